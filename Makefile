@@ -1,0 +1,48 @@
+# What a newcomer and CI run. Everything happens in .venv, with the versions in constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 3000
+JOBS ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+
+help:  ## show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: .venv/ran  ## ingest latest_models/ into the embedded catalog and show what is in it
+	@$(BIN)/ghost-pipeline ingest
+
+ui: .venv/ran  ## the Dagster UI and daemon on 127.0.0.1:$(PORT), sensor and schedules running
+	@$(BIN)/ghost-pipeline ui --port $(PORT)
+
+test: .venv/dev  ## every test
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: .venv/dev  ## ruff, mypy (strict) and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/dev  ## the measurements behind the README's numbers
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the virtual environment and the embedded catalog
+	rm -rf .venv .ghost
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/ran: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing into .venv ..." >&2
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing into .venv ..." >&2
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ .venv/ran
+
+.PHONY: help run ui test check bench clean

@@ -1,0 +1,1 @@
+"""What the speed claims in the README are measured with: ``make bench``."""

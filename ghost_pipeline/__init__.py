@@ -1,0 +1,21 @@
+"""Ghost Pipeline: a catalog of LLM models that does not believe everything a provider's list leaves out.
+
+>>> from ghost_pipeline import ModelCatalog
+>>> with ModelCatalog.open() as catalog:                                       # doctest: +SKIP
+...     catalog.track_successful_inference("openai", "gpt-x")
+
+Importing this package never imports Dagster, so a gateway can afford it.
+"""
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.client import DiscoveryTracker, track_successful_inference
+from ghost_pipeline.errors import CatalogError, GhostPipelineError, UsageError
+
+__all__ = [
+    "CatalogError",
+    "DiscoveryTracker",
+    "GhostPipelineError",
+    "ModelCatalog",
+    "UsageError",
+    "track_successful_inference",
+]

@@ -1,0 +1,216 @@
+"""Reconcile: fold an admitted listing into the models, in one transaction and a fixed number of statements.
+
+This is ``lifecycle.transitions.index_sighting`` once more, in SQL for any number of rows; tests prove them equal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog import listing_rows, provider_rows
+from ghost_pipeline.catalog.admission import hold_reason
+from ghost_pipeline.catalog.archive import Archive
+from ghost_pipeline.catalog.changes import changed_facts
+from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog.events import tombstone_of, write_events
+from ghost_pipeline.catalog.listing_rows import Attempt
+from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome, Parse
+from ghost_pipeline.catalog.rows import EVENT_COLUMNS, MODEL_COLUMNS, model_event, model_record, model_values
+from ghost_pipeline.catalog.seen import event_literals, mark_listed, widen_listed, write_reactivations
+from ghost_pipeline.catalog.staging import stage, staged, unstage
+from ghost_pipeline.catalog.tables import model_events, models
+from ghost_pipeline.catalog.unchanged import reconcile_unchanged
+from ghost_pipeline.lifecycle.listing import Listing
+from ghost_pipeline.lifecycle.records import FACTS, ModelEvent
+from ghost_pipeline.lifecycle.transitions import index_sighting
+from ghost_pipeline.lifecycle.verdicts import Judgement, judge
+from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source
+from ghost_pipeline.settings import Thresholds
+
+_KNOWN = models.c.id.in_(sa.select(staged.c.known_id).where(staged.c.known_id.is_not(None)))
+_NEW = staged.c.known_id.is_(None)
+
+
+def reconcile(
+    database: Database, archive: Archive, thresholds: Thresholds, listing_id: int, parse: Parse
+) -> ListingOutcome:
+    """Reconcile the admitted listing ``listing_id`` from its archived bytes, as of its own instant.
+
+    The verdict is passed anew on the catalog as it is now; a refused listing changes nothing. Doing it again is
+    harmless. Raises CatalogError, ArchiveError.
+    """
+    with database.writing() as connection:
+        attempt = listing_rows.read_attempt(connection, listing_id)
+        outcome = reconcile_unchanged(connection, attempt)
+    if outcome is None:
+        listing = parse(attempt.provider_id, archive.get(attempt.sha256))
+        with database.writing() as connection:
+            outcome = _reconcile_parsed(connection, attempt, listing, thresholds)
+    return outcome
+
+
+def _reconcile_parsed(
+    connection: sa.Connection, attempt: Attempt, listing: Listing, thresholds: Thresholds
+) -> ListingOutcome:
+    provider = provider_rows.lock_provider(connection, attempt.provider_id)
+    judgement = judge(listing, attempt.observed_at, listing_rows.expectation(connection, provider), thresholds)
+    counts = ListingCounts()
+    created_ids: tuple[str, ...] = ()
+    if not judgement.verdict.is_refused:
+        counts, created_ids = _apply(connection, attempt, listing, judgement)
+        judgement = _told_of_kept_out(judgement, len(listing.models) - counts.models)
+    listing_rows.finish_attempt(connection, attempt, judgement, counts)
+    if judgement.sets_hold:
+        provider_rows.set_hold(connection, provider, attempt.observed_at, hold_reason(judgement))
+    if judgement.lifts_hold:
+        provider_rows.lift_hold(connection, provider, attempt.observed_at)
+    return listing_rows.outcome(attempt, attempt.id, attempt.sha256, judgement, counts, created_ids)
+
+
+def _told_of_kept_out(judgement: Judgement, kept_out: int) -> Judgement:
+    if not kept_out:
+        return judgement
+    said = f"{kept_out} listed models stay out, because a person removed them"
+    return replace(judgement, reason="; ".join(part for part in (judgement.reason, said) if part))
+
+
+def _apply(
+    connection: sa.Connection, attempt: Attempt, listing: Listing, judgement: Judgement
+) -> tuple[ListingCounts, tuple[str, ...]]:
+    stage(connection, list(listing.models))
+    kept_out = _match(connection, attempt)
+    created_ids = _preview_of_new(connection)
+    created = _create(connection, attempt)
+    updated = reactivated = 0
+    if judgement.is_late:
+        widen_listed(connection, _KNOWN, attempt)
+    else:
+        updated = _refresh_facts(connection, attempt)
+        reactivated = write_reactivations(connection, _KNOWN, attempt)
+        mark_listed(connection, _KNOWN, attempt)
+    unstage(connection)
+    applied = len(listing.models) - kept_out
+    counts = ListingCounts(
+        models=applied,
+        created=created,
+        updated=updated,
+        confirmed=applied - created - updated,
+        reactivated=reactivated,
+        missing=len(judgement.missing_ids),
+    )
+    return counts, created_ids
+
+
+def _match(connection: sa.Connection, attempt: Attempt) -> int:
+    """Find the row or the tombstone of every staged model; drop those that a person keeps out. Gives how many."""
+    known = sa.select(models.c.id).where(
+        models.c.provider_id == attempt.provider_id, models.c.model_id == staged.c.model_id
+    )
+    connection.execute(sa.update(staged).values(known_id=known.scalar_subquery()))
+    tombstone = sa.select(sa.func.max(model_events.c.id)).where(
+        model_events.c.provider_id == attempt.provider_id,
+        model_events.c.model_id == staged.c.model_id,
+        sa.or_(*(model_events.c.kind == sa.literal_column(f"'{kind.value}'") for kind in TOMBSTONE_KINDS)),
+    )
+    connection.execute(sa.update(staged).where(_NEW).values(tombstone_id=tombstone.scalar_subquery()))
+    removed = sa.select(model_events.c.id).where(
+        model_events.c.id == staged.c.tombstone_id, model_events.c.kind == EventKind.REMOVED.value
+    )
+    return connection.execute(sa.delete(staged).where(removed.exists())).rowcount
+
+
+def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
+    query = sa.select(staged.c.model_id).where(_NEW).order_by(staged.c.model_id).limit(listing_rows.PREVIEW_LENGTH)
+    return tuple(connection.execute(query).scalars())
+
+
+def _create(connection: sa.Connection, attempt: Attempt) -> int:
+    at = sa.literal(attempt.observed_at, models.c.last_seen_at.type)
+    columns = {
+        models.c.provider_id: sa.literal(attempt.provider_id),
+        models.c.model_id: staged.c.model_id,
+        models.c.is_name_manual: sa.false(),
+        models.c.source: sa.literal(Source.INDEX.value),
+        models.c.is_active: sa.true(),
+        models.c.first_seen_at: at,
+        models.c.last_seen_at: at,
+        models.c.last_listed_at: at,
+        models.c.listing_id: sa.literal(attempt.id),
+        **{models.c[name]: staged.c[name] for name in FACTS},
+    }
+    new = sa.select(*columns.values()).where(_NEW)
+    created = connection.execute(sa.insert(models).from_select(list(columns), new)).rowcount
+    for kind, which in (
+        (EventKind.DISCOVERED, staged.c.tombstone_id.is_(None)),
+        (EventKind.RESTORED, staged.c.tombstone_id.is_not(None)),
+    ):
+        connection.execute(
+            sa.insert(model_events).from_select(
+                ["provider_id", "model_id", "kind", "at", "source", "listing_id", "run_id"],
+                sa.select(sa.literal(attempt.provider_id), staged.c.model_id, *event_literals(kind, attempt)).where(
+                    _NEW, which
+                ),
+            )
+        )
+    _restore_from_tombstones(connection, attempt)
+    return created
+
+
+def _restore_from_tombstones(connection: sa.Connection, attempt: Attempt) -> None:
+    """Give the models that were purged once what their tombstones keep."""
+    query = (
+        sa.select(models.c.id, *(column.label(f"model_{column.name}") for column in MODEL_COLUMNS), *EVENT_COLUMNS)
+        .select_from(staged)
+        .join(model_events, model_events.c.id == staged.c.tombstone_id)
+        .join(models, (models.c.provider_id == attempt.provider_id) & (models.c.model_id == staged.c.model_id))
+        .where(_NEW)
+    )
+    restored = []
+    for row in connection.execute(query):
+        listed = model_record({column.name: row._mapping[f"model_{column.name}"] for column in MODEL_COLUMNS})
+        past = tombstone_of(model_event(row))
+        record = index_sighting(None, listed, attempt.observed_at, is_late=attempt.is_late, past=past)
+        restored.append({"row_id": row.id, **model_values(record)})
+    if restored:
+        update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
+        connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)
+
+
+def _refresh_facts(connection: sa.Connection, attempt: Attempt) -> int:
+    """Write what the listing says anew, and an event for each model of which a fact changed. Gives how many."""
+    stated: dict[str, sa.ColumnElement[Any]] = {name: staged.c[name] for name in FACTS}
+    stated["name"] = sa.case(
+        (sa.or_(models.c.is_name_manual == sa.true(), staged.c.name.is_(None)), models.c.name), else_=staged.c.name
+    )
+    differs = sa.or_(*(models.c[name].is_distinct_from(value) for name, value in stated.items()))
+    both = models.join(staged, staged.c.known_id == models.c.id)
+    query = sa.select(
+        models.c.id,
+        models.c.model_id,
+        *(models.c[name].label(f"old_{name}") for name in FACTS),
+        *(sa.type_coerce(stated[name], models.c[name].type).label(f"new_{name}") for name in FACTS),
+    ).select_from(both)
+    rows = connection.execute(query.where(differs)).all()
+    events = [event for row in rows if (event := _changed(row._asdict(), attempt)).details]
+    if not rows:
+        return 0
+    write_events(connection, events)
+    connection.execute(sa.update(models).where(models.c.id == staged.c.known_id, differs).values(stated))
+    return len(events)  # of texts that differ, 1 and 1.0 say the same
+
+
+def _changed(row: Mapping[str, Any], attempt: Attempt) -> ModelEvent:
+    old = {name: row[f"old_{name}"] for name in FACTS}
+    new = {name: row[f"new_{name}"] for name in FACTS}
+    return ModelEvent(
+        provider_id=attempt.provider_id,
+        model_id=row["model_id"],
+        kind=EventKind.CHANGED,
+        at=attempt.observed_at,
+        source=Source.INDEX,
+        listing_id=attempt.id,
+        run_id=attempt.run_id,
+        details=changed_facts(old, new),
+    )

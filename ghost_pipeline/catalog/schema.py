@@ -1,0 +1,79 @@
+"""Which version the schema is, and bringing it up to this program's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.errors import CatalogSchemaError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+"""The revision that this program works with; said here so that opening a catalog need not load Alembic."""
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision of the catalog's schema; None for a database without one. Raises CatalogError."""
+    with database.reading() as connection:
+        return _revision(connection)
+
+
+def require_head(database: Database) -> None:
+    """Raise CatalogSchemaError unless the schema is this program's."""
+    revision = current_revision(database)
+    if revision == HEAD:
+        return
+    if revision is None:
+        raise CatalogSchemaError(f"catalog {database.shown_url} has no schema yet: run 'ghost-pipeline db upgrade'")
+    _refuse_newer(revision, database)
+    raise CatalogSchemaError(
+        f"catalog {database.shown_url} has schema {revision}, this program needs {HEAD}: "
+        "run 'ghost-pipeline db upgrade'"
+    )
+
+
+def upgrade(database: Database) -> None:
+    """Bring the schema to this program's, in one transaction; a second upgrader waits and finds it done.
+
+    Raises CatalogSchemaError if the catalog is newer than the program, CatalogError otherwise.
+    """
+    from alembic import command  # noqa: PLC0415 - needed only when there is something to migrate
+
+    with database.writing() as connection:
+        revision = _revision(connection)
+        if revision == HEAD:
+            return
+        if revision is not None:
+            _refuse_newer(revision, database)
+        command.upgrade(alembic_config(connection), HEAD)
+
+
+def alembic_config(connection: sa.Connection | None = None) -> "Config":
+    """Alembic's configuration for the revisions in this package."""
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _refuse_newer(revision: str, database: Database) -> None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if revision not in known:
+        raise CatalogSchemaError(
+            f"catalog {database.shown_url} has schema {revision}, newer than this program ({HEAD}): "
+            "install the version of ghost-pipeline that made it"
+        )

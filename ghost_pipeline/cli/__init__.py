@@ -1,0 +1,40 @@
+"""The command line ``ghost-pipeline``. Thin: parses, calls, prints.
+
+Exit codes: 0 done; 1 done, but something was refused; 2 wrong usage or settings; 3 the catalog could not be reached or
+changed. With ``--json`` a command prints one JSON document on stdout; everything else goes to stderr.
+"""
+
+import click
+
+from ghost_pipeline.cli.db import db
+from ghost_pipeline.cli.errors import ErrorsTold
+from ghost_pipeline.cli.ingest import ingest
+from ghost_pipeline.cli.look import models, providers, show, stats
+from ghost_pipeline.cli.sight import add, track
+from ghost_pipeline.cli.sweep import purge, sweep
+from ghost_pipeline.cli.ui import ui
+from ghost_pipeline.cli.word import reactivate, release, remove, restore
+
+
+@click.group(
+    cls=ErrorsTold,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Settings: GHOST_DATABASE_URL (default SQLite under GHOST_HOME), GHOST_MODELS_DIR (default latest_models), "
+    "GHOST_HOME (default .ghost).",
+)
+@click.version_option(package_name="ghost-pipeline")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """A catalog of LLM models that does not believe everything a provider's list leaves out.
+
+    \b
+    Begin with:  ghost-pipeline ingest
+    """
+
+
+for command in (
+    *(ingest, stats, models, show, providers),
+    *(track, add, reactivate, release, remove, restore),
+    *(sweep, purge, db, ui),
+):
+    main.add_command(command)

@@ -1,0 +1,159 @@
+"""``stats``, ``models``, ``show``, ``providers``: looking at the catalog."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.queries import ModelHistory
+from ghost_pipeline.cli.options import json_option, provider_argument, provider_option
+from ghost_pipeline.cli.output import print_json, print_table, shown
+from ghost_pipeline.lifecycle.absence import is_protection_ending, protection_ends_at
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, EventKind, Source
+
+
+@click.command(epilog="Example: ghost-pipeline stats --json")
+@json_option
+def stats(is_json: bool) -> None:
+    """How many models there are, by source, state and provider."""
+    with ModelCatalog.open() as catalog:
+        counted = catalog.get_discovery_stats()
+    if is_json:
+        print_json(counted)
+    else:
+        print_stats(counted)
+
+
+def print_stats(counted: dict[str, Any]) -> None:
+    """The statistics as a table, one line a provider and one for all."""
+    columns = ("total", "active", "inactive", *(source.value for source in Source))
+    everything = {"all providers": {key: value for key, value in counted.items() if key != "by_provider"}}
+    rows = [
+        [name, one["total"], one["active"], one["inactive"], *(one["by_source"][source.value] for source in Source)]
+        for name, one in (counted["by_provider"] | everything).items()
+    ]
+    print_table(("provider", *columns), rows, numbers=columns)
+
+
+@click.command(epilog="Example: ghost-pipeline models --provider openrouter --free --capability tools")
+@provider_option
+@click.option("--source", type=click.Choice([source.value for source in Source], case_sensitive=False))
+@click.option("--active/--inactive", "is_active", default=None, help="Only active models, or only ghosts.")
+@click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
+@click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
+@json_option
+def models(
+    provider: str | None,
+    source: str | None,
+    is_active: bool | None,
+    is_free: bool,
+    capabilities: Sequence[str],
+    is_json: bool,
+) -> None:
+    """The models of the catalog, ghosts included unless a flag says otherwise. What is unknown matches no filter.
+
+    Capabilities: text, vision, audio, speech, image_generation, video, embedding, rerank, moderation, tools,
+    reasoning, json, streaming.
+    """
+    with ModelCatalog.open() as catalog:
+        found = catalog.find_models(provider, is_active, is_free or None, capabilities, source and source.upper())
+    if is_json:
+        print_json(found)
+        return
+    columns = ("provider", "model", "name", "source", "context", "in $/M", "out $/M", "state")
+    rows = [
+        [
+            *(model.provider_id, model.model_id, model.name, model.source),
+            *(model.context_window, model.input_price, model.output_price, _state(model)),
+        ]
+        for model in found
+    ]
+    print_table(columns, rows, numbers=("context", "in $/M", "out $/M"))
+    click.echo(f"{len(found):,} models", err=True)
+
+
+def _state(model: ModelRecord) -> str:
+    return "active" if model.is_active else f"! ghost, last seen {shown(model.last_seen_at)}"
+
+
+@click.command(epilog="Example: ghost-pipeline show openai gpt-4o")
+@provider_argument
+@click.argument("model_id")
+@json_option
+def show(provider: str, model_id: str, is_json: bool) -> None:
+    """One model: where it came from, every event, the listing and the run behind it."""
+    with ModelCatalog.open() as catalog:
+        history = catalog.get_model_history(provider, model_id)
+    if is_json:
+        print_json(_history_json(provider, model_id, history))
+    else:
+        _print_history(provider, model_id, history)
+
+
+def _history_json(provider: str, model_id: str, history: ModelHistory) -> dict[str, Any]:
+    known = {} if history.model is None else {name: getattr(history.model, name) for name in _FIELDS}
+    return {
+        "provider_id": provider,
+        "model_id": model_id,
+        **known,
+        "listing": history.listing,
+        "events": history.events,
+    }
+
+
+_FIELDS = tuple(ModelRecord.__dataclass_fields__)
+_LEFT_OUT = {"provider_id", "model_id", "is_active", "is_name_manual"}
+
+
+def _print_history(provider: str, model_id: str, history: ModelHistory) -> None:
+    state = "not in the catalog any more" if history.model is None else _state(history.model)
+    click.echo(f"{provider} {model_id}: {state}")
+    if history.model is not None:
+        facts = [(name, getattr(history.model, name)) for name in _FIELDS if name not in _LEFT_OUT]
+        for name, value in facts:
+            if value is not None:
+                click.echo(f"  {name}: {shown(value)}")
+    if history.listing is not None:
+        listing = history.listing
+        run = f", run {listing['run_id']}" if listing["run_id"] else ""
+        said = f"{listing['file_name']} of {shown(listing['observed_at'])} ({listing['verdict']}{run})"
+        click.echo(f"  confirmed last by: {said}")
+    click.echo("Events:")
+    rows = [[shown(event.at), event.kind, event.source, event.listing_id, _details(event)] for event in history.events]
+    print_table(("at", "event", "source", "listing", "details"), rows)
+
+
+def _details(event: Any) -> str | None:
+    if not event.details:
+        return None
+    if event.kind.is_tombstone:
+        return "the row is kept; 'restore' takes it back"
+    if event.kind is EventKind.CHANGED:
+        return ", ".join(event.details)
+    return ", ".join(f"{name}: {value}" for name, value in event.details.items())
+
+
+@click.command(epilog="Example: ghost-pipeline providers")
+@json_option
+def providers(is_json: bool) -> None:
+    """Each provider's health: its last listing, its last complete one, whether it is held and why."""
+    with ModelCatalog.open() as catalog:
+        found = catalog.list_providers()
+        thresholds = catalog.settings.thresholds
+    if is_json:
+        print_json(found)
+        return
+    print_table(
+        ("provider", "last listing", "last complete", "held since", "why"),
+        [(one.id, one.last_listing_at, one.last_complete_at, one.held_since, one.held_reason) for one in found],
+    )
+    for one in found:
+        if is_protection_ending(one, datetime.now(UTC), thresholds):
+            click.echo(
+                f"Warning: {one.id} is held; from {shown(protection_ends_at(one, thresholds))} on its listed models go "
+                "stale all the same. Mend its feed, or release it.",
+                err=True,
+            )

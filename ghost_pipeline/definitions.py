@@ -1,0 +1,35 @@
+"""Everything that Dagster shall know, in one object. Loading it touches no disk, network or database."""
+
+import dagster as dg
+
+from ghost_pipeline.defs.discovery_stats import discovery_stats, holds_have_time_left
+from ghost_pipeline.defs.ingest import refresh_statistics
+from ghost_pipeline.defs.model_catalog import model_catalog
+from ghost_pipeline.defs.models_directory import ingest_listing, models_directory_sensor
+from ghost_pipeline.defs.raw_provider_models import raw_provider_models
+from ghost_pipeline.defs.resource import GhostCatalog
+from ghost_pipeline.defs.sweeps import purge_sweep, purge_sweep_30d, stale_sweep, stale_sweep_24h
+
+
+def build_definitions(ghost: GhostCatalog | None = None) -> dg.Definitions:
+    """The definitions, on the catalog that the environment names or on ``ghost``."""
+    return dg.Definitions(
+        assets=[raw_provider_models, model_catalog, discovery_stats],
+        asset_checks=[holds_have_time_left],
+        jobs=[ingest_listing, refresh_statistics, stale_sweep, purge_sweep],
+        schedules=[stale_sweep_24h, purge_sweep_30d],
+        sensors=[
+            models_directory_sensor,
+            dg.AutomationConditionSensorDefinition(
+                "statistics_sensor",
+                target=dg.AssetSelection.assets(discovery_stats),
+                default_status=dg.DefaultSensorStatus.RUNNING,
+                minimum_interval_seconds=4,
+            ),
+        ],
+        resources={"ghost": ghost or GhostCatalog()},
+        executor=dg.in_process_executor,  # steps are short; a process for each costs 5 seconds a run
+    )
+
+
+definitions = build_definitions()

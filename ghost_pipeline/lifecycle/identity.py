@@ -1,0 +1,116 @@
+"""Which provider and which model are meant, wherever the name comes from: a file, a person or a client."""
+
+import re
+
+from ghost_pipeline.errors import InvalidModelId, InvalidProvider
+
+PROVIDER_ALIASES = {
+    "gemini": "google",
+    "google-ai-studio": "google",
+    "googleai": "google",
+    "claude": "anthropic",
+    "x-ai": "xai",
+    "grok": "xai",
+    "mistralai": "mistral",
+    "mistral-ai": "mistral",
+    "togetherai": "together",
+    "together-ai": "together",
+    "fireworks-ai": "fireworks",
+    "fireworksai": "fireworks",
+    "cohere-chat": "cohere",
+    "open-router": "openrouter",
+    "nvidia-nim": "nvidia",
+    "nim": "nvidia",
+    "perplexity-ai": "perplexity",
+    "hf": "huggingface",
+    "hugging-face": "huggingface",
+    "github-models": "github",
+    "aws": "bedrock",
+    "aws-bedrock": "bedrock",
+    "amazon-bedrock": "bedrock",
+    "azure-openai": "azure",
+    "azure-ai": "azure",
+    "vertex-ai": "vertex",
+    "google-vertex": "vertex",
+    "workers-ai": "cloudflare",
+    "cloudflare-workers-ai": "cloudflare",
+    "lm-studio": "lmstudio",
+    "hosted-vllm": "vllm",
+    "ollama-chat": "ollama",
+}
+"""Other names of a provider -> its slug. The keys are themselves in slug form (see :func:`provider_slug`)."""
+
+LOCAL_PROVIDERS = frozenset({"ollama", "vllm", "lmstudio"})
+"""Servers on one's own machine, which may really serve nothing."""
+
+MAX_PROVIDER_LENGTH = 64
+MAX_MODEL_ID_LENGTH = 512
+
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_UNUSABLE_IN_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def provider_slug(name: str) -> str:
+    """The slug of the provider called ``name``: lower case, ``_`` as ``-``, aliases resolved.
+
+    >>> provider_slug("Gemini"), provider_slug("together_ai"), provider_slug("x-ai")
+    ('google', 'together', 'xai')
+
+    Raises InvalidProvider for anything that is no slug of at most 64 letters, digits and inner hyphens.
+    """
+    slug = name.strip().lower().replace("_", "-") if isinstance(name, str) else ""
+    if not _SLUG.fullmatch(slug) or len(slug) > MAX_PROVIDER_LENGTH:
+        raise InvalidProvider(
+            f"provider {str(name)[:80]!r} is no provider name: use up to {MAX_PROVIDER_LENGTH} letters, digits "
+            "and hyphens, such as 'openai'"
+        )
+    return PROVIDER_ALIASES.get(slug, slug)
+
+
+def canonical_model_id(provider_id: str, model_id: str) -> str:
+    """The one spelling of a model id under which the catalog keeps it.
+
+    Surrounding white space goes, and Google's ``models/gemini-x`` is ``gemini-x``.
+
+    Raises InvalidModelId for an id that is empty, longer than 512 characters or holds control characters.
+    """
+    if not isinstance(model_id, str):
+        raise InvalidModelId(f"a model id of {provider_id} must be a string, not {type(model_id).__name__}")
+    canonical = model_id.strip()
+    if provider_id == "google":
+        canonical = canonical.removeprefix("models/")
+    if not canonical:
+        raise InvalidModelId(f"a model id of {provider_id} is empty: give the id that the provider's API takes")
+    if len(canonical) > MAX_MODEL_ID_LENGTH:
+        raise InvalidModelId(
+            f"model id {canonical[:40]!r}… of {provider_id} has {len(canonical)} characters; "
+            f"at most {MAX_MODEL_ID_LENGTH} are taken"
+        )
+    if _UNUSABLE_IN_ID.search(canonical):
+        raise InvalidModelId(f"model id {canonical[:80]!r} of {provider_id} holds control characters")
+    return canonical
+
+
+PROVIDER_LABELS = {
+    "openai": "OpenAI",
+    "openrouter": "OpenRouter",
+    "xai": "xAI",
+    "deepseek": "DeepSeek",
+    "nvidia": "NVIDIA",
+    "huggingface": "Hugging Face",
+    "github": "GitHub Models",
+    "bedrock": "AWS Bedrock",
+    "azure": "Azure OpenAI",
+    "vertex": "Vertex AI",
+    "cloudflare": "Cloudflare Workers AI",
+    "vllm": "vLLM",
+    "lmstudio": "LM Studio",
+    "zenmux": "ZenMux",
+    "together": "Together AI",
+    "fireworks": "Fireworks AI",
+}
+
+
+def provider_label(provider_id: str) -> str:
+    """How people write the provider's name."""
+    return PROVIDER_LABELS.get(provider_id) or provider_id.replace("-", " ").title()

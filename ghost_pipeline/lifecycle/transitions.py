@@ -1,0 +1,171 @@
+"""What one sighting, or one word of a person, does to one model.
+
+Each function takes the model as it is (or its tombstone, or nothing) and gives the model as it is afterwards.
+``catalog/reconcile.py`` says ``index_sighting`` once more in SQL, for 100,000 rows at a time; the tests drive both
+side by side.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from ghost_pipeline.lifecycle.listing import is_free
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A row that left the catalog, and how: PURGED by a sweep or REMOVED by a person."""
+
+    kind: EventKind
+    record: ModelRecord
+
+    @property
+    def is_closed_to_sightings(self) -> bool:
+        """Whether evidence alone does not bring the model back, because a person sent it away."""
+        return self.kind is EventKind.REMOVED
+
+
+def latest(*instants: datetime | None) -> datetime | None:
+    """The latest of those that are known."""
+    return max((instant for instant in instants if instant is not None), default=None)
+
+
+def index_sighting(
+    known: ModelRecord | None, listed: ModelRecord, at: datetime, *, is_late: bool, past: Tombstone | None = None
+) -> ModelRecord:
+    """The model after a listing observed ``at`` listed it; ``listed`` carries the facts that the listing states.
+
+    A late listing changes no facts and reactivates nothing. A name that a person gave stays; a listing that states
+    no name takes none away.
+    """
+    if known is None:
+        return _discovered(listed, Source.INDEX, at, past)
+    seen = _seen(known, at, is_reactivating=not is_late)
+    seen = replace(seen, last_listed_at=latest(known.last_listed_at, at))
+    if is_late:
+        return seen
+    return replace(
+        seen,
+        name=known.name if known.is_name_manual or listed.name is None else listed.name,
+        is_free=listed.is_free,
+        context_window=listed.context_window,
+        max_output_tokens=listed.max_output_tokens,
+        input_price=listed.input_price,
+        output_price=listed.output_price,
+        capabilities=listed.capabilities,
+        expires_at=listed.expires_at,
+        provider_data=listed.provider_data,
+        listing_id=listed.listing_id,
+    )
+
+
+def inference_sighting(
+    known: ModelRecord | None,
+    used: ModelRecord,
+    first_at: datetime,
+    last_at: datetime,
+    past: Tombstone | None = None,
+) -> ModelRecord:
+    """The model after it answered between ``first_at`` and ``last_at``; ``used`` carries name and metadata.
+
+    Metadata merges by key and the newer value wins. A name counts only while none is known.
+    """
+    if known is None:
+        created = _discovered(used, Source.INFERENCE, first_at, past)
+        return _used(replace(created, last_seen_at=last_at), used, last_at)
+    seen = _seen(_seen(known, first_at), last_at)
+    return _used(replace(seen, name=known.name if known.name is not None else used.name), used, last_at)
+
+
+def manual_addition(
+    known: ModelRecord | None, added: ModelRecord, at: datetime, past: Tombstone | None = None
+) -> ModelRecord:
+    """The model after a person added it ``at``: MANUAL from now on, with every fact that the person stated.
+
+    Facts the person left out stay. The name stays against later listings; other facts are refreshed by them, so
+    the row no longer stands for the listing that confirmed it last.
+    """
+    if known is None:
+        created = _discovered(added, Source.MANUAL, at, past)
+        return replace(
+            created,
+            source=Source.MANUAL,
+            name=created.name if added.name is None else added.name,
+            is_name_manual=created.is_name_manual or added.name is not None,
+        )
+    stated = {
+        fact: value
+        for fact in ("context_window", "max_output_tokens", "input_price", "output_price", "capabilities", "expires_at")
+        if (value := getattr(added, fact)) is not None
+    }
+    record = replace(
+        _seen(known, at),
+        source=Source.MANUAL,
+        name=known.name if added.name is None else added.name,
+        is_name_manual=known.is_name_manual or added.name is not None,
+        listing_id=None if stated else known.listing_id,
+        **stated,
+    )
+    if "input_price" in stated or "output_price" in stated:
+        record = replace(record, is_free=is_free(record.input_price, record.output_price))
+    return record
+
+
+def reactivation(known: ModelRecord, now: datetime) -> ModelRecord:
+    """The model after a person said that it lives."""
+    return _seen(known, now)
+
+
+def restoration(past: Tombstone, now: datetime) -> ModelRecord:
+    """The model after a person took it back: a ghost, whole as it was."""
+    return replace(past.record, is_active=False, deactivated_at=now)
+
+
+def _discovered(sighted: ModelRecord, source: Source, at: datetime, past: Tombstone | None) -> ModelRecord:
+    created = replace(
+        sighted,
+        source=source,
+        is_active=True,
+        first_seen_at=at,
+        last_seen_at=at,
+        last_listed_at=at if source is Source.INDEX else None,
+        last_used_at=None,
+        deactivated_at=None,
+    )
+    if past is None:
+        return created
+    return replace(
+        created,
+        source=past.record.source,
+        name=past.record.name if past.record.is_name_manual or created.name is None else created.name,
+        is_name_manual=past.record.is_name_manual,
+        first_seen_at=min(past.record.first_seen_at, at),
+        last_used_at=past.record.last_used_at,
+        inference_metadata=past.record.inference_metadata,
+    )
+
+
+def _used(known: ModelRecord, used: ModelRecord, last_at: datetime) -> ModelRecord:
+    older, newer = known.inference_metadata, used.inference_metadata
+    if known.last_used_at is not None and last_at < known.last_used_at:
+        older, newer = newer, older
+    return replace(known, last_used_at=latest(known.last_used_at, last_at), inference_metadata=_merged(older, newer))
+
+
+def _seen(known: ModelRecord, at: datetime, *, is_reactivating: bool = True) -> ModelRecord:
+    return replace(
+        known,
+        first_seen_at=min(known.first_seen_at, at),
+        last_seen_at=max(known.last_seen_at, at),
+        is_active=known.is_active or is_reactivating,
+        deactivated_at=None if is_reactivating else known.deactivated_at,
+    )
+
+
+def _merged(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    if not newer:
+        return older
+    return {**(older or {}), **newer}

@@ -1,0 +1,64 @@
+"""The closed sets of words that rules, tables, files and the command line share."""
+
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """The channel of a model's first sighting."""
+
+    INDEX = "INDEX"
+    INFERENCE = "INFERENCE"
+    MANUAL = "MANUAL"
+
+
+class Verdict(StrEnum):
+    """What admission says of a listing, in the order in which the verdicts are tried."""
+
+    MALFORMED = "malformed"
+    EMPTY = "empty"
+    PARTIAL = "partial"
+    SHRUNKEN = "shrunken"
+    COMPLETE = "complete"
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing of such a listing reaches the models."""
+        return self in (Verdict.MALFORMED, Verdict.EMPTY)
+
+
+class EventKind(StrEnum):
+    """What can happen to a model, as the audit trail records it."""
+
+    DISCOVERED = "discovered"
+    REACTIVATED = "reactivated"
+    DEACTIVATED = "deactivated"
+    PURGED = "purged"
+    REMOVED = "removed"
+    RESTORED = "restored"
+    ADDED = "added"
+    CHANGED = "changed"
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether the event keeps a whole row that has left the catalog."""
+        return self in (EventKind.PURGED, EventKind.REMOVED)
+
+
+TOMBSTONE_KINDS = tuple(kind for kind in EventKind if kind.is_tombstone)
+
+CAPABILITIES = (
+    "text",
+    "vision",
+    "audio",
+    "speech",
+    "image_generation",
+    "video",
+    "embedding",
+    "rerank",
+    "moderation",
+    "tools",
+    "reasoning",
+    "json",
+    "streaming",
+)
+"""Every capability the catalog knows. ``vision`` and ``audio`` are inputs, ``speech`` and ``video`` are outputs."""

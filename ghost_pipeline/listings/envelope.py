@@ -1,0 +1,91 @@
+"""Around the rows: error envelopes, and where a listing keeps its rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ghost_pipeline.listings.defects import FETCH_AGAIN, Malformed
+from ghost_pipeline.listings.redaction import quoted
+
+BARE_LIST = ""
+"""The name, in a format's ``rows_at``, of rows that stand in no envelope."""
+
+ROWS_ANYWHERE = ("data", "models", "result", "results", "items", "modelSummaries", "publisherModels")
+"""Where rows are looked for when they are not where the provider's format has them."""
+
+_MESSAGES = ("message", "detail", "msg", "error_description", "title", "error", "description")
+_KINDS = ("type", "code", "status")
+
+
+class Rows(NamedTuple):
+    """The rows of a listing and where they stood."""
+
+    rows: Sequence[Any]
+    key: str
+
+
+def refuse_an_error(document: Any) -> None:
+    """Raises Malformed if ``document`` is a provider's way of saying that it failed, whatever else it holds."""
+    if isinstance(document, list) and len(document) == 1:
+        document = document[0]
+    if not isinstance(document, dict):
+        return
+    for complaint in (document.get("error"), document.get("errors")):
+        if complaint:
+            raise Malformed(f"the provider answered with an error{_told(complaint, document)}; {FETCH_AGAIN}")
+    if document.get("success") is False:
+        raise Malformed(f"the provider says success: false{_told(document)}; {FETCH_AGAIN}")
+    if document.get("type") == "error" or document.get("object") == "error":
+        raise Malformed(f"the provider answered with an error{_told(document)}; {FETCH_AGAIN}")
+    if "data" in document and document["data"] is None:
+        raise Malformed(f"the provider answered without data (data: null){_told(document)}; {FETCH_AGAIN}")
+
+
+def find_rows(document: Any, rows_at: Sequence[str]) -> Rows:
+    """The rows of ``document``: where the format has them, else where listings commonly have them.
+
+    Raises Malformed if there is no list of rows.
+    """
+    if isinstance(document, list):
+        return Rows(document, BARE_LIST)
+    if not isinstance(document, dict):
+        kind = "null" if document is None else type(document).__name__
+        raise Malformed(f"a single JSON value ({kind}) is no model list; {FETCH_AGAIN}")
+    places = [key for key in dict.fromkeys((*rows_at, *ROWS_ANYWHERE)) if isinstance(document.get(key), list)]
+    if not places:
+        raise Malformed(_unknown_shape(document))
+    key = next((key for key in places if document[key]), places[0])
+    return Rows(document[key], key)
+
+
+def _unknown_shape(document: Mapping[str, Any]) -> str:
+    keys = ", ".join(quoted(key, 40) for key in sorted(document)[:8]) or "nothing"
+    return f"no list of models in the JSON object (it holds {keys}){_told(document)}; {FETCH_AGAIN}"
+
+
+def _told(*complaints: Any) -> str:
+    """What the first of ``complaints`` that says something says: kinds and message, as ``: type "…", "…"``."""
+    for complaint in complaints:
+        first = complaint[0] if isinstance(complaint, list) and complaint else complaint
+        parts = _parts(first)
+        if parts:
+            return f": {', '.join(parts)}"
+    return ""
+
+
+def _parts(complaint: Any) -> list[str]:
+    if isinstance(complaint, str):
+        return [quoted(complaint)] if complaint.strip() else []
+    if not isinstance(complaint, dict):
+        return []
+    kinds = [
+        f"{kind} {quoted(str(value), 60)}"
+        for kind in _KINDS
+        if isinstance(value := complaint.get(kind), str | int) and not isinstance(value, bool) and value != ""
+    ]
+    for name in _MESSAGES:
+        message = complaint.get(name)
+        if isinstance(message, str) and message.strip():
+            return [*kinds, quoted(message)]
+        if isinstance(message, dict) and (inner := _parts(message)):
+            return [*kinds, *inner]
+    return kinds

@@ -1,0 +1,158 @@
+"""parse_listing: from the bytes of a provider's file to a listing, whatever the bytes are."""
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from ghost_pipeline.errors import InvalidModelId
+from ghost_pipeline.lifecycle.identity import canonical_model_id
+from ghost_pipeline.lifecycle.listing import ListedModel, Listing, is_free
+from ghost_pipeline.listings.decoding import decoded
+from ghost_pipeline.listings.defects import FETCH_AGAIN, Malformed
+from ghost_pipeline.listings.envelope import Rows, find_rows, refuse_an_error
+from ghost_pipeline.listings.facts import Facts, Format
+from ghost_pipeline.listings.fields import Fields, Remarks, Row
+from ghost_pipeline.listings.formats import format_of
+from ghost_pipeline.listings.paging import paging_gaps
+
+PARSER_VERSION = 1
+"""To be raised whenever what all formats share (this folder, without ``formats``) gives another outcome."""
+
+_POSITIONS_SHOWN = 3
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def format_version(provider_id: str) -> str:
+    """Name and version of what reads this provider's listings, such as ``openrouter/1.1``.
+
+    The same bytes and the same format version give the same listing.
+    """
+    wire_format = format_of(provider_id)
+    return f"{wire_format.name}/{PARSER_VERSION}.{wire_format.version}"
+
+
+def parse_listing(provider_id: str, content: bytes) -> Listing:
+    """The listing in ``content``. Never raises: what can't be read gives a listing with a ``defect``."""
+    try:
+        with _collector_paused():
+            document = decoded(content)
+            refuse_an_error(document)
+            wire_format = format_of(provider_id)
+            return _Reading(provider_id, wire_format, find_rows(document, wire_format.rows_at)).listing(document)
+    except Malformed as defect:
+        return Listing(provider_id, defect=str(defect))
+    except RecursionError:  # of decoding, or of encoding a row, which needs a little more stack
+        return Listing(provider_id, defect=f"the JSON is nested too deeply to be a model list; {FETCH_AGAIN}")
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No cyclic garbage collection meanwhile.
+
+    Parsing makes millions of objects and no cycles; looking for some took 40 % of the time of a listing of 100 MB.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _Reading:
+    """One pass over the rows of one listing."""
+
+    def __init__(self, provider_id: str, wire_format: Format, found: Rows) -> None:
+        self._provider_id = provider_id
+        self._format = wire_format
+        self._rows = found.rows
+        self._id_field = _id_field(found, wire_format)
+        self._inactive_ids: list[str] = []
+        self._unusable: list[int] = []
+        self._remarks = Remarks()
+
+    def listing(self, document: Any) -> Listing:
+        """What the rows say.
+
+        Raises Malformed if there are rows and none has a usable id.
+        """
+        models = tuple(self._models())
+        if self._rows and len(self._unusable) == len(self._rows):
+            raise Malformed(
+                f"none of the {len(self._rows)} rows is a model: no {self._id_field!r} that can be used; {FETCH_AGAIN}"
+            )
+        return Listing(
+            self._provider_id,
+            models=models,
+            inactive_ids=tuple(self._inactive_ids),
+            gaps=(*paging_gaps(document), *self._unusable_rows()),
+            remarks=self._remarks.sentences(),
+        )
+
+    def _models(self) -> Iterator[ListedModel]:
+        seen: set[str] = set()
+        read, is_inactive = self._format.read, self._format.is_inactive
+        for position, row in enumerate(self._rows, start=1):
+            model_id = self._model_id(row)
+            if model_id is None:
+                self._unusable.append(position)
+            elif model_id not in seen:
+                seen.add(model_id)
+                if is_inactive(row):
+                    self._inactive_ids.append(model_id)
+                else:
+                    yield _listed(model_id, row, read(Fields(row, model_id, self._remarks)))
+
+    def _model_id(self, row: Any) -> str | None:
+        if type(row) is not dict:
+            return None
+        model_id: Any = row.get(self._id_field)  # not a string raises like any other id that can't be used
+        try:
+            return canonical_model_id(self._provider_id, model_id)
+        except InvalidModelId:
+            return None
+
+    def _unusable_rows(self) -> tuple[str, ...]:
+        if not self._unusable:
+            return ()
+        count = len(self._unusable)
+        first = ", ".join(str(position) for position in self._unusable[:_POSITIONS_SHOWN])
+        more = ", …" if count > _POSITIONS_SHOWN else ""
+        return (
+            f"{count} of {len(self._rows)} rows {'has' if count == 1 else 'have'} no usable {self._id_field!r} "
+            f"(row {first}{more}, counted from 1)",
+        )
+
+
+def _listed(model_id: str, row: Row, facts: Facts) -> ListedModel:
+    return ListedModel(
+        model_id,
+        _encode(row).decode(),
+        facts.name,
+        is_free(facts.input_price, facts.output_price),
+        facts.context_window,
+        facts.max_output_tokens,
+        facts.input_price,
+        facts.output_price,
+        facts.capabilities,
+        facts.expires_at,
+    )
+
+
+def _id_field(found: Rows, wire_format: Format) -> str:
+    """The one field that holds the ids of this listing.
+
+    Rows outside the format's own envelope are most likely in OpenAI's shape, where ``id`` is the id and ``name``, the
+    id elsewhere, is for people.
+    """
+    candidates: Sequence[str] = (*wire_format.id_fields, "id")
+    if found.key not in (*wire_format.rows_at, ""):
+        candidates = ("id", *wire_format.id_fields)
+    for field in candidates:
+        if any(type(row) is dict and field in row for row in found.rows):
+            return field
+    return candidates[0]

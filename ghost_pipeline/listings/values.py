@@ -1,0 +1,180 @@
+"""From a JSON value to a fact: tokens, prices, instants, texts.
+
+Each function gives None for what documents "unknown" and raises Unreadable for what says something that can't be used.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+MAX_TOKENS = 10**15
+MAX_PRICE = 10**6
+"""USD per million tokens. A dollar a token is no price but a mistake in the unit."""
+MAX_NAME = 512
+_MAX_EPOCH_SECONDS = 10**11  # later instants are milliseconds, and which is meant would be a guess
+
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
+_EPOCH = re.compile(r"[0-9]{9,11}")
+
+
+class Unreadable(ValueError):
+    """A value that stands where a fact should, and can't be read as one."""
+
+
+def tokens(value: Any) -> int | None:
+    """A number of tokens; 0 and negative numbers are providers' ways of saying "unknown"."""
+    if type(value) is int:
+        number = value
+    elif value is None:
+        return None
+    elif (type(value) is float and value.is_integer()) or (type(value) is str and _INTEGER.fullmatch(value.strip())):
+        number = int(value)
+    else:
+        raise Unreadable
+    if number > MAX_TOKENS:
+        raise Unreadable
+    return number if number > 0 else None
+
+
+PriceUnit = Callable[[Any], float | None]
+"""Reads a price of some unit as USD per million tokens; negative prices mean "unknown" (OpenRouter's "-1")."""
+
+
+def per_token(value: Any) -> float | None:
+    """A price in USD for one token."""
+    return _usd_per_million(_priceable(value), 6)
+
+
+def per_million(value: Any) -> float | None:
+    """A price in USD for a million tokens."""
+    return _usd_per_million(_priceable(value), 0)
+
+
+def cents_per_100_million(value: Any) -> float | None:
+    """A price in USD cents for 100 million tokens."""
+    return _usd_per_million(_priceable(value), -4)
+
+
+def _priceable(value: Any) -> str | int | float:
+    if type(value) is str or type(value) is int or type(value) is float:
+        return value
+    raise Unreadable
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _usd_per_million(value: str | float, shift: int) -> float | None:
+    amount = _decimal(value)
+    if amount < 0:
+        return None
+    usd = float(amount.scaleb(shift))
+    if usd > MAX_PRICE or (usd == 0 and amount > 0):
+        raise Unreadable
+    return abs(usd)  # "-0" is 0
+
+
+def _decimal(value: str | float) -> Decimal:
+    if isinstance(value, str):
+        text = value.strip()
+    elif isinstance(value, int):
+        if abs(value) > MAX_TOKENS:
+            raise Unreadable
+        return Decimal(value)
+    else:
+        text = repr(value)
+    if not _NUMBER.fullmatch(text):
+        raise Unreadable
+    return Decimal(text)
+
+
+def instant(value: Any) -> datetime | None:
+    """An aware UTC instant of an ISO date or date and time, of epoch seconds, or of ``{year, month, day}``."""
+    if value == "":
+        return None
+    try:
+        if isinstance(value, str):
+            return _utc(datetime.fromisoformat(value.strip())) if not _EPOCH.fullmatch(value) else _epoch(int(value))
+        if isinstance(value, dict):
+            return _calendar_day(value)
+    except (ValueError, OverflowError):
+        raise Unreadable from None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _epoch(value)
+    raise Unreadable
+
+
+def _epoch(seconds: float) -> datetime | None:
+    if not math.isfinite(seconds) or abs(seconds) >= _MAX_EPOCH_SECONDS:
+        raise Unreadable
+    return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
+
+
+def _calendar_day(day: dict[str, Any]) -> datetime | None:
+    """Google's ``google.type.Date``, which documents 0 for a part that is not known."""
+    year, month, date = (day.get(part) for part in ("year", "month", "day"))
+    if not year or not month or not date:
+        return None
+    if type(year) is int and type(month) is int and type(date) is int:
+        return datetime(year, month, date, tzinfo=UTC)
+    raise Unreadable
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def text(value: Any) -> str | None:
+    """A line of text; white space alone says nothing."""
+    if type(value) is not str or len(value) > MAX_NAME:
+        raise Unreadable
+    line = value.strip()
+    if not line.isprintable():
+        line = " ".join(line.split())
+        if any(character < " " or character == "\x7f" for character in line):
+            raise Unreadable
+    return line or None
+
+
+def number(value: Any) -> float:
+    """Any number."""
+    if type(value) is int and abs(value) <= MAX_TOKENS:
+        return float(value)
+    if type(value) is float:
+        return value
+    raise Unreadable
+
+
+def flag(value: Any) -> bool:
+    """Yes or no."""
+    if type(value) is bool:
+        return value
+    raise Unreadable
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """The words of a list, lower-cased; a single word counts as a list of it."""
+    if type(value) is str:
+        return (value.strip().lower(),)
+    if type(value) is not list:
+        raise Unreadable
+    try:
+        return _in_lower_case(tuple(value))
+    except (AttributeError, TypeError):  # not all of them are strings
+        raise Unreadable from None
+
+
+@lru_cache(maxsize=4096)
+def _in_lower_case(said: tuple[str, ...]) -> tuple[str, ...]:
+    """Cached, because the rows of a listing mostly repeat the same few lists."""
+    return tuple([word.strip().lower() for word in said])
+
+
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    """The JSON objects of a list."""
+    if type(value) is list and all(type(item) is dict for item in value):
+        return value
+    raise Unreadable

@@ -1,0 +1,304 @@
+"""The lifecycle rules over dictionaries: an independent, slow and plain reading of the design.
+
+Tests drive the real catalog and this one side by side. Nothing of ``lifecycle/`` but its words and frozen values is
+used here, so that a mistake there cannot hide behind the same mistake here. Listing ids are the caller's.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ghost_pipeline.catalog.results import ListingCounts
+from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
+from ghost_pipeline.lifecycle.listing import ListedModel, Listing
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
+from ghost_pipeline_tests.catalog.oracle_values import (
+    Attempt,
+    Event,
+    Judgement,
+    Key,
+    Metadata,
+    Outcome,
+    Provider,
+    Swept,
+    count,
+    fresh_model,
+    given_facts,
+    is_shrunken,
+    listed_facts,
+    merged_metadata,
+    seen,
+    with_history,
+)
+
+LOCAL = ("ollama", "vllm", "lmstudio")
+
+
+@dataclass
+class Oracle:
+    """The catalog that the design describes."""
+
+    providers: dict[str, Provider] = field(default_factory=dict)
+    models: dict[Key, ModelRecord] = field(default_factory=dict)
+    tombstones: dict[Key, tuple[EventKind, ModelRecord]] = field(default_factory=dict)
+    attempts: dict[int, Attempt] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def admit(self, listing_id: int, listing: Listing, observed_at: datetime) -> Outcome:
+        """Record a listing, and hold its provider where the verdict asks for it."""
+        provider = self.providers.setdefault(listing.provider_id, Provider())
+        judged = self._judge(listing, observed_at)
+        self.attempts[listing_id] = Attempt(
+            listing.provider_id, listing, observed_at, judged.verdict, judged.is_late, judged.missing
+        )
+        provider.last_listing_at = max(provider.last_listing_at or observed_at, observed_at)
+        self._hold(provider, judged, observed_at)
+        return Outcome(*judged[:3], ListingCounts() if judged.verdict.is_refused else None)
+
+    def reconcile(self, listing_id: int) -> Outcome:
+        """Fold an admitted listing in, judged against the models as they are now."""
+        attempt = self.attempts[listing_id]
+        provider = self.providers[attempt.provider_id]
+        judged = self._judge(attempt.listing, attempt.observed_at)
+        if judged.verdict.is_refused:
+            return Outcome(*judged[:3], ListingCounts())
+        if not attempt.is_reconciled:
+            attempt.verdict, attempt.is_late, attempt.missing = judged.verdict, judged.is_late, judged.missing
+            attempt.is_reconciled = True
+        effects = [self._see_listed(listing_id, row, is_late=judged.is_late) for row in attempt.listing.models]
+        self._hold(provider, judged, attempt.observed_at)
+        if judged.verdict is Verdict.COMPLETE and not judged.is_late:
+            provider.last_complete_at, provider.held_since = attempt.observed_at, None
+        counts = count([effect for effect in effects if effect], len(judged.missing))
+        return Outcome(*judged[:3], counts)
+
+    def track(self, key: Key, name: str | None, metadata: Metadata | None, observed_at: datetime) -> str:
+        """Note a successful inference."""
+        self.providers.setdefault(key[0], Provider())
+        model, effect = self._found(key, Source.INFERENCE, observed_at)
+        if model is None:
+            return "ignored"
+        if not model.is_active:
+            effect = "reactivated"
+            self._note(key, EventKind.REACTIVATED, observed_at, Source.INFERENCE)
+        is_newer = model.last_used_at is None or observed_at >= model.last_used_at
+        self.models[key] = replace(
+            seen(model, observed_at),
+            is_active=True,
+            deactivated_at=None,
+            last_used_at=max(model.last_used_at or observed_at, observed_at),
+            name=model.name if model.name is not None and not (effect == "restored" and name is not None) else name,
+            inference_metadata=merged_metadata(model.inference_metadata, metadata, is_newer=is_newer),
+        )
+        return effect
+
+    def add(self, key: Key, name: str | None, facts: Mapping[str, Any], observed_at: datetime) -> None:
+        """Add a model by hand: from now on it is MANUAL."""
+        self.providers.setdefault(key[0], Provider())
+        model = self.models.get(key)
+        if model is None:
+            model = fresh_model(key, Source.MANUAL, observed_at)
+            if key in self.tombstones:
+                model = replace(with_history(model, self.tombstones[key][1]), source=Source.MANUAL)
+        model = replace(seen(model, observed_at), source=Source.MANUAL, is_active=True, deactivated_at=None)
+        if name is not None:
+            model = replace(model, name=name, is_name_manual=True)
+        if facts:
+            model = replace(given_facts(model, facts), listing_id=None)
+        self.models[key] = model
+        self._note(key, EventKind.ADDED, observed_at, Source.MANUAL)
+
+    def reactivate(self, key: Key, now: datetime) -> None:
+        """Take a person's word that the model lives."""
+        if key not in self.models:
+            raise UnknownModel
+        model = self.models[key]
+        if not model.is_active:
+            self._note(key, EventKind.REACTIVATED, now, Source.MANUAL)
+        self.models[key] = replace(seen(model, now), is_active=True, deactivated_at=None)
+
+    def remove(self, key: Key, now: datetime) -> None:
+        """Take a model out, to stay out."""
+        if key not in self.models and key not in self.tombstones:
+            raise UnknownModel
+        if key in self.models:
+            self._bury(key, EventKind.REMOVED, self.models.pop(key), now, Source.MANUAL)
+        elif self.tombstones[key][0] is EventKind.PURGED:
+            self._bury(key, EventKind.REMOVED, self.tombstones[key][1], now, Source.MANUAL)
+
+    def remove_provider(self, provider_id: str, now: datetime) -> None:
+        """Take each model of a provider out."""
+        self._known(provider_id)
+        for key in [key for key in self.models if key[0] == provider_id]:
+            self.remove(key, now)
+
+    def restore(self, key: Key, now: datetime) -> None:
+        """Bring the row of a tombstone back, as a ghost."""
+        if key in self.models:
+            raise ModelExists
+        if key not in self.tombstones:
+            raise UnknownModel
+        self.models[key] = replace(self.tombstones[key][1], is_active=False, deactivated_at=now)
+        self._note(key, EventKind.RESTORED, now, Source.MANUAL)
+
+    def release(self, provider_id: str) -> None:
+        """Take a person's word that the provider's absences are real."""
+        provider = self._known(provider_id)
+        provider.held_since = None
+        complete = [
+            attempt.observed_at
+            for attempt in self.attempts.values()
+            if attempt.provider_id == provider_id
+            and not attempt.is_late
+            and attempt.verdict is not Verdict.MALFORMED
+            and (attempt.is_reconciled or attempt.verdict is Verdict.EMPTY)
+        ]
+        if provider.last_complete_at is not None:
+            complete.append(provider.last_complete_at)
+        provider.last_complete_at = max(complete, default=None)
+
+    def sweep_stale(self, provider_id: str | None, hours: float, now: datetime, *, is_dry: bool = False) -> Swept:
+        """Make ghosts of what was not seen for long."""
+        before = now - timedelta(hours=hours)
+        due = [
+            key
+            for key, model in self.models.items()
+            if model.is_active and model.source is not Source.MANUAL and model.last_seen_at < before
+        ]
+        swept = self._pass_over(due, provider_id, protected_since=now - timedelta(days=7))
+        for key in () if is_dry else swept.models:
+            self.models[key] = replace(self.models[key], is_active=False, deactivated_at=now)
+            self._note(key, EventKind.DEACTIVATED, now, None)
+        return swept
+
+    def sweep_purgeable(self, provider_id: str | None, days: float, now: datetime, *, is_dry: bool = False) -> Swept:
+        """Turn what has been a ghost for long into tombstones."""
+        before = now - timedelta(days=days)
+        due = [
+            key
+            for key, model in self.models.items()
+            if not model.is_active
+            and model.source is not Source.MANUAL
+            and model.last_seen_at < before
+            and model.deactivated_at is not None
+            and model.deactivated_at < before
+        ]
+        swept = self._pass_over(due, provider_id, protected_since=None)
+        for key in () if is_dry else swept.models:
+            self._bury(key, EventKind.PURGED, self.models.pop(key), now, None)
+        return swept
+
+    def expected(self, provider_id: str) -> frozenset[str]:
+        """The models that the last complete listing, or anything later, listed."""
+        since = self.providers[provider_id].last_complete_at
+        return frozenset(
+            model.model_id
+            for model in self.models.values()
+            if model.provider_id == provider_id
+            and since is not None
+            and model.last_listed_at is not None
+            and model.last_listed_at >= since
+        )
+
+    def _judge(self, listing: Listing, observed_at: datetime) -> Judgement:
+        last_at = self.providers[listing.provider_id].last_listing_at
+        is_late = last_at is not None and observed_at < last_at
+        expected = self.expected(listing.provider_id)
+        if listing.defect is not None:
+            return Judgement(Verdict.MALFORMED, is_late, False, frozenset())
+        if not listing.models:
+            return Judgement(Verdict.EMPTY, is_late, listing.provider_id in LOCAL and not expected, frozenset())
+        missing = expected - {row.model_id for row in listing.models} - set(listing.inactive_ids)
+        verdict = Verdict.COMPLETE
+        if listing.gaps:
+            verdict = Verdict.PARTIAL
+        elif is_shrunken(len(missing), len(expected)) and (
+            is_late or not self._confirms(listing, observed_at, missing)
+        ):
+            verdict = Verdict.SHRUNKEN
+        return Judgement(verdict, is_late, False, missing)
+
+    def _confirms(self, listing: Listing, observed_at: datetime, missing: frozenset[str]) -> bool:
+        expected = self.expected(listing.provider_id)
+        complete_at = self.providers[listing.provider_id].last_complete_at
+        listed = {row.model_id for row in listing.models}
+        return any(
+            earlier.provider_id == listing.provider_id
+            and earlier.is_reconciled
+            and earlier.verdict is Verdict.SHRUNKEN
+            and not earlier.is_late
+            and (complete_at is None or earlier.observed_at > complete_at)
+            and observed_at >= earlier.observed_at + timedelta(hours=1)
+            and not earlier.missing & listed
+            and not is_shrunken(len(missing - earlier.missing), len(expected - earlier.missing))
+            for earlier in self.attempts.values()
+        )
+
+    def _hold(self, provider: Provider, judged: Judgement, observed_at: datetime) -> None:
+        if judged.verdict is not Verdict.COMPLETE and not judged.is_late and not judged.is_tolerated:
+            provider.held_since = provider.held_since or observed_at
+
+    def _see_listed(self, listing_id: int, row: ListedModel, *, is_late: bool) -> set[str]:
+        attempt = self.attempts[listing_id]
+        at = attempt.observed_at
+        key = (attempt.provider_id, row.model_id)
+        model, effect = self._found(key, Source.INDEX, at)
+        if model is None:
+            return set()
+        known = seen(model, at)
+        known = replace(known, last_listed_at=max(known.last_listed_at or at, at))
+        if is_late and effect == "updated":
+            self.models[key] = known
+            return {"confirmed"}
+        effects = {"created"} if effect != "updated" else {"confirmed"}
+        fresh = replace(listed_facts(known, row), is_active=True, deactivated_at=None)
+        if fresh != replace(known, is_active=True, deactivated_at=None) and "created" not in effects:
+            effects = {"updated"}
+            self._note(key, EventKind.CHANGED, at, Source.INDEX)
+        if not known.is_active:
+            effects.add("reactivated")
+            self._note(key, EventKind.REACTIVATED, at, Source.INDEX)
+        self.models[key] = replace(fresh, listing_id=listing_id)
+        return effects
+
+    def _found(self, key: Key, source: Source, at: datetime) -> tuple[ModelRecord | None, str]:
+        """The row to see, made or brought back where there is none; None if a person removed it."""
+        if key in self.models:
+            return self.models[key], "updated"
+        if key not in self.tombstones:
+            self._note(key, EventKind.DISCOVERED, at, source)
+            return fresh_model(key, source, at), "created"
+        kind, row = self.tombstones[key]
+        if kind is EventKind.REMOVED:
+            return None, "ignored"
+        self._note(key, EventKind.RESTORED, at, source)
+        return with_history(fresh_model(key, source, at), row), "restored"
+
+    def _pass_over(self, due: Iterable[Key], provider_id: str | None, protected_since: datetime | None) -> Swept:
+        if provider_id is not None:
+            self._known(provider_id)
+        swept = Swept(set(), set())
+        for key in due:
+            held_since = self.providers[key[0]].held_since
+            is_held = held_since is not None and (protected_since is None or held_since >= protected_since)
+            if provider_id not in (None, key[0]):
+                continue
+            if is_held and self.models[key].last_listed_at is not None:
+                swept.held.add(key[0])
+            else:
+                swept.models.add(key)
+        return swept
+
+    def _bury(self, key: Key, kind: EventKind, row: ModelRecord, at: datetime, source: Source | None) -> None:
+        self.tombstones[key] = (kind, row)
+        self._note(key, kind, at, source)
+
+    def _note(self, key: Key, kind: EventKind, at: datetime, source: Source | None) -> None:
+        self.events.append(Event(*key, kind, at, source))
+
+    def _known(self, provider_id: str) -> Provider:
+        if provider_id not in self.providers:
+            raise UnknownProvider
+        return self.providers[provider_id]

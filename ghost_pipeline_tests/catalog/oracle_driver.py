@@ -1,0 +1,232 @@
+"""Drives a real catalog and the oracle side by side, and says where they differ.
+
+Listings are JSON of the tests' own, so that nothing here depends on a provider's wire format.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from ghost_pipeline.catalog.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import ListingOutcome, Submission, SweepResult
+from ghost_pipeline.errors import UnknownProvider, UsageError
+from ghost_pipeline.lifecycle.listing import ListedModel, Listing
+from ghost_pipeline_tests.catalog.oracle import Oracle
+from ghost_pipeline_tests.catalog.oracle_values import Event, Key, Metadata, Outcome, Provider, Swept
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+PROVIDERS = ("openai", "ollama")
+MODEL_IDS = tuple(f"model-{number:02}" for number in range(12))
+
+FACTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"name": "Listed", "input_price": 0.5, "output_price": 1.5, "is_free": False, "context_window": 8192},
+    {"name": "Renamed", "input_price": 0.0, "output_price": 0.0, "is_free": True, "capabilities": ("json", "text")},
+    {"max_output_tokens": 4096, "capabilities": ("text",), "expires_at": EPOCH + timedelta(days=90)},
+)
+"""What a row may say of its model, by number."""
+
+
+def listing_bytes(
+    rows: Mapping[str, int], inactive: tuple[str, ...] = (), *, is_cut: bool = False, is_broken: bool = False
+) -> bytes:
+    """A provider's file that lists ``rows``: model id -> number of its facts."""
+    return json.dumps({"rows": rows, "inactive": inactive, "is_cut": is_cut, "is_broken": is_broken}).encode()
+
+
+def parse(provider_id: str, content: bytes) -> Listing:
+    """Read what :func:`listing_bytes` wrote."""
+    said = json.loads(content)
+    if said["is_broken"]:
+        return Listing(provider_id, defect="the file is broken")
+    models = tuple(
+        ListedModel(model_id, json.dumps({"id": model_id, "said": number}), **FACTS[number])
+        for model_id, number in said["rows"].items()
+    )
+    gaps = ("more follows",) if said["is_cut"] else ()
+    return Listing(provider_id, models=models, inactive_ids=tuple(said["inactive"]), gaps=gaps)
+
+
+def settled(outcome: ListingOutcome) -> Outcome:
+    """What both sides must agree on of an outcome."""
+    return Outcome(outcome.verdict, outcome.is_late, outcome.is_tolerated, outcome.counts)
+
+
+class Pair:
+    """A catalog and the oracle, given the same operations."""
+
+    def __init__(
+        self, open_catalog: Callable[[Callable[[], datetime]], ModelCatalog], *, has_distinct_formats: bool = False
+    ) -> None:
+        self.now = EPOCH
+        self.catalog = open_catalog(lambda: self.now)
+        self.oracle = Oracle()
+        self.submitted: dict[str, list[bytes]] = {provider_id: [] for provider_id in PROVIDERS}
+        self.listing_ids: list[int] = []
+        self._formats = count() if has_distinct_formats else None
+        self._events_seen = 0
+
+    def admit(self, provider_id: str, content: bytes, observed_at: datetime) -> ListingOutcome:
+        """Admit a listing on both sides."""
+        self.submitted[provider_id].append(content)
+        version = "test/1" if self._formats is None else f"test/{next(self._formats)}"
+        submission = Submission(provider_id, f"{provider_id}.json", content, observed_at, version)
+        outcome = self.catalog.admit(submission, parse)
+        assert outcome.listing_id not in self.listing_ids
+        self.listing_ids.append(outcome.listing_id)
+        expected = self.oracle.admit(outcome.listing_id, parse(provider_id, content), observed_at)
+        _agree({"admitted": settled(outcome)}, {"admitted": expected})
+        assert (outcome.provider_id, outcome.sha256, outcome.observed_at) == (
+            provider_id,
+            submission.sha256,
+            observed_at,
+        )
+        return outcome
+
+    def reconcile(self, listing_id: int) -> ListingOutcome:
+        """Reconcile an admitted listing on both sides."""
+        outcome = self.catalog.reconcile(listing_id, parse)
+        _agree({"reconciled": settled(outcome)}, {"reconciled": self.oracle.reconcile(listing_id)})
+        assert outcome.listing_id == listing_id
+        return outcome
+
+    def submit(self, provider_id: str, content: bytes, observed_at: datetime) -> ListingOutcome:
+        """Admit and reconcile."""
+        return self.reconcile(self.admit(provider_id, content, observed_at).listing_id)
+
+    def track(
+        self, key: Key, name: str | None = None, metadata: Metadata | None = None, observed_at: datetime | None = None
+    ) -> str:
+        """Note a successful inference on both sides; no client may speak of the future."""
+        result = self.catalog.track_successful_inference(*key, name, metadata, observed_at)
+        believed_at = min(observed_at or self.now, self.now)
+        assert result.effect == self.oracle.track(key, name, metadata, believed_at)
+        assert (result.provider_id, result.model_id) == key
+        return result.effect
+
+    def add(
+        self,
+        key: Key,
+        name: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        observed_at: datetime | None = None,
+    ) -> None:
+        """Add a model by hand on both sides."""
+        self.catalog.add_manual_model(*key, name, **(facts or {}), observed_at=observed_at)
+        self.oracle.add(key, name, facts or {}, observed_at or self.now)
+
+    def reactivate(self, key: Key) -> None:
+        """Reactivate on both sides."""
+        self._say(lambda: self.catalog.reactivate_model(*key), lambda: self.oracle.reactivate(key, self.now))
+
+    def remove(self, key: Key) -> None:
+        """Remove a model on both sides."""
+        self._say(lambda: self.catalog.remove_model(*key), lambda: self.oracle.remove(key, self.now))
+
+    def remove_provider(self, provider_id: str) -> None:
+        """Remove a provider's models on both sides."""
+        self._say(
+            lambda: self.catalog.remove_provider(provider_id),
+            lambda: self.oracle.remove_provider(provider_id, self.now),
+        )
+
+    def restore(self, key: Key) -> None:
+        """Restore on both sides."""
+        self._say(lambda: self.catalog.restore_model(*key), lambda: self.oracle.restore(key, self.now))
+
+    def release(self, provider_id: str) -> None:
+        """Release on both sides."""
+        self._say(lambda: self.catalog.release_provider(provider_id), lambda: self.oracle.release(provider_id))
+
+    def sweep_stale(self, provider_id: str | None = None, hours: float | None = None, *, is_dry: bool = False) -> Swept:
+        """Make ghosts on both sides."""
+        return self._swept(
+            lambda: self.catalog.mark_stale_models_inactive(provider_id, hours, is_dry_run=is_dry),
+            lambda: self.oracle.sweep_stale(provider_id, hours or 24, self.now, is_dry=is_dry),
+        )
+
+    def sweep_purgeable(
+        self, provider_id: str | None = None, days: float | None = None, *, is_dry: bool = False
+    ) -> Swept:
+        """Purge on both sides."""
+        return self._swept(
+            lambda: self.catalog.delete_old_inactive_models(provider_id, days, is_dry_run=is_dry),
+            lambda: self.oracle.sweep_purgeable(provider_id, days or 30, self.now, is_dry=is_dry),
+        )
+
+    def compare(self) -> None:
+        """Fail where the catalog does not say what the oracle says."""
+        records = self.catalog.find_models(is_active=None)
+        _agree({(record.provider_id, record.model_id): record for record in records}, self.oracle.models)
+        assert len(records) == len(self.oracle.models)
+        self._compare_providers()
+        self._compare_events()
+        self._compare_statistics()
+
+    def _compare_providers(self) -> None:
+        records = self.catalog.list_providers()
+        _agree(
+            {
+                record.id: Provider(record.held_since, record.last_listing_at, record.last_complete_at)
+                for record in records
+            },
+            self.oracle.providers,
+        )
+        for record in records:
+            assert bool(record.held_reason) == (record.held_since is not None)
+
+    def _compare_events(self) -> None:
+        told = [
+            Event(event.provider_id, event.model_id, event.kind, event.at, event.source)
+            for event in self.catalog.list_events()[self._events_seen :]
+        ]
+        _agree(Counter(told), Counter(self.oracle.events[self._events_seen :]))
+        self._events_seen += len(told)
+
+    def _compare_statistics(self) -> None:
+        stats = self.catalog.get_discovery_stats()
+        models = self.oracle.models.values()
+        assert stats["total"] == len(models) == stats["active"] + stats["inactive"]
+        assert stats["active"] == sum(model.is_active for model in models)
+        assert {word: number for word, number in stats["by_source"].items() if number} == Counter(
+            model.source.value for model in models
+        )
+
+    def _say(self, real: Callable[[], object], expected: Callable[[], object]) -> None:
+        assert _complaint(real) == _complaint(expected)
+
+    def _swept(self, real: Callable[[], SweepResult], expected: Callable[[], Swept]) -> Swept:
+        reasons = {provider.id: provider.held_reason for provider in self.catalog.list_providers()}
+        try:
+            swept = expected()
+        except UnknownProvider:
+            with pytest.raises(UnknownProvider):
+                real()
+            return Swept(set(), set())
+        result = real()
+        assert Counter(result.models) == Counter(swept.models)
+        assert result.changed == len(swept.models)
+        assert result.held == {provider_id: reasons[provider_id] for provider_id in swept.held}
+        return swept
+
+
+def _agree(told: Mapping[Any, object], expected: Mapping[Any, object]) -> None:
+    differences = [
+        f"{what}:\n  catalog {told.get(what)}\n  oracle  {expected.get(what)}"
+        for what in told.keys() | expected.keys()
+        if told.get(what) != expected.get(what)
+    ]
+    assert not differences, "\n".join(differences)
+
+
+def _complaint(word: Callable[[], object]) -> type[UsageError] | None:
+    try:
+        word()
+    except UsageError as error:
+        return type(error)
+    return None

@@ -1,0 +1,140 @@
+"""The oracle's values, and its arithmetic on single rows."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from json import loads
+from typing import Any, NamedTuple
+
+from ghost_pipeline.catalog.results import ListingCounts
+from ghost_pipeline.lifecycle.listing import ListedModel, Listing
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
+
+Key = tuple[str, str]
+Metadata = Mapping[str, Any]
+
+
+class Event(NamedTuple):
+    """What the audit trail must say."""
+
+    provider_id: str
+    model_id: str
+    kind: EventKind
+    at: datetime
+    source: Source | None
+
+
+@dataclass
+class Provider:
+    """What is remembered of a provider."""
+
+    held_since: datetime | None = None
+    last_listing_at: datetime | None = None
+    last_complete_at: datetime | None = None
+
+
+@dataclass
+class Attempt:
+    """One admitted listing; verdict, lateness and missing ids are of when it was first reconciled."""
+
+    provider_id: str
+    listing: Listing
+    observed_at: datetime
+    verdict: Verdict
+    is_late: bool
+    missing: frozenset[str] = frozenset()
+    is_reconciled: bool = False
+
+
+class Outcome(NamedTuple):
+    """What became of a listing."""
+
+    verdict: Verdict
+    is_late: bool
+    is_tolerated: bool
+    counts: ListingCounts | None
+
+
+class Judgement(NamedTuple):
+    """What a listing is, given the catalog as it is now."""
+
+    verdict: Verdict
+    is_late: bool
+    is_tolerated: bool
+    missing: frozenset[str]
+
+
+class Swept(NamedTuple):
+    """What a sweep changed and whom it passed over."""
+
+    models: set[Key]
+    held: set[str]
+
+
+def is_shrunken(missing: int, expected: int) -> bool:
+    """More than a fifth of the expected models, and more than five of them."""
+    return missing > 5 and missing * 5 > expected
+
+
+def fresh_model(key: Key, source: Source, at: datetime) -> ModelRecord:
+    """An active model that was first seen just now."""
+    return ModelRecord(*key, source=source, is_active=True, first_seen_at=at, last_seen_at=at)
+
+
+def with_history(model: ModelRecord, row: ModelRecord) -> ModelRecord:
+    """The model with what its tombstone remembers."""
+    return replace(
+        model,
+        source=row.source,
+        name=row.name,
+        is_name_manual=row.is_name_manual,
+        first_seen_at=min(model.first_seen_at, row.first_seen_at),
+        last_used_at=row.last_used_at,
+        inference_metadata=row.inference_metadata,
+    )
+
+
+def seen(model: ModelRecord, at: datetime) -> ModelRecord:
+    """The model with its evidence widened to ``at``."""
+    return replace(model, first_seen_at=min(model.first_seen_at, at), last_seen_at=max(model.last_seen_at, at))
+
+
+def listed_facts(model: ModelRecord, row: ListedModel) -> ModelRecord:
+    """The model with the facts that a listing states; a name is not forgotten, nor a person's overwritten."""
+    keeps_name = model.is_name_manual or row.name is None
+    return replace(
+        model,
+        name=model.name if keeps_name else row.name,
+        is_free=row.is_free,
+        context_window=row.context_window,
+        max_output_tokens=row.max_output_tokens,
+        input_price=row.input_price,
+        output_price=row.output_price,
+        capabilities=row.capabilities,
+        expires_at=row.expires_at,
+        provider_data=loads(row.provider_data),
+    )
+
+
+def given_facts(model: ModelRecord, facts: Mapping[str, Any]) -> ModelRecord:
+    """The model with the facts that a person states; its prices say whether it is free."""
+    model = replace(model, **facts)
+    if "input_price" not in facts and "output_price" not in facts:
+        return model
+    prices = (model.input_price, model.output_price)
+    is_paid = any(price is not None and price > 0 for price in prices)
+    return replace(model, is_free=False if is_paid else True if prices == (0, 0) else None)
+
+
+def merged_metadata(old: Metadata | None, new: Metadata | None, *, is_newer: bool) -> Metadata | None:
+    """Both by key; where they differ, the newer says."""
+    if not new or not old:
+        return new or old
+    return {**old, **new} if is_newer else {**new, **old}
+
+
+def count(effects: Collection[set[str]], missing: int) -> ListingCounts:
+    """What a listing did, summed up from what each row did."""
+    totals = {word: sum(word in row for row in effects) for word in ("created", "updated", "confirmed", "reactivated")}
+    return ListingCounts(models=len(effects), missing=missing, **totals)

@@ -1,0 +1,204 @@
+"""Whatever happens in whatever order, the catalog and the oracle never differ."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, event, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from ghost_pipeline.catalog.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import ListingOutcome
+from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.catalog.oracle_driver import MODEL_IDS, PROVIDERS, Pair, listing_bytes
+from ghost_pipeline_tests.catalog.oracle_values import Swept
+
+IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+STATEFUL = settings(
+    max_examples=1500 if IS_THOROUGH else 60,
+    stateful_step_count=60 if IS_THOROUGH else 40,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+def open_catalog(home: Path, clock: Callable[[], datetime]) -> ModelCatalog:
+    """The catalog under test, empty."""
+    return ModelCatalog.open(Settings(home=home), clock=clock)
+
+
+providers = st.sampled_from((PROVIDERS[0], *PROVIDERS))
+keys = st.tuples(providers, st.sampled_from((MODEL_IDS[0], MODEL_IDS[6], MODEL_IDS[11])))
+waits = st.sampled_from((1, 2, 12, 24, 25, 72, 24 * 7, 24 * 8, 24 * 30, 24 * 31, -5))
+ages = st.sampled_from((0, 0, 0, 0, 0, 0, -1, 1, 2, 24, 25, 24 * 8, 24 * 31)).map(lambda hours: timedelta(hours=hours))
+names = st.sampled_from((None, None, "Said", "Said again"))
+metadata = st.sampled_from((None, {"latency": 1}, {"latency": 2, "region": "eu"}))
+manual_facts: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    (
+        {},
+        {"context_window": 1000},
+        {"input_price": 0.0, "output_price": 0.0, "capabilities": ("text",)},
+        {"input_price": 2.0, "max_output_tokens": 10},
+        {"output_price": 0.0},
+    )
+)
+
+
+WHOLE = listing_bytes(dict.fromkeys(MODEL_IDS, 1))
+ODD = (
+    listing_bytes({}),
+    listing_bytes({}, MODEL_IDS[:2]),
+    listing_bytes({}, is_cut=True),
+    listing_bytes({}, is_broken=True),
+    listing_bytes(dict.fromkeys(MODEL_IDS[:3], 1), is_cut=True),
+    listing_bytes(dict.fromkeys(MODEL_IDS[3:], 2), is_cut=True),
+    listing_bytes(dict.fromkeys(MODEL_IDS[:5], 1), MODEL_IDS[5:]),
+    listing_bytes(dict.fromkeys(MODEL_IDS[:5], 1), MODEL_IDS[6:7]),
+)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> bytes:
+    """Listings that are mostly whole or have clearly shrunk, and seldom new: the same bytes come back."""
+    size = draw(st.sampled_from((12, 12, 12, 11, 10, 7, 6, 5, 5, 1)))
+    ids = draw(st.sampled_from((MODEL_IDS[:size], MODEL_IDS[12 - size :])))
+    rows = dict.fromkeys(ids, draw(st.sampled_from((0, 1, 1, 2, 3))))
+    rows[ids[0]] = draw(st.sampled_from((rows[ids[0]], rows[ids[0]], 0, 2)))
+    return listing_bytes(rows)
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """Listings, sightings, persons, sweeps and the passing of time, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = tempfile.TemporaryDirectory()
+        self.pair = Pair(lambda clock: open_catalog(Path(self.home.name), clock))
+
+    @rule(hours=waits)
+    def wait(self, hours: int) -> None:
+        self.pair.now += timedelta(hours=hours)
+
+    @rule(provider_id=providers, content=contents(), age=ages)
+    def submit(self, provider_id: str, content: bytes, age: timedelta) -> None:
+        self._tell(self.pair.submit(provider_id, content, self.pair.now - age))
+
+    @rule(provider_id=providers, back=st.sampled_from((0, 0, 0, 1, 2)), hours=st.sampled_from((0, 1, 2, 25)), age=ages)
+    def submit_the_same_bytes_again(self, provider_id: str, back: int, hours: int, age: timedelta) -> None:
+        submitted = self.pair.submitted[provider_id]
+        if submitted:
+            self.pair.now += timedelta(hours=hours)
+            content = submitted[max(0, len(submitted) - 1 - back)]
+            event("submit: same bytes")
+            self._tell(self.pair.submit(provider_id, content, self.pair.now - age))
+
+    @rule(provider_id=providers, content=st.sampled_from(ODD), age=ages)
+    def submit_an_odd_listing(self, provider_id: str, content: bytes, age: timedelta) -> None:
+        self._tell(self.pair.submit(provider_id, content, self.pair.now - age))
+
+    @rule(
+        provider_id=providers,
+        sizes=st.lists(st.sampled_from((4, 5, 5, 5, 6, 7, 12)), min_size=1, max_size=4),
+        hours=st.sampled_from((0, 1, 1, 2, 25)),
+        between=st.sampled_from((None, None, *ODD)),
+    )
+    def submit_a_whole_listing_and_then_shrunken_ones(
+        self, provider_id: str, sizes: list[int], hours: int, between: bytes | None
+    ) -> None:
+        shrunken = [listing_bytes(dict.fromkeys(MODEL_IDS[:size], 1)) for size in sizes]
+        for content in (WHOLE, shrunken[0], between, *shrunken[1:]):
+            if content is not None:
+                self._tell(self.pair.submit(provider_id, content, self.pair.now))
+                self.pair.compare()
+                self.pair.now += timedelta(hours=hours)
+
+    @rule(days=st.sampled_from((30, 31, 31)), is_seen_again=st.booleans(), key=keys)
+    def forget_for_long(self, days: int, is_seen_again: bool, key: tuple[str, str]) -> None:
+        self.pair.now += timedelta(hours=25)
+        event(f"stale sweep: {self._told(self.pair.sweep_stale())}")
+        self.pair.compare()
+        self.pair.now += timedelta(days=days)
+        event(f"purge sweep: {self._told(self.pair.sweep_purgeable())}")
+        self.pair.compare()
+        submitted = self.pair.submitted[key[0]]
+        if is_seen_again and submitted:
+            self._tell(self.pair.submit(key[0], submitted[-1], self.pair.now))
+        elif is_seen_again:
+            event(f"track: {self.pair.track(key)}")
+
+    @rule(provider_id=providers, content=st.one_of(contents(), st.sampled_from(ODD)), age=ages)
+    def admit_only(self, provider_id: str, content: bytes, age: timedelta) -> None:
+        self.pair.admit(provider_id, content, self.pair.now - age)
+
+    @rule(back=st.sampled_from((0, 0, 1, 2, 3, 5, 8)))
+    def reconcile_an_earlier_listing(self, back: int) -> None:
+        ids = self.pair.listing_ids
+        if ids:
+            event("reconcile again or late")
+            self._tell(self.pair.reconcile(ids[max(0, len(ids) - 1 - back)]))
+
+    @rule(key=keys, name=names, metadata=metadata, age=ages)
+    def track(self, key: tuple[str, str], name: str | None, metadata: dict[str, Any] | None, age: timedelta) -> None:
+        event(f"track: {self.pair.track(key, name, metadata, self.pair.now - age)}")
+
+    @rule(key=keys, name=names, facts=manual_facts, age=ages.filter(lambda age: age >= timedelta(0)))
+    def add(self, key: tuple[str, str], name: str | None, facts: dict[str, Any], age: timedelta) -> None:
+        self.pair.add(key, name, facts, self.pair.now - age)
+
+    @rule(key=keys, word=st.sampled_from(("reactivate", "remove", "remove", "restore", "restore")))
+    def say_of_a_model(self, key: tuple[str, str], word: str) -> None:
+        say = {"reactivate": self.pair.reactivate, "remove": self.pair.remove, "restore": self.pair.restore}
+        say[word](key)
+
+    @rule(provider_id=providers, word=st.sampled_from(("release",) * 7 + ("remove",)))
+    def say_of_a_provider(self, provider_id: str, word: str) -> None:
+        say = {"release": self.pair.release, "remove": self.pair.remove_provider}
+        say[word](provider_id)
+
+    @rule(
+        hours_before=st.sampled_from((0, 1, 24, 25, 24 * 7, 24 * 8)),
+        provider_id=st.one_of(st.none(), st.none(), providers),
+        hours=st.sampled_from((None, None, 1, 48)),
+        is_dry=st.sampled_from((False, False, True)),
+    )
+    def sweep_stale(self, hours_before: int, provider_id: str | None, hours: int | None, is_dry: bool) -> None:
+        self.pair.now += timedelta(hours=hours_before)
+        result = self.pair.sweep_stale(provider_id, hours, is_dry=is_dry)
+        event(f"stale sweep: {self._told(result)}")
+
+    @rule(
+        days_before=st.sampled_from((0, 1, 30, 31)),
+        provider_id=st.one_of(st.none(), st.none(), providers),
+        days=st.sampled_from((None, None, 1, 60)),
+        is_dry=st.sampled_from((False, False, True)),
+    )
+    def sweep_purgeable(self, days_before: int, provider_id: str | None, days: int | None, is_dry: bool) -> None:
+        self.pair.now += timedelta(days=days_before)
+        result = self.pair.sweep_purgeable(provider_id, days, is_dry=is_dry)
+        event(f"purge sweep: {self._told(result)}")
+
+    @invariant()
+    def they_agree(self) -> None:
+        self.pair.compare()
+
+    def teardown(self) -> None:
+        self.pair.catalog.close()
+        self.home.cleanup()
+
+    @staticmethod
+    def _told(swept: Swept) -> str:
+        return f"changes={bool(swept.models)} passes over={bool(swept.held)}"
+
+    def _tell(self, outcome: ListingOutcome) -> None:
+        late = "late " if outcome.is_late else ""
+        tolerated = "tolerated " if outcome.is_tolerated else ""
+        event(f"listing: {late}{tolerated}{outcome.verdict}")
+
+
+TestLifecycle = Lifecycle.TestCase
+TestLifecycle.settings = STATEFUL

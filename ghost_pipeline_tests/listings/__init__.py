@@ -1,0 +1,1 @@
+"""Tests of ghost_pipeline.listings: what providers said."""
