@@ -2,4 +2,5 @@
 
 from ghost_pipeline.cli import main
 
-main(prog_name="ghost-pipeline")
+if __name__ == "__main__":  # worker processes import this module under another name
+    main(prog_name="ghost-pipeline")

@@ -1,7 +1,5 @@
-"""One pass of the whole pipeline in this process: each provider's newest file, then the statistics."""
+"""One file's run, and the run of the statistics, in the process that calls: what ``ingest`` is made of."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,11 +7,9 @@ from typing import Any
 import dagster as dg
 
 from ghost_pipeline.defs.discovery_stats import discovery_stats
-from ghost_pipeline.defs.instance import open_instance
 from ghost_pipeline.defs.models_directory import ingest_listing, listing_run_config
 from ghost_pipeline.defs.partitions import providers
 from ghost_pipeline.listings import ListingFile
-from ghost_pipeline.settings import Settings
 
 STATISTICS_JOB = "refresh_statistics"
 
@@ -30,7 +26,7 @@ class RunReport:
 
 
 class Ingestion:
-    """Runs the jobs of ``definitions`` one after the other on the instance that the UI shows."""
+    """Runs the jobs of ``definitions`` on the instance that the UI shows."""
 
     def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
         self._instance = instance
@@ -51,13 +47,6 @@ class Ingestion:
     def refresh_statistics(self) -> None:
         """Materialize ``discovery_stats``."""
         self._statistics.execute_in_process(instance=self._instance, run_config=_QUIET)
-
-
-@contextmanager
-def opened_ingestion(definitions: dg.Definitions, settings: Settings) -> Iterator[Ingestion]:
-    """An ingestion on the project's Dagster instance."""
-    with open_instance(settings) as instance:
-        yield Ingestion(definitions, instance)
 
 
 refresh_statistics = dg.define_asset_job(

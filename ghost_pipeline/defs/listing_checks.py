@@ -1,11 +1,13 @@
 """The checks on a listing, one for each way to fall short. Admission has judged it; nothing is parsed here."""
 
+import warnings
 from collections.abc import Iterator
 
 import dagster as dg
 
 from ghost_pipeline.catalog.results import ListingOutcome
 from ghost_pipeline.defs.listing_metadata import listing_metadata
+from ghost_pipeline.defs.partitions import providers
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 _CHECKS = {
@@ -23,10 +25,15 @@ _CHECKS = {
 
 def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
     """The declarations, for the asset that admits."""
-    return [
-        dg.AssetCheckSpec(name, asset=asset, description=description, blocking=is_blocking)
-        for name, description, is_blocking in _CHECKS.values()
-    ]
+    with warnings.catch_warnings():
+        # partitions_def is marked preview; without it an evaluation does not say which provider it is about.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return [
+            dg.AssetCheckSpec(
+                name, asset=asset, description=description, blocking=is_blocking, partitions_def=providers
+            )
+            for name, description, is_blocking in _CHECKS.values()
+        ]
 
 
 def check_results(outcome: ListingOutcome) -> Iterator[dg.AssetCheckResult]:
