@@ -21,7 +21,7 @@ from ghost_pipeline.listings import parse_listing
 def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.MaterializeResult[None]:
     provider_id = context.partition_key
     with failures_told(), ghost.opened() as catalog:
-        listing_id = catalog.find_listing(provider_id, context.run_id) or catalog.find_listing(provider_id)
+        listing_id = catalog.find_listing(provider_id, context.run.run_id) or catalog.find_listing(provider_id)
         if listing_id is None:
             raise NoListings(f"no listing of {provider_id} was ever admitted: materialize raw_provider_models first")
         outcome = catalog.reconcile(listing_id, parse_listing)
@@ -29,7 +29,7 @@ def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.
         # Blocking checks stop a run; this stops a later run of the catalog alone.
         raise dg.Failure(
             f"{provider_id}: {outcome.file_name} is refused as {outcome.verdict.value}: {outcome.reason}",
-            metadata=reconcile_metadata(outcome, context.run_id),
+            metadata=reconcile_metadata(outcome, context.run.run_id),
             allow_retries=False,
         )
-    return dg.MaterializeResult(metadata=reconcile_metadata(outcome, context.run_id))
+    return dg.MaterializeResult(metadata=reconcile_metadata(outcome, context.run.run_id))

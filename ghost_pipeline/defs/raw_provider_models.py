@@ -48,7 +48,7 @@ def raw_provider_models(
             content=read_file(path),
             observed_at=parsed_instant(config.observed_at),
             format_version=format_version(provider_id),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
         outcome = catalog.admit(submission, parse_listing)
     yield from check_results(outcome)

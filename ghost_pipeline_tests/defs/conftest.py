@@ -1,0 +1,16 @@
+"""Each test gets a pipeline of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ghost_pipeline_tests.defs.workshop import Workshop
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    """A pipeline on an ephemeral Dagster instance."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Workshop(tmp_path, instance)

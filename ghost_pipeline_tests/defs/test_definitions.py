@@ -1,0 +1,41 @@
+"""What Dagster is told, and that telling it touches nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from ghost_pipeline.definitions import definitions
+
+
+def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -> None:
+    repository = definitions.get_repository_def()
+    graph = repository.asset_graph
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
+        "raw_provider_models",
+        "model_catalog",
+        "discovery_stats",
+    }
+    assert {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys} == {
+        ("raw_provider_models", "listing_is_well_formed"),
+        ("raw_provider_models", "listing_is_not_empty"),
+        ("raw_provider_models", "listing_is_complete"),
+        ("raw_provider_models", "listing_has_not_shrunk"),
+        ("discovery_stats", "holds_have_time_left"),
+    }
+    assert {job.name for job in repository.get_all_jobs()} >= {"ingest_listing", "stale_sweep", "purge_sweep"}
+
+
+def test_the_sensor_and_the_schedules_run_by_default() -> None:
+    repository = definitions.get_repository_def()
+    sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
+    schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
+    assert sensors["models_directory_sensor"] is dg.DefaultSensorStatus.RUNNING
+    assert schedules == dict.fromkeys(("stale_sweep_24h", "purge_sweep_30d"), dg.DefaultScheduleStatus.RUNNING)
+
+
+def test_loading_the_definitions_touches_no_disk(tmp_path: Path) -> None:
+    code = "import ghost_pipeline.definitions"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True)
+    assert list(tmp_path.iterdir()) == []
