@@ -1,0 +1,167 @@
+"""The rules where they turn: the numbers, the edges, the words of the design's tables."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ghost_pipeline.errors import InvalidMetadata, InvalidModelId, InvalidProvider
+from ghost_pipeline.lifecycle.absence import is_protection_ending, is_purgeable, is_stale
+from ghost_pipeline.lifecycle.identity import PROVIDER_ALIASES, canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.listing import ListedModel, Listing, is_free
+from ghost_pipeline.lifecycle.metadata import checked_metadata
+from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.verdicts import Expectation, Judgement, ShrunkenListing, is_shrunken, judge
+from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
+from ghost_pipeline.settings import Thresholds
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HOUR, DAY, TICK = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
+RULES = Thresholds()
+FREE_PROVIDER = ProviderRecord("openai", "OpenAI")
+THIRTY = frozenset(f"m{number}" for number in range(30))
+
+
+def judged(model_ids: frozenset[str], at: datetime = NOW, provider: str = "openai", **expected: object) -> Judgement:
+    rows = tuple(ListedModel(model_id, "{}") for model_id in sorted(model_ids))
+    return judge(Listing(provider, rows), at, Expectation(**expected), RULES)  # type: ignore[arg-type]
+
+
+def model(**facts: object) -> ModelRecord:
+    seen = NOW - 2 * DAY
+    return replace(
+        ModelRecord("openai", "m", Source.INDEX, True, seen, seen, last_listed_at=seen),
+        **facts,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected", "is_so"),
+    [(5, 10, False), (6, 30, False), (6, 29, True), (7, 30, True), (20, 100, False), (21, 100, True), (0, 0, False)],
+)
+def test_shrunken_means_more_than_a_fifth_and_more_than_five(missing: int, expected: int, is_so: bool) -> None:
+    assert is_shrunken(missing, expected, RULES) is is_so
+
+
+def test_verdicts_are_tried_in_order() -> None:
+    bad = Listing("openai", (ListedModel("m0", "{}"),), defect="cut off", gaps=("has_more",))
+    assert judge(bad, NOW, Expectation(THIRTY), RULES).verdict is Verdict.MALFORMED
+    assert judged(frozenset(), expected_ids=THIRTY).verdict is Verdict.EMPTY
+    cut = replace(bad, defect=None)
+    assert judge(cut, NOW, Expectation(THIRTY), RULES).verdict is Verdict.PARTIAL
+    assert judged(frozenset({"m0"}), expected_ids=THIRTY).verdict is Verdict.SHRUNKEN
+    assert judged(THIRTY, expected_ids=THIRTY).verdict is Verdict.COMPLETE
+
+
+def test_inactive_rows_are_not_missing() -> None:
+    said = Listing("openai", (ListedModel("m0", "{}"),), inactive_ids=tuple(THIRTY - {"m0"}))
+    judgement = judge(said, NOW, Expectation(THIRTY), RULES)
+    assert (judgement.verdict, judgement.missing_ids) == (Verdict.COMPLETE, frozenset())
+
+
+def test_a_shrunken_listing_is_confirmed_an_hour_later_and_not_before() -> None:
+    gone = frozenset(f"m{number}" for number in range(10))
+    earlier = (ShrunkenListing(NOW, gone),)
+    for wait, verdict in ((HOUR - TICK, Verdict.SHRUNKEN), (HOUR, Verdict.COMPLETE)):
+        assert judged(THIRTY - gone, NOW + wait, expected_ids=THIRTY, shrunken=earlier).verdict is verdict
+
+
+def test_a_model_that_came_back_or_many_more_that_left_confirm_nothing() -> None:
+    gone = frozenset(f"m{number}" for number in range(10))
+    earlier = (ShrunkenListing(NOW, gone),)
+    back = (THIRTY - gone) | {"m3"}
+    assert judged(back, NOW + HOUR, expected_ids=THIRTY, shrunken=earlier).verdict is Verdict.SHRUNKEN
+    fewer = frozenset(sorted(THIRTY - gone)[:14])
+    assert judged(fewer, NOW + HOUR, expected_ids=THIRTY, shrunken=earlier).verdict is Verdict.SHRUNKEN
+    few_more = frozenset(sorted(THIRTY - gone)[:15])
+    assert judged(few_more, NOW + HOUR, expected_ids=THIRTY, shrunken=earlier).verdict is Verdict.COMPLETE
+
+
+def test_a_late_listing_sets_lifts_and_confirms_nothing() -> None:
+    gone = frozenset(f"m{number}" for number in range(10))
+    for model_ids in (frozenset[str](), THIRTY - gone, THIRTY):
+        judgement = judged(
+            model_ids,
+            NOW + HOUR,
+            expected_ids=THIRTY,
+            last_listing_at=NOW + 2 * HOUR,
+            shrunken=(ShrunkenListing(NOW, gone),),
+        )
+        assert (judgement.is_late, judgement.sets_hold, judgement.lifts_hold) == (True, False, False)
+    assert judged(THIRTY - gone, NOW, expected_ids=THIRTY, last_listing_at=NOW + HOUR).verdict is Verdict.SHRUNKEN
+
+
+def test_an_empty_local_server_is_tolerated_while_nothing_is_expected_of_it() -> None:
+    assert not judged(frozenset(), provider="ollama").sets_hold
+    assert judged(frozenset(), provider="ollama", expected_ids=frozenset({"m"})).sets_hold
+    assert judged(frozenset(), provider="openai").sets_hold
+
+
+def test_a_model_goes_stale_after_24_hours_and_not_at_24_hours() -> None:
+    assert not is_stale(model(last_seen_at=NOW - DAY), FREE_PROVIDER, NOW, RULES)
+    assert is_stale(model(last_seen_at=NOW - DAY - TICK), FREE_PROVIDER, NOW, RULES)
+    assert not is_stale(model(source=Source.MANUAL), FREE_PROVIDER, NOW, RULES)
+
+
+def test_a_hold_protects_listed_models_for_seven_days() -> None:
+    for held_for, is_so in ((7 * DAY, False), (7 * DAY + TICK, True)):
+        held = replace(FREE_PROVIDER, held_since=NOW - held_for, held_reason="empty")
+        assert is_stale(model(), held, NOW, RULES) is is_so
+        assert is_stale(model(last_listed_at=None), held, NOW, RULES)
+    assert is_protection_ending(replace(FREE_PROVIDER, held_since=NOW - 6 * DAY), NOW, RULES)
+    assert not is_protection_ending(replace(FREE_PROVIDER, held_since=NOW - 6 * DAY + TICK), NOW, RULES)
+
+
+def test_a_ghost_is_purged_30_days_after_both_its_instants_and_never_while_held() -> None:
+    long_ago = NOW - 30 * DAY - TICK
+    ghost = model(is_active=False, deactivated_at=long_ago, last_seen_at=long_ago)
+    assert is_purgeable(ghost, FREE_PROVIDER, NOW, RULES)
+    assert not is_purgeable(replace(ghost, deactivated_at=NOW - 30 * DAY), FREE_PROVIDER, NOW, RULES)
+    assert not is_purgeable(replace(ghost, last_seen_at=NOW - 30 * DAY), FREE_PROVIDER, NOW, RULES)
+    assert not is_purgeable(replace(ghost, source=Source.MANUAL), FREE_PROVIDER, NOW, RULES)
+    held = replace(FREE_PROVIDER, held_since=NOW - 300 * DAY)
+    assert not is_purgeable(ghost, held, NOW, RULES)
+    assert is_purgeable(replace(ghost, last_listed_at=None), held, NOW, RULES)
+
+
+@pytest.mark.parametrize(
+    ("prices", "free"),
+    [((0, 0), True), ((0, None), None), ((None, None), None), ((0, 1), False), ((None, 2), False), ((3, 4), False)],
+)
+def test_free_means_that_both_prices_are_known_to_be_zero(prices: tuple[float, float], free: bool | None) -> None:
+    assert is_free(*prices) is free
+
+
+def test_every_alias_leads_to_a_slug_that_is_no_alias() -> None:
+    for alias, slug in PROVIDER_ALIASES.items():
+        assert provider_slug(alias.upper()) == slug == provider_slug(slug)
+    assert provider_slug(" Together_AI ") == "together"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "-x", "x-", "ü", "x" * 65, "../x", "a\n"[0:0]])
+def test_what_is_no_provider_name_is_refused(name: str) -> None:
+    with pytest.raises(InvalidProvider):
+        provider_slug(name)
+
+
+@pytest.mark.parametrize("model_id", ["", "  ", "a\x00b", "\ud800", "x" * 513, "models/"])
+def test_what_is_no_model_id_is_refused(model_id: str) -> None:
+    with pytest.raises(InvalidModelId):
+        canonical_model_id("google", model_id)
+
+
+def test_google_has_one_spelling_of_a_model() -> None:
+    assert canonical_model_id("google", "models/gemini-x") == canonical_model_id("google", " gemini-x ") == "gemini-x"
+    assert canonical_model_id("openai", "models/x") == "models/x"
+
+
+def test_metadata_is_a_small_json_object_of_its_own() -> None:
+    cyclic: dict[str, object] = {}
+    cyclic["self"] = cyclic
+    for bad in ({"x": float("nan")}, {"x": b"bytes"}, cyclic, {"x": "\ud800"}, {"x": "y" * 70_000}, ["list"]):
+        with pytest.raises(InvalidMetadata):
+            checked_metadata(bad)  # type: ignore[arg-type]
+    mine = {"nested": {"n": 1}}
+    kept = checked_metadata(mine)
+    mine["nested"]["n"] = 2
+    assert kept == {"nested": {"n": 1}}
