@@ -15,7 +15,6 @@ from ghost_pipeline.cli.errors import EXIT_CATALOG, EXIT_REFUSED
 from ghost_pipeline.cli.look import print_stats
 from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
 from ghost_pipeline.cli.output import print_json, print_table, shown, warn
-from ghost_pipeline.cli.runs import run_all
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.listings import ListingFile, find_listings, newest_listings
 from ghost_pipeline.settings import Settings
@@ -49,7 +48,7 @@ class Ingested:
 @click.option("--observed-at", type=INSTANT, help="When the listings were seen; default now.")
 @json_option
 def ingest(directory: Path | None, wanted: Sequence[str], observed_at: datetime | None, is_json: bool) -> None:
-    """Fold the newest listing of each provider into the catalog, through Dagster.
+    """Fold the newest listing of each provider into the catalog, through Dagster, in this process.
 
     Every pass counts as fresh evidence for the models that it finds, whether or not the files have changed.
     """
@@ -90,13 +89,21 @@ def _warn_of_old(files: Sequence[ListingFile], now: datetime) -> None:
 
 
 def _run(settings: Settings, files: Sequence[ListingFile], observed_at: datetime) -> list[Ingested]:
+    # Imported here: Dagster takes a second to load, and only this command and the UI need it.
+    from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415
+    from ghost_pipeline.defs.ingest import Ingestion  # noqa: PLC0415
+    from ghost_pipeline.defs.instance import open_instance  # noqa: PLC0415
+
     ingested = []
-    with ModelCatalog.open(settings) as catalog:
-        for number, (file, report) in enumerate(zip(files, run_all(files, observed_at), strict=True), 1):
+    with open_instance(settings) as instance, ModelCatalog.open(settings) as catalog:
+        ingestion = Ingestion(build_definitions(), instance)
+        for number, file in enumerate(files, 1):
             click.echo(f"[{number}/{len(files)}] {file.path.name}", err=True)
+            report = ingestion.ingest(file, observed_at)
             listing_id = catalog.find_listing(file.provider_id, report.run_id)
             outcome = None if listing_id is None else catalog.get_listing(listing_id)
             ingested.append(Ingested(file, report.is_success, outcome, report.error))
+        ingestion.refresh_statistics()
     return ingested
 
 

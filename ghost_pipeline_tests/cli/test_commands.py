@@ -9,7 +9,7 @@ import pytest
 
 from ghost_pipeline.cli import main
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline_tests.cli.conftest import Run
+from ghost_pipeline_tests.command_line import Run
 
 LATER = "2100-01-01T00:00:00Z"
 

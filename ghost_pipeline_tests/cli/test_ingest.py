@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline_tests.cli.conftest import Run
+from ghost_pipeline_tests.command_line import Run
 
 ROOT = Path(__file__).parent.parent.parent
 REAL = ROOT.parent / "shared" / "real_listings"

@@ -1,32 +1,12 @@
-"""The command line, called as a program calls it, on a catalog of its own."""
+"""What tests of several folders share."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from ghost_pipeline.cli import main
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command left: exit code, stdout, stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ran]
+from ghost_pipeline_tests.command_line import Ran, Run
 
 
 @pytest.fixture
