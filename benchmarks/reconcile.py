@@ -1,0 +1,117 @@
+"""One listing of 100,000 models on SQLite, against the least that could be done with it."""
+
+import json
+import sqlite3
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from benchmarks.timing import NOON, listing
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog.model_rows import read_model, write_model
+from ghost_pipeline.catalog.provider_rows import make_provider
+from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.tables import metadata
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.listings import format_version, parse_listing
+from ghost_pipeline.settings import Settings
+
+ROWS = 100_000
+SINGLE_ROWS = 2_000
+TABLE = """CREATE TABLE models (id INTEGER PRIMARY KEY, provider_id TEXT, model_id TEXT, name TEXT,
+    context_window INTEGER, last_seen_at TEXT, provider_data TEXT, UNIQUE (provider_id, model_id))"""
+UPSERT = """INSERT INTO models (provider_id, model_id, name, context_window, last_seen_at, provider_data)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (provider_id, model_id) DO UPDATE SET name = excluded.name,
+    context_window = excluded.context_window, last_seen_at = excluded.last_seen_at,
+    provider_data = excluded.provider_data"""
+
+
+def measure(rounds: int = 3) -> list[tuple[str, float, str]]:
+    """(what, ratio, target) of each claim."""
+    content = listing(ROWS)
+    bare, single, first, again = [], [], [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            bare.append(_bare(Path(folder), content))
+            single.append(_one_transaction_each(Path(folder), content))
+            reconciled, ingested, repeated = _ours(Path(folder), content)
+            first.append((reconciled, ingested))
+            again.append(repeated)
+    reconciled = sorted(one for one, _ in first)[rounds // 2]
+    ingested = sorted(one for _, one in first)[rounds // 2]
+    return [
+        ("reconcile, against bare json + executemany", sorted(bare)[rounds // 2] / reconciled, ">= 0.4"),
+        ("reconcile, against one transaction a model", sorted(single)[rounds // 2] / reconciled, ">= 15"),
+        ("identical listing, against its first ingest", ingested / sorted(again)[rounds // 2], ">= 3"),
+    ]
+
+
+def _rows(content: bytes) -> list[tuple[object, ...]]:
+    return [
+        ("openrouter", row["id"], row["name"], row["context_length"], str(NOON), json.dumps(row))
+        for row in json.loads(content)["data"]
+    ]
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(TABLE)
+    return connection
+
+
+def _bare(folder: Path, content: bytes) -> float:
+    connection = _connected(folder / "bare.db")
+    begun = time.perf_counter()
+    rows = _rows(content)
+    connection.execute("BEGIN")
+    connection.executemany(UPSERT, rows)
+    connection.execute("COMMIT")
+    span = time.perf_counter() - begun
+    connection.close()
+    return span
+
+
+def _one_transaction_each(folder: Path, content: bytes) -> float:
+    """Seconds for all rows, from those of a part; the parsing counts once and whole.
+
+    As the pattern was first built: for each model look it up, insert or update it with SQLAlchemy, commit.
+    """
+    database = Database(f"sqlite:///{folder / 'single.db'}")
+    metadata.create_all(database.engine)
+    with database.writing() as connection:
+        make_provider(connection, "openrouter")
+    begun = time.perf_counter()
+    listed = parse_listing("openrouter", content).models
+    parsed = time.perf_counter() - begun
+    begun = time.perf_counter()
+    for one in listed[:SINGLE_ROWS]:
+        record = ModelRecord("openrouter", one.model_id, Source.INDEX, True, NOON, NOON, one.name)
+        with database.writing() as connection:
+            write_model(connection, read_model(connection, record.provider_id, record.model_id), record)
+    span = time.perf_counter() - begun
+    database.close()
+    return parsed + span * len(listed) / SINGLE_ROWS
+
+
+def _ours(folder: Path, content: bytes) -> tuple[float, float, float]:
+    """Seconds of: the first reconcile, the first ingest (with admission), the ingest of the same bytes again."""
+    with ModelCatalog.open(Settings(home=folder / "home")) as catalog:
+        begun = time.perf_counter()
+        listing_id = _admit(catalog, content, NOON)
+        admitted = time.perf_counter()
+        catalog.reconcile(listing_id, parse_listing)
+        reconciled = time.perf_counter()
+        outcome = catalog.reconcile(_admit(catalog, content, NOON + timedelta(hours=1)), parse_listing)
+        repeated = time.perf_counter()
+    assert outcome.counts is not None
+    assert outcome.counts.confirmed == ROWS
+    return reconciled - admitted, reconciled - begun, repeated - reconciled
+
+
+def _admit(catalog: ModelCatalog, content: bytes, at: datetime) -> int:
+    submission = Submission("openrouter", "openrouter.json", content, at, format_version("openrouter"))
+    return catalog.admit(submission, parse_listing).listing_id
