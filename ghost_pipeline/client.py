@@ -21,7 +21,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SightingResult
 from ghost_pipeline.catalog.sightings import Inference
 from ghost_pipeline.errors import GhostPipelineError, UsageError
-from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.identity import canonical_model_id, checked_name, provider_slug
 from ghost_pipeline.lifecycle.metadata import checked_metadata
 from ghost_pipeline.settings import Settings
 
@@ -129,6 +129,8 @@ class DiscoveryTracker:
                     for key, noted in notes.items():
                         self._note(key, noted)
                 return False
+            except Exception as error:  # noqa: BLE001 - what can't be written now can't be written later either
+                self._drop(len(notes), f"{type(error).__name__}: {error}")
         return True
 
     def close(self) -> None:
@@ -205,7 +207,7 @@ def _inference(provider_id: str, model_id: str, noted: _Noted, now: float) -> In
         model_id=canonical_model_id(slug, model_id),
         first_at=datetime.fromtimestamp(min(noted.first_at, now), UTC),
         last_at=datetime.fromtimestamp(min(noted.last_at, now), UTC),
-        name=noted.name,
+        name=checked_name(noted.name),
         metadata=checked_metadata(noted.metadata),
     )
 

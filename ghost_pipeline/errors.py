@@ -5,6 +5,7 @@
     │   ├── SettingsError         an environment variable or option that can't be used
     │   ├── InvalidProvider       not a provider name
     │   ├── InvalidModelId        not a model id
+    │   ├── InvalidName           not a name that can be kept
     │   ├── InvalidMetadata       not a small JSON object
     │   ├── UnknownProvider       no such provider in the catalog
     │   ├── UnknownModel          no such model in the catalog
@@ -37,6 +38,10 @@ class InvalidProvider(UsageError):
 
 class InvalidModelId(UsageError):
     """Not a model id."""
+
+
+class InvalidName(UsageError):
+    """Not a name that can be kept."""
 
 
 class InvalidMetadata(UsageError):

@@ -16,7 +16,7 @@ from ghost_pipeline.catalog.queries import ModelHistory
 from ghost_pipeline.catalog.results import ListingOutcome, Parse, SightingResult, Submission, SweepResult
 from ghost_pipeline.catalog.sightings import Inference
 from ghost_pipeline.catalog.statistics import discovery_stats
-from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.identity import canonical_model_id, checked_name, provider_slug
 from ghost_pipeline.lifecycle.listing import is_free
 from ghost_pipeline.lifecycle.metadata import checked_metadata
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
@@ -97,7 +97,9 @@ class ModelCatalog:
         """Set down that a model answered. ``observed_at`` is capped at the present, which is also its default."""
         at = self._capped(observed_at)
         slug = provider_slug(provider_id)
-        inference = Inference(slug, canonical_model_id(slug, model_id), at, at, name, checked_metadata(metadata))
+        inference = Inference(
+            slug, canonical_model_id(slug, model_id), at, at, checked_name(name), checked_metadata(metadata)
+        )
         return self.record_inferences([inference])[0]
 
     def record_inferences(self, inferences: Sequence[Inference]) -> list[SightingResult]:
@@ -129,7 +131,7 @@ class ModelCatalog:
             is_active=True,
             first_seen_at=at,
             last_seen_at=at,
-            name=name,
+            name=checked_name(name),
             context_window=checked_number("context_window", context_window, 1),
             max_output_tokens=checked_number("max_output_tokens", max_output_tokens, 1),
             input_price=checked_number("input_price", input_price, 0),

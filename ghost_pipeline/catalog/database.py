@@ -27,12 +27,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = sa.create_engine(
-            self.url,
-            json_serializer=canonical_json,
-            json_deserializer=msgspec.json.decode,
-            **({"connect_args": {"timeout": SQLITE_BUSY_SECONDS}} if self.is_sqlite else {"pool_pre_ping": True}),
-        )
+        self.engine = _engine(self.url)
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
@@ -59,7 +54,7 @@ class Database:
 
     def make_folder(self) -> None:
         """Make the folder of a SQLite file, so that a first use of the embedded default just works."""
-        if self.is_sqlite and self.url.database:
+        if self.is_sqlite and self.url.database and not self.url.database.startswith("file:"):
             try:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -86,10 +81,26 @@ class Database:
             raise CatalogUnavailable(f"catalog {self.shown_url}: no free connection; try again") from error
 
 
+def _engine(url: sa.URL) -> sa.Engine:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    try:
+        return sa.create_engine(
+            url,
+            json_serializer=canonical_json,
+            json_deserializer=msgspec.json.decode,
+            **({"connect_args": {"timeout": SQLITE_BUSY_SECONDS}} if is_sqlite else {"pool_pre_ping": True}),
+        )
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise SettingsError(
+            f"GHOST_DATABASE_URL names the driver {url.drivername!r}, which is not there: "
+            "use 'sqlite' or 'postgresql' alone"
+        ) from error
+
+
 def _parsed(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError) as error:
         raise SettingsError(
             "GHOST_DATABASE_URL is not a database URL; it looks like 'sqlite:////folder/catalog.db' "
             "or 'postgresql://user@host/name'"

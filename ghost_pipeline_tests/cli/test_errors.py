@@ -1,0 +1,159 @@
+"""Errors on the command line: one line that says what, where and what to do, and an exit code."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from ghost_pipeline.cli import main
+from ghost_pipeline_tests.cli.shell import Shell
+
+UNKNOWN_MODEL = [
+    ("show", "openai", "nope"),
+    ("reactivate", "openai", "nope"),
+    ("remove", "openai", "nope"),
+    ("restore", "openai", "nope"),
+]
+WRONG_USAGE = [
+    ("show", "not a provider", "x"),
+    ("release", "nobody"),
+    ("remove", "nobody"),
+    ("sweep", "--provider", "nobody"),
+    ("sweep", "--hours", "-1"),
+    ("sweep", "--hours", "nan"),
+    ("sweep", "--now", "yesterday"),
+    ("purge", "--days", "many"),
+    ("track", "openai", " "),
+    ("track", "openai", "x" * 513),
+    ("track", "openai"),
+    ("add", "openai", "x", "--context-window", "-5"),
+    ("add", "openai", "x", "--input-price", "nan"),
+    ("add", "openai", "x", "--capability", "telepathy"),
+    ("models", "--capability", "telepathy"),
+    ("models", "--source", "RUMOUR"),
+    ("ingest", "--observed-at", "soon"),
+    ("ingest", "--dir", "no-such-folder"),
+    ("ui", "--port", "0"),
+    ("no-such-command",),
+]
+NEED_A_CATALOG = [
+    ("stats",),
+    ("models",),
+    ("show", "openai", "x"),
+    ("providers",),
+    ("track", "openai", "x"),
+    ("add", "openai", "x"),
+    ("reactivate", "openai", "x"),
+    ("release", "openai"),
+    ("remove", "openai"),
+    ("restore", "openai", "x"),
+    ("sweep",),
+    ("purge",),
+    ("db", "upgrade"),
+    ("db", "current"),
+]
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    found = []
+    for name, command in group.commands.items():
+        inner = leaves(command, (*path, name)) if isinstance(command, click.Group) else [((*path, name), command)]
+        found.extend(inner)
+    return found
+
+
+COMMANDS = dict(leaves(main))
+
+
+@pytest.mark.parametrize("command", UNKNOWN_MODEL, ids=" ".join)
+def test_an_unknown_model_is_exit_code_2_and_named(shell: Shell, command: tuple[str, ...]) -> None:
+    shell.run("add", "openai", "known")
+    said = shell.error(*command, exit_code=2)
+    assert said.startswith("Error: ")
+    assert "'nope'" in said
+
+
+@pytest.mark.parametrize("command", WRONG_USAGE, ids=lambda words: " ".join(words)[:40])
+def test_wrong_usage_is_exit_code_2(shell: Shell, command: tuple[str, ...]) -> None:
+    assert shell.error(*command, exit_code=2).startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "mysql://root:hunter2@localhost/x",
+        "postgresql://u:hunter2@h:port/x",
+    ],
+)
+@pytest.mark.parametrize("command", [("stats",), ("db", "upgrade"), ("track", "openai", "x")], ids=" ".join)
+def test_an_unusable_database_url_is_exit_code_2_without_its_password(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, url: str, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("GHOST_DATABASE_URL", url)
+    said = shell.error(*command, exit_code=2)
+    assert "GHOST_DATABASE_URL" in said
+    assert "hunter2" not in said
+
+
+def test_a_setting_that_is_no_number_is_exit_code_2(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GHOST_STALE_AFTER_HOURS", "a day")
+    assert "GHOST_STALE_AFTER_HOURS='a day'" in shell.error("sweep", exit_code=2)
+
+
+@pytest.mark.parametrize("command", NEED_A_CATALOG, ids=" ".join)
+def test_a_file_that_is_no_database_is_exit_code_3_and_stays_as_it_was(
+    shell: Shell, home: Path, command: tuple[str, ...]
+) -> None:
+    home.mkdir()
+    garbage = b"these are somebody's notes, not a catalog\n" * 100
+    (home / "catalog.db").write_bytes(garbage)
+    said = shell.error(*command, exit_code=3)
+    assert said.startswith("Error: ")
+    assert str(home / "catalog.db") in said
+    assert (home / "catalog.db").read_bytes() == garbage
+
+
+def test_a_catalog_that_can_only_be_read_is_exit_code_3_for_a_writer(
+    shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.run("add", "openai", "x")
+    monkeypatch.setenv("GHOST_DATABASE_URL", f"sqlite:///file:{home / 'catalog.db'}?mode=ro&uri=true")
+    assert "can't be written" in shell.error("add", "openai", "y", exit_code=3)
+    assert shell.json("stats")["total"] == 1
+
+
+def test_a_home_that_cannot_be_made_is_exit_code_3(shell: Shell, home: Path) -> None:
+    home.write_text("a file in the way")
+    assert "GHOST_HOME" in shell.error("stats", exit_code=3)
+
+
+def test_a_restored_model_cannot_be_restored_again(shell: Shell) -> None:
+    shell.run("add", "openai", "x")
+    assert shell.error("restore", "openai", "x", exit_code=2).startswith("Error: ")
+
+
+def test_debug_shows_the_traceback_before_the_line(shell: Shell) -> None:
+    said = shell.run("--debug", "show", "openai", "nope", exit_code=2).stderr
+    assert said.startswith("Traceback (most recent call last):")
+    assert "UnknownModel" in said
+    assert said.splitlines()[-1].startswith("Error: the catalog never had a model 'nope'")
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tuple[str, ...]) -> None:
+    said = shell.run(*path, "--help").stdout
+    assert f"Example: ghost-pipeline {' '.join(path)}" in " ".join(said.split())
+    assert "--json" in said
+    assert COMMANDS[path].get_short_help_str()
+
+
+def test_the_commands_are_those_that_are_promised() -> None:
+    promised = "ingest stats models show providers track add reactivate release remove sweep purge restore ui"
+    assert {path[0] for path in COMMANDS} == {*promised.split(), "db"}
+    assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current"}
+
+
+def test_the_group_has_help_and_a_version(shell: Shell) -> None:
+    assert "Begin with:  ghost-pipeline ingest" in shell.run("--help").stdout
+    assert "0." in shell.run("--version").stdout
