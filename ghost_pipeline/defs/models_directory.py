@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from ghost_pipeline.defs.directory_cursor import Cursor, read_cursor
+from ghost_pipeline.defs.directory_cursor import read_cursor
 from ghost_pipeline.defs.model_catalog import model_catalog
 from ghost_pipeline.defs.partitions import providers
 from ghost_pipeline.defs.raw_provider_models import NAME, raw_provider_models
@@ -39,16 +39,16 @@ def models_directory_sensor(
     except NoListings as error:
         return dg.SkipReason(str(error))
     cursor = read_cursor(context.cursor)
-    changed = [file for file in newest.values() if cursor.is_news(file)]
+    now = datetime.now(UTC)
+    changed = [file for file in newest.values() if cursor.is_news(file, now)]
     settled = _settled(changed)
     if not settled:
         waiting = "; ".join(f"{file.path.name} is still being written" for file in changed)
         return dg.SkipReason(waiting or f"{len(newest)} providers, no newer file")
-    asked_at = datetime.now(UTC)
     return dg.SensorResult(
-        run_requests=[_request(file, digest, asked_at) for file, digest in settled],
+        run_requests=[_request(file, digest, now) for file, digest in settled],
         dynamic_partitions_requests=[providers.build_add_request([file.provider_id for file, _ in settled])],
-        cursor=cursor.after([file for file, _ in settled]).to_json(),
+        cursor=cursor.after([file for file, _ in settled], now).to_json(),
     )
 
 
@@ -83,6 +83,3 @@ def _digest_if_unchanged(file: ListingFile) -> str | None:
         return sha256(file.path.read_bytes()).hexdigest()
     except OSError:  # gone or not readable yet: the next tick sees
         return None
-
-
-__all__ = ["Cursor", "ingest_listing", "listing_run_config", "models_directory_sensor"]

@@ -92,3 +92,18 @@ def test_a_file_that_is_still_being_written_is_left_for_the_next_tick(workshop: 
 def test_a_folder_that_is_not_there_is_a_reason_not_an_error(workshop: Workshop) -> None:
     (workshop.folder / "models").rmdir()
     assert isinstance(workshop.tick(), dg.SkipReason)
+
+
+def test_a_file_from_the_future_does_not_make_later_files_look_old(workshop: Workshop) -> None:
+    workshop.drop("openai_models.json", listing("a"), datetime.now(UTC) + timedelta(days=400))
+    assert asked(workshop.tick())
+    workshop.drop("openai_models.json", listing("b"), datetime.now(UTC) + timedelta(seconds=1))
+    assert asked(workshop.tick())
+
+
+def test_a_cursor_that_a_person_broke_starts_over(workshop: Workshop) -> None:
+    workshop.drop("openai_models.json", listing("a"))
+    (first,) = asked(workshop.tick())
+    workshop.cursor = "reset"
+    (again,) = asked(workshop.tick())
+    assert again.run_key == first.run_key

@@ -1,0 +1,155 @@
+"""One provider's trouble stays its own, and a run that is repeated tells the same story."""
+
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from ghost_pipeline.defs.discovery_stats import holds_have_time_left
+from ghost_pipeline.defs.models_directory import models_directory_sensor
+from ghost_pipeline.defs.sweeps import purge_sweep_30d
+from ghost_pipeline.lifecycle.records import ProviderRecord
+from ghost_pipeline_tests.defs.workshop import NOON, Workshop, failed_checks, listing
+
+REFUSED = {
+    "empty": b'{"data": []}',
+    "an error answer": b'{"error": {"message": "no"}}',
+    "cut off": b'{"data": [{"id": "one"}',
+    "an HTML page": b"<!doctype html><title>502</title>",
+}
+a_refused_listing = pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED.keys())
+
+
+def provider(workshop: Workshop, provider_id: str) -> ProviderRecord:
+    with workshop.catalog() as catalog:
+        return next(one for one in catalog.list_providers() if one.id == provider_id)
+
+
+@a_refused_listing
+def test_a_failed_fetch_costs_no_model_in_the_sweep_that_follows(workshop: Workshop, content: bytes) -> None:
+    for name in ("openai", "mistral"):
+        assert workshop.ingest(f"{name}_models.json", listing("one", "two"), NOON).success
+    later = NOON + timedelta(hours=30)
+    workshop.drop("openai_models.json", content, later)
+    workshop.drop("mistral_models.json", listing("two"), later)
+    assert {name: run.success for name, run in workshop.run_all().items()} == {"openai": False, "mistral": True}
+    job = workshop.definitions.resolve_job_def("stale_sweep")
+    config = {"ops": {"make_ghosts": {"config": {"now": (later + timedelta(hours=1)).isoformat()}}}}
+    result = job.execute_in_process(instance=workshop.instance, run_config=config)
+    assert workshop.active("openai") == ["one", "two"]
+    assert workshop.active("mistral") == ["two"]
+    observed = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
+    assert [(one.partition, one.metadata["deactivated"].value) for one in observed] == [("mistral", 1)]
+
+
+@a_refused_listing
+def test_a_refused_listing_sets_the_hold_and_touches_no_row(workshop: Workshop, content: bytes) -> None:
+    assert workshop.ingest("openai_models.json", listing("one"), NOON).success
+    with workshop.catalog() as catalog:
+        before = catalog.find_models("openai", is_active=None), catalog.list_events("openai")
+    later = NOON + timedelta(hours=2)
+    assert not workshop.ingest("openai_models.json", content, later).success
+    with workshop.catalog() as catalog:
+        assert (catalog.find_models("openai", is_active=None), catalog.list_events("openai")) == before
+    assert provider(workshop, "openai").held_since == later
+
+
+def test_the_next_complete_listing_lifts_the_hold_and_is_green_again(workshop: Workshop) -> None:
+    assert not workshop.ingest("openai_models.json", listing(), NOON).success
+    run = workshop.ingest("openai_models.json", listing("one"), NOON + timedelta(hours=1))
+    assert run.success
+    assert failed_checks(run) == {}
+    assert provider(workshop, "openai").held_since is None
+
+
+def test_an_empty_local_server_is_not_held(workshop: Workshop) -> None:
+    run = workshop.ingest("ollama_local.json", b'{"models": []}', NOON)
+    assert {event.asset_key for event in run.get_asset_materialization_events()} == {
+        dg.AssetKey("raw_provider_models"),
+        dg.AssetKey("model_catalog"),
+    }
+    assert provider(workshop, "ollama").held_since is None
+
+
+def test_a_catalog_run_is_repeated_although_the_file_has_gone(workshop: Workshop) -> None:
+    assert workshop.ingest("openai_models.json", listing("then"), NOON).success
+    (workshop.folder / "models" / "openai_models.json").unlink()
+    run = workshop.materialize("model_catalog", "openai")
+    assert run.success
+    (event,) = run.get_asset_materialization_events()
+    told = event.step_materialization_data.materialization.metadata
+    assert told["observed_at"].value == NOON.timestamp()
+    with workshop.catalog() as catalog:
+        (model,) = catalog.find_models("openai")
+    assert (model.first_seen_at, model.last_seen_at) == (NOON, NOON)
+
+
+def test_the_catalog_of_a_provider_that_was_never_admitted_says_what_to_do(workshop: Workshop) -> None:
+    workshop.instance.add_dynamic_partitions("provider", ["openai"])
+    run = workshop.materialize("model_catalog", "openai")
+    (failure,) = run.get_step_failure_events()
+    assert failure.step_failure_data.user_failure_data is not None
+    assert "materialize raw_provider_models first" in str(failure.step_failure_data.user_failure_data.description)
+    assert not [event for event in run.all_events if event.is_step_up_for_retry]
+
+
+def test_what_dagster_shall_plot_is_a_number_and_the_listing_is_named(workshop: Workshop) -> None:
+    run = workshop.ingest("openai_models.json", listing("one", "two"), NOON)
+    (event,) = run.asset_materializations_for_node("model_catalog")
+    for name in ("models", "created", "updated", "confirmed", "reactivated", "missing", "dagster/partition_row_count"):
+        assert isinstance(event.metadata[name], dg.IntMetadataValue), name
+    with workshop.catalog() as catalog:
+        assert catalog.find_listing("openai", run.run_id) == event.metadata["listing_id"].value
+
+
+def test_the_asset_page_shows_the_columns_of_the_models(workshop: Workshop) -> None:
+    key = dg.AssetKey("model_catalog")
+    graph = workshop.definitions.resolve_asset_graph()
+    schema = graph.get(key).metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    columns = {column.name: column.constraints.nullable for column in schema.columns}
+    assert columns["last_seen_at"] is False
+    assert columns["context_window"] is True
+
+
+def test_a_purge_tells_each_partition_that_lost_a_model(workshop: Workshop) -> None:
+    for name in ("openai", "mistral", "xai"):
+        workshop.ingest(f"{name}_models.json", listing("one"), NOON)
+    with workshop.catalog() as catalog:
+        catalog.add_manual_model("xai", "one", observed_at=NOON)
+        catalog.mark_stale_models_inactive(now=NOON + timedelta(days=2))
+    context = dg.build_schedule_context(
+        instance=workshop.instance,
+        scheduled_execution_time=NOON + timedelta(days=33),
+        resources={"ghost": workshop.ghost},
+    )
+    request = purge_sweep_30d(context)
+    assert isinstance(request, dg.RunRequest)
+    job = workshop.definitions.resolve_job_def("purge_sweep")
+    result = job.execute_in_process(instance=workshop.instance, run_config=dict(request.run_config))
+    observed = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
+    assert [(one.partition, one.metadata["purged"].value) for one in observed] == [("mistral", 1), ("openai", 1)]
+    (event,) = result.get_asset_materialization_events()
+    told = event.step_materialization_data.materialization.metadata
+    assert (told["total"].value, told["purged"].value) == (1, 2)
+
+
+def test_no_hold_is_no_warning(workshop: Workshop) -> None:
+    workshop.ingest("openai_models.json", listing("one"), NOON)
+    result = holds_have_time_left(ghost=workshop.ghost)
+    assert isinstance(result, dg.AssetCheckResult)
+    assert result.passed
+
+
+def test_a_sensor_that_starts_over_asks_with_the_same_run_keys(workshop: Workshop) -> None:
+    workshop.drop("openai_models.json", listing("one"))
+    keys = []
+    for _ in range(2):
+        context = dg.build_sensor_context(
+            instance=workshop.instance, definitions=workshop.definitions, resources={"ghost": workshop.ghost}
+        )
+        answer = models_directory_sensor(context)
+        assert isinstance(answer, dg.SensorResult)
+        keys += [request.run_key for request in answer.run_requests or ()]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
