@@ -56,11 +56,11 @@ def _reconcile_parsed(
 ) -> ListingOutcome:
     provider = provider_rows.lock_provider(connection, attempt.provider_id)
     judgement = judge(listing, attempt.observed_at, listing_rows.expectation(connection, provider), thresholds)
-    counts = ListingCounts()
-    created_ids: tuple[str, ...] = ()
-    if not judgement.verdict.is_refused:
-        counts, created_ids = _apply(connection, attempt, listing, judgement)
-        judgement = _told_of_kept_out(judgement, len(listing.models) - counts.models)
+    if judgement.verdict.is_refused:
+        # Admission finished it and set the hold; a person may have released the provider since.
+        return listing_rows.outcome(attempt, attempt.id, attempt.sha256, judgement, ListingCounts())
+    counts, created_ids = _apply(connection, attempt, listing, judgement)
+    judgement = _told_of_kept_out(judgement, len(listing.models) - counts.models)
     listing_rows.finish_attempt(connection, attempt, judgement, counts)
     if judgement.sets_hold:
         provider_rows.set_hold(connection, provider, attempt.observed_at, hold_reason(judgement))

@@ -1,7 +1,7 @@
 """The lifecycle rules over dictionaries: an independent, slow and plain reading of the design.
 
-Tests drive the real catalog and this one side by side. Nothing of ``lifecycle/`` but its words and frozen values is
-used here, so that a mistake there cannot hide behind the same mistake here. Listing ids are the caller's.
+Nothing of ``lifecycle/`` but its words and frozen values is used here, so that a mistake there cannot hide behind the
+same mistake here. Listing ids are the caller's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,6 +26,8 @@ from ghost_pipeline_tests.catalog.oracle_values import (
     count,
     fresh_model,
     given_facts,
+    is_expired,
+    is_overdue,
     is_shrunken,
     listed_facts,
     merged_metadata,
@@ -83,13 +85,14 @@ class Oracle:
         if not model.is_active:
             effect = "reactivated"
             self._note(key, EventKind.REACTIVATED, observed_at, Source.INFERENCE)
+        is_named = model.name is not None and effect != "restored"
         is_newer = model.last_used_at is None or observed_at >= model.last_used_at
         self.models[key] = replace(
             seen(model, observed_at),
             is_active=True,
             deactivated_at=None,
             last_used_at=max(model.last_used_at or observed_at, observed_at),
-            name=model.name if model.name is not None and not (effect == "restored" and name is not None) else name,
+            name=model.name if name is None or is_named else name,
             inference_metadata=merged_metadata(model.inference_metadata, metadata, is_newer=is_newer),
         )
         return effect
@@ -162,11 +165,7 @@ class Oracle:
     def sweep_stale(self, provider_id: str | None, hours: float, now: datetime, *, is_dry: bool = False) -> Swept:
         """Make ghosts of what was not seen for long."""
         before = now - timedelta(hours=hours)
-        due = [
-            key
-            for key, model in self.models.items()
-            if model.is_active and model.source is not Source.MANUAL and model.last_seen_at < before
-        ]
+        due = [key for key, model in self.models.items() if is_overdue(model, before)]
         swept = self._pass_over(due, provider_id, protected_since=now - timedelta(days=7))
         for key in () if is_dry else swept.models:
             self.models[key] = replace(self.models[key], is_active=False, deactivated_at=now)
@@ -176,15 +175,7 @@ class Oracle:
     def sweep_purgeable(self, provider_id: str | None, days: float, now: datetime, *, is_dry: bool = False) -> Swept:
         """Turn what has been a ghost for long into tombstones."""
         before = now - timedelta(days=days)
-        due = [
-            key
-            for key, model in self.models.items()
-            if not model.is_active
-            and model.source is not Source.MANUAL
-            and model.last_seen_at < before
-            and model.deactivated_at is not None
-            and model.deactivated_at < before
-        ]
+        due = [key for key, model in self.models.items() if is_expired(model, before)]
         swept = self._pass_over(due, provider_id, protected_since=None)
         for key in () if is_dry else swept.models:
             self._bury(key, EventKind.PURGED, self.models.pop(key), now, None)

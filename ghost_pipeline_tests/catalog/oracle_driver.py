@@ -5,7 +5,7 @@ Listings are JSON of the tests' own, so that nothing here depends on a provider'
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -16,6 +16,8 @@ from ghost_pipeline.catalog.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome, Submission, SweepResult
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.listing import ListedModel, Listing
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline_tests.catalog.oracle import Oracle
 from ghost_pipeline_tests.catalog.oracle_values import Event, Key, Metadata, Outcome, Provider, Swept
 
@@ -164,6 +166,8 @@ class Pair:
         records = self.catalog.find_models(is_active=None)
         _agree({(record.provider_id, record.model_id): record for record in records}, self.oracle.models)
         assert len(records) == len(self.oracle.models)
+        free = self.catalog.find_models(is_free=True, capabilities=("text",))
+        assert [model for model in records if model.is_active and model.is_free and _writes_text(model)] == free
         self._compare_providers()
         self._compare_events()
         self._compare_statistics()
@@ -190,12 +194,11 @@ class Pair:
 
     def _compare_statistics(self) -> None:
         stats = self.catalog.get_discovery_stats()
+        by_provider = stats.pop("by_provider")
         models = self.oracle.models.values()
-        assert stats["total"] == len(models) == stats["active"] + stats["inactive"]
-        assert stats["active"] == sum(model.is_active for model in models)
-        assert {word: number for word, number in stats["by_source"].items() if number} == Counter(
-            model.source.value for model in models
-        )
+        of_each = {name: [model for model in models if model.provider_id == name] for name in self.oracle.providers}
+        _agree({"stats": stats}, {"stats": _statistics(models)})
+        _agree(by_provider, {name: _statistics(of_it) for name, of_it in of_each.items()})
 
     def _say(self, real: Callable[[], object], expected: Callable[[], object]) -> None:
         assert _complaint(real) == _complaint(expected)
@@ -213,6 +216,16 @@ class Pair:
         assert result.changed == len(swept.models)
         assert result.held == {provider_id: reasons[provider_id] for provider_id in swept.held}
         return swept
+
+
+def _writes_text(model: ModelRecord) -> bool:
+    return model.capabilities is not None and "text" in model.capabilities
+
+
+def _statistics(models: Collection[ModelRecord]) -> dict[str, object]:
+    active = [model for model in models if model.is_active]
+    by_source = {source.value: sum(model.source is source for model in models) for source in Source}
+    return {"total": len(models), "by_source": by_source, "active": len(active), "inactive": len(models) - len(active)}
 
 
 def _agree(told: Mapping[Any, object], expected: Mapping[Any, object]) -> None:

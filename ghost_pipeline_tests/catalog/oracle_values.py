@@ -77,6 +77,18 @@ def is_shrunken(missing: int, expected: int) -> bool:
     return missing > 5 and missing * 5 > expected
 
 
+def is_overdue(model: ModelRecord, before: datetime) -> bool:
+    """Active, and not seen since."""
+    return model.is_active and model.source is not Source.MANUAL and model.last_seen_at < before
+
+
+def is_expired(model: ModelRecord, before: datetime) -> bool:
+    """A ghost, and neither made one nor seen since."""
+    assert model.is_active is (model.deactivated_at is None)
+    is_gone = model.deactivated_at is not None and model.deactivated_at < before
+    return is_gone and model.source is not Source.MANUAL and model.last_seen_at < before
+
+
 def fresh_model(key: Key, source: Source, at: datetime) -> ModelRecord:
     """An active model that was first seen just now."""
     return ModelRecord(*key, source=source, is_active=True, first_seen_at=at, last_seen_at=at)

@@ -19,8 +19,8 @@ from ghost_pipeline_tests.catalog.oracle_values import Swept
 
 IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 STATEFUL = settings(
-    max_examples=1500 if IS_THOROUGH else 60,
-    stateful_step_count=60 if IS_THOROUGH else 40,
+    max_examples=1000 if IS_THOROUGH else 40,
+    stateful_step_count=60 if IS_THOROUGH else 30,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -1,0 +1,161 @@
+"""The sweeps' SQL and the rules of ``lifecycle.absence`` name the same models, whatever the rows."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import hypothesis.strategies as st
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, example, given, settings
+
+from ghost_pipeline.catalog import sweeps
+from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog.results import SweepResult
+from ghost_pipeline.catalog.rows import MODEL_COLUMNS, model_record, model_values
+from ghost_pipeline.catalog.tables import metadata, models, providers
+from ghost_pipeline.lifecycle.absence import is_purgeable, is_stale
+from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.settings import Thresholds
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+RULES = (Thresholds(), Thresholds(stale_after=timedelta(0), purge_after=timedelta(days=7)))
+LIMITS = (timedelta(0), timedelta(hours=24), timedelta(days=7), timedelta(days=30))
+SLUGS = ("openai", "groq", "ollama")
+
+instants = st.builds(lambda limit, ticks: NOW - limit + ticks * TICK, st.sampled_from(LIMITS), st.integers(-1, 1))
+maybe_instants = st.none() | instants
+
+
+@st.composite
+def catalogs(draw: st.DrawFn) -> tuple[list[ProviderRecord], list[ModelRecord]]:
+    """Providers, held or not, and models whose instants lie at and around the limits."""
+    known = [
+        ProviderRecord(slug, slug.title(), held_since=since, held_reason=None if since is None else f"empty: {slug}")
+        for slug in SLUGS
+        for since in [draw(maybe_instants)]
+    ]
+    rows = []
+    for number in range(draw(st.integers(0, 25))):
+        deactivated_at = draw(maybe_instants)
+        rows.append(
+            ModelRecord(
+                provider_id=draw(st.sampled_from(SLUGS)),
+                model_id=f"m{number:02}",
+                source=draw(st.sampled_from(Source)),
+                is_active=deactivated_at is None,
+                first_seen_at=NOW - timedelta(days=90),
+                last_seen_at=draw(instants),
+                last_listed_at=draw(maybe_instants),
+                deactivated_at=deactivated_at,
+            )
+        )
+    return known, rows
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('sweeps') / 'catalog.db'}")
+    metadata.create_all(database.engine)
+    yield database
+    database.close()
+
+
+def fill(connection: sa.Connection, known: list[ProviderRecord], rows: list[ModelRecord]) -> None:
+    values = [
+        {"id": one.id, "label": one.label, "held_since": one.held_since, "held_reason": one.held_reason}
+        for one in known
+    ]
+    connection.execute(sa.insert(providers), values)
+    if rows:
+        connection.execute(sa.insert(models), [model_values(row) for row in rows])
+
+
+def due_by_rule(
+    rule: Callable[[ModelRecord, ProviderRecord, datetime, Thresholds], bool],
+    known: list[ProviderRecord],
+    rows: list[ModelRecord],
+    wanted: str | None,
+    rules: Thresholds,
+) -> SweepResult:
+    """What the rule says of every row; held are the providers whose rows would be due without their hold."""
+    free = {one.id: ProviderRecord(one.id, one.label) for one in known}
+    held = {one.id: one for one in known}
+    mine = sorted((row for row in rows if wanted in (None, row.provider_id)), key=lambda r: (r.provider_id, r.model_id))
+    due = [row for row in mine if rule(row, held[row.provider_id], NOW, rules)]
+    passed = [row.provider_id for row in mine if row not in due and rule(row, free[row.provider_id], NOW, rules)]
+    return SweepResult(
+        tuple((row.provider_id, row.model_id) for row in due),
+        {slug: held[slug].held_reason or "" for slug in sorted(set(passed))},
+    )
+
+
+EDGES = tuple(NOW - limit + ticks * TICK for limit in LIMITS[1:] for ticks in (-1, 0, 1))
+EVERY_EDGE = [
+    ModelRecord(
+        provider_id=slug,
+        model_id=f"{seen_at} {listed_at} {deactivated_at}",
+        source=Source.INDEX,
+        is_active=deactivated_at is None,
+        first_seen_at=seen_at,
+        last_seen_at=seen_at,
+        last_listed_at=listed_at,
+        deactivated_at=deactivated_at,
+    )
+    for slug, seen_at, listed_at, deactivated_at in product(SLUGS, EDGES, (None, NOW), (None, *EDGES))
+]
+"""Every pair of instants at the limits, so that no edge is left to chance."""
+NONE_HELD = [ProviderRecord(slug, slug) for slug in SLUGS]
+HELD_AT_THE_LIMIT = [
+    ProviderRecord(slug, slug, held_since=NOW - timedelta(days=7) + ticks * TICK, held_reason="empty")
+    for slug, ticks in zip(SLUGS, (-1, 0, 1), strict=True)
+]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(catalogs(), st.none() | st.sampled_from(SLUGS), st.sampled_from(RULES))
+@example((NONE_HELD, EVERY_EDGE), None, RULES[0])
+@example((HELD_AT_THE_LIMIT, EVERY_EDGE), None, RULES[0])
+def test_the_stale_sweep_finds_and_changes_just_what_the_rule_calls_stale(
+    database: Database,
+    catalog: tuple[list[ProviderRecord], list[ModelRecord]],
+    wanted: str | None,
+    rules: Thresholds,
+) -> None:
+    expected = due_by_rule(is_stale, *catalog, wanted, rules)
+    with database.engine.connect() as connection, connection.begin() as transaction:
+        fill(connection, *catalog)
+        assert sweeps.find_stale(connection, wanted, NOW, rules) == expected
+        swept = sweeps.sweep_stale(connection, wanted, NOW, rules, None)
+        assert swept == expected
+        after = {
+            (r.provider_id, r.model_id): r for r in map(model_record, connection.execute(sa.select(*MODEL_COLUMNS)))
+        }
+        transaction.rollback()
+    for row in catalog[1]:
+        key = (row.provider_id, row.model_id)
+        is_changed = key in expected.models
+        assert after[key].is_active is (row.is_active and not is_changed)
+        assert after[key].deactivated_at == (NOW if is_changed else row.deactivated_at)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(catalogs(), st.none() | st.sampled_from(SLUGS), st.sampled_from(RULES))
+@example((NONE_HELD, EVERY_EDGE), None, RULES[0])
+@example((HELD_AT_THE_LIMIT, EVERY_EDGE), None, RULES[0])
+def test_the_purge_sweep_finds_and_deletes_just_what_the_rule_calls_purgeable(
+    database: Database,
+    catalog: tuple[list[ProviderRecord], list[ModelRecord]],
+    wanted: str | None,
+    rules: Thresholds,
+) -> None:
+    expected = due_by_rule(is_purgeable, *catalog, wanted, rules)
+    with database.engine.connect() as connection, connection.begin() as transaction:
+        fill(connection, *catalog)
+        assert sweeps.find_purgeable(connection, wanted, NOW, rules) == expected
+        assert sweeps.sweep_purgeable(connection, wanted, NOW, rules, None) == expected
+        left = {(row.provider_id, row.model_id) for row in connection.execute(sa.select(models))}
+        transaction.rollback()
+    assert left == {(row.provider_id, row.model_id) for row in catalog[1]} - set(expected.models)
