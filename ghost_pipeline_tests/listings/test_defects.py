@@ -39,7 +39,7 @@ def defect_of(document: Any, provider_id: str = "openai") -> str:
         (b"", "empty (0 bytes"),
         (b"\xef\xbb\xbf", "empty (0 bytes"),
         (b" \n\t ", "only white space"),
-        (gzip.compress(LISTING), "gzip-compressed; unpack"),
+        (gzip.compress(LISTING, mtime=0), "gzip-compressed; unpack"),
         (bz2.compress(LISTING), "bzip2-compressed; unpack"),
         (lzma.compress(LISTING), "xz-compressed; unpack"),
         (b"\x28\xb5\x2f\xfd" + LISTING, "zstd-compressed; unpack"),
