@@ -44,7 +44,7 @@ def measure(rounds: int = 3) -> list[tuple[str, float, str]]:
     ingested = sorted(one for _, one in first)[rounds // 2]
     return [
         ("reconcile, against bare json + executemany", sorted(bare)[rounds // 2] / reconciled, ">= 0.4"),
-        ("reconcile, against one transaction a model", sorted(single)[rounds // 2] / reconciled, ">= 15"),
+        ("reconcile, against one SQLAlchemy transaction a model", sorted(single)[rounds // 2] / reconciled, ">= 15"),
         ("identical listing, against its first ingest", ingested / sorted(again)[rounds // 2], ">= 3"),
     ]
 
