@@ -2,5 +2,5 @@
 
 from ghost_pipeline.cli import main
 
-if __name__ == "__main__":  # worker processes import this module under another name
+if __name__ == "__main__":
     main(prog_name="ghost-pipeline")
