@@ -1,11 +1,18 @@
-"""``python -m benchmarks [reconcile|growth|start]``: measure, and print each ratio beside its target."""
+"""Measure, and print each ratio beside its target: ``python -m benchmarks`` for all, or with the names of some."""
 
 import sys
 
-from benchmarks import growth, reconcile, start
+from benchmarks import fetch, growth, postgresql, reconcile, start, tracker
 
-MEASUREMENTS = {"reconcile": reconcile.measure, "growth": growth.measure, "start": start.measure}
+MEASUREMENTS = {
+    "reconcile": reconcile.measure,
+    "growth": growth.measure,
+    "start": start.measure,
+    "postgresql": postgresql.measure,
+    "tracker": tracker.measure,
+    "fetch": fetch.measure,
+}
 
 for name in sys.argv[1:] or MEASUREMENTS:
     for what, ratio, target in MEASUREMENTS[name]():
-        print(f"{what:<60} {ratio:8.2f}  {target}", flush=True)
+        print(f"{what:<64} {ratio:8.2f}  {target}", flush=True)

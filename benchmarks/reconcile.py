@@ -36,7 +36,7 @@ def measure(rounds: int = 3) -> list[tuple[str, float, str]]:
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             bare.append(_bare(Path(folder), content))
-            single.append(_one_transaction_each(Path(folder), content))
+            single.append(one_transaction_each(f"sqlite:///{folder}/single.db", content))
             reconciled, ingested, repeated = _ours(Path(folder), content)
             first.append((reconciled, ingested))
             again.append(repeated)
@@ -75,12 +75,12 @@ def _bare(folder: Path, content: bytes) -> float:
     return span
 
 
-def _one_transaction_each(folder: Path, content: bytes) -> float:
+def one_transaction_each(url: str, content: bytes) -> float:
     """Seconds for all rows, from those of a part; the parsing counts once and whole.
 
     As the pattern was first built: for each model look it up, insert or update it with SQLAlchemy, commit.
     """
-    database = Database(f"sqlite:///{folder / 'single.db'}")
+    database = Database(url)
     metadata.create_all(database.engine)
     with database.writing() as connection:
         make_provider(connection, "openrouter")

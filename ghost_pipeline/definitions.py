@@ -3,23 +3,38 @@
 import dagster as dg
 
 from ghost_pipeline.defs.discovery_stats import discovery_stats, holds_have_time_left
+from ghost_pipeline.defs.inbox import inbox_sensor
+from ghost_pipeline.defs.inference_reports import inference_reports_sensor
 from ghost_pipeline.defs.ingest import refresh_statistics
 from ghost_pipeline.defs.model_catalog import model_catalog
 from ghost_pipeline.defs.models_directory import ingest_listing, models_directory_sensor
+from ghost_pipeline.defs.provider_health import check_health, check_health_1h, complete_listing_is_recent
+from ghost_pipeline.defs.provider_responses import fetch_every_6h, fetch_provider, provider_responses
 from ghost_pipeline.defs.raw_provider_models import raw_provider_models
+from ghost_pipeline.defs.reported_assets import inbox, inference_reports
 from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline.defs.sweeps import purge_sweep, purge_sweep_30d, stale_sweep, stale_sweep_24h
+from ghost_pipeline.defs.unlisted_check import used_models_are_listed
 
 
 def build_definitions(ghost: GhostCatalog | None = None) -> dg.Definitions:
     """The definitions, on the catalog that the environment names or on ``ghost``."""
     return dg.Definitions(
-        assets=[raw_provider_models, model_catalog, discovery_stats],
-        asset_checks=[holds_have_time_left],
-        jobs=[ingest_listing, refresh_statistics, stale_sweep, purge_sweep],
-        schedules=[stale_sweep_24h, purge_sweep_30d],
+        assets=[
+            provider_responses,
+            raw_provider_models,
+            inference_reports,
+            inbox,
+            model_catalog,
+            discovery_stats,
+        ],
+        asset_checks=[holds_have_time_left, complete_listing_is_recent, used_models_are_listed],
+        jobs=[fetch_provider, ingest_listing, check_health, refresh_statistics, stale_sweep, purge_sweep],
+        schedules=[fetch_every_6h, check_health_1h, stale_sweep_24h, purge_sweep_30d],
         sensors=[
             models_directory_sensor,
+            inference_reports_sensor,
+            inbox_sensor,
             dg.AutomationConditionSensorDefinition(
                 "statistics_sensor",
                 target=dg.AssetSelection.assets(discovery_stats),

@@ -4,9 +4,20 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, settings
 
 from ghost_pipeline.cli import main
 from ghost_pipeline_tests.command_line import Ran, Run
+from ghost_pipeline_tests.postgres import stop_server
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+
+def pytest_sessionfinish() -> None:
+    """Leave no server behind."""
+    stop_server()
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "INFERENCE" in stats.stdout
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "latest_models/README.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "latest_models/README.md", "deploy/README.md"])
 def test_every_path_that_a_document_links_to_exists(document: str) -> None:
     page = ROOT / document
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):

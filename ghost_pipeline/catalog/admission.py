@@ -1,14 +1,17 @@
 """Admission: give a listing its verdict, keep its bytes, record the attempt, set the hold."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog import listing_rows, provider_rows
 from ghost_pipeline.catalog.archive import Archive
 from ghost_pipeline.catalog.database import Database
-from ghost_pipeline.catalog.results import ListingOutcome, Parse, Submission
+from ghost_pipeline.catalog.results import FailedAttempt, ListingOutcome, Parse, Submission
 from ghost_pipeline.catalog.unchanged import find_unchanged
 from ghost_pipeline.lifecycle.listing import Listing
-from ghost_pipeline.lifecycle.verdicts import Judgement, judge
+from ghost_pipeline.lifecycle.records import ProviderRecord
+from ghost_pipeline.lifecycle.verdicts import Judgement, judge, judge_failed
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.settings import Thresholds
 
@@ -21,13 +24,30 @@ def admit(
     Bytes that repeat the provider's latest reconciled listing are not parsed again.
     """
     digest = archive.put(submission.content)
-    with database.writing() as connection:
-        outcome = _admit_unchanged(connection, submission, digest)
+    outcome = database.write(lambda connection: _admit_unchanged(connection, submission, digest))
     if outcome is None:
         listing = parse(submission.provider_id, submission.content)
-        with database.writing() as connection:
-            outcome = _admit_parsed(connection, submission, digest, listing, thresholds)
+        outcome = database.write(lambda connection: _admit_parsed(connection, submission, digest, listing, thresholds))
     return outcome
+
+
+def record_failure(database: Database, failed: FailedAttempt) -> ListingOutcome:
+    """Record an attempt that brought no listing, and hold its provider. No model changes here. Raises CatalogError."""
+    return database.write(lambda connection: _record_failure(connection, failed))
+
+
+def _record_failure(connection: sa.Connection, failed: FailedAttempt) -> ListingOutcome:
+    provider = provider_rows.lock_provider(connection, failed.provider_id)
+    judgement = judge_failed(failed.reason, failed.attempted_at, provider.last_listing_at)
+    listing_id = listing_rows.insert_failed_attempt(connection, failed, judgement)
+    _note(connection, provider, failed.attempted_at, judgement)
+    return listing_rows.read_outcome(connection, listing_id)
+
+
+def _note(connection: sa.Connection, provider: ProviderRecord, at: datetime, judgement: Judgement) -> None:
+    provider_rows.note_listing(connection, provider, at)
+    if judgement.sets_hold:
+        provider_rows.set_hold(connection, provider, at, hold_reason(judgement))
 
 
 def _admit_unchanged(connection: sa.Connection, submission: Submission, digest: str) -> ListingOutcome | None:
@@ -37,7 +57,7 @@ def _admit_unchanged(connection: sa.Connection, submission: Submission, digest: 
         return None
     judgement = Judgement(Verdict.COMPLETE)
     listing_id = listing_rows.insert_attempt(connection, submission, digest, judgement, earlier.inactive)
-    provider_rows.note_listing(connection, provider, submission.observed_at)
+    _note(connection, provider, submission.observed_at, judgement)
     return listing_rows.outcome(submission, listing_id, digest, judgement, None)
 
 
@@ -48,9 +68,7 @@ def _admit_parsed(
     expectation = listing_rows.expectation(connection, provider)
     judgement = judge(listing, submission.observed_at, expectation, thresholds)
     listing_id = listing_rows.insert_attempt(connection, submission, digest, judgement, listing.inactive_ids)
-    provider_rows.note_listing(connection, provider, submission.observed_at)
-    if judgement.sets_hold:
-        provider_rows.set_hold(connection, provider, submission.observed_at, hold_reason(judgement))
+    _note(connection, provider, submission.observed_at, judgement)
     return listing_rows.outcome(submission, listing_id, digest, judgement, None)
 
 

@@ -1,27 +1,57 @@
 """``ModelCatalog``: the door to the catalog for pipelines, the command line and gateways."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from ghost_pipeline.catalog import admission, events, persons, provider_rows, queries, schema, sightings, sweeps
+from ghost_pipeline.catalog import (
+    admission,
+    adoption,
+    events,
+    importing,
+    persons,
+    provider_rows,
+    queries,
+    schema,
+    sightings,
+    sweeps,
+)
 from ghost_pipeline.catalog import listing_rows as listing_rows_
 from ghost_pipeline.catalog import reconcile as reconcile_
 from ghost_pipeline.catalog.archive import Archive
-from ghost_pipeline.catalog.checks import aware, checked_capabilities, checked_number, checked_source, checked_span
+from ghost_pipeline.catalog.checks import (
+    aware,
+    checked_capabilities,
+    checked_reason,
+    checked_source,
+    checked_span,
+)
 from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog.health import list_health
+from ghost_pipeline.catalog.holdable import record_holdable
+from ghost_pipeline.catalog.manual import manual_record, manual_records
 from ghost_pipeline.catalog.queries import ModelHistory
-from ghost_pipeline.catalog.results import ListingOutcome, Parse, SightingResult, Submission, SweepResult
-from ghost_pipeline.catalog.sightings import Inference
+from ghost_pipeline.catalog.results import (
+    FailedAttempt,
+    IntakeResult,
+    ListingOutcome,
+    Parse,
+    Response,
+    SightingResult,
+    Submission,
+    SweepResult,
+)
 from ghost_pipeline.catalog.statistics import discovery_stats
-from ghost_pipeline.lifecycle.identity import canonical_model_id, checked_name, provider_slug
-from ghost_pipeline.lifecycle.listing import is_free
-from ghost_pipeline.lifecycle.metadata import checked_metadata
+from ghost_pipeline.catalog.unlisted import left_the_list, unlisted
+from ghost_pipeline.lifecycle.additions import Addition
+from ghost_pipeline.lifecycle.health import ProviderHealth
+from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.inferences import Inference, checked_inference
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
-from ghost_pipeline.settings import Settings
+from ghost_pipeline.settings import Settings, Thresholds
 
 
 def utc_now() -> datetime:
@@ -41,7 +71,7 @@ class ModelCatalog:
         self.settings = settings
         self._clock = clock
         self._database = Database(settings.catalog_url)
-        self._archive = Archive(settings.archive_dir)
+        self._archive = Archive(settings.archive_location)
 
     @classmethod
     def open(
@@ -74,13 +104,38 @@ class ModelCatalog:
         """Fold an admitted listing into the models, as of the instant when it was observed."""
         return reconcile_.reconcile(self._database, self._archive, self.settings.thresholds, listing_id, parse)
 
+    def record_failed_attempt(
+        self,
+        provider_id: str,
+        reason: str,
+        attempted_at: datetime | None = None,
+        run_id: str | None = None,
+        response: Response | None = None,
+    ) -> ListingOutcome:
+        """Set down that a provider was asked and no listing came of it: it is held. No model changes.
+
+        ``reason`` is one line for a person to act on, without secrets. ``attempted_at`` is capped at the present, which
+        is also its default.
+        """
+        failed = FailedAttempt(
+            provider_slug(provider_id),
+            checked_reason(reason),
+            self._capped(attempted_at),
+            run_id,
+            response or Response(),
+        )
+        return admission.record_failure(self._database, failed)
+
     def find_listing(self, provider_id: str, run_id: str | None = None) -> int | None:
-        """The id of the listing that a Dagster run admitted for a provider; without a run, of the newest."""
+        """The id of the listing that a Dagster run admitted for a provider; without a run, of the newest.
+
+        Failed attempts brought none and are passed over.
+        """
         with self._database.reading() as connection:
             return listing_rows_.find_attempt(connection, provider_slug(provider_id), run_id)
 
     def get_listing(self, listing_id: int) -> ListingOutcome:
-        """What became of one listing, as its row says: without previews, and without counts while it is unfinished."""
+        """What became of one attempt, as its row says: without previews, and without counts while it is unfinished."""
         with self._database.reading() as connection:
             return listing_rows_.read_outcome(connection, listing_id)
 
@@ -94,18 +149,26 @@ class ModelCatalog:
         metadata: Mapping[str, Any] | None = None,
         observed_at: datetime | None = None,
     ) -> SightingResult:
-        """Set down that a model answered. ``observed_at`` is capped at the present, which is also its default."""
-        at = self._capped(observed_at)
-        slug = provider_slug(provider_id)
-        inference = Inference(
-            slug, canonical_model_id(slug, model_id), at, at, checked_name(name), checked_metadata(metadata)
-        )
+        """Set down that a model answered. ``observed_at`` is the present unless given, and clamped to be believable."""
+        now = self._clock()
+        at = now if observed_at is None else aware(observed_at)
+        inference = checked_inference(provider_id, model_id, at, at, name, metadata, now)
         return self.record_inferences([inference])[0]
 
     def record_inferences(self, inferences: Sequence[Inference]) -> list[SightingResult]:
         """Set down many sightings, each of a provider's slug and canonical model id, in one transaction."""
-        with self._database.writing() as connection:
-            return sightings.record_inferences(connection, inferences)
+        return self._database.write(lambda connection: sightings.record_inferences(connection, inferences))
+
+    def record_reported(
+        self, inferences: Sequence[Inference]
+    ) -> tuple[list[SightingResult], list[tuple[Inference, str]]]:
+        """As record_inferences; what the database can't hold stops none of the rest and comes back with a reason."""
+        return record_holdable(self.record_inferences, inferences)
+
+    def set_aside(self, files: Mapping[str, str]) -> None:
+        """Keep what was rejected in the archive, for people to look at: name -> text."""
+        for name, text in files.items():
+            self._archive.set_aside(name, text.encode())
 
     def add_manual_model(
         self,
@@ -123,55 +186,65 @@ class ModelCatalog:
     ) -> SightingResult:
         """Add a model by hand: from now on no sweep deletes it. Prices are USD per million tokens."""
         at = self._capped(observed_at)
-        slug = provider_slug(provider_id)
-        added = ModelRecord(
-            provider_id=slug,
-            model_id=canonical_model_id(slug, model_id),
-            source=Source.MANUAL,
-            is_active=True,
-            first_seen_at=at,
-            last_seen_at=at,
-            name=checked_name(name),
-            context_window=checked_number("context_window", context_window, 1),
-            max_output_tokens=checked_number("max_output_tokens", max_output_tokens, 1),
-            input_price=checked_number("input_price", input_price, 0),
-            output_price=checked_number("output_price", output_price, 0),
-            is_free=is_free(input_price, output_price),
-            capabilities=checked_capabilities(capabilities),
-            expires_at=expires_at,
-        )
-        with self._database.writing() as connection:
-            return sightings.add_model(connection, added, at)
+        stated = {
+            "provider_id": provider_id,
+            "model_id": model_id,
+            "name": name,
+            "context_window": context_window,
+            "max_output_tokens": max_output_tokens,
+            "input_price": input_price,
+            "output_price": output_price,
+            "capabilities": capabilities,
+            "expires_at": expires_at,
+        }
+        added = manual_record(stated, at)
+        return self._database.write(lambda connection: sightings.add_models(connection, [added], at)[0])
+
+    def add_manual_models(
+        self, additions: Iterable[Addition | Mapping[str, Any]], observed_at: datetime | None = None
+    ) -> list[SightingResult]:
+        """Add many models by hand, all of them or none, in one transaction. Results by provider and id.
+
+        Each is a mapping with the argument names of add_manual_model, or an Addition such as ``read_additions`` gives.
+        Raises InvalidAdditions with every problem (the first 20 in words); a model that is stated twice is one.
+        """
+        at = self._capped(observed_at)
+        stated = [
+            one if isinstance(one, Addition) else Addition(f"model {number}", one)
+            for number, one in enumerate(additions, 1)
+        ]
+        records = manual_records(stated, at)
+        return self._database.write(lambda connection: sightings.add_models(connection, records, at))
 
     # A person's word
 
     def reactivate_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
         """This model lives: active and seen now, its source kept. Raises UnknownModel."""
-        slug = provider_slug(provider_id)
-        with self._database.writing() as connection:
-            return persons.reactivate(connection, slug, canonical_model_id(slug, model_id), now or self._clock())
+        slug, at = provider_slug(provider_id), now or self._clock()
+        canonical = canonical_model_id(slug, model_id)
+        return self._database.write(lambda connection: persons.reactivate(connection, slug, canonical, at))
 
     def remove_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> int:
         """Out of the catalog until ``add`` or ``restore``. Gives how many rows left. Raises UnknownModel."""
-        slug = provider_slug(provider_id)
-        with self._database.writing() as connection:
-            return persons.remove_model(connection, slug, canonical_model_id(slug, model_id), now or self._clock())
+        slug, at = provider_slug(provider_id), now or self._clock()
+        canonical = canonical_model_id(slug, model_id)
+        return self._database.write(lambda connection: persons.remove_model(connection, slug, canonical, at))
 
     def remove_provider(self, provider_id: str, now: datetime | None = None) -> int:
         """Every model that the catalog has of the provider, as remove_model. Raises UnknownProvider."""
-        with self._database.writing() as connection:
-            return persons.remove_provider(connection, provider_slug(provider_id), now or self._clock())
+        slug, at = provider_slug(provider_id), now or self._clock()
+        return self._database.write(lambda connection: persons.remove_provider(connection, slug, at))
 
     def restore_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
         """Take a purged or removed model back, as a ghost. Raises UnknownModel, ModelExists."""
-        slug = provider_slug(provider_id)
-        with self._database.writing() as connection:
-            return persons.restore(connection, slug, canonical_model_id(slug, model_id), now or self._clock())
+        slug, at = provider_slug(provider_id), now or self._clock()
+        canonical = canonical_model_id(slug, model_id)
+        return self._database.write(lambda connection: persons.restore(connection, slug, canonical, at))
 
     def release_provider(self, provider_id: str) -> ProviderRecord:
         """This provider's absences are real. Gives the provider as it was before. Raises UnknownProvider."""
-        with self._database.writing() as connection:
-            return persons.release(connection, provider_slug(provider_id))
+        slug = provider_slug(provider_id)
+        return self._database.write(lambda connection: persons.release(connection, slug))
 
     # Sweeps
 
@@ -188,13 +261,7 @@ class ModelCatalog:
         thresholds = self.settings.thresholds
         if stale_after_hours is not None:
             thresholds = replace(thresholds, stale_after=checked_span("hours", stale_after_hours))
-        slug = None if provider_id is None else provider_slug(provider_id)
-        at = now or self._clock()
-        if is_dry_run:
-            with self._database.reading() as connection:
-                return sweeps.find_stale(connection, self._known(connection, slug), at, thresholds)
-        with self._database.writing() as connection:
-            return sweeps.sweep_stale(connection, self._known(connection, slug), at, thresholds, run_id)
+        return self._sweep(sweeps.STALE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
 
     def delete_old_inactive_models(
         self,
@@ -209,13 +276,36 @@ class ModelCatalog:
         thresholds = self.settings.thresholds
         if older_than_days is not None:
             thresholds = replace(thresholds, purge_after=checked_span("days", older_than_days))
-        slug = None if provider_id is None else provider_slug(provider_id)
-        at = now or self._clock()
-        if is_dry_run:
-            with self._database.reading() as connection:
-                return sweeps.find_purgeable(connection, self._known(connection, slug), at, thresholds)
-        with self._database.writing() as connection:
-            return sweeps.sweep_purgeable(connection, self._known(connection, slug), at, thresholds, run_id)
+        return self._sweep(sweeps.PURGE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
+
+    # Models that were known elsewhere
+
+    def adopt_table(
+        self,
+        table: str,
+        *,
+        provider_column: str | None = None,
+        model_column: str | None = None,
+        name_column: str | None = None,
+        data_column: str | None = None,
+        now: datetime | None = None,
+    ) -> IntakeResult:
+        """Take in an old table of models in the catalog's database, which is left as it is.
+
+        ``table`` may be ``schema.table``; columns that are not named are guessed. Raises UnknownTable.
+        """
+        wanted = {"provider": provider_column, "model": model_column, "name": name_column, "data": data_column}
+        return adoption.adopt(self._database, table, wanted, now or self._clock())
+
+    def import_models(
+        self, rows: Sequence[Mapping[str, Any]], origin: str = "import", now: datetime | None = None
+    ) -> IntakeResult:
+        """Merge the rows of another catalog's export into this one, with their instants (ISO 8601) and sources.
+
+        ``origin`` names where they come from, for the events. All rows are checked before any is written. Raises
+        InvalidExport.
+        """
+        return importing.import_rows(self._database, rows, origin, now or self._clock())
 
     # Looking
 
@@ -226,13 +316,31 @@ class ModelCatalog:
         is_free: bool | None = None,
         capabilities: Sequence[str] = (),
         source: Source | str | None = None,
+        *,
+        is_unlisted: bool = False,
+        now: datetime | None = None,
     ) -> list[ModelRecord]:
-        """Models by provider and id. ``is_active=None`` gives ghosts too; unknown never matches a filter."""
+        """Models by provider and id. ``is_active=None`` gives ghosts too; unknown never matches a filter.
+
+        ``is_unlisted=True`` gives those that work though no list shows them: used within the window (24 hours before
+        ``now`` unless set otherwise), but not in their provider's latest complete listing or a later one.
+        """
         slug = None if provider_id is None else provider_slug(provider_id)
         wanted = None if source is None else checked_source(source)
         needed = checked_capabilities(capabilities) or ()
+        which = unlisted(now or self._clock(), self.settings.thresholds) if is_unlisted else None
         with self._database.reading() as connection:
-            return queries.find_models(connection, slug, is_active, wanted, is_free, needed)
+            return queries.find_models(connection, slug, is_active, wanted, is_free, needed, which)
+
+    def find_models_that_left_the_list(self, provider_id: str) -> list[ModelRecord]:
+        """Models of the provider that were listed once, are no longer, and are used all the same.
+
+        As of the provider's latest listing, so that looking again tells the same story. Raises UnknownProvider.
+        """
+        with self._database.reading() as connection:
+            provider = provider_rows.read_provider(connection, provider_slug(provider_id))
+            at = provider.last_listing_at or self._clock()
+            return queries.find_models(connection, which=left_the_list(provider, at, self.settings.thresholds))
 
     def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
         """Ghosts, the latest first."""
@@ -245,13 +353,20 @@ class ModelCatalog:
         with self._database.reading() as connection:
             return queries.model_history(connection, slug, canonical_model_id(slug, model_id))
 
-    def get_discovery_stats(self) -> dict[str, Any]:
-        """``total``, ``by_source``, ``active``, ``inactive``, and the same per provider in ``by_provider``."""
+    def get_discovery_stats(self, now: datetime | None = None) -> dict[str, Any]:
+        """``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same per provider in
+        ``by_provider``. ``unlisted`` models work though no list shows them (see find_models).
+        """
         with self._database.reading() as connection:
-            return discovery_stats(connection)
+            return discovery_stats(connection, unlisted(now or self._clock(), self.settings.thresholds))
+
+    def list_provider_health(self) -> list[ProviderHealth]:
+        """Every provider with what its attempts add up to."""
+        with self._database.reading() as connection:
+            return list_health(connection)
 
     def list_providers(self) -> list[ProviderRecord]:
-        """Every provider, with its health."""
+        """Every provider, and whether it is held."""
         with self._database.reading() as connection:
             return provider_rows.list_providers(connection)
 
@@ -277,8 +392,16 @@ class ModelCatalog:
         now = self._clock()
         return now if observed_at is None else min(aware(observed_at), now)
 
-    @staticmethod
-    def _known(connection: Any, slug: str | None) -> str | None:
-        if slug is not None:
-            provider_rows.require_provider(connection, slug)
-        return slug
+    def _sweep(
+        self,
+        sweep: sweeps.Sweep,
+        provider_id: str | None,
+        now: datetime | None,
+        thresholds: Thresholds,
+        run_id: str | None,
+        *,
+        is_dry_run: bool,
+    ) -> SweepResult:
+        slug = None if provider_id is None else provider_slug(provider_id)
+        at = now or self._clock()
+        return sweeps.run(self._database, sweep, slug, at, thresholds, run_id, is_dry_run=is_dry_run)

@@ -44,3 +44,7 @@ def instant_text(value: datetime) -> str:
 
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows by itself in INTEGER keys only
+
+# Collated by code point on both, so that order does not depend on the server's locale.
+Slug = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
+ModelId = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

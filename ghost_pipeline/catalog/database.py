@@ -1,27 +1,38 @@
-"""The connection to the catalog's database: one transaction a call, one clear error for whatever goes wrong."""
+"""The connection to the catalog's database: one transaction a call, tried again where that can help."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+import tenacity
 
 from ghost_pipeline.catalog.column_types import canonical_json
-from ghost_pipeline.errors import CatalogError, CatalogSchemaError, CatalogUnavailable, SettingsError
+from ghost_pipeline.catalog.database_errors import commit_told, errors_told, shown
+from ghost_pipeline.errors import CatalogConflict, CatalogError, SettingsError
 
 SQLITE_BUSY_SECONDS = 60
 """How long a SQLite writer waits for the others; a reconcile of 100,000 models takes a few seconds."""
 
-_WRITING = {"is_writing": True}
+POSTGRESQL_CONNECT_SECONDS = 10
+"""How long to wait for a server that does not answer, unless the URL has a ``connect_timeout``."""
+
+TRIES = 4
+"""How often a transaction is begun that others undo (a deadlock, a serialization failure, a dropped connection)."""
+
+_Result = TypeVar("_Result")
+_SQLITE_WRITING = {"is_writing": True}
+_POSTGRESQL_WRITING = {"isolation_level": "READ COMMITTED"}  # after a lock is got, what was committed meanwhile is seen
+_POSTGRESQL_READING = {"isolation_level": "REPEATABLE READ"}  # all of it from one moment
 
 
 class Database:
     """An engine with the project's transaction rules.
 
     On SQLite a writer takes the write lock when its transaction begins, so that what it read stays true until it
-    commits; readers see the last commit (WAL) and wait for nobody.
+    commits; on PostgreSQL writers lock the provider that they write of. Readers see one commit and wait for nobody.
     """
 
     def __init__(self, url: str) -> None:
@@ -35,22 +46,51 @@ class Database:
     @property
     def shown_url(self) -> str:
         """The URL without its password."""
-        return self.url.render_as_string(hide_password=True)
+        return shown(self.url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads. Raises CatalogError."""
-        with self._errors_told(), self.engine.begin() as connection:
+        """A transaction that only reads, all of it from one moment. Raises CatalogError."""
+        options = {} if self.is_sqlite else _POSTGRESQL_READING
+        with errors_told(self.url), self._connected(options) as connection, connection.begin():
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, *, has_foreign_keys: bool = True) -> Iterator[sa.Connection]:
         """A transaction that commits when the block ends and leaves nothing behind when it raises.
 
-        Raises CatalogError.
+        Without ``has_foreign_keys`` SQLite lets a table that others refer to be dropped and made anew, which is how it
+        alters one. Raises CatalogError.
         """
-        with self._errors_told(), self.engine.connect().execution_options(**_WRITING) as connection, connection.begin():
-            yield connection
+        options = _SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING
+        with (
+            errors_told(self.url),
+            self._connected(options) as connection,
+            _foreign_keys(connection, is_enforced=has_foreign_keys),
+        ):
+            transaction = connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                transaction.rollback()
+                raise
+            with commit_told(self.url):
+                transaction.commit()
+
+    def write(self, work: Callable[[sa.Connection], _Result]) -> _Result:
+        """Do ``work`` in a transaction of its own, again from the start where others undid it. Raises CatalogError.
+
+        Not where the connection broke during the commit: whether it was done is unknown then.
+        """
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(CatalogConflict),
+            stop=tenacity.stop_after_attempt(TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.05, max=1.0),
+            reraise=True,
+        ):
+            with attempt, self.writing() as connection:
+                result = work(connection)
+        return result
 
     def make_folder(self) -> None:
         """Make the folder of a SQLite file, so that a first use of the embedded default just works."""
@@ -67,18 +107,10 @@ class Database:
         """Close every pooled connection."""
         self.engine.dispose()
 
-    def forget_inherited_connections(self) -> None:
-        """In a forked child: leave the parent's connections to the parent."""
-        self.engine.dispose(close=False)
-
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.DBAPIError as error:
-            raise _told(error, self.shown_url) from error
-        except sa.exc.TimeoutError as error:
-            raise CatalogUnavailable(f"catalog {self.shown_url}: no free connection; try again") from error
+    def _connected(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
+        with self.engine.connect() as connection:
+            yield connection.execution_options(**options)
 
 
 def _engine(url: sa.URL) -> sa.Engine:
@@ -88,13 +120,25 @@ def _engine(url: sa.URL) -> sa.Engine:
             url,
             json_serializer=canonical_json,
             json_deserializer=msgspec.json.decode,
-            **({"connect_args": {"timeout": SQLITE_BUSY_SECONDS}} if is_sqlite else {"pool_pre_ping": True}),
+            **(_sqlite_options() if is_sqlite else _postgresql_options(url)),
         )
     except (sa.exc.ArgumentError, ImportError) as error:
         raise SettingsError(
             f"GHOST_DATABASE_URL names the driver {url.drivername!r}, which is not there: "
             "use 'sqlite' or 'postgresql' alone"
         ) from error
+
+
+def _sqlite_options() -> dict[str, Any]:
+    return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS}}
+
+
+def _postgresql_options(url: sa.URL) -> dict[str, Any]:
+    default = {"connect_timeout": POSTGRESQL_CONNECT_SECONDS, "application_name": "ghost-pipeline"}
+    return {
+        "pool_pre_ping": True,
+        "connect_args": {name: value for name, value in default.items() if name not in url.query},
+    }
 
 
 def _parsed(url: str) -> sa.URL:
@@ -105,12 +149,19 @@ def _parsed(url: str) -> sa.URL:
             "GHOST_DATABASE_URL is not a database URL; it looks like 'sqlite:////folder/catalog.db' "
             "or 'postgresql://user@host/name'"
         ) from error
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+    if "@" in f"{parsed.host}{parsed.database}" and parsed.get_backend_name() != "sqlite":
+        raise SettingsError(
+            "GHOST_DATABASE_URL has more than one '@': write those of the password as %40, or use PGPASSWORD"
+        )
+    if parsed.get_backend_name() in ("postgres", "postgresql"):
+        # SQLAlchemy's default driver differs between its versions; dagster-postgres brings this one.
+        is_plain = parsed.drivername in ("postgres", "postgresql")
+        return parsed.set(drivername="postgresql+psycopg2") if is_plain else parsed
+    if parsed.get_backend_name() != "sqlite":
         raise SettingsError(
             f"GHOST_DATABASE_URL names {parsed.get_backend_name()!r}; the catalog lives on sqlite or postgresql"
         )
-    # SQLAlchemy's default driver differs between its versions; dagster-postgres brings this one.
-    return parsed.set(drivername="postgresql+psycopg2") if parsed.drivername == "postgresql" else parsed
+    return parsed
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
@@ -123,29 +174,20 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+@contextmanager
+def _foreign_keys(connection: sa.Connection, *, is_enforced: bool) -> Iterator[None]:
+    """Whether SQLite enforces them in the transactions of the block; within a transaction it could not be said."""
+    if is_enforced or connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
 def _begin_sqlite(connection: sa.Connection) -> None:
     is_writing = connection.get_execution_options().get("is_writing", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
-
-
-_ADVICE = (
-    ("no such table", CatalogSchemaError, "it has no catalog schema: run 'ghost-pipeline db upgrade'"),
-    ("does not exist", CatalogSchemaError, "it has no catalog schema: run 'ghost-pipeline db upgrade'"),
-    ("no such column", CatalogSchemaError, "its schema is not this program's: run 'ghost-pipeline db upgrade'"),
-    ("database is locked", CatalogUnavailable, "another program is writing: try again"),
-    ("full", CatalogUnavailable, "free some space and try again; nothing was half-written"),
-    ("unable to open", CatalogError, "check that the folder exists and can be written"),
-    ("readonly", CatalogError, "it can't be written: check the file's permissions"),
-    ("not a database", CatalogError, "the file is no SQLite database: move it away or set GHOST_DATABASE_URL"),
-    ("malformed", CatalogError, "the file is damaged: restore it from a copy"),
-)
-
-
-def _told(error: sa.exc.DBAPIError, shown_url: str) -> CatalogError:
-    said = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-    for words, kind, advice in _ADVICE:
-        if words in said:
-            return kind(f"catalog {shown_url}: {said}; {advice}")
-    is_passing = isinstance(error, sa.exc.OperationalError) or error.connection_invalidated
-    kind = CatalogUnavailable if is_passing else CatalogError
-    return kind(f"catalog {shown_url}: {said}; check that it can be reached and try again")

@@ -1,6 +1,7 @@
 """The audit trail, and the tombstones in it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -42,15 +43,19 @@ def tombstone_of(event: ModelEvent) -> Tombstone:
 
 def newest_tombstone(connection: sa.Connection, provider_id: str, model_id: str) -> Tombstone | None:
     """How a model that is not in the catalog left it, if it ever was there."""
-    query = (
-        sa.select(*EVENT_COLUMNS)
-        .where(
-            model_events.c.provider_id == provider_id,
-            model_events.c.model_id == model_id,
-            model_events.c.kind.in_([kind.value for kind in TOMBSTONE_KINDS]),
-        )
-        .order_by(model_events.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).one_or_none()
+    query = _tombstones(provider_id, model_events.c.model_id == model_id)
+    row = connection.execute(query.order_by(model_events.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else tombstone_of(model_event(row))
+
+
+def newest_tombstones(connection: sa.Connection, provider_id: str, model_ids: Sequence[str]) -> dict[str, Tombstone]:
+    """Model id -> how it left the catalog, of those that ever did."""
+    query = _tombstones(provider_id, model_events.c.model_id.in_(model_ids)).order_by(model_events.c.id)
+    return {row.model_id: tombstone_of(model_event(row)) for row in connection.execute(query)}
+
+
+def _tombstones(provider_id: str, which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    kinds = [kind.value for kind in TOMBSTONE_KINDS]
+    return sa.select(*EVENT_COLUMNS).where(
+        model_events.c.provider_id == provider_id, which, model_events.c.kind.in_(kinds)
+    )

@@ -1,12 +1,12 @@
 """Reading and writing rows of ``listings``: one an attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome, Submission
+from ghost_pipeline.catalog.results import FailedAttempt, ListingCounts, ListingOutcome, Response, Submission
 from ghost_pipeline.catalog.tables import listings, models
 from ghost_pipeline.errors import CatalogError
 from ghost_pipeline.lifecycle.records import ProviderRecord
@@ -19,13 +19,13 @@ PREVIEW_LENGTH = 20
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One row of ``listings``."""
+    """One row of ``listings``; a failed one has no file, no bytes and no format."""
 
     id: int
     provider_id: str
-    file_name: str
-    sha256: str
-    format_version: str
+    file_name: str | None
+    sha256: str | None
+    format_version: str | None
     observed_at: datetime
     is_late: bool
     verdict: Verdict
@@ -50,6 +50,8 @@ _COUNT_COLUMNS = {
 }
 """The fields of ListingCounts, in their order -> the columns that keep them."""
 
+REFUSED = tuple(verdict.value for verdict in Verdict if verdict.is_refused)
+
 _ATTEMPT_COLUMNS = tuple(listings.c[name] for name in Attempt.__dataclass_fields__)
 
 
@@ -57,7 +59,7 @@ def insert_attempt(
     connection: sa.Connection, submission: Submission, sha256: str, judgement: Judgement, inactive: Sequence[str]
 ) -> int:
     """Record an attempt; a refused one is finished with that. Gives its id."""
-    values = {
+    values: dict[str, object] = {
         "provider_id": submission.provider_id,
         "file_name": submission.file_name,
         "sha256": sha256,
@@ -69,9 +71,30 @@ def insert_attempt(
         "reason": judgement.reason,
         "inactive": list(inactive),
         "run_id": submission.run_id,
+        **_response_columns(submission.response),
     }
     if judgement.verdict.is_refused:
         values |= _count_columns(ListingCounts())
+    return _insert(connection, values)
+
+
+def insert_failed_attempt(connection: sa.Connection, failed: FailedAttempt, judgement: Judgement) -> int:
+    """Record an attempt that brought no listing. Gives its id."""
+    values: dict[str, object] = {
+        "provider_id": failed.provider_id,
+        "observed_at": failed.attempted_at,
+        "is_late": judgement.is_late,
+        "verdict": judgement.verdict.value,
+        "reason": judgement.reason,
+        "inactive": [],
+        "run_id": failed.run_id,
+        **_response_columns(failed.response),
+        **_count_columns(ListingCounts()),
+    }
+    return _insert(connection, values)
+
+
+def _insert(connection: sa.Connection, values: Mapping[str, object]) -> int:
     inserted = connection.execute(sa.insert(listings).values(values)).inserted_primary_key
     assert inserted is not None  # noqa: S101 - both dialects give it
     return int(inserted[0])
@@ -102,8 +125,11 @@ def read_attempt(connection: sa.Connection, listing_id: int) -> Attempt:
 
 
 def find_attempt(connection: sa.Connection, provider_id: str, run_id: str | None) -> int | None:
-    """The id of the attempt that ``run_id`` made for the provider; without a run, of the provider's newest."""
-    query = sa.select(listings.c.id).where(listings.c.provider_id == provider_id)
+    """The id of the listing that ``run_id`` admitted for the provider; without a run, of the provider's newest.
+
+    An attempt that brought none is passed over.
+    """
+    query = sa.select(listings.c.id).where(listings.c.provider_id == provider_id, listings.c.sha256.is_not(None))
     if run_id is not None:
         query = query.where(listings.c.run_id == run_id)
     query = query.order_by(listings.c.observed_at.desc(), listings.c.id.desc()).limit(1)
@@ -117,7 +143,7 @@ def latest_reconciled(connection: sa.Connection, provider_id: str) -> Attempt | 
         .where(
             listings.c.provider_id == provider_id,
             listings.c.model_count.is_not(None),
-            listings.c.verdict.not_in([verdict.value for verdict in Verdict if verdict.is_refused]),
+            listings.c.verdict.not_in(REFUSED),
             listings.c.is_late.is_(False),
         )
         .order_by(listings.c.observed_at.desc(), listings.c.id.desc())
@@ -132,7 +158,7 @@ def latest_readable_at(connection: sa.Connection, provider_id: str) -> datetime 
     query = sa.select(sa.func.max(listings.c.observed_at)).where(
         listings.c.provider_id == provider_id,
         listings.c.model_count.is_not(None),
-        listings.c.verdict != Verdict.MALFORMED.value,
+        listings.c.verdict.in_([verdict.value for verdict in Verdict if verdict.is_readable]),
         listings.c.is_late.is_(False),
     )
     return connection.execute(query).scalar()
@@ -175,7 +201,7 @@ def expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectat
 def outcome(
     attempt: Attempt | Submission,
     listing_id: int,
-    sha256: str,
+    sha256: str | None,
     judgement: Judgement,
     counts: ListingCounts | None,
     created_ids: Sequence[str] = (),
@@ -205,3 +231,7 @@ def _attempt(row: sa.Row[tuple[object, ...]]) -> Attempt:
 
 def _count_columns(counts: ListingCounts) -> dict[str, int]:
     return {column.name: getattr(counts, name) for name, column in _COUNT_COLUMNS.items()}
+
+
+def _response_columns(response: Response) -> dict[str, float | int | None]:
+    return {name: getattr(response, name) for name in Response.__dataclass_fields__}

@@ -18,6 +18,7 @@ from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 def reactivate(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:
     """The model lives: seen now, active. Raises UnknownModel."""
+    provider_rows.lock_if_known(connection, provider_id)
     known = read_model(connection, provider_id, model_id)
     if known is None:
         raise _unknown(connection, provider_id, model_id)
@@ -33,6 +34,7 @@ def remove_model(connection: sa.Connection, provider_id: str, model_id: str, now
 
     A model that was purged can be removed as well: then it stays out too.
     """
+    provider_rows.lock_if_known(connection, provider_id)
     which = sa.and_(models.c.provider_id == provider_id, models.c.model_id == model_id)
     removed = _remove(connection, which, now)
     if removed:
@@ -54,6 +56,7 @@ def remove_provider(connection: sa.Connection, provider_id: str, now: datetime) 
 
 def restore(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:
     """Back as a ghost, whole as it was when it left. Raises ModelExists, UnknownModel."""
+    provider_rows.lock_if_known(connection, provider_id)
     if read_model(connection, provider_id, model_id) is not None:
         raise ModelExists(
             f"{provider_id} {model_id} is in the catalog, there is nothing to restore: "

@@ -32,10 +32,21 @@ def require_provider(connection: sa.Connection, provider_id: str) -> ProviderRec
     query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise UnknownProvider(
-            f"the catalog has no provider {provider_id!r}: 'ghost-pipeline providers' lists those that it has"
-        )
+        raise unknown_provider(provider_id)
     return provider_record(row)
+
+
+def read_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
+    """The provider, not locked, so that readers can ask too. Raises UnknownProvider."""
+    row = connection.execute(sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id)).one_or_none()
+    if row is None:
+        raise unknown_provider(provider_id)
+    return provider_record(row)
+
+
+def lock_if_known(connection: sa.Connection, provider_id: str) -> None:
+    """Lock the provider's row, if there is one: writers of its models take turns."""
+    connection.execute(sa.select(providers.c.id).where(providers.c.id == provider_id).with_for_update())
 
 
 def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
@@ -67,3 +78,10 @@ def lift_hold(connection: sa.Connection, provider: ProviderRecord, last_complete
 
 def _update(connection: sa.Connection, provider_id: str, **values: object) -> None:
     connection.execute(sa.update(providers).where(providers.c.id == provider_id).values(values))
+
+
+def unknown_provider(provider_id: str) -> UnknownProvider:
+    """The error that says so."""
+    return UnknownProvider(
+        f"the catalog has no provider {provider_id!r}: 'ghost-pipeline providers' lists those that it has"
+    )

@@ -32,6 +32,7 @@ def find_models(
     source: Source | None = None,
     is_free: bool | None = None,
     capabilities: Sequence[str] = (),
+    which: sa.ColumnElement[bool] | None = None,
 ) -> list[ModelRecord]:
     """Models by provider and id; None asks for either. Unknown never matches a filter."""
     query = sa.select(*MODEL_COLUMNS).order_by(models.c.provider_id, models.c.model_id)
@@ -43,6 +44,8 @@ def find_models(
             query = query.where(flag == sa.literal(is_wanted))
     for capability in capabilities:
         query = query.where(_has(capability))
+    if which is not None:
+        query = query.where(which)
     return [model_record(row) for row in connection.execute(query)]
 
 

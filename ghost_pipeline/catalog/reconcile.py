@@ -4,7 +4,7 @@ This is ``lifecycle.transitions.index_sighting`` once more, in SQL for any numbe
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,18 +19,19 @@ from ghost_pipeline.catalog.listing_rows import Attempt
 from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome, Parse
 from ghost_pipeline.catalog.rows import EVENT_COLUMNS, MODEL_COLUMNS, model_event, model_record, model_values
 from ghost_pipeline.catalog.seen import event_literals, mark_listed, widen_listed, write_reactivations
-from ghost_pipeline.catalog.staging import stage, staged, unstage
+from ghost_pipeline.catalog.staging import analyze, matched, stage, staged, unstage
 from ghost_pipeline.catalog.tables import model_events, models
 from ghost_pipeline.catalog.unchanged import reconcile_unchanged
 from ghost_pipeline.lifecycle.listing import Listing
 from ghost_pipeline.lifecycle.records import FACTS, ModelEvent
 from ghost_pipeline.lifecycle.transitions import index_sighting
 from ghost_pipeline.lifecycle.verdicts import Judgement, judge
-from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source
+from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source, Verdict
 from ghost_pipeline.settings import Thresholds
 
-_KNOWN = models.c.id.in_(sa.select(staged.c.known_id).where(staged.c.known_id.is_not(None)))
-_NEW = staged.c.known_id.is_(None)
+_KNOWN = models.c.id.in_(sa.select(matched.c.known_id).where(matched.c.known_id.is_not(None)))
+_NEW = matched.c.known_id.is_(None)
+_STAGED = staged.join(matched, matched.c.model_id == staged.c.model_id)
 
 
 def reconcile(
@@ -38,16 +39,17 @@ def reconcile(
 ) -> ListingOutcome:
     """Reconcile the admitted listing ``listing_id`` from its archived bytes, as of its own instant.
 
-    The verdict is passed anew on the catalog as it is now; a refused listing changes nothing. Doing it again is
-    harmless. Raises CatalogError, ArchiveError.
+    The verdict is passed anew on the catalog as it is now; a refused listing and a failed attempt change nothing. Doing
+    it again is harmless. Raises CatalogError, ArchiveError.
     """
-    with database.writing() as connection:
+    with database.reading() as connection:
         attempt = listing_rows.read_attempt(connection, listing_id)
-        outcome = reconcile_unchanged(connection, attempt)
+        if attempt.sha256 is None:
+            return listing_rows.read_outcome(connection, listing_id)
+    outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
     if outcome is None:
         listing = parse(attempt.provider_id, archive.get(attempt.sha256))
-        with database.writing() as connection:
-            outcome = _reconcile_parsed(connection, attempt, listing, thresholds)
+        outcome = database.write(lambda connection: _reconcile_parsed(connection, attempt, listing, thresholds))
     return outcome
 
 
@@ -62,7 +64,8 @@ def _reconcile_parsed(
     counts, created_ids = _apply(connection, attempt, listing, judgement)
     judgement = _told_of_kept_out(judgement, len(listing.models) - counts.models)
     listing_rows.finish_attempt(connection, attempt, judgement, counts)
-    if judgement.sets_hold:
+    if judgement.sets_hold and not attempt.is_finished and attempt.verdict is Verdict.COMPLETE:
+        # Where admission asked for the hold, a person may have released the provider since.
         provider_rows.set_hold(connection, provider, attempt.observed_at, hold_reason(judgement))
     if judgement.lifts_hold:
         provider_rows.lift_hold(connection, provider, attempt.observed_at)
@@ -79,54 +82,76 @@ def _told_of_kept_out(judgement: Judgement, kept_out: int) -> Judgement:
 def _apply(
     connection: sa.Connection, attempt: Attempt, listing: Listing, judgement: Judgement
 ) -> tuple[ListingCounts, tuple[str, ...]]:
-    stage(connection, list(listing.models))
-    kept_out = _match(connection, attempt)
+    stage(connection, listing.models)
+    found = _match(connection, attempt)
     created_ids = _preview_of_new(connection)
-    created = _create(connection, attempt)
     updated = reactivated = 0
-    if judgement.is_late:
+    if found.new:
+        _create(connection, attempt)
+    if found.buried:
+        _restore_from_tombstones(connection, attempt)
+    if found.known and judgement.is_late:
         widen_listed(connection, _KNOWN, attempt)
-    else:
+    elif found.known:
         updated = _refresh_facts(connection, attempt)
         reactivated = write_reactivations(connection, _KNOWN, attempt)
         mark_listed(connection, _KNOWN, attempt)
     unstage(connection)
-    applied = len(listing.models) - kept_out
     counts = ListingCounts(
-        models=applied,
-        created=created,
+        models=found.known + found.new,
+        created=found.new,
         updated=updated,
-        confirmed=applied - created - updated,
+        confirmed=found.known - updated,
         reactivated=reactivated,
         missing=len(judgement.missing_ids),
     )
     return counts, created_ids
 
 
-def _match(connection: sa.Connection, attempt: Attempt) -> int:
-    """Find the row or the tombstone of every staged model; drop those that a person keeps out. Gives how many."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How many of the staged models the catalog has, has not, and had once; those that are kept out apart."""
+
+    known: int
+    new: int
+    buried: int
+
+
+def _match(connection: sa.Connection, attempt: Attempt) -> _Found:
+    """Find the row or the tombstone of every staged model; leave out those that a person keeps out."""
+    # A look-up for each row, by the unique index: a join's plan would turn on what the database knows of its tables.
     known = sa.select(models.c.id).where(
         models.c.provider_id == attempt.provider_id, models.c.model_id == staged.c.model_id
     )
-    connection.execute(sa.update(staged).values(known_id=known.scalar_subquery()))
+    looked_up = sa.select(staged.c.model_id, known.scalar_subquery().label("known_id")).subquery()
     tombstone = sa.select(sa.func.max(model_events.c.id)).where(
         model_events.c.provider_id == attempt.provider_id,
-        model_events.c.model_id == staged.c.model_id,
+        model_events.c.model_id == looked_up.c.model_id,
         sa.or_(*(model_events.c.kind == sa.literal_column(f"'{kind.value}'") for kind in TOMBSTONE_KINDS)),
     )
-    connection.execute(sa.update(staged).where(_NEW).values(tombstone_id=tombstone.scalar_subquery()))
-    removed = sa.select(model_events.c.id).where(
-        model_events.c.id == staged.c.tombstone_id, model_events.c.kind == EventKind.REMOVED.value
+    found = sa.select(
+        looked_up.c.model_id,
+        looked_up.c.known_id,
+        sa.case((looked_up.c.known_id.is_(None), tombstone.scalar_subquery())),
     )
-    return connection.execute(sa.delete(staged).where(removed.exists())).rowcount
+    connection.execute(sa.insert(matched).from_select(["model_id", "known_id", "tombstone_id"], found))
+    analyze(connection, matched, "known_id")
+    removed = sa.select(model_events.c.id).where(
+        model_events.c.id == matched.c.tombstone_id, model_events.c.kind == EventKind.REMOVED.value
+    )
+    connection.execute(sa.delete(matched).where(matched.c.tombstone_id.is_not(None), removed.exists()))
+    total, known, buried = connection.execute(
+        sa.select(sa.func.count(), sa.func.count(matched.c.known_id), sa.func.count(matched.c.tombstone_id))
+    ).one()
+    return _Found(known=known, new=total - known, buried=buried)
 
 
 def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
-    query = sa.select(staged.c.model_id).where(_NEW).order_by(staged.c.model_id).limit(listing_rows.PREVIEW_LENGTH)
+    query = sa.select(matched.c.model_id).where(_NEW).order_by(matched.c.model_id).limit(listing_rows.PREVIEW_LENGTH)
     return tuple(connection.execute(query).scalars())
 
 
-def _create(connection: sa.Connection, attempt: Attempt) -> int:
+def _create(connection: sa.Connection, attempt: Attempt) -> None:
     at = sa.literal(attempt.observed_at, models.c.last_seen_at.type)
     columns = {
         models.c.provider_id: sa.literal(attempt.provider_id),
@@ -140,32 +165,29 @@ def _create(connection: sa.Connection, attempt: Attempt) -> int:
         models.c.listing_id: sa.literal(attempt.id),
         **{models.c[name]: staged.c[name] for name in FACTS},
     }
-    new = sa.select(*columns.values()).where(_NEW)
-    created = connection.execute(sa.insert(models).from_select(list(columns), new)).rowcount
+    new = sa.select(*columns.values()).select_from(_STAGED).where(_NEW)
+    connection.execute(sa.insert(models).from_select(list(columns), new))
     for kind, which in (
-        (EventKind.DISCOVERED, staged.c.tombstone_id.is_(None)),
-        (EventKind.RESTORED, staged.c.tombstone_id.is_not(None)),
+        (EventKind.DISCOVERED, matched.c.tombstone_id.is_(None)),
+        (EventKind.RESTORED, matched.c.tombstone_id.is_not(None)),
     ):
         connection.execute(
             sa.insert(model_events).from_select(
                 ["provider_id", "model_id", "kind", "at", "source", "listing_id", "run_id"],
-                sa.select(sa.literal(attempt.provider_id), staged.c.model_id, *event_literals(kind, attempt)).where(
+                sa.select(sa.literal(attempt.provider_id), matched.c.model_id, *event_literals(kind, attempt)).where(
                     _NEW, which
                 ),
             )
         )
-    _restore_from_tombstones(connection, attempt)
-    return created
 
 
 def _restore_from_tombstones(connection: sa.Connection, attempt: Attempt) -> None:
-    """Give the models that were purged once what their tombstones keep."""
+    """Give the models that were purged once, and are created again, what their tombstones keep."""
     query = (
         sa.select(models.c.id, *(column.label(f"model_{column.name}") for column in MODEL_COLUMNS), *EVENT_COLUMNS)
-        .select_from(staged)
-        .join(model_events, model_events.c.id == staged.c.tombstone_id)
-        .join(models, (models.c.provider_id == attempt.provider_id) & (models.c.model_id == staged.c.model_id))
-        .where(_NEW)
+        .select_from(matched)
+        .join(model_events, model_events.c.id == matched.c.tombstone_id)
+        .join(models, (models.c.provider_id == attempt.provider_id) & (models.c.model_id == matched.c.model_id))
     )
     restored = []
     for row in connection.execute(query):
@@ -173,9 +195,8 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: Attempt) -> Non
         past = tombstone_of(model_event(row))
         record = index_sighting(None, listed, attempt.observed_at, is_late=attempt.is_late, past=past)
         restored.append({"row_id": row.id, **model_values(record)})
-    if restored:
-        update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
-        connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)
+    update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
+    connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)
 
 
 def _refresh_facts(connection: sa.Connection, attempt: Attempt) -> int:
@@ -185,7 +206,7 @@ def _refresh_facts(connection: sa.Connection, attempt: Attempt) -> int:
         (sa.or_(models.c.is_name_manual == sa.true(), staged.c.name.is_(None)), models.c.name), else_=staged.c.name
     )
     differs = sa.or_(*(models.c[name].is_distinct_from(value) for name, value in stated.items()))
-    both = models.join(staged, staged.c.known_id == models.c.id)
+    both = _STAGED.join(models, models.c.id == matched.c.known_id)
     query = sa.select(
         models.c.id,
         models.c.model_id,
@@ -197,7 +218,8 @@ def _refresh_facts(connection: sa.Connection, attempt: Attempt) -> int:
     if not rows:
         return 0
     write_events(connection, events)
-    connection.execute(sa.update(models).where(models.c.id == staged.c.known_id, differs).values(stated))
+    same = sa.and_(models.c.id == matched.c.known_id, matched.c.model_id == staged.c.model_id)
+    connection.execute(sa.update(models).where(same, differs).values(stated))
     return len(events)  # of texts that differ, 1 and 1.0 say the same
 
 

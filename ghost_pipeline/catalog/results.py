@@ -14,6 +14,30 @@ Parse = Callable[[str, bytes], Listing]
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """How a provider's answer came about, as far as it is known: nothing is, of a file that a person put there."""
+
+    seconds: float | None = None
+    """All pages and repetitions."""
+    pages: int | None = None
+    """Pages that were read."""
+    status: int | None = None
+    """HTTP status of the last answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """A provider was asked and no listing came of it."""
+
+    provider_id: str
+    reason: str
+    """One line for a person to act on."""
+    attempted_at: datetime
+    run_id: str | None = None
+    response: Response = Response()
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """One listing handed to the catalog: the bytes, and where and when they were seen."""
 
@@ -25,6 +49,7 @@ class Submission:
     """Changes when the same bytes would be read differently."""
     run_id: str | None = None
     """The Dagster run that submits it."""
+    response: Response = Response()
 
     @property
     def sha256(self) -> str:
@@ -46,12 +71,13 @@ class ListingCounts:
 
 @dataclass(frozen=True, slots=True)
 class ListingOutcome:
-    """What became of one listing, after admission (without counts) or after reconciliation."""
+    """What became of one attempt, after admission (without counts) or after reconciliation."""
 
     listing_id: int
     provider_id: str
-    file_name: str
-    sha256: str
+    file_name: str | None
+    sha256: str | None
+    """Neither is there of a failed attempt."""
     observed_at: datetime
     verdict: Verdict
     reason: str | None = None
@@ -65,7 +91,7 @@ class ListingOutcome:
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing of the listing reaches the models and somebody should look at it."""
+        """Whether nothing of the attempt reaches the models and somebody should look at it."""
         return self.verdict.is_refused and not self.is_tolerated
 
 
@@ -94,3 +120,34 @@ class SweepResult:
     def changed(self) -> int:
         """How many models."""
         return len(self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeResult:
+    """What taking in models from elsewhere did. Every row is counted once, in one of the six counts after ``rows``."""
+
+    origin: str
+    """The table, or the file."""
+    columns: dict[str, str]
+    """What was read, in the catalog's words -> the column of the origin."""
+    left_out: tuple[str, ...]
+    """The origin's other columns, which were not taken in."""
+    rows: int
+    created: int
+    """Models that are in the catalog now and were not."""
+    updated: int
+    """Models that it had, and knows more of now."""
+    unchanged: int
+    """Models of which it knew as much."""
+    repeated: int
+    """Rows of a model that an earlier row had named; they only filled in what that one lacked."""
+    kept_out: int
+    """Models that had left the catalog, and stay out of it."""
+    refused: int
+    """Rows that name no provider or model."""
+    refusals: tuple[str, ...] = ()
+    """Why; the first of them."""
+    remarked: int = 0
+    """How often something of a row could not be kept as it was."""
+    remarks: tuple[str, ...] = ()
+    """What was done instead; the first of them."""

@@ -11,8 +11,17 @@ from ghost_pipeline.errors import CatalogSchemaError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0003"
 """The revision that this program works with; said here so that opening a catalog need not load Alembic."""
+
+
+VERSION_TABLE = "catalog_version"
+"""Not Alembic's default name: Dagster, which may keep its runs in the same database, takes that one."""
+ADVISORY_LOCK = 0x67686F7374  # "ghost" in ASCII: a number that no other program is likely to lock
+LOCK_SECONDS = 30
+"""How long an upgrade waits for a table that is in use before it gives up."""
+STATEMENT_SECONDS = 600
+"""How long one statement of an upgrade, or waiting for another upgrade, may take: rewriting millions of rows does."""
 
 
 def current_revision(database: Database) -> str | None:
@@ -42,13 +51,32 @@ def upgrade(database: Database) -> None:
     """
     from alembic import command  # noqa: PLC0415 - needed only when there is something to migrate
 
-    with database.writing() as connection:
+    with database.writing(has_foreign_keys=False) as connection:
+        _take_turns(connection)
+        _rename_first_version_table(connection)
         revision = _revision(connection)
         if revision == HEAD:
             return
         if revision is not None:
             _refuse_newer(revision, database)
         command.upgrade(alembic_config(connection), HEAD)
+
+
+def _take_turns(connection: sa.Connection) -> None:
+    """On PostgreSQL: one upgrader at a time, and none waits, or is waited for, without end. SQLite locks as a whole."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+
+
+def _rename_first_version_table(connection: sa.Connection) -> None:
+    """The first catalogs kept their version under Alembic's default name."""
+    inspector = sa.inspect(connection)
+    if inspector.has_table(VERSION_TABLE) or not inspector.has_table("alembic_version"):
+        return
+    if _version_in(connection, "alembic_version") == "0001" and inspector.has_table("model_events"):
+        connection.execute(sa.text(f"ALTER TABLE alembic_version RENAME TO {VERSION_TABLE}"))
 
 
 def alembic_config(connection: sa.Connection | None = None) -> "Config":
@@ -63,9 +91,13 @@ def alembic_config(connection: sa.Connection | None = None) -> "Config":
 
 
 def _revision(connection: sa.Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
         return None
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return _version_in(connection, VERSION_TABLE)
+
+
+def _version_in(connection: sa.Connection, table: str) -> str | None:
+    return connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(table))).scalar()
 
 
 def _refuse_newer(revision: str, database: Database) -> None:

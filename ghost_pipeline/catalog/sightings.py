@@ -1,9 +1,7 @@
 """Sightings that are no listing: models that answered a request, and models that a person added."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,21 +9,10 @@ from ghost_pipeline.catalog.events import newest_tombstone, write_events
 from ghost_pipeline.catalog.model_rows import read_model, write_model
 from ghost_pipeline.catalog.provider_rows import lock_provider
 from ghost_pipeline.catalog.results import Effect, SightingResult
+from ghost_pipeline.lifecycle.inferences import Inference
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.transitions import inference_sighting, manual_addition
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
-
-
-@dataclass(frozen=True, slots=True)
-class Inference:
-    """A model answered, once or often, between two instants."""
-
-    provider_id: str
-    model_id: str
-    first_at: datetime
-    last_at: datetime
-    name: str | None = None
-    metadata: dict[str, Any] | None = None
 
 
 def record_inferences(connection: sa.Connection, inferences: Iterable[Inference]) -> list[SightingResult]:
@@ -41,9 +28,18 @@ def record_inferences(connection: sa.Connection, inferences: Iterable[Inference]
     return results
 
 
-def add_model(connection: sa.Connection, added: ModelRecord, at: datetime) -> SightingResult:
-    """Make the model MANUAL, whatever it was: unknown, active, a ghost, purged or removed."""
-    lock_provider(connection, added.provider_id)
+def add_models(connection: sa.Connection, added: Iterable[ModelRecord], at: datetime) -> list[SightingResult]:
+    """Make the models MANUAL, whatever they were: unknown, active, ghosts, purged or removed.
+
+    In the order in which record_inferences works, for the same reason; the results are in that order.
+    """
+    ordered = sorted(added, key=lambda record: (record.provider_id, record.model_id))
+    for provider_id in sorted({record.provider_id for record in ordered}):
+        lock_provider(connection, provider_id)
+    return [_add_model(connection, record, at) for record in ordered]
+
+
+def _add_model(connection: sa.Connection, added: ModelRecord, at: datetime) -> SightingResult:
     known = read_model(connection, added.provider_id, added.model_id)
     past = newest_tombstone(connection, added.provider_id, added.model_id) if known is None else None
     record = manual_addition(known, added, at, past)

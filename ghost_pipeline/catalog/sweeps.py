@@ -2,12 +2,18 @@
 
 The conditions are ``lifecycle.absence.is_stale`` and ``is_purgeable`` once more, in SQL, and part of the very
 statement that changes the rows, so that a sighting that lands meanwhile wins. Tests prove them equal.
+
+A sweep changes one provider at a time, each in a transaction of its own, so that it holds nobody else's sightings up.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog import provider_rows
+from ghost_pipeline.catalog.database import Database
 from ghost_pipeline.catalog.events import tombstone_details, write_events
 from ghost_pipeline.catalog.results import SweepResult
 from ghost_pipeline.catalog.rows import MODEL_COLUMNS, model_record
@@ -17,6 +23,47 @@ from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.settings import Thresholds
 
 _Condition = sa.ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What a sweep looks for, and how it changes what it finds; both say the same condition."""
+
+    find: Callable[[sa.Connection, str | None, datetime, Thresholds], SweepResult]
+    change: Callable[[sa.Connection, str | None, datetime, Thresholds, str | None], SweepResult]
+
+
+def run(
+    database: Database,
+    sweep: Sweep,
+    provider_id: str | None,
+    now: datetime,
+    thresholds: Thresholds,
+    run_id: str | None = None,
+    *,
+    is_dry_run: bool = False,
+) -> SweepResult:
+    """Find what is due, of one provider or of all, and change it unless it is a dry run.
+
+    Raises UnknownProvider, CatalogError.
+    """
+    with database.reading() as connection:
+        if provider_id is not None:
+            provider_rows.read_provider(connection, provider_id)
+        found = sweep.find(connection, provider_id, now, thresholds)
+    if is_dry_run:
+        return found
+
+    def changed(slug: str) -> SweepResult:
+        def change(connection: sa.Connection) -> SweepResult:
+            provider_rows.require_provider(connection, slug)
+            return sweep.change(connection, slug, now, thresholds, run_id)
+
+        return database.write(change)
+
+    results = [changed(slug) for slug in sorted({slug for slug, _ in found.models})]
+    held = {slug: reason for result in (found, *results) for slug, reason in result.held.items()}
+    return SweepResult(tuple(model for result in results for model in result.models), held)
 
 
 def find_stale(
@@ -61,6 +108,10 @@ def sweep_purgeable(
         (_event(record, EventKind.PURGED, now, run_id, tombstone_details(record)) for record in records),
     )
     return SweepResult(_names(records), _held(connection, provider_id, expired, held))
+
+
+STALE = Sweep(find_stale, sweep_stale)
+PURGE = Sweep(find_purgeable, sweep_purgeable)
 
 
 def _overdue(now: datetime, thresholds: Thresholds) -> _Condition:

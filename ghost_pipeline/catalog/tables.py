@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.column_types import BigId, Instant, Json
+from ghost_pipeline.catalog.column_types import BigId, Instant, Json, ModelId, Slug
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
 
 metadata = sa.MetaData(
@@ -24,7 +24,7 @@ def _one_of(column: str, words: type[Source] | type[Verdict] | type[EventKind]) 
 providers = sa.Table(
     "providers",
     metadata,
-    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("id", Slug, primary_key=True),
     sa.Column("label", sa.Text, nullable=False),
     sa.Column("held_since", Instant),
     sa.Column("held_reason", sa.Text),
@@ -38,10 +38,10 @@ listings = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True),
     sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False),
-    sa.Column("file_name", sa.Text, nullable=False),
-    sa.Column("sha256", sa.String(64), nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("format_version", sa.Text, nullable=False),
+    sa.Column("file_name", sa.Text),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("format_version", sa.Text),
     sa.Column("observed_at", Instant, nullable=False),
     sa.Column("is_late", sa.Boolean, nullable=False),
     sa.Column("verdict", sa.String(16), nullable=False),
@@ -55,19 +55,23 @@ listings = sa.Table(
     sa.Column("inactive", Json, nullable=False),
     sa.Column("missing_ids", Json),
     sa.Column("run_id", sa.Text),
+    sa.Column("seconds", sa.Double),
+    sa.Column("pages", sa.Integer),
+    sa.Column("status", sa.Integer),
     _one_of("verdict", Verdict),
+    sa.CheckConstraint("(verdict = 'failed') = (sha256 IS NULL)", name="failed_attempts_have_no_bytes"),
     sa.Index(None, "provider_id", "observed_at"),
     sa.Index(None, "run_id"),
 )
-"""Every attempt, refused ones too. Without counts: admitted, but not reconciled (yet). ``missing_ids`` of shrunken
-listings only: what a later listing may confirm."""
+"""Every attempt, refused and failed ones too. Without counts: admitted, but not reconciled (yet). ``missing_ids`` of
+shrunken listings only: what a later listing may confirm. ``seconds``, ``pages`` and ``status`` where it was fetched."""
 
 models = sa.Table(
     "models",
     metadata,
     sa.Column("id", BigId, primary_key=True),
     sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False),
-    sa.Column("model_id", sa.Text, nullable=False),
+    sa.Column("model_id", ModelId, nullable=False),
     sa.Column("name", sa.Text),
     sa.Column("is_name_manual", sa.Boolean, nullable=False),
     sa.Column("source", sa.String(16), nullable=False),
@@ -112,8 +116,8 @@ model_events = sa.Table(
     "model_events",
     metadata,
     sa.Column("id", BigId, primary_key=True),
-    sa.Column("provider_id", sa.String(64), nullable=False),
-    sa.Column("model_id", sa.Text, nullable=False),
+    sa.Column("provider_id", Slug, nullable=False),
+    sa.Column("model_id", ModelId, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("source", sa.String(16)),

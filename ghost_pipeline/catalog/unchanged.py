@@ -19,7 +19,11 @@ from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 
 def find_unchanged(
-    connection: sa.Connection, provider: ProviderRecord, digest: str, format_version: str, observed_at: datetime
+    connection: sa.Connection,
+    provider: ProviderRecord,
+    digest: str | None,
+    format_version: str | None,
+    observed_at: datetime,
 ) -> Attempt | None:
     """The listing that these bytes repeat, if repeating it is all that there is to do.
 

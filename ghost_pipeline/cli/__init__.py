@@ -1,15 +1,19 @@
 """The command line ``ghost-pipeline``. Thin: parses, calls, prints.
 
-Exit codes: 0 done; 1 done, but something was refused; 2 wrong usage or settings; 3 the catalog could not be reached or
-changed. With ``--json`` a command prints one JSON document on stdout; everything else goes to stderr.
+Exit codes: 0 done; 1 done, but something was refused; 2 wrong usage or settings; 3 the catalog or the folder of
+listings could not be reached or changed. With ``--json`` a command prints one JSON document on stdout; everything else
+goes to stderr.
 """
 
 import click
 
 from ghost_pipeline.cli.db import db
 from ghost_pipeline.cli.errors import ErrorsTold
+from ghost_pipeline.cli.export import export
+from ghost_pipeline.cli.fetch import fetch
 from ghost_pipeline.cli.ingest import ingest
-from ghost_pipeline.cli.look import models, providers, show, stats
+from ghost_pipeline.cli.look import models, show, stats
+from ghost_pipeline.cli.providers import providers
 from ghost_pipeline.cli.sight import add, track
 from ghost_pipeline.cli.sweep import purge, sweep
 from ghost_pipeline.cli.ui import ui
@@ -33,7 +37,7 @@ def main(debug: bool) -> None:
 
 
 for command in (
-    *(ingest, stats, models, show, providers),
+    *(fetch, ingest, stats, models, show, providers, export),
     *(track, add, reactivate, release, remove, restore),
     *(sweep, purge, db, ui),
 ):

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ghost_pipeline.errors import CatalogError, UsageError
+from ghost_pipeline.errors import CatalogError, FolderError, UsageError
 
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
@@ -24,7 +24,7 @@ class ErrorsTold(click.Group):
             raise
         except UsageError as error:
             _end(ctx, str(error), EXIT_USAGE)
-        except CatalogError as error:
+        except (CatalogError, FolderError) as error:
             _end(ctx, str(error), EXIT_CATALOG)
         except Exception as error:  # noqa: BLE001 - the last line of defence of a command line
             _end(ctx, f"unexpected {type(error).__name__}: {error}; run it again with --debug", EXIT_CATALOG)

@@ -1,5 +1,6 @@
 """``ingest``: one pass of the whole pipeline."""
 
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,8 @@ from ghost_pipeline.cli.look import print_stats
 from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
 from ghost_pipeline.cli.output import print_json, print_table, shown, warn
 from ghost_pipeline.errors import NoListings
+from ghost_pipeline.fetching.folder import read_facts
+from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings import ListingFile, find_listings, newest_listings
 from ghost_pipeline.settings import Settings
 
@@ -55,8 +58,7 @@ def ingest(directory: Path | None, wanted: Sequence[str], observed_at: datetime 
     settings = Settings.from_environment()
     now = datetime.now(UTC)
     files = _files(directory or settings.models_dir, wanted)
-    _warn_of_old(files, now)
-    ingested = _run(settings, files, observed_at or now)
+    ingested = _run(settings, files, observed_at, now)
     with ModelCatalog.open(settings) as catalog:
         stats = catalog.get_discovery_stats()
     if is_json:
@@ -81,25 +83,54 @@ def _files(directory: Path, wanted: Sequence[str]) -> list[ListingFile]:
     return [file for provider_id, file in sorted(newest.items()) if not wanted or provider_id in wanted]
 
 
-def _warn_of_old(files: Sequence[ListingFile], now: datetime) -> None:
-    for file in files:
-        if now - file.stated_at > OLD:
-            age = _age(now - file.stated_at)
-            warn(f"{file.path.name} is {age} old, yet it counts as seen now; fetch it anew or say --observed-at")
+def _seen_at(file: ListingFile, now: datetime, failed_at: datetime | None) -> datetime:
+    """When the listing in the file was seen, unless the person says: now, so that every pass is fresh evidence.
+
+    Not if the provider was asked after the file was written and did not answer: the file can't be its word of now.
+    """
+    name = file.path.name
+    if failed_at is None or file.modified_at >= failed_at:
+        age = _age_of(file, now)
+        if age > OLD:
+            old = _shown_age(age)
+            warn(f"{name} is {old} old, yet it counts as seen now; fetch it anew or say --observed-at")
+        return now
+    warn(
+        f"{name} is older than the last attempt to fetch it, which failed: it counts as seen "
+        f"{shown(file.modified_at)}, and lifts no hold"
+    )
+    return file.modified_at
 
 
-def _run(settings: Settings, files: Sequence[ListingFile], observed_at: datetime) -> list[Ingested]:
-    # Imported here: Dagster takes a second to load, and only this command and the UI need it.
+def _failed_at(catalog: ModelCatalog) -> dict[str, datetime | None]:
+    """Provider -> the instant of its last attempt, for those of which it failed."""
+    return {
+        one.provider.id: one.provider.last_listing_at
+        for one in catalog.list_provider_health()
+        if one.last_verdict is Verdict.FAILED
+    }
+
+
+def _run(
+    settings: Settings, files: Sequence[ListingFile], observed_at: datetime | None, now: datetime
+) -> list[Ingested]:
+    # Imported here: Dagster takes a second to load, and only this command and the UI need it. What it loads stays
+    # until the end, and to look through it for garbage again and again costs a tenth of the whole command.
+    gc.disable()
     from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415
     from ghost_pipeline.defs.ingest import Ingestion  # noqa: PLC0415
     from ghost_pipeline.defs.instance import open_instance  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
     ingested = []
     with open_instance(settings) as instance, ModelCatalog.open(settings) as catalog:
         ingestion = Ingestion(build_definitions(), instance)
+        failed_at = _failed_at(catalog)
         for number, file in enumerate(files, 1):
             click.echo(f"[{number}/{len(files)}] {file.path.name}", err=True)
-            report = ingestion.ingest(file, observed_at)
+            seen_at = observed_at or _seen_at(file, now, failed_at.get(file.provider_id))
+            report = ingestion.ingest(file, seen_at)
             listing_id = catalog.find_listing(file.provider_id, report.run_id)
             outcome = None if listing_id is None else catalog.get_listing(listing_id)
             ingested.append(Ingested(file, report.is_success, outcome, report.error))
@@ -126,7 +157,7 @@ def _print(ingested: Sequence[Ingested], stats: dict[str, Any], now: datetime) -
     for one in ingested:
         listing = _listing_json(one)
         verdict = "failed" if one.is_failed else listing["verdict"]
-        age = _age(max(now - one.file.stated_at, timedelta(0)))
+        age = _shown_age(_age_of(one.file, now))
         rows.append([listing["provider"], listing["file"], age, verdict, *(listing[name] for name in counts)])
     print_table(("provider", "file", "age", "verdict", *counts), rows, numbers=counts)
     for one in ingested:
@@ -138,7 +169,14 @@ def _print(ingested: Sequence[Ingested], stats: dict[str, Any], now: datetime) -
     click.echo("\nNext: ghost-pipeline models --free   or, in the browser: ghost-pipeline ui")
 
 
-def _age(age: timedelta) -> str:
+def _age_of(file: ListingFile, now: datetime) -> timedelta:
+    """How long ago the provider said what is in the file; that it said so again stands in its sidecar only."""
+    age = max(now - file.stated_at, timedelta(0))
+    facts = read_facts(file.path) if age > OLD else None
+    return age if facts is None else min(age, max(now - facts.attempted_at, timedelta(0)))
+
+
+def _shown_age(age: timedelta) -> str:
     hours = int(age.total_seconds() // 3600)
     if hours < 1:
         return "< 1 h"

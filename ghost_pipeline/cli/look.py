@@ -1,7 +1,6 @@
-"""``stats``, ``models``, ``show``, ``providers``: looking at the catalog."""
+"""``stats``, ``models``, ``show``: looking at the catalog."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -10,7 +9,6 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.queries import ModelHistory
 from ghost_pipeline.cli.options import json_option, provider_argument, provider_option
 from ghost_pipeline.cli.output import print_json, print_table, shown
-from ghost_pipeline.lifecycle.absence import is_protection_ending, protection_ends_at
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, EventKind, Source
 
@@ -29,10 +27,10 @@ def stats(is_json: bool) -> None:
 
 def print_stats(counted: dict[str, Any]) -> None:
     """The statistics as a table, one line a provider and one for all."""
-    columns = ("total", "active", "inactive", *(source.value for source in Source))
+    columns = ("total", "active", "inactive", *(source.value for source in Source), "unlisted")
     everything = {"all providers": {key: value for key, value in counted.items() if key != "by_provider"}}
     rows = [
-        [name, one["total"], one["active"], one["inactive"], *(one["by_source"][source.value] for source in Source)]
+        [name, *({**one, **one["by_source"]}[column] for column in columns)]
         for name, one in (counted["by_provider"] | everything).items()
     ]
     print_table(("provider", *columns), rows, numbers=columns)
@@ -44,6 +42,7 @@ def print_stats(counted: dict[str, Any]) -> None:
 @click.option("--active/--inactive", "is_active", default=None, help="Only active models, or only ghosts.")
 @click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
 @click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
+@click.option("--unlisted", "is_unlisted", is_flag=True, help="Only models that work though no list shows them.")
 @json_option
 def models(
     provider: str | None,
@@ -51,19 +50,32 @@ def models(
     is_active: bool | None,
     is_free: bool,
     capabilities: Sequence[str],
+    is_unlisted: bool,
     is_json: bool,
 ) -> None:
     """The models of the catalog, ghosts included unless a flag says otherwise. What is unknown matches no filter.
+
+    Unlisted are those that were used within the last 24 hours, but that their provider's latest complete listing does
+    not show.
 
     Capabilities: text, vision, audio, speech, image_generation, video, embedding, rerank, moderation, tools,
     reasoning, json, streaming.
     """
     with ModelCatalog.open() as catalog:
-        found = catalog.find_models(provider, is_active, is_free or None, capabilities, source and source.upper())
+        found = catalog.find_models(
+            provider, is_active, is_free or None, capabilities, source and source.upper(), is_unlisted=is_unlisted
+        )
     if is_json:
         print_json(found)
         return
-    columns = ("provider", "model", "name", "source", "context", "in $/M", "out $/M", "state")
+    print_table(*(_sighting_table(found) if is_unlisted else _facts_table(found)), numbers=_FACTS)
+    click.echo(f"{len(found):,} models", err=True)
+
+
+_FACTS = ("context", "in $/M", "out $/M")
+
+
+def _facts_table(found: Sequence[ModelRecord]) -> tuple[Sequence[str], list[list[Any]]]:
     rows = [
         [
             *(model.provider_id, model.model_id, model.name, model.source),
@@ -71,8 +83,18 @@ def models(
         ]
         for model in found
     ]
-    print_table(columns, rows, numbers=("context", "in $/M", "out $/M"))
-    click.echo(f"{len(found):,} models", err=True)
+    return ("provider", "model", "name", "source", *_FACTS, "state"), rows
+
+
+def _sighting_table(found: Sequence[ModelRecord]) -> tuple[Sequence[str], list[list[Any]]]:
+    rows = [
+        [
+            *(model.provider_id, model.model_id, model.name, model.source),
+            *(model.last_used_at, model.last_listed_at or "never", _state(model)),
+        ]
+        for model in found
+    ]
+    return ("provider", "model", "name", "source", "last used", "last listed", "state"), rows
 
 
 def _state(model: ModelRecord) -> str:
@@ -134,26 +156,3 @@ def _details(event: Any) -> str | None:
     if event.kind is EventKind.CHANGED:
         return ", ".join(event.details)
     return ", ".join(f"{name}: {value}" for name, value in event.details.items())
-
-
-@click.command(epilog="Example: ghost-pipeline providers")
-@json_option
-def providers(is_json: bool) -> None:
-    """Each provider's health: its last listing, its last complete one, whether it is held and why."""
-    with ModelCatalog.open() as catalog:
-        found = catalog.list_providers()
-        thresholds = catalog.settings.thresholds
-    if is_json:
-        print_json(found)
-        return
-    print_table(
-        ("provider", "last listing", "last complete", "held since", "why"),
-        [(one.id, one.last_listing_at, one.last_complete_at, one.held_since, one.held_reason) for one in found],
-    )
-    for one in found:
-        if is_protection_ending(one, datetime.now(UTC), thresholds):
-            click.echo(
-                f"Warning: {one.id} is held; from {shown(protection_ends_at(one, thresholds))} on its listed models go "
-                "stale all the same. Mend its feed, or release it.",
-                err=True,
-            )

@@ -1,10 +1,8 @@
 """What commands print: JSON for programs, tables and sentences for people."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any
 
 import click
@@ -12,10 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ghost_pipeline.lifecycle.plain import plain
+
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout. Instants are ISO 8601 with Z, records are objects of their fields."""
-    click.echo(json.dumps(_plain(document), indent=2))
+    click.echo(json.dumps(plain(document), indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> None:
@@ -58,17 +58,3 @@ def _console() -> Console:
     # Rich wraps to 80 columns where there is no terminal; a pipe takes whatever is wide enough to read.
     console = Console(highlight=False, soft_wrap=False)
     return console if console.is_terminal else Console(highlight=False, width=160)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value

@@ -25,15 +25,19 @@ _CHECKS = {
 
 def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
     """The declarations, for the asset that admits."""
+    return [
+        _check_spec(name, asset, description, is_blocking=is_blocking)
+        for name, description, is_blocking in _CHECKS.values()
+    ]
+
+
+def _check_spec(name: str, asset: str, description: str, *, is_blocking: bool) -> dg.AssetCheckSpec:
     with warnings.catch_warnings():
         # partitions_def is marked preview; without it an evaluation does not say which provider it is about.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return [
-            dg.AssetCheckSpec(
-                name, asset=asset, description=description, blocking=is_blocking, partitions_def=providers
-            )
-            for name, description, is_blocking in _CHECKS.values()
-        ]
+        return dg.AssetCheckSpec(
+            name, asset=asset, description=description, blocking=is_blocking, partitions_def=providers
+        )
 
 
 def check_results(outcome: ListingOutcome) -> Iterator[dg.AssetCheckResult]:

@@ -7,12 +7,14 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import Response, Submission
 from ghost_pipeline.defs.listing_checks import check_results, check_specs
 from ghost_pipeline.defs.listing_metadata import listing_metadata
 from ghost_pipeline.defs.partitions import providers
+from ghost_pipeline.defs.provider_responses import provider_responses
 from ghost_pipeline.defs.resource import GhostCatalog, failures_told
 from ghost_pipeline.errors import NoListings, UsageError
+from ghost_pipeline.fetching.folder import read_facts
 from ghost_pipeline.listings import find_listings, format_version, newest_listings, parse_listing
 
 NAME = "raw_provider_models"
@@ -30,6 +32,7 @@ class ListingConfig(dg.Config):
 @dg.asset(
     name=NAME,
     partitions_def=providers,
+    deps=[provider_responses],  # or a file that somebody put there: it needs no fetch
     check_specs=check_specs(NAME),
     output_required=False,  # a refused listing materializes nothing
     kinds={"json"},
@@ -49,6 +52,7 @@ def raw_provider_models(
             observed_at=parsed_instant(config.observed_at),
             format_version=format_version(provider_id),
             run_id=context.run.run_id,
+            response=response_of(path),
         )
         outcome = catalog.admit(submission, parse_listing)
     yield from check_results(outcome)
@@ -73,6 +77,12 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise NoListings(f"{path} can't be read: {error.strerror}; put it back or ask for another file") from error
+
+
+def response_of(path: Path) -> Response:
+    """How the answer in the file came about, if it was fetched here and has not been touched since."""
+    facts = read_facts(path)
+    return Response() if facts is None else Response(facts.duration_seconds, facts.pages, facts.status)
 
 
 def parsed_instant(text: str | None) -> datetime:

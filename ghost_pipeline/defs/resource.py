@@ -8,11 +8,13 @@ from pathlib import Path
 import dagster as dg
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.errors import CatalogError, CatalogUnavailable, UsageError
+from ghost_pipeline.errors import CatalogError, CatalogUnavailable, FolderError, UsageError
 from ghost_pipeline.settings import Settings
 
-RETRIES = 3
-SECONDS_BETWEEN_RETRIES = 2
+RETRIES = 7
+FIRST_WAIT_SECONDS = 2
+"""Then twice as long each time: four minutes in all, which a database that fails over to another takes at most. Once
+the run is given up nothing asks for the file again until it changes."""
 
 
 class GhostCatalog(dg.ConfigurableResource[ModelCatalog]):
@@ -20,15 +22,18 @@ class GhostCatalog(dg.ConfigurableResource[ModelCatalog]):
 
     home: str | None = None
     models_dir: str | None = None
+    inbox_dir: str | None = None
     database_url: str | None = None
 
     def settings(self) -> Settings:
         """The settings as they are now."""
         settings = Settings.from_environment()
+        if self.home:
+            settings = settings.at_home(self.home)
         return replace(
             settings,
-            home=Path(self.home) if self.home else settings.home,
             models_dir=Path(self.models_dir) if self.models_dir else settings.models_dir,
+            inbox=Path(self.inbox_dir) if self.inbox_dir else settings.inbox,
             database_url=self.database_url or settings.database_url,
         )
 
@@ -45,6 +50,7 @@ def failures_told() -> Iterator[None]:
     try:
         yield
     except CatalogUnavailable as error:
-        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=SECONDS_BETWEEN_RETRIES) from error
-    except (CatalogError, UsageError) as error:
+        wait = FIRST_WAIT_SECONDS * 2 ** dg.OpExecutionContext.get().retry_number
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=wait) from error
+    except (CatalogError, FolderError, UsageError) as error:
         raise dg.Failure(str(error), metadata={"error": type(error).__name__}, allow_retries=False) from error

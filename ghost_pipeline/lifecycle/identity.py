@@ -37,6 +37,23 @@ PROVIDER_ALIASES = {
     "lm-studio": "lmstudio",
     "hosted-vllm": "vllm",
     "ollama-chat": "ollama",
+    # as LiteLLM names them
+    "text-completion-openai": "openai",
+    "anthropic-text": "anthropic",
+    "codestral": "mistral",
+    "text-completion-codestral": "mistral",
+    "azure-text": "azure",
+    "bedrock-converse": "bedrock",
+    "vertex-ai-beta": "vertex",
+    # as OpenTelemetry's conventions name them, now or before, with their dots as hyphens
+    "gcp-gemini": "google",
+    "gcp-gen-ai": "google",
+    "gcp-vertex-ai": "vertex",
+    "azure-ai-openai": "azure",
+    "azure-ai-inference": "azure",
+    "az-ai-openai": "azure",
+    "az-ai-inference": "azure",
+    "ibm-watsonx-ai": "watsonx",
 }
 """Other names of a provider -> its slug. The keys are themselves in slug form (see :func:`provider_slug`)."""
 
@@ -60,8 +77,9 @@ def provider_slug(name: str) -> str:
     """
     slug = name.strip().lower().replace("_", "-") if isinstance(name, str) else ""
     if not _SLUG.fullmatch(slug) or len(slug) > MAX_PROVIDER_LENGTH:
+        shown = repr(name[:80]) if isinstance(name, str) else f"of type {type(name).__name__}"
         raise InvalidProvider(
-            f"provider {str(name)[:80]!r} is no provider name: use up to {MAX_PROVIDER_LENGTH} letters, digits "
+            f"provider {shown} is no provider name: use up to {MAX_PROVIDER_LENGTH} letters, digits "
             "and hyphens, such as 'openai'"
         )
     return PROVIDER_ALIASES.get(slug, slug)
@@ -70,7 +88,8 @@ def provider_slug(name: str) -> str:
 def canonical_model_id(provider_id: str, model_id: str) -> str:
     """The one spelling of a model id under which the catalog keeps it.
 
-    Surrounding white space goes, and Google's ``models/gemini-x`` is ``gemini-x``.
+    Surrounding white space goes, and Google's ``models/gemini-x`` is ``gemini-x``. On Vertex AI, whose listing gives
+    resource names, ``gemini-x`` is ``publishers/google/models/gemini-x``.
 
     Raises InvalidModelId for an id that is empty, longer than 512 characters or holds control characters.
     """
@@ -79,6 +98,8 @@ def canonical_model_id(provider_id: str, model_id: str) -> str:
     canonical = model_id.strip()
     if provider_id == "google":
         canonical = canonical.removeprefix("models/")
+    elif provider_id == "vertex":
+        canonical = _vertex_resource_name(canonical)
     if not canonical:
         raise InvalidModelId(f"a model id of {provider_id} is empty: give the id that the provider's API takes")
     if len(canonical) > MAX_MODEL_ID_LENGTH:
@@ -89,6 +110,15 @@ def canonical_model_id(provider_id: str, model_id: str) -> str:
     if _UNUSABLE_IN_ID.search(canonical):
         raise InvalidModelId(f"model id {canonical[:80]!r} of {provider_id} holds control characters")
     return canonical
+
+
+def _vertex_resource_name(model_id: str) -> str:
+    """The resource name for what clients of Vertex AI call a model: its last part, or one with project and location."""
+    for begin, publisher in (("gemini-", "google"), ("claude-", "anthropic")):
+        if model_id.startswith(begin):
+            return f"publishers/{publisher}/models/{model_id}"
+    _, found, rest = model_id.partition("/publishers/")
+    return f"publishers/{rest}" if found and model_id.startswith("projects/") else model_id
 
 
 def checked_name(name: str | None) -> str | None:
@@ -117,6 +147,7 @@ PROVIDER_LABELS = {
     "vertex": "Vertex AI",
     "cloudflare": "Cloudflare Workers AI",
     "vllm": "vLLM",
+    "watsonx": "IBM watsonx.ai",
     "lmstudio": "LM Studio",
     "zenmux": "ZenMux",
     "together": "Together AI",

@@ -78,4 +78,7 @@ class ModelEvent:
     listing_id: int | None = None
     run_id: str | None = None
     details: Mapping[str, Any] | None = None
-    """``changed``: old and new of what changed; tombstones: the row; ``added``: the previous source."""
+    """``changed``: old and new of what changed; tombstones: the row; ``added``: the previous source.
+
+    Besides, where the model was taken in from elsewhere: ``adopted_from`` or ``imported_from``.
+    """

@@ -75,7 +75,7 @@ def inference_sighting(
     """
     if known is None:
         created = _discovered(used, Source.INFERENCE, first_at, past)
-        return _used(replace(created, last_seen_at=last_at), used, last_at)
+        return _used(_seen(created, last_at), used, last_at)
     seen = _seen(_seen(known, first_at), last_at)
     return _used(replace(seen, name=known.name if known.name is not None else used.name), used, last_at)
 
@@ -143,6 +143,7 @@ def _discovered(sighted: ModelRecord, source: Source, at: datetime, past: Tombst
         name=past.record.name if past.record.is_name_manual or created.name is None else created.name,
         is_name_manual=past.record.is_name_manual,
         first_seen_at=min(past.record.first_seen_at, at),
+        last_seen_at=max(past.record.last_used_at or at, at),  # it was seen when it was used
         last_used_at=past.record.last_used_at,
         inference_metadata=past.record.inference_metadata,
     )

@@ -66,7 +66,7 @@ def is_shrunken(missing: int, expected: int, thresholds: Thresholds) -> bool:
 
 def judge(listing: Listing, observed_at: datetime, expectation: Expectation, thresholds: Thresholds) -> Judgement:
     """The verdict on ``listing``: the first of malformed, empty, partial, shrunken, complete that fits."""
-    is_late = expectation.last_listing_at is not None and observed_at < expectation.last_listing_at
+    is_late = _is_late(observed_at, expectation.last_listing_at)
     if listing.defect is not None:
         return Judgement(Verdict.MALFORMED, listing.defect, is_late=is_late)
     if not listing.models:
@@ -79,6 +79,15 @@ def judge(listing: Listing, observed_at: datetime, expectation: Expectation, thr
     if is_shrunken(len(missing), len(expectation.expected_ids), thresholds):
         return _judge_shrunken(listing, observed_at, expectation, thresholds, missing, is_late)
     return Judgement(Verdict.COMPLETE, _sentence(*listing.remarks), missing, is_late)
+
+
+def judge_failed(reason: str, attempted_at: datetime, last_listing_at: datetime | None) -> Judgement:
+    """The verdict on an attempt that brought no listing. A local server may serve nothing, but it answers."""
+    return Judgement(Verdict.FAILED, reason, is_late=_is_late(attempted_at, last_listing_at))
+
+
+def _is_late(observed_at: datetime, last_listing_at: datetime | None) -> bool:
+    return last_listing_at is not None and observed_at < last_listing_at
 
 
 def _judge_empty(listing: Listing, expectation: Expectation, is_late: bool) -> Judgement:

@@ -12,8 +12,10 @@ class Source(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What admission says of a listing, in the order in which the verdicts are tried."""
+    """What is said of an attempt to have a listing. All but the first are admission's, in the order it tries them."""
 
+    FAILED = "failed"
+    """The attempt brought no listing."""
     MALFORMED = "malformed"
     EMPTY = "empty"
     PARTIAL = "partial"
@@ -22,8 +24,13 @@ class Verdict(StrEnum):
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing of such a listing reaches the models."""
-        return self in (Verdict.MALFORMED, Verdict.EMPTY)
+        """Whether nothing of such an attempt reaches the models."""
+        return self in (Verdict.FAILED, Verdict.MALFORMED, Verdict.EMPTY)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether such a listing says anything of models, be it that there are none."""
+        return self not in (Verdict.FAILED, Verdict.MALFORMED)
 
 
 class EventKind(StrEnum):

@@ -6,7 +6,7 @@ to ``catalog``. The way of a file: ``files`` finds it, ``decoding`` reads the JS
 """
 
 from ghost_pipeline.listings.files import DirectoryScan, ListingFile, find_listings, newest_listings
-from ghost_pipeline.listings.parsing import format_version, parse_listing
+from ghost_pipeline.listings.parsing import format_version, parse_listing, survey_listing
 
 __all__ = [
     "DirectoryScan",
@@ -15,4 +15,5 @@ __all__ = [
     "format_version",
     "newest_listings",
     "parse_listing",
+    "survey_listing",
 ]

@@ -59,18 +59,32 @@ class Oracle:
         self._hold(provider, judged, observed_at)
         return Outcome(*judged[:3], ListingCounts() if judged.verdict.is_refused else None)
 
+    def fail(self, listing_id: int, provider_id: str, attempted_at: datetime) -> Outcome:
+        """Record that no listing came, and hold the provider as for an empty one."""
+        provider = self.providers.setdefault(provider_id, Provider())
+        is_late = provider.last_listing_at is not None and attempted_at < provider.last_listing_at
+        self.attempts[listing_id] = Attempt(provider_id, Listing(provider_id), attempted_at, Verdict.FAILED, is_late)
+        provider.last_listing_at = max(provider.last_listing_at or attempted_at, attempted_at)
+        if not is_late:
+            provider.held_since = provider.held_since or attempted_at
+        return Outcome(Verdict.FAILED, is_late, False, ListingCounts())
+
     def reconcile(self, listing_id: int) -> Outcome:
         """Fold an admitted listing in, judged against the models as they are now."""
         attempt = self.attempts[listing_id]
+        if attempt.verdict is Verdict.FAILED:
+            return Outcome(Verdict.FAILED, attempt.is_late, False, ListingCounts())
         provider = self.providers[attempt.provider_id]
         judged = self._judge(attempt.listing, attempt.observed_at)
         if judged.verdict.is_refused:
             return Outcome(*judged[:3], ListingCounts())
+        is_news = not attempt.is_reconciled and attempt.verdict is Verdict.COMPLETE
         if not attempt.is_reconciled:
             attempt.verdict, attempt.is_late, attempt.missing = judged.verdict, judged.is_late, judged.missing
             attempt.is_reconciled = True
         effects = [self._see_listed(listing_id, row, is_late=judged.is_late) for row in attempt.listing.models]
-        self._hold(provider, judged, attempt.observed_at)
+        if is_news:  # else admission held the provider, and a person may have released it since
+            self._hold(provider, judged, attempt.observed_at)
         if judged.verdict is Verdict.COMPLETE and not judged.is_late:
             provider.last_complete_at, provider.held_since = attempt.observed_at, None
         counts = count([effect for effect in effects if effect], len(judged.missing))
@@ -155,7 +169,7 @@ class Oracle:
             for attempt in self.attempts.values()
             if attempt.provider_id == provider_id
             and not attempt.is_late
-            and attempt.verdict is not Verdict.MALFORMED
+            and attempt.verdict not in (Verdict.MALFORMED, Verdict.FAILED)
             and (attempt.is_reconciled or attempt.verdict is Verdict.EMPTY)
         ]
         if provider.last_complete_at is not None:
@@ -191,6 +205,16 @@ class Oracle:
             and since is not None
             and model.last_listed_at is not None
             and model.last_listed_at >= since
+        )
+
+    def unlisted(self, now: datetime) -> frozenset[Key]:
+        """The models that were used in the last 24 hours and that are not expected of their provider."""
+        return frozenset(
+            (provider_id, model_id)
+            for (provider_id, model_id), model in self.models.items()
+            if model.last_used_at is not None
+            and now - model.last_used_at <= timedelta(hours=24)
+            and model_id not in self.expected(provider_id)
         )
 
     def _judge(self, listing: Listing, observed_at: datetime) -> Judgement:

@@ -90,6 +90,17 @@ class Pair:
         )
         return outcome
 
+    def fail(self, provider_id: str, attempted_at: datetime) -> ListingOutcome:
+        """A fetch brings no listing, on both sides; nothing is attempted in the future."""
+        outcome = self.catalog.record_failed_attempt(provider_id, "no connection", attempted_at)
+        assert outcome.listing_id not in self.listing_ids
+        self.listing_ids.append(outcome.listing_id)
+        believed_at = min(attempted_at, self.now)
+        expected = self.oracle.fail(outcome.listing_id, provider_id, believed_at)
+        _agree({"failed": settled(outcome)}, {"failed": expected})
+        assert (outcome.file_name, outcome.sha256, outcome.reason) == (None, None, "no connection")
+        return outcome
+
     def reconcile(self, listing_id: int) -> ListingOutcome:
         """Reconcile an admitted listing on both sides."""
         outcome = self.catalog.reconcile(listing_id, parse)
@@ -104,9 +115,9 @@ class Pair:
     def track(
         self, key: Key, name: str | None = None, metadata: Metadata | None = None, observed_at: datetime | None = None
     ) -> str:
-        """Note a successful inference on both sides; no client may speak of the future."""
+        """Note a successful inference on both sides; no client may speak of more than five seconds ahead."""
         result = self.catalog.track_successful_inference(*key, name, metadata, observed_at)
-        believed_at = min(observed_at or self.now, self.now)
+        believed_at = min(observed_at or self.now, self.now + timedelta(seconds=5))
         assert result.effect == self.oracle.track(key, name, metadata, believed_at)
         assert (result.provider_id, result.model_id) == key
         return result.effect
@@ -197,8 +208,11 @@ class Pair:
         by_provider = stats.pop("by_provider")
         models = self.oracle.models.values()
         of_each = {name: [model for model in models if model.provider_id == name] for name in self.oracle.providers}
-        _agree({"stats": stats}, {"stats": _statistics(models)})
-        _agree(by_provider, {name: _statistics(of_it) for name, of_it in of_each.items()})
+        unlisted = self.oracle.unlisted(self.now)
+        found = self.catalog.find_models(is_active=None, is_unlisted=True)
+        assert {(model.provider_id, model.model_id) for model in found} == unlisted
+        _agree({"stats": stats}, {"stats": _statistics(models, unlisted)})
+        _agree(by_provider, {name: _statistics(of_it, unlisted) for name, of_it in of_each.items()})
 
     def _say(self, real: Callable[[], object], expected: Callable[[], object]) -> None:
         assert _complaint(real) == _complaint(expected)
@@ -222,10 +236,15 @@ def _writes_text(model: ModelRecord) -> bool:
     return model.capabilities is not None and "text" in model.capabilities
 
 
-def _statistics(models: Collection[ModelRecord]) -> dict[str, object]:
-    active = [model for model in models if model.is_active]
-    by_source = {source.value: sum(model.source is source for model in models) for source in Source}
-    return {"total": len(models), "by_source": by_source, "active": len(active), "inactive": len(models) - len(active)}
+def _statistics(models: Collection[ModelRecord], unlisted: Collection[Key]) -> dict[str, object]:
+    active = sum(model.is_active for model in models)
+    return {
+        "total": len(models),
+        "by_source": {source.value: sum(model.source is source for model in models) for source in Source},
+        "active": active,
+        "inactive": len(models) - active,
+        "unlisted": sum((model.provider_id, model.model_id) in unlisted for model in models),
+    }
 
 
 def _agree(told: Mapping[Any, object], expected: Mapping[Any, object]) -> None:

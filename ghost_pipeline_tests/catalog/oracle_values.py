@@ -102,6 +102,7 @@ def with_history(model: ModelRecord, row: ModelRecord) -> ModelRecord:
         name=row.name,
         is_name_manual=row.is_name_manual,
         first_seen_at=min(model.first_seen_at, row.first_seen_at),
+        last_seen_at=max(model.last_seen_at, row.last_used_at or model.last_seen_at),
         last_used_at=row.last_used_at,
         inference_metadata=row.inference_metadata,
     )

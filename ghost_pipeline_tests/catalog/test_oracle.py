@@ -227,3 +227,13 @@ def test_a_name_that_a_person_gave_stays_and_no_name_takes_none_away(oracle: Tol
     oracle.add(KEY, "Mine", {}, EPOCH + HOUR)
     oracle.submit(listing_bytes({MODEL_IDS[0]: 2}), hour=2)
     assert (oracle.models[KEY].name, oracle.models[KEY].is_free) == ("Mine", True)
+
+
+def test_a_failed_attempt_holds_a_provider_and_is_never_its_last_complete_listing(oracle: Told) -> None:
+    oracle.lists(2)
+    assert not oracle.fail(2, "openai", EPOCH + HOUR).is_late
+    assert oracle.providers["openai"].held_since == EPOCH + HOUR
+    assert oracle.fail(3, "openai", EPOCH).is_late
+    assert oracle.reconcile(2).verdict is Verdict.FAILED
+    oracle.release("openai")
+    assert oracle.providers["openai"].last_complete_at == EPOCH

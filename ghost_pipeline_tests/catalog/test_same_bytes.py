@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import example, given, settings
 
 from ghost_pipeline.catalog.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import Submission
 from ghost_pipeline.lifecycle.listing import Listing
-from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, Pair, listing_bytes, parse
-from ghost_pipeline_tests.catalog.test_state_machine import IS_THOROUGH, open_catalog
+from ghost_pipeline_tests.catalog.test_state_machine import IS_THOROUGH
 
 WHOLE = listing_bytes(dict.fromkeys(MODEL_IDS, 1))
 FIVE = listing_bytes(dict.fromkeys(MODEL_IDS[:5], 0))
@@ -78,21 +79,26 @@ def perform(pair: Pair, step: Step) -> object:  # noqa: C901 - one line for each
     return None
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @settings(max_examples=1500 if IS_THOROUGH else 40, deadline=None, print_blob=True)
 @given(st.lists(st.one_of(repeats, repeats, others), max_size=20))
 @example([("submit", WHOLE, 0), ("remove", KEYS[0]), AGAIN, AGAIN, ("restore", KEYS[0]), AGAIN, AGAIN])
 @example([("submit", FIVE, 0), ("wait", 2), ("submit", BROKEN, 0), ("submit", WHOLE, 1), ("submit", FIVE, 0), AGAIN])
 @example([("submit", WHOLE, 0), ("wait", 2), ("submit", FIVE, 0), ("wait", 2), AGAIN, ("wait", 2), AGAIN, AGAIN])
 def test_bytes_that_repeat_a_listing_do_the_same_whether_they_are_looked_into_or_not(
+    backend: str,
     steps: list[Step],
 ) -> None:
     with tempfile.TemporaryDirectory() as short_home, tempfile.TemporaryDirectory() as long_home:
-        cheap = Pair(lambda clock: open_catalog(Path(short_home), clock))
-        long = Pair(lambda clock: open_catalog(Path(long_home), clock), has_distinct_formats=True)
+        places = new_place(backend, Path(short_home)), new_place(backend, Path(long_home))
+        cheap = Pair(places[0].opened)
+        long = Pair(places[1].opened, has_distinct_formats=True)
         with cheap.catalog, long.catalog:
             for step in steps:
                 assert perform(cheap, step) == perform(long, step)
                 assert everything(cheap.catalog) == everything(long.catalog)
+        for place in places:
+            place.remove()
 
 
 def everything(catalog: ModelCatalog) -> tuple[object, ...]:
@@ -100,14 +106,14 @@ def everything(catalog: ModelCatalog) -> tuple[object, ...]:
     return catalog.find_models(is_active=None), catalog.list_providers(), catalog.list_events()
 
 
-def test_bytes_that_repeat_a_complete_listing_are_not_parsed_again(tmp_path: Path) -> None:
+def test_bytes_that_repeat_a_complete_listing_are_not_parsed_again(place: Place) -> None:
     parsed = []
 
     def counting_parse(provider_id: str, content: bytes) -> Listing:
         parsed.append(content)
         return parse(provider_id, content)
 
-    with ModelCatalog.open(Settings(home=tmp_path), clock=lambda: EPOCH) as catalog:
+    with place.opened(lambda: EPOCH) as catalog:
         for hour in range(3):
             submission = Submission("openai", "openai.json", CONTENTS[0], EPOCH + timedelta(hours=hour), "test/1")
             catalog.reconcile(catalog.admit(submission, counting_parse).listing_id, counting_parse)

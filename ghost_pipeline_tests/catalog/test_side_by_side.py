@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline_tests.catalog.backends import Place
 from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, Pair, listing_bytes
-from ghost_pipeline_tests.catalog.test_state_machine import ODD, WHOLE, open_catalog
+from ghost_pipeline_tests.catalog.test_state_machine import ODD, WHOLE
 
 KEY = ("openai", MODEL_IDS[0])
 ONE = listing_bytes({MODEL_IDS[0]: 1})
@@ -20,8 +20,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    pair = Pair(lambda clock: open_catalog(tmp_path, clock))
+def pair(place: Place) -> Iterator[Pair]:
+    pair = Pair(place.opened)
     with pair.catalog:
         yield pair
         pair.compare()
@@ -53,11 +53,13 @@ def test_an_old_inference_that_brings_a_model_back_does_not_overwrite_newer_meta
     )
 
 
-@pytest.mark.parametrize("content", ODD[:4])
-def test_reconciling_a_refused_listing_after_a_release_does_not_hold_again(pair: Pair, content: bytes) -> None:
+@pytest.mark.parametrize("content", ODD)
+def test_reconciling_a_listing_after_a_release_does_not_hold_again(pair: Pair, content: bytes) -> None:
     admitted = pair.admit("openai", content, EPOCH)
     pair.release("openai")
     pair.reconcile(admitted.listing_id)
+    pair.reconcile(admitted.listing_id)
+    assert pair.catalog.list_providers()[0].held_since is None
 
 
 @pytest.mark.parametrize(("beyond", "is_swept"), [(timedelta(0), False), (SECOND, True)])
@@ -144,3 +146,52 @@ def test_a_listing_of_only_what_a_person_removed_still_counts_as_an_observation(
     assert outcome.verdict is Verdict.COMPLETE
     assert outcome.counts is not None
     assert outcome.counts.models == 0
+
+
+def test_a_failed_attempt_holds_and_only_a_complete_listing_or_a_person_lifts_it(pair: Pair) -> None:
+    pair.submit("openai", WHOLE, EPOCH)
+    pair.now = EPOCH + 2 * HOUR
+    pair.fail("openai", EPOCH + HOUR)
+    pair.fail("openai", EPOCH + 2 * HOUR)
+    [held] = pair.catalog.list_providers()
+    assert (held.held_since, held.held_reason) == (EPOCH + HOUR, "failed: no connection")
+    assert held.last_listing_at == EPOCH + 2 * HOUR
+    pair.submit("openai", WHOLE, EPOCH)  # late: it was seen before the attempts failed
+    assert pair.catalog.list_providers()[0].held_since == EPOCH + HOUR
+    pair.submit("openai", WHOLE, EPOCH + 3 * HOUR)
+    assert pair.catalog.list_providers()[0].held_since is None
+
+
+def test_a_late_failed_attempt_does_nothing(pair: Pair) -> None:
+    pair.submit("openai", WHOLE, EPOCH)
+    assert pair.fail("openai", EPOCH - HOUR).is_late
+    [provider] = pair.catalog.list_providers()
+    assert (provider.held_since, provider.last_listing_at) == (None, EPOCH)
+
+
+def test_a_release_after_a_failed_attempt_believes_the_listing_before_it(pair: Pair) -> None:
+    pair.submit("openai", WHOLE, EPOCH)
+    pair.submit("openai", FIVE, EPOCH + HOUR)
+    pair.now = EPOCH + 2 * HOUR
+    pair.fail("openai", pair.now)
+    pair.release("openai")
+    [provider] = pair.catalog.list_providers()
+    assert (provider.held_since, provider.last_complete_at) == (None, EPOCH + HOUR)
+
+
+def test_a_failed_attempt_between_two_shrunken_listings_neither_confirms_nor_resets(pair: Pair) -> None:
+    pair.submit("openai", WHOLE, EPOCH)
+    pair.submit("openai", FIVE, EPOCH + HOUR)
+    pair.now = EPOCH + 2 * HOUR
+    pair.fail("openai", pair.now)
+    assert pair.submit("openai", FIVE, EPOCH + 3 * HOUR).verdict is Verdict.COMPLETE
+
+
+def test_a_local_server_that_does_not_answer_is_held_although_it_may_serve_nothing(pair: Pair) -> None:
+    pair.submit("ollama", EMPTY, EPOCH)
+    pair.now = EPOCH + HOUR
+    failed = pair.fail("ollama", pair.now)
+    assert failed.is_refused
+    assert pair.catalog.list_providers()[0].held_since == EPOCH + HOUR
+    assert pair.reconcile(failed.listing_id).verdict is Verdict.FAILED
+    assert pair.catalog.find_listing("ollama") == pair.listing_ids[0]

@@ -2,8 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, event, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ghost_pipeline.catalog.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome
-from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.catalog.backends import POSTGRESQL, SQLITE, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import MODEL_IDS, PROVIDERS, Pair, listing_bytes
 from ghost_pipeline_tests.catalog.oracle_values import Swept
 
@@ -25,11 +23,6 @@ STATEFUL = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
-
-
-def open_catalog(home: Path, clock: Callable[[], datetime]) -> ModelCatalog:
-    """The catalog under test, empty."""
-    return ModelCatalog.open(Settings(home=home), clock=clock)
 
 
 providers = st.sampled_from((PROVIDERS[0], *PROVIDERS))
@@ -75,10 +68,13 @@ def contents(draw: st.DrawFn) -> bytes:
 class Lifecycle(RuleBasedStateMachine):
     """Listings, sightings, persons, sweeps and the passing of time, in any order."""
 
+    backend = SQLITE
+
     def __init__(self) -> None:
         super().__init__()
         self.home = tempfile.TemporaryDirectory()
-        self.pair = Pair(lambda clock: open_catalog(Path(self.home.name), clock))
+        self.place = new_place(self.backend, Path(self.home.name))
+        self.pair = Pair(self.place.opened)
 
     @rule(hours=waits)
     def wait(self, hours: int) -> None:
@@ -100,6 +96,10 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(provider_id=providers, content=st.sampled_from(ODD), age=ages)
     def submit_an_odd_listing(self, provider_id: str, content: bytes, age: timedelta) -> None:
         self._tell(self.pair.submit(provider_id, content, self.pair.now - age))
+
+    @rule(provider_id=providers, age=ages)
+    def the_fetch_failed(self, provider_id: str, age: timedelta) -> None:
+        self._tell(self.pair.fail(provider_id, self.pair.now - age))
 
     @rule(
         provider_id=providers,
@@ -188,6 +188,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.pair.catalog.close()
+        self.place.remove()
         self.home.cleanup()
 
     @staticmethod
@@ -200,5 +201,11 @@ class Lifecycle(RuleBasedStateMachine):
         event(f"listing: {late}{tolerated}{outcome.verdict}")
 
 
+class LifecycleOnPostgreSQL(Lifecycle):
+    backend = POSTGRESQL
+
+
 TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = STATEFUL
+TestLifecycleOnPostgreSQL = LifecycleOnPostgreSQL.TestCase
+TestLifecycleOnPostgreSQL.settings = STATEFUL

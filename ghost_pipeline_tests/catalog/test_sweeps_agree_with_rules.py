@@ -18,6 +18,7 @@ from ghost_pipeline.lifecycle.absence import is_purgeable, is_stale
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
+from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -55,12 +56,14 @@ def catalogs(draw: st.DrawFn) -> tuple[list[ProviderRecord], list[ModelRecord]]:
     return known, rows
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path_factory.mktemp('sweeps') / 'catalog.db'}")
+@pytest.fixture(scope="module", params=BACKENDS)
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    place = new_place(request.param, tmp_path_factory.mktemp("sweeps"), is_migrated=False)
+    database = place.database()
     metadata.create_all(database.engine)
     yield database
     database.close()
+    place.remove()
 
 
 def fill(connection: sa.Connection, known: list[ProviderRecord], rows: list[ModelRecord]) -> None:

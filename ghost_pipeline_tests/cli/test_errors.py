@@ -34,6 +34,18 @@ WRONG_USAGE = [
     ("ingest", "--observed-at", "soon"),
     ("ingest", "--dir", "no-such-folder"),
     ("ui", "--port", "0"),
+    ("db", "adopt", "no-such-table"),
+    ("db", "adopt", "models"),
+    ("db", "import", "no-such-file.json"),
+    ("db", "import", "."),
+    ("export",),
+    ("export", "--to", "stone"),
+    ("export", "--to", "json", "--capability", "telepathy"),
+    ("export", "--to", "json", "--provider", "nobody"),
+    ("export", "--to", "csv", "--json"),
+    ("export", "--to", "csv", "--output", "."),
+    ("export", "--to", "csv", "--output", "no-such-folder/models.csv"),
+    ("export", "--to", "csv", "--output", "/dev/null"),
     ("no-such-command",),
 ]
 NEED_A_CATALOG = [
@@ -41,6 +53,7 @@ NEED_A_CATALOG = [
     ("models",),
     ("show", "openai", "x"),
     ("providers",),
+    ("export", "--to", "json"),
     ("track", "openai", "x"),
     ("add", "openai", "x"),
     ("reactivate", "openai", "x"),
@@ -51,6 +64,7 @@ NEED_A_CATALOG = [
     ("purge",),
     ("db", "upgrade"),
     ("db", "current"),
+    ("db", "adopt", "old_models"),
 ]
 
 
@@ -149,9 +163,9 @@ def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tu
 
 
 def test_the_commands_are_those_that_are_promised() -> None:
-    promised = "ingest stats models show providers track add reactivate release remove sweep purge restore ui"
-    assert {path[0] for path in COMMANDS} == {*promised.split(), "db"}
-    assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current"}
+    promised = "fetch ingest stats models show providers export track add reactivate release remove restore sweep purge"
+    assert {path[0] for path in COMMANDS} == {*promised.split(), "ui", "db"}
+    assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current", "adopt", "import"}
 
 
 def test_the_group_has_help_and_a_version(shell: Shell) -> None:

@@ -1,6 +1,9 @@
 """``stats``, ``models``, ``show``, ``providers``."""
 
 import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,18 +50,21 @@ def test_stats_count_by_source_state_and_provider(stocked: Shell) -> None:
         "by_source": {"INDEX": 5, "INFERENCE": 1, "MANUAL": 1},
         "active": 5,
         "inactive": 2,
+        "unlisted": 1,
         "by_provider": {
             "openai": {
                 "total": 4,
                 "by_source": {"INDEX": 2, "INFERENCE": 1, "MANUAL": 1},
                 "active": 2,
                 "inactive": 2,
+                "unlisted": 1,
             },
             "openrouter": {
                 "total": 3,
                 "by_source": {"INDEX": 3, "INFERENCE": 0, "MANUAL": 0},
                 "active": 3,
                 "inactive": 0,
+                "unlisted": 0,
             },
         },
     }
@@ -66,16 +72,17 @@ def test_stats_count_by_source_state_and_provider(stocked: Shell) -> None:
 
 def test_stats_of_an_empty_catalog_are_zeros(shell: Shell) -> None:
     none = {"INDEX": 0, "INFERENCE": 0, "MANUAL": 0}
-    assert shell.json("stats") == {"total": 0, "by_source": none, "active": 0, "inactive": 0, "by_provider": {}}
+    zeros = {"total": 0, "active": 0, "inactive": 0, "unlisted": 0}
+    assert shell.json("stats") == {**zeros, "by_source": none, "by_provider": {}}
 
 
 def test_stats_for_people_have_a_line_a_provider_and_one_for_all(stocked: Shell) -> None:
     lines = stocked.run("stats").stdout.splitlines()
-    assert lines[0].split() == ["provider", "total", "active", "inactive", "INDEX", "INFERENCE", "MANUAL"]
+    assert lines[0].split() == ["provider", "total", "active", "inactive", "INDEX", "INFERENCE", "MANUAL", "unlisted"]
     assert [line.split() for line in lines[1:]] == [
-        ["openai", "4", "2", "2", "2", "1", "1"],
-        ["openrouter", "3", "3", "0", "3", "0", "0"],
-        ["all", "providers", "7", "5", "2", "5", "1", "1"],
+        ["openai", "4", "2", "2", "2", "1", "1", "1"],
+        ["openrouter", "3", "3", "0", "3", "0", "0", "0"],
+        ["all", "providers", "7", "5", "2", "5", "1", "1", "1"],
     ]
 
 
@@ -106,6 +113,28 @@ def test_filters_narrow_each_other(stocked: Shell) -> None:
     assert ids(stocked, "-c", "tools", "-c", "embedding") == []
     assert ids(stocked, "--source", "manual") == ["gpt-tuned"]
     assert ids(stocked, "--source", "INFERENCE", "--provider", "openrouter") == []
+
+
+def test_unlisted_are_the_models_that_work_though_no_list_shows_them(stocked: Shell) -> None:
+    stocked.run("track", "openai", "gpt-a")
+    assert ids(stocked, "--unlisted") == ["gpt-secret"], "gpt-a is listed, and gpt-tuned was never used"
+    list_models("openai", listing_bytes(["gpt-b"]), DAY_1 + timedelta(hours=1))
+    assert ids(stocked, "--unlisted", "--provider", "openai") == ["gpt-a", "gpt-secret"]
+    assert ids(stocked, "--unlisted", "--provider", "openrouter") == []
+    assert ids(stocked, "--unlisted", "--source", "inference") == ["gpt-secret"]
+
+
+def test_unlisted_models_are_shown_with_their_last_use_and_listing(stocked: Shell) -> None:
+    stocked.run("track", "openai", "gpt-a")
+    list_models("openai", listing_bytes(["gpt-b"]), DAY_1 + timedelta(hours=1))
+    header, listed_once, never_listed = stocked.run("models", "--unlisted").stdout.splitlines()
+    assert header.split() == ["provider", "model", "name", "source", "last", "used", "last", "listed", "state"]
+    assert "2025-12-06 07:00" in listed_once
+    assert listed_once.startswith("openai")
+    assert "gpt-a" in listed_once
+    assert "never" in never_listed
+    used_at = stocked.json("models", "--unlisted")[1]["last_used_at"]
+    assert f"{datetime.fromisoformat(used_at):%Y-%m-%d %H:%M}" in never_listed
 
 
 def test_a_provider_goes_by_any_of_its_names(stocked: Shell) -> None:
@@ -155,21 +184,55 @@ def test_show_knows_google_s_models_by_either_spelling(shell: Shell) -> None:
         assert (shown["provider_id"], shown["model_id"], shown["is_active"]) == ("google", "gemini-x", True)
 
 
-def test_providers_say_who_is_held_and_why(shell: Shell) -> None:
+def provider(shell: Shell, provider_id: str) -> dict[str, Any]:
+    [one] = [one for one in shell.json("providers") if one["id"] == provider_id]
+    return dict(one)
+
+
+def test_providers_say_who_is_held_and_why(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-never-shown-4711")
     list_models("openai", listing_bytes(["gpt-a"]))
     list_models("mistral", listing_bytes([]))
     at = DAY_1.isoformat().replace("+00:00", "Z")
-    mistral, openai = shell.json("providers")
-    assert openai == {
+    mistral = provider(shell, "mistral")
+    assert provider(shell, "openai") == {
         "id": "openai",
         "label": "OpenAI",
         "held_since": None,
         "held_reason": None,
         "last_listing_at": at,
         "last_complete_at": at,
+        "last_verdict": "complete",
+        "last_reason": None,
+        "last_seconds": None,
+        "consecutive_failures": 0,
+        "is_overdue": True,
+        "is_configured": True,
+        "is_fetched": True,
+        "is_key_present": True,
+        "is_key_required": True,
+        "key_variables": ["OPENAI_API_KEY"],
+        "url": "https://api.openai.com/v1/models",
+        "obstacle": None,
     }
     assert (mistral["id"], mistral["held_since"], mistral["last_complete_at"]) == ("mistral", at, None)
     assert mistral["held_reason"].startswith("empty: ")
     result = shell.run("providers")
     assert "empty: " in result.stdout
     assert "mistral is held" in result.stderr, "its protection ended long ago, and that is a warning"
+    assert "openai had no complete listing since 2025-12-06 07:00" in result.stderr
+    assert "mistral had no complete listing ever" in result.stderr
+    assert "sk-never-shown-4711" not in result.output + shell.run("providers", "--json").output
+
+
+def test_providers_that_the_catalog_never_met_say_what_is_lacking(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "providers.toml").write_text('[providers.my-gateway]\nbase_url = "http://localhost:1/v1"\n')
+    shell.run("track", "unheard", "of")
+    cohere, cloudflare, gateway = (provider(shell, name) for name in ("cohere", "cloudflare", "my-gateway"))
+    assert (cohere["is_configured"], cohere["is_fetched"], cohere["is_key_present"]) == (True, False, False)
+    assert "account_id" in cloudflare["obstacle"]
+    assert (gateway["is_fetched"], gateway["is_key_required"], gateway["last_verdict"]) == (True, False, None)
+    assert (provider(shell, "unheard")["is_configured"], provider(shell, "unheard")["is_overdue"]) == (False, False)
+    lines = {line.split()[0]: line for line in shell.run("providers").stdout.splitlines()}
+    assert lines["cohere"].split()[1] == "set"
+    assert "not needed" in lines["my-gateway"]

@@ -13,7 +13,10 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
     repository = definitions.get_repository_def()
     graph = repository.asset_graph
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
+        "provider_responses",
         "raw_provider_models",
+        "inference_reports",
+        "inbox",
         "model_catalog",
         "discovery_stats",
     }
@@ -22,17 +25,28 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         ("raw_provider_models", "listing_is_not_empty"),
         ("raw_provider_models", "listing_is_complete"),
         ("raw_provider_models", "listing_has_not_shrunk"),
+        ("discovery_stats", "used_models_are_listed"),
         ("discovery_stats", "holds_have_time_left"),
+        ("discovery_stats", "complete_listing_is_recent"),
     }
-    assert {job.name for job in repository.get_all_jobs()} >= {"ingest_listing", "stale_sweep", "purge_sweep"}
+    assert {job.name for job in repository.get_all_jobs()} >= {
+        "fetch_listings",
+        "ingest_listing",
+        "check_health",
+        "stale_sweep",
+        "purge_sweep",
+    }
 
 
 def test_the_sensor_and_the_schedules_run_by_default() -> None:
     repository = definitions.get_repository_def()
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
-    assert sensors["models_directory_sensor"] is dg.DefaultSensorStatus.RUNNING
-    assert schedules == dict.fromkeys(("stale_sweep_24h", "purge_sweep_30d"), dg.DefaultScheduleStatus.RUNNING)
+    for name in ("models_directory_sensor", "inference_reports_sensor", "inbox_sensor"):
+        assert sensors[name] is dg.DefaultSensorStatus.RUNNING
+    assert schedules == dict.fromkeys(
+        ("fetch_every_6h", "check_health_1h", "stale_sweep_24h", "purge_sweep_30d"), dg.DefaultScheduleStatus.RUNNING
+    )
 
 
 def test_loading_the_definitions_touches_no_disk(tmp_path: Path) -> None:

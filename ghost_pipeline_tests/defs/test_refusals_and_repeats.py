@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from ghost_pipeline.defs.discovery_stats import holds_have_time_left
+from ghost_pipeline.defs.model_catalog import admitted_listing
 from ghost_pipeline.defs.models_directory import models_directory_sensor
 from ghost_pipeline.defs.sweeps import purge_sweep_30d
 from ghost_pipeline.lifecycle.records import ProviderRecord
@@ -82,6 +83,19 @@ def test_a_catalog_run_is_repeated_although_the_file_has_gone(workshop: Workshop
     with workshop.catalog() as catalog:
         (model,) = catalog.find_models("openai")
     assert (model.first_seen_at, model.last_seen_at) == (NOON, NOON)
+
+
+def test_a_retry_folds_in_the_listing_of_the_run_that_it_does_again_and_not_a_newer_one(workshop: Workshop) -> None:
+    died = workshop.ingest("openai_models.json", listing("one"), NOON)
+    workshop.ingest("openai_models.json", listing(), NOON + timedelta(hours=1))
+    retry = dg.DagsterRun("ingest_listing", parent_run_id=died.run_id, root_run_id=died.run_id)
+    retry_of_retry = dg.DagsterRun("ingest_listing", parent_run_id=retry.run_id, root_run_id=died.run_id)
+    with workshop.catalog() as catalog:
+        its_listing = catalog.find_listing("openai", died.run_id)
+        assert its_listing is not None
+        assert admitted_listing(catalog, "openai", retry) == its_listing
+        assert admitted_listing(catalog, "openai", retry_of_retry) == its_listing
+        assert admitted_listing(catalog, "openai", dg.DagsterRun("ingest_listing")) is None
 
 
 def test_the_catalog_of_a_provider_that_was_never_admitted_says_what_to_do(workshop: Workshop) -> None:

@@ -74,6 +74,7 @@ def test_statistics_are_plotted_by_source_and_state(workshop: Workshop) -> None:
     assert record.asset_materialization is not None
     told = {name: value.value for name, value in record.asset_materialization.metadata.items()}
     assert (told["total"], told["active"], told["source_index"], told["source_inference"]) == (3, 3, 2, 1)
+    assert told["unlisted"] == 1
     assert "openai" in str(told["by_provider"])
 
 

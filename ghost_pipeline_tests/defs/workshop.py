@@ -16,6 +16,7 @@ from ghost_pipeline.definitions import build_definitions
 from ghost_pipeline.defs.models_directory import listing_run_config, models_directory_sensor
 from ghost_pipeline.defs.partitions import providers
 from ghost_pipeline.defs.resource import GhostCatalog
+from ghost_pipeline.lifecycle.health import ProviderHealth
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -82,6 +83,12 @@ class Workshop:
         assert isinstance(answer, dg.SensorResult), answer
         return {str(request.partition_key): self.run(request) for request in answer.run_requests or ()}
 
+    def fetch(self, provider_id: str) -> dg.ExecuteInProcessResult:
+        """The run that the schedule asks for: one provider is asked."""
+        self.instance.add_dynamic_partitions(str(providers.name), [provider_id])
+        job = self.definitions.resolve_job_def("fetch_listings")
+        return job.execute_in_process(instance=self.instance, partition_key=provider_id, raise_on_error=False)
+
     def ingest(self, name: str, content: bytes, at: datetime) -> dg.ExecuteInProcessResult:
         """Drop a file and run it as of ``at``."""
         path = self.drop(name, content, at)
@@ -96,10 +103,25 @@ class Workshop:
             instance=self.instance, partition_key=partition, asset_selection=[dg.AssetKey(asset)], raise_on_error=False
         )
 
+    def provider(self, provider_id: str) -> ProviderHealth:
+        """The health of one provider that the catalog knows."""
+        with self.catalog() as catalog:
+            [health] = [one for one in catalog.list_provider_health() if one.provider.id == provider_id]
+        return health
+
     def active(self, provider_id: str) -> list[str]:
         """The active models of a provider."""
         with self.catalog() as catalog:
             return [model.model_id for model in catalog.find_models(provider_id)]
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """The line with which a run's only failed step ended."""
+    [event] = result.get_step_failure_events()
+    cause = event.step_failure_data.user_failure_data
+    assert cause is not None
+    assert cause.description is not None
+    return cause.description
 
 
 def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, tuple[str, str | None]]:

@@ -50,10 +50,28 @@ def test_a_row_is_kept_as_the_provider_said_it(fixture_name: str) -> None:
 
 
 def test_kept_rows_are_compact_with_sorted_keys_and_exact_numbers() -> None:
-    row = b'{"z": 123456789012345678901234567890, "id": "m", "n": {"b": 0.1, "a": -1e-7}, "t": "\\u00e9\\u0000"}'
+    row = b'{"z": 123456789012345678901234567890, "id": "m", "n": {"b": 0.1, "a": -1e-7}, "t": "\\u00e9\\u0001"}'
     [model] = parse_listing("openai", b'{"data": [' + row + b"]}").models
-    expected = '{"id":"m","n":{"a":-1e-7,"b":0.1},"t":"é\\u0000","z":123456789012345678901234567890}'
+    expected = '{"id":"m","n":{"a":-1e-7,"b":0.1},"t":"é\\u0001","z":123456789012345678901234567890}'
     assert model.provider_data == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (rb"a\u0000b", "a\ufffdb"),
+        (rb"\\\u0000", "\\\ufffd"),
+        (rb"\\u0000", "\\u0000"),
+        (rb"\u0000\u0000", "\ufffd\ufffd"),
+        (rb"\\\\u0000\u0000", "\\\\u0000\ufffd"),
+    ],
+)
+def test_nul_characters_are_replaced_and_remarked_on_because_not_every_database_keeps_them(
+    said: bytes, kept: str
+) -> None:
+    listing = parse_listing("openai", b'{"data": [{"id": "m", "t' + said + b'": "' + said + b'"}]}')
+    assert json.loads(listing.models[0].provider_data or "") == {"id": "m", "t" + kept: kept}
+    assert bool(listing.remarks) is ("\ufffd" in kept)
 
 
 @pytest.mark.parametrize("fixture_name", FIXTURE_NAMES)

@@ -2,11 +2,13 @@
 
 from alembic import context
 
+from ghost_pipeline.catalog.schema import VERSION_TABLE
 from ghost_pipeline.catalog.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
+    version_table=VERSION_TABLE,
     transactional_ddl=True,
     render_as_batch=True,  # SQLite alters a table by copying it
 )

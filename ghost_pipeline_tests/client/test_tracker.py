@@ -1,39 +1,15 @@
 """``DiscoveryTracker``: what a gateway notes reaches the catalog, and nothing of it ever reaches the gateway."""
 
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from enum import StrEnum
 from typing import Any
 
 import pytest
 
 from ghost_pipeline import DiscoveryTracker, ModelCatalog, UsageError, track_successful_inference
-from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.settings import Settings
-
-NEVER = 3600.0
-"""An interval that no test lives to see the end of."""
-NOON = datetime(2025, 12, 6, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home")
-
-
-def found(settings: Settings) -> dict[str, ModelRecord]:
-    with ModelCatalog.open(settings) as catalog:
-        return {model.model_id: model for model in catalog.find_models()}
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+from ghost_pipeline_tests.client.gateway import NEVER, NOON, found, in_the_way, wait_until
 
 
 def test_many_calls_become_one_sighting_with_the_first_and_last_instant(settings: Settings) -> None:
@@ -71,6 +47,36 @@ def test_close_writes_what_is_noted_and_may_be_said_twice(settings: Settings) ->
     assert found(settings)["gemini-x"].provider_id == "google"
 
 
+class Provider(StrEnum):
+    GOOGLE = "gemini"
+
+
+class Treacherous(str):
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hash today")
+
+
+class Endless(dict[str, Any]):
+    def items(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]
+        while True:
+            yield "again", 1
+
+
+class Raising(dict[str, Any]):
+    def items(self) -> Any:
+        raise NoItems
+
+
+class NoItems(Exception):
+    pass
+
+
+CYCLE: dict[str, Any] = {}
+CYCLE["me"] = [CYCLE, CYCLE]
+
+
 @pytest.mark.parametrize(
     ("provider_id", "model_id", "more"),
     [
@@ -79,13 +85,30 @@ def test_close_writes_what_is_noted_and_may_be_said_twice(settings: Settings) ->
         ("openai", 5, {}),
         (None, "x", {}),
         ("openai", ["unhashable"], {}),
+        ("openai", "m" * 10_000_000, {}),
+        ("o" * 10_000_000, "x", {}),
+        ("openai", "a\x00b", {}),
+        ("openai", "\ud800", {}),
+        ("\ud800", "x", {}),
         ("openai", "x", {"metadata": 5}),
         ("openai", "x", {"metadata": {"a": float("nan")}}),
         ("openai", "x", {"metadata": {"a": object()}}),
+        ("openai", "x", {"metadata": {"a": b"bytes"}}),
+        ("openai", "x", {"metadata": {"a": "\ud800"}}),
+        ("openai", "x", {"metadata": {"a": ["\x00"]}}),
+        ("openai", "x", {"metadata": {1: "a"}}),
+        ("openai", "x", {"metadata": CYCLE}),
+        ("openai", "x", {"metadata": {"a": "b" * 10_000_000}}),
+        ("openai", "x", {"metadata": {"a": [1] * 10_000_000}}),
+        ("openai", "x", {"metadata": Endless()}),
+        ("openai", "x", {"metadata": Raising(a=1)}),
         ("openai", "x", {"observed_at": "yesterday"}),
+        ("openai", "x", {"observed_at": datetime(2025, 1, 1)}),  # noqa: DTZ001 - no time zone is the point
         ("openai", "x", {"name": object()}),
         ("openai", "x", {"name": "\ud800"}),
+        ("openai", "x", {"name": "n" * 10_000_000}),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_what_cannot_be_kept_is_counted_and_keeps_nothing_else_back(
     settings: Settings, provider_id: Any, model_id: Any, more: dict[str, Any]
@@ -94,8 +117,48 @@ def test_what_cannot_be_kept_is_counted_and_keeps_nothing_else_back(
         tracker.track_successful_inference(provider_id, model_id, **more)
         tracker.track_successful_inference("openai", "good")
         assert tracker.flush()
-        assert tracker.dropped == 1
+        assert tracker.dropped_by_reason == {"invalid": 1}
     assert list(found(settings)) == ["good"]
+    with ModelCatalog.open(settings) as catalog, pytest.raises(UsageError) as told:
+        catalog.track_successful_inference(provider_id, model_id, **more)
+    assert len(str(told.value)) < 500
+    assert "\n" not in str(told.value)
+
+
+def test_an_object_that_raises_where_strings_do_not_is_no_sighting(settings: Settings) -> None:
+    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+        tracker.track_successful_inference(Treacherous("openai"), "x")
+        assert tracker.dropped_by_reason == {"invalid": 1}
+
+
+def test_strings_that_are_more_than_strings_count_as_strings(settings: Settings) -> None:
+    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+        tracker.track_successful_inference(Provider.GOOGLE, "gemini-x")
+        tracker.track_successful_inference(Provider.GOOGLE, "gemini-x")
+    assert found(settings)["gemini-x"].provider_id == "google"
+
+
+def test_metadata_is_kept_as_it_was_when_it_was_said(settings: Settings) -> None:
+    said: dict[str, Any] = {"regions": ["eu"], "tier": {"n": 1}}
+    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+        tracker.track_successful_inference("openai", "x", metadata=said)
+        said["regions"].append("us")
+        said["tier"] = None
+    assert found(settings)["x"].inference_metadata == {"regions": ["eu"], "tier": {"n": 1}}
+
+
+def test_what_is_said_after_the_end_is_counted(settings: Settings) -> None:
+    tracker = DiscoveryTracker(settings, interval=NEVER)
+    tracker.track_successful_inference("openai", "x")
+    tracker.close()
+    tracker.track_successful_inference("openai", "x")
+    assert tracker.dropped_by_reason == {"closed": 1}
+
+
+@pytest.mark.parametrize("wrong", [{"interval": 0}, {"interval": float("nan")}, {"max_models": 0}])
+def test_a_tracker_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        DiscoveryTracker(**wrong)
 
 
 def test_no_more_than_max_models_wait_and_the_rest_is_counted(settings: Settings) -> None:
@@ -109,7 +172,7 @@ def test_no_more_than_max_models_wait_and_the_rest_is_counted(settings: Settings
 
 
 def test_what_a_catalog_out_of_reach_does_not_take_is_delivered_when_it_is_back(settings: Settings) -> None:
-    settings.home.write_text("a file in the way")
+    in_the_way(settings)
     with DiscoveryTracker(settings, interval=0.02) as tracker:
         tracker.track_successful_inference("openai", "early", observed_at=NOON)
         assert not tracker.flush()
@@ -122,7 +185,7 @@ def test_what_a_catalog_out_of_reach_does_not_take_is_delivered_when_it_is_back(
 
 
 def test_what_is_left_when_the_catalog_never_came_back_is_counted(settings: Settings) -> None:
-    settings.home.write_text("a file in the way")
+    in_the_way(settings)
     tracker = DiscoveryTracker(settings, interval=NEVER)
     tracker.track_successful_inference("openai", "a")
     tracker.track_successful_inference("openai", "b")
@@ -130,36 +193,16 @@ def test_what_is_left_when_the_catalog_never_came_back_is_counted(settings: Sett
     assert tracker.dropped == 2
 
 
-def test_an_instant_in_the_future_is_capped_at_the_present(settings: Settings) -> None:
+@pytest.mark.parametrize("year", [1970, 2100])
+def test_an_instant_of_a_clock_that_is_wrong_is_clamped_and_counted(settings: Settings, year: int) -> None:
+    begun = datetime.now(UTC)
     with DiscoveryTracker(settings, interval=NEVER) as tracker:
-        tracker.track_successful_inference("openai", "x", observed_at=datetime(2999, 1, 1, tzinfo=UTC))
-    assert found(settings)["x"].last_seen_at <= datetime.now(UTC)
-
-
-FORKING = """
-import os, sys
-from ghost_pipeline import DiscoveryTracker, ModelCatalog
-tracker = DiscoveryTracker(interval=3600)
-tracker.track_successful_inference("openai", "of-the-parent", metadata={"by": os.getpid()})
-child = os.fork()
-if child == 0:
-    tracker.track_successful_inference("openai", "of-the-child")
-    assert tracker.flush()
-    with ModelCatalog.open() as catalog:
-        seen = [model.model_id for model in catalog.find_models()]
-    os._exit(0 if seen == ["of-the-child"] else 9)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-"""
-
-
-def test_a_forked_child_delivers_its_own_sightings_and_the_end_of_the_program_those_of_the_parent(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GHOST_HOME", str(settings.home))
-    monkeypatch.delenv("GHOST_DATABASE_URL", raising=False)
-    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert sorted(found(settings)) == ["of-the-child", "of-the-parent"]
+        tracker.track_successful_inference("openai", "x", observed_at=datetime(year, 1, 2, tzinfo=UTC))
+        tracker.track_successful_inference("openai", "right")
+        assert tracker.flush()
+        assert (tracker.clamped, tracker.dropped) == (1, 0)
+    model = found(settings)["x"]
+    assert begun <= model.first_seen_at == model.last_seen_at <= datetime.now(UTC) + timedelta(seconds=5)
 
 
 def test_the_plain_function_writes_at_once_and_raises(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,124 @@
+"""What a database says of itself when something goes wrong, as one of the project's errors: what, where, what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from ghost_pipeline.errors import CatalogConflict, CatalogError, CatalogSchemaError, CatalogUnavailable
+
+_Told = tuple[type[CatalogError], str]
+_UPGRADE = "run 'ghost-pipeline db upgrade'"
+_NO_SCHEMA = (CatalogSchemaError, f"it has no catalog schema: {_UPGRADE}")
+_OTHER_SCHEMA = (CatalogSchemaError, f"its schema is not this program's: {_UPGRADE}")
+_TAKEN = (
+    CatalogError,
+    "it has a table or an index of that name already: rename the table ('ghost-pipeline db adopt' takes its rows in), "
+    "rename or drop the index, or use another database",
+)
+_FULL = (CatalogUnavailable, "free some space and try again; nothing was half-written")
+_READ_ONLY = (CatalogError, "it can't be written: check its permissions and that it is no read-only copy")
+_CONFLICT = (CatalogConflict, "others were writing at the same time: try again")
+_WAITED = (CatalogUnavailable, "another program held it for too long: try again")
+_GONE = (CatalogConflict, "the server closed the connection: check that it runs and try again")
+_AWAY = (CatalogUnavailable, "check that it can be reached and try again")
+_NOT_LET_IN = (CatalogError, "check the user and the password in GHOST_DATABASE_URL")
+_NO_DATABASE = (CatalogError, "create the database, or correct its name in GHOST_DATABASE_URL")
+
+_BY_SQLSTATE: dict[str, _Told] = {
+    "42P01": _NO_SCHEMA,
+    "42P07": _TAKEN,
+    "42703": _OTHER_SCHEMA,
+    "53": (CatalogUnavailable, "the server is short of resources: try again"),
+    "53100": _FULL,
+    "25006": _READ_ONLY,
+    "42501": (CatalogError, "give the user the right to do that, or use another"),
+    "40": _CONFLICT,
+    "55P03": _WAITED,
+    "57014": _WAITED,
+    "57P": _GONE,
+    "08": _GONE,
+    "28": _NOT_LET_IN,
+    "3D000": _NO_DATABASE,
+    "58": (CatalogUnavailable, "the server could not use its files: look at its log, then try again"),
+}
+"""PostgreSQL's codes, or how they begin (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+_SQLITE_WORDS: tuple[tuple[str, _Told], ...] = (
+    ("no such table", _NO_SCHEMA),
+    ("no such column", _OTHER_SCHEMA),
+    ("already exists", _TAKEN),
+    ("database is locked", (CatalogUnavailable, "another program is writing: try again")),
+    ("is full", _FULL),
+    ("unable to open", (CatalogError, "check that the folder exists and can be written")),
+    ("readonly", _READ_ONLY),
+    ("not a database", (CatalogError, "the file is no SQLite database: move it away or set GHOST_DATABASE_URL")),
+    ("malformed", (CatalogError, "the file is damaged: restore it from a copy")),
+)
+"""SQLite has no codes that tell these apart."""
+
+_POSTGRESQL_WORDS: tuple[tuple[str, _Told], ...] = (
+    ("too many connections", _AWAY),
+    ("authentication failed", _NOT_LET_IN),
+    ("no password supplied", _NOT_LET_IN),
+    ("no pg_hba.conf entry", _NOT_LET_IN),
+    ("permission denied for database", (CatalogError, "give the user the right to connect, or use another")),
+    ('role "', _NOT_LET_IN),
+    ('" does not exist', _NO_DATABASE),
+)
+"""While connecting there is no code yet. The first that fits; what isn't here may pass."""
+
+
+@contextmanager
+def errors_told(url: sa.URL) -> Iterator[None]:
+    """Turn what SQLAlchemy raises into CatalogError and its kinds."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        kind, advice = _kind(error, url)
+        raise kind(f"catalog {shown(url)}: {_said(error)}; {advice}") from error
+    except sa.exc.TimeoutError as error:
+        raise CatalogUnavailable(f"catalog {shown(url)}: no free connection; try again") from error
+
+
+@contextmanager
+def commit_told(url: sa.URL) -> Iterator[None]:
+    """The same around a commit. If the connection breaks there, nobody knows whether it was done."""
+    try:
+        with errors_told(url):
+            yield
+    except CatalogConflict as error:
+        cause = error.__cause__
+        if isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated:
+            raise CatalogUnavailable(
+                f"catalog {shown(url)}: the connection broke at the commit, so it is not known whether the change was "
+                "made: look, and do it again if it was not"
+            ) from error
+        raise
+
+
+def shown(url: sa.URL) -> str:
+    """The URL without what is secret in it."""
+    secret = [name for name in url.query if "pass" in name.lower()]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)
+
+
+def _kind(error: sa.exc.DBAPIError, url: sa.URL) -> _Told:
+    sqlstate = getattr(error.orig, "pgcode", None) or ""
+    for length in (5, 3, 2):
+        if sqlstate[:length] in _BY_SQLSTATE:
+            return _BY_SQLSTATE[sqlstate[:length]]
+    if error.connection_invalidated:
+        return _GONE
+    said = _said(error)
+    for words, told in _SQLITE_WORDS if url.get_backend_name() == "sqlite" else _POSTGRESQL_WORDS:
+        if words in said:
+            return told
+    return _AWAY if isinstance(error, sa.exc.OperationalError) else (CatalogError, "look at the catalog's database")
+
+
+def _said(error: sa.exc.DBAPIError) -> str:
+    lines = [line.strip() for line in str(error.orig).strip().splitlines()]
+    # Of several addresses that were tried, the one that a server answered at tells more.
+    answered = [line for line in lines if "FATAL:" in line]
+    return (answered or lines or [type(error.orig).__name__])[0]

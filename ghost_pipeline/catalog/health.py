@@ -1,0 +1,81 @@
+"""The health of every provider, in one statement that reads by index whatever the length of the history is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.listing_rows import REFUSED
+from ghost_pipeline.catalog.rows import PROVIDER_COLUMNS
+from ghost_pipeline.catalog.tables import listings, models, providers
+from ghost_pipeline.lifecycle.health import ProviderHealth
+from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
+from ghost_pipeline.lifecycle.records import ProviderRecord
+from ghost_pipeline.lifecycle.vocabulary import Verdict
+
+_ON_TIME = sa.and_(listings.c.provider_id == providers.c.id, listings.c.is_late.is_(False))
+_NEWEST_FIRST = (listings.c.observed_at.desc(), listings.c.id.desc())
+
+
+def _first(column: sa.Column[Any], order: Sequence[sa.ColumnElement[Any]], *which: sa.ColumnElement[bool]) -> Any:
+    return sa.select(column).where(_ON_TIME, *which).order_by(*order).limit(1).scalar_subquery()
+
+
+_KNOWN = sa.select(
+    *PROVIDER_COLUMNS,
+    _first(listings.c.id, _NEWEST_FIRST).label("last_id"),
+    _first(listings.c.id, _NEWEST_FIRST, listings.c.verdict.not_in(REFUSED)).label("good_id"),
+    _first(listings.c.observed_at, (listings.c.observed_at,)).label("first_attempt_at"),
+    sa.select(models.c.id)
+    .where(models.c.provider_id == providers.c.id, models.c.last_listed_at.is_not(None))
+    .exists()
+    .label("has_listed_models"),
+).subquery()
+
+
+def list_health(connection: sa.Connection) -> list[ProviderHealth]:
+    """Every provider, by slug."""
+    last, good = listings.alias(), listings.alias()
+    query = (
+        sa.select(_KNOWN, last.c.verdict, last.c.reason, last.c.seconds, _failures_after(good).label("failures"))
+        .outerjoin(last, last.c.id == _KNOWN.c.last_id)
+        .outerjoin(good, good.c.id == _KNOWN.c.good_id)
+        .order_by(_KNOWN.c.id)
+    )
+    return [_health(row) for row in connection.execute(query)]
+
+
+def _failures_after(good: sa.FromClause) -> sa.ScalarSelect[int]:
+    """How many attempts came after the last good one, or ever if there was none."""
+    is_tolerated = sa.and_(
+        listings.c.verdict == Verdict.EMPTY.value, _KNOWN.c.id.in_(LOCAL_PROVIDERS), _KNOWN.c.held_since.is_(None)
+    )
+    is_later = sa.or_(
+        listings.c.observed_at > good.c.observed_at,
+        sa.and_(listings.c.observed_at == good.c.observed_at, listings.c.id > good.c.id),
+    )
+    return (
+        sa.select(sa.func.count())
+        .select_from(listings)
+        .where(
+            listings.c.provider_id == _KNOWN.c.id,
+            listings.c.is_late.is_(False),
+            listings.c.verdict.in_(REFUSED),
+            sa.not_(is_tolerated),
+            sa.or_(good.c.id.is_(None), is_later),
+        )
+        .scalar_subquery()
+    )
+
+
+def _health(row: sa.Row[tuple[object, ...]]) -> ProviderHealth:
+    values = row._mapping
+    return ProviderHealth(
+        provider=ProviderRecord(**{column.name: values[column.name] for column in PROVIDER_COLUMNS}),
+        last_verdict=None if values["verdict"] is None else Verdict(values["verdict"]),
+        last_reason=values["reason"],
+        last_seconds=values["seconds"],
+        consecutive_failures=values["failures"],
+        first_attempt_at=values["first_attempt_at"],
+        has_listed_models=bool(values["has_listed_models"]),
+    )

@@ -1,0 +1,81 @@
+"""``export``: the models for a gateway, or for a table."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.provider_rows import unknown_provider
+from ghost_pipeline.cli.options import PROVIDER, json_option
+from ghost_pipeline.cli.output import print_json, warn
+from ghost_pipeline.exports import FORMATS, export_models, write_whole
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
+
+
+@click.command(epilog="Example: ghost-pipeline export --to litellm --free --output litellm_models.yaml")
+@click.option("--to", type=click.Choice(list(FORMATS)), help="What reads it; must be said.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file to replace; default stdout."
+)
+@click.option("--provider", "-p", "providers", type=PROVIDER, multiple=True, help="Only this one; can be repeated.")
+@click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
+@click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
+@click.option("--ghosts", "is_with_ghosts", is_flag=True, help="Ghosts too, marked by is_active: false.")
+@json_option
+def export(
+    to: str | None,
+    output: Path | None,
+    providers: Sequence[str],
+    is_free: bool,
+    capabilities: Sequence[str],
+    is_with_ghosts: bool,
+    is_json: bool,
+) -> None:
+    """Write the active models as a gateway or a table reads them: a LiteLLM model_list (YAML), the answer of an
+    OpenAI-style /v1/models, JSON, CSV or Parquet.
+
+    A file is replaced whole or not at all. With --json and --output, stdout tells what was written.
+    """
+    if to is None:
+        raise click.UsageError(f"--to is missing: say one of {', '.join(FORMATS)}.")
+    if output is None:
+        _require_usable_stdout(to, is_json)
+    with ModelCatalog.open() as catalog:
+        models = _chosen(catalog, providers, None if is_with_ghosts else True, is_free, capabilities)
+    content = export_models(models, to, is_with_ghosts=is_with_ghosts)
+    if not models:
+        warn("no model matches, so the export has none")
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    write_whole(output, content)
+    ghosts = sum(not model.is_active for model in models)
+    if is_json:
+        print_json({"to": to, "output": str(output), "models": len(models), "ghosts": ghosts, "bytes": len(content)})
+    else:
+        click.echo(f"{output}: {len(models):,} models, {ghosts:,} of them ghosts")
+
+
+def _require_usable_stdout(to: str, is_json: bool) -> None:
+    if is_json and not FORMATS[to].is_json:
+        raise click.UsageError(f"--to {to} is no JSON: leave out --json, or say where to write it with --output.")
+    if not FORMATS[to].is_text and sys.stdout.isatty():
+        raise click.UsageError(f"--to {to} is nothing for a terminal: say where to write it with --output.")
+
+
+def _chosen(
+    catalog: ModelCatalog,
+    providers: Sequence[str],
+    is_active: bool | None,
+    is_free: bool,
+    capabilities: Sequence[str],
+) -> list[ModelRecord]:
+    known = {provider.id for provider in catalog.list_providers()}
+    for provider_id in providers:
+        if provider_id not in known:
+            raise unknown_provider(provider_id)
+    found = catalog.find_models(is_active=is_active, is_free=is_free or None, capabilities=capabilities)
+    return [model for model in found if not providers or model.provider_id in providers]

@@ -1,0 +1,121 @@
+"""``fetch``: ask the providers for their listings."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.cli.errors import EXIT_REFUSED
+from ghost_pipeline.cli.options import PROVIDER, json_option
+from ghost_pipeline.cli.output import print_json, print_table, warn
+from ghost_pipeline.defs.failed_fetches import record_if_failed
+from ghost_pipeline.errors import FolderError
+from ghost_pipeline.fetching.configured import choose
+from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
+from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
+from ghost_pipeline.settings import Settings
+
+
+@click.command(epilog="Example: ghost-pipeline fetch openai anthropic --dir latest_models")
+@click.argument("wanted", metavar="[PROVIDER]...", type=PROVIDER, nargs=-1)
+@click.option("--dir", "directory", type=click.Path(path_type=Path), help="The folder; default GHOST_MODELS_DIR.")
+@json_option
+def fetch(wanted: Sequence[str], directory: Path | None, is_json: bool) -> None:
+    """Ask providers for their models and put the answers into the folder of listings, for 'ingest' to judge.
+
+    Without a PROVIDER: every one whose key is in the environment or that stands in providers.toml. An answer that is
+    an error or cut off leaves no file; the catalog takes note of it and holds the provider.
+    """
+    from ghost_pipeline.fetching.fetch import fetch_listings  # noqa: PLC0415 - HTTP takes a while to load
+
+    settings = Settings.from_environment()
+    chosen = choose(settings, wanted)
+    for provider_id, why in chosen.passed_over:
+        warn(f"{provider_id} is passed over: {why}")
+    heard: list[FetchOutcome] = []
+    with _progress(len(chosen.endpoints)) as show:
+
+        def on_outcome(outcome: FetchOutcome) -> None:
+            heard.append(outcome)
+            show(outcome)
+
+        folder = directory or settings.models_dir
+        try:
+            outcomes = fetch_listings(chosen.endpoints, folder, settings.fetch_limits, datetime.now(UTC), on_outcome)
+        except FolderError:
+            _record(settings, heard)
+            raise
+    if is_json:
+        print_json({"fetched": [_plain(one) for one in outcomes]})
+    else:
+        _print(outcomes)
+    _record(settings, outcomes)
+    if any(_is_refused(one) for one in outcomes):
+        sys.exit(EXIT_REFUSED)
+
+
+def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> None:
+    """Tell the catalog of those that failed. It is opened only if there are any: files can be fetched without it."""
+    if any(one.result is FetchResult.FAILED for one in outcomes):
+        with ModelCatalog.open(settings) as catalog:
+            for one in outcomes:
+                record_if_failed(catalog, one)
+
+
+def _is_refused(outcome: FetchOutcome) -> bool:
+    """Whether nothing of the answer can reach the models; a local server may well serve none."""
+    if outcome.result is FetchResult.EMPTY:
+        return outcome.provider_id not in LOCAL_PROVIDERS
+    return outcome.result is FetchResult.FAILED
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[FetchOutcome], None]]:
+    """A bar on stderr for a person at a terminal, a line for each provider where stderr is something else."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield _Lines(total)
+        return
+    columns = (TextColumn("asking the providers"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda outcome: bar.update(task, advance=1, description=f"{outcome.provider_id}: {outcome.result}")
+
+
+class _Lines:
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._count = 0
+
+    def __call__(self, outcome: FetchOutcome) -> None:
+        self._count += 1
+        click.echo(f"[{self._count}/{self._total}] {outcome.provider_id}: {outcome.result}", err=True)
+
+
+def _plain(outcome: FetchOutcome) -> dict[str, Any]:
+    values = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
+    return values | {"path": str(outcome.path) if outcome.path else None}
+
+
+def _print(outcomes: Sequence[FetchOutcome]) -> None:
+    rows = [
+        [
+            *(one.provider_id, one.result.value, one.models, one.pages or None, round(one.duration, 1)),
+            one.path.name if one.path else None,
+        ]
+        for one in outcomes
+    ]
+    print_table(("provider", "result", "models", "pages", "seconds", "file"), rows, ("models", "pages", "seconds"))
+    for one in outcomes:
+        if one.reason:
+            click.echo(f"  {one.provider_id}: {one.reason}")
+    if any(one.path for one in outcomes):
+        click.echo("\nNext: ghost-pipeline ingest")

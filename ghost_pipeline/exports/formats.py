@@ -1,0 +1,40 @@
+"""The registry of formats, and the rule about ghosts."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ghost_pipeline.errors import ExportRefused
+from ghost_pipeline.exports.litellm import litellm_config
+from ghost_pipeline.exports.openai import openai_answer
+from ghost_pipeline.exports.table import csv_table, json_table, parquet_table
+from ghost_pipeline.lifecycle.records import ModelRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to write models."""
+
+    write: Callable[[Sequence[ModelRecord]], bytes]
+    is_json: bool = False
+    is_text: bool = True
+    """UTF-8 that a terminal can show."""
+
+
+FORMATS: Mapping[str, Format] = {
+    "litellm": Format(litellm_config),
+    "openai": Format(openai_answer, is_json=True),
+    "json": Format(json_table, is_json=True),
+    "csv": Format(csv_table),
+    "parquet": Format(parquet_table, is_text=False),
+}
+
+
+def export_models(models: Iterable[ModelRecord], to: str, *, is_with_ghosts: bool = False) -> bytes:
+    """The models as ``to`` (a key of FORMATS) has them, by provider and id. The same models give the same bytes.
+
+    Ghosts are left out unless asked for, and then marked: ``is_active`` is false. Raises ExportRefused.
+    """
+    if to not in FORMATS:
+        raise ExportRefused(f"{to!r} is no format to export to: {', '.join(FORMATS)}")
+    chosen = [model for model in models if model.is_active or is_with_ghosts]
+    return FORMATS[to].write(sorted(chosen, key=lambda model: (model.provider_id, model.model_id)))

@@ -1,0 +1,136 @@
+"""Fetched listings in the folder: names, whole or not at all, and only the newest ones.
+
+Beside each ``PROVIDER_models_INSTANT.json`` stands its sidecar, ``….json.response``, with the facts of the response.
+Readers of the folder take ``*.json`` only, so they pass over it. It is written first: a listing without a sidecar was
+put there by somebody else and is left alone.
+"""
+
+import hashlib
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from ghost_pipeline.errors import FolderError
+from ghost_pipeline.whole_files import write_whole
+
+_INSTANT = "%Y-%m-%dT%H-%M-%S.%f"
+_SIDECAR = ".response"
+_UNFINISHED = ".tmp"
+
+
+class ResponseFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The sidecar: how the answer in a file came about."""
+
+    provider: str
+    file: str
+    sha256: str
+    bytes: int
+    models: int
+    pages: int
+    is_partial: bool
+    reason: str | None
+    attempted_at: datetime
+    duration_seconds: float
+    url: str
+    """Without parameters."""
+    request_sha256: str
+    """Of the URL with them."""
+    status: int
+    etag: str | None
+    """Of a single page; several have none together."""
+    last_modified: str | None
+    request_id: str | None
+
+
+def file_name(provider_id: str, at: datetime) -> str:
+    """The name of a listing fetched at ``at``, as ``listings.names`` reads it."""
+    return f"{provider_id}_models_{at.astimezone(UTC).strftime(_INSTANT)}.json"
+
+
+def prepare(directory: Path) -> None:
+    """Make the folder if it is missing, and see that it can be written. Raises FolderError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FolderError(f"the folder {directory} can't be made ({error.strerror}): name another one") from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise FolderError(f"the folder {directory} can't be written: check its permissions or name another one")
+
+
+def write(directory: Path, content: bytes, facts: ResponseFacts) -> Path:
+    """Put a listing and its sidecar into the folder; each is there whole or not at all.
+
+    Raises FolderError, and leaves nothing behind.
+    """
+    path = directory / facts.file
+    sidecar = sidecar_of(path)
+    try:
+        _write_whole(sidecar, _encoded(facts))
+        try:
+            _write_whole(path, content)
+        except BaseException:
+            sidecar.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise FolderError(f"{path} can't be written ({error.strerror}): make room or check permissions") from None
+    return path
+
+
+def confirm(path: Path, facts: ResponseFacts) -> None:
+    """Set down that the provider said again what is in the file: its age is that of the newer word.
+
+    ``facts`` are those of the newer answer. Raises FolderError.
+    """
+    try:
+        _write_whole(sidecar_of(path), _encoded(facts))
+        os.utime(path)
+    except OSError as error:
+        raise FolderError(f"{path} can't be confirmed ({error.strerror}): check its permissions") from None
+
+
+def read_facts(path: Path) -> ResponseFacts | None:
+    """The sidecar of a listing; None if it has none, if it can't be read, or if the listing has changed since."""
+    try:
+        facts = msgspec.json.decode(sidecar_of(path).read_bytes(), type=ResponseFacts)
+        is_as_written = hashlib.sha256(path.read_bytes()).hexdigest() == facts.sha256
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return facts if is_as_written else None
+
+
+def prune(directory: Path, provider_id: str, keep: int) -> None:
+    """Remove the fetched listings of a provider but the newest ``keep`` (at least one), with what crashes left.
+
+    Raises FolderError.
+    """
+    name = re.compile(
+        rf"\.?({re.escape(provider_id)}_models_\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{{6}}\.json)"
+        rf"({re.escape(_SIDECAR)})?({re.escape(_UNFINISHED)})?"
+    )
+    try:
+        found = [(path, match.group(1)) for path in directory.iterdir() if (match := name.fullmatch(path.name))]
+        names = {path.name for path, _ in found}
+        fetched = sorted(one for one in names if one + _SIDECAR in names)
+        oldest_kept = fetched[-keep:][0] if fetched else ""
+        for path, listing in sorted(found):
+            if listing < oldest_kept and (path.name != listing or listing + _SIDECAR in names):
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise FolderError(f"old files in {directory} can't be removed ({error.strerror}): check permissions") from None
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where the facts of a listing's response are kept."""
+    return path.with_name(path.name + _SIDECAR)
+
+
+def _encoded(facts: ResponseFacts) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(facts), indent=1)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    # Under a name that ``prune`` knows, should a crash leave it there.
+    write_whole(path, content, aside=path.with_name(f".{path.name}{_UNFINISHED}"))

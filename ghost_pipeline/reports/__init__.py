@@ -1,0 +1,13 @@
+"""What other programs report: sightings as JSON, in the inbox or sent to Dagster.
+
+In here: syntax, where each sighting stands, and how far the inbox is read. What a sighting does to a model is for
+``lifecycle``. No SQL and no Dagster.
+"""
+
+from ghost_pipeline.reports.aside import files_of_rejected
+from ghost_pipeline.reports.batches import read_report
+from ghost_pipeline.reports.inbox import InboxPage, read_inbox
+from ghost_pipeline.reports.inbox_cursor import InboxCursor
+from ghost_pipeline.reports.sightings import Rejected, Sighting
+
+__all__ = ["InboxCursor", "InboxPage", "Rejected", "Sighting", "files_of_rejected", "read_inbox", "read_report"]

@@ -1,0 +1,38 @@
+"""Writing a file so that who reads it meanwhile finds the old one or the new one, never half of it."""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes, aside: Path | None = None) -> None:
+    """Put ``content`` at ``path``: written aside, synced, then renamed. A file that was there keeps its permissions.
+
+    ``aside`` is in the same folder, a hidden name of its own unless given. Raises OSError, and then leaves nothing.
+    """
+    # Not tempfile, whose files only their owner can read: who reads them may run as somebody else.
+    aside = aside or path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}.part")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, aside)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last; a system that can't open folders keeps it when it likes."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

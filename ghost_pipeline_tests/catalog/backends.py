@@ -1,0 +1,49 @@
+"""The databases that every test of the catalog runs on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.catalog import utc_now
+from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.postgres import server
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+BACKENDS = (SQLITE, POSTGRESQL)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one catalog is: a folder, and a database that is dropped with it."""
+
+    home: Path
+    url: str
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of a program that uses it."""
+        return Settings(home=self.home, database_url=self.url)
+
+    def opened(self, clock: Callable[[], datetime] = utc_now) -> ModelCatalog:
+        """The catalog."""
+        return ModelCatalog.open(self.settings, clock=clock)
+
+    def database(self) -> Database:
+        """Its database, for looking past the catalog."""
+        return Database(self.url)
+
+    def remove(self) -> None:
+        """Drop the database; a file goes with its folder."""
+        if self.url.startswith(POSTGRESQL):
+            server().drop(self.url)
+
+
+def new_place(backend: str, home: Path, *, is_migrated: bool = True) -> Place:
+    """An empty catalog, or a database without anything."""
+    if backend == POSTGRESQL:
+        return Place(home, server().new_url(is_migrated=is_migrated))
+    return Place(home, f"sqlite:///{home / 'catalog.db'}")

@@ -1,0 +1,134 @@
+"""What the attempts of every provider add up to, on both databases, against counting them one by one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import Response, Submission
+from ghost_pipeline.errors import UsageError
+from ghost_pipeline.lifecycle.health import ProviderHealth
+from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline_tests.catalog.backends import Place
+from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+CONTENTS = {
+    Verdict.COMPLETE: listing_bytes({"a": 1}),
+    Verdict.PARTIAL: listing_bytes({"a": 1}, is_cut=True),
+    Verdict.EMPTY: listing_bytes({}),
+    Verdict.MALFORMED: listing_bytes({}, is_broken=True),
+}
+
+
+def attempt(catalog: ModelCatalog, provider_id: str, verdict: Verdict, at: datetime) -> None:
+    if verdict is Verdict.FAILED:
+        catalog.record_failed_attempt(provider_id, "no connection", at)
+        return
+    admitted = catalog.admit(Submission(provider_id, "file.json", CONTENTS[verdict], at, "test/1"), parse)
+    assert admitted.verdict is verdict
+    catalog.reconcile(admitted.listing_id, parse)
+
+
+def health_of(catalog: ModelCatalog, provider_id: str) -> ProviderHealth:
+    [one] = [one for one in catalog.list_provider_health() if one.provider.id == provider_id]
+    return one
+
+
+@dataclass
+class Counted:
+    """What there was of one provider, counted while it happens."""
+
+    last_at: datetime | None = None
+    last: Verdict | None = None
+    failures: int = 0
+
+
+NUMBERS = count()
+"""Examples share a database, so each has providers of its own."""
+
+attempts = st.lists(
+    st.tuples(
+        st.sampled_from(("one", "two")),
+        st.sampled_from((Verdict.FAILED, *CONTENTS)),
+        st.sampled_from((1, 1, 1, 2, -3)),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=attempts)
+def test_health_is_what_counting_the_attempts_gives(
+    opened: Callable[[], ModelCatalog], made: list[tuple[str, Verdict, int]]
+) -> None:
+    number = next(NUMBERS)
+    counted: dict[str, Counted] = {}
+    at = NOON
+    with opened() as catalog:
+        for name, verdict, hours in made:
+            provider_id = f"{name}-{number}"
+            at += hours * HOUR
+            attempt(catalog, provider_id, verdict, at)
+            known = counted.setdefault(provider_id, Counted())
+            if known.last_at is None or at >= known.last_at:
+                known.last_at, known.last = at, verdict
+                known.failures = known.failures + 1 if verdict.is_refused else 0
+        health = {
+            one.provider.id: one for one in catalog.list_provider_health() if one.provider.id.endswith(f"-{number}")
+        }
+        assert {
+            name: Counted(one.provider.last_listing_at, one.last_verdict, one.consecutive_failures)
+            for name, one in health.items()
+        } == counted
+
+
+@pytest.fixture
+def opened(place: Place) -> Callable[[], ModelCatalog]:
+    return lambda: place.opened(lambda: NOON + timedelta(days=30))
+
+
+def test_of_a_provider_that_was_never_asked_nothing_is_known(opened: Callable[[], ModelCatalog]) -> None:
+    with opened() as catalog:
+        catalog.track_successful_inference("openai", "gpt-x")
+        [health] = catalog.list_provider_health()
+    assert health == ProviderHealth(health.provider)
+
+
+def test_a_failed_attempt_keeps_how_the_answer_came_about(opened: Callable[[], ModelCatalog]) -> None:
+    with opened() as catalog:
+        attempt(catalog, "openai", Verdict.COMPLETE, NOON)
+        failed = catalog.record_failed_attempt(
+            "OpenAI", " HTTP 500\n from there ", NOON + HOUR, "run-7", Response(1.25, 0, 500)
+        )
+        health = health_of(catalog, "openai")
+    assert failed.reason == "HTTP 500 from there"
+    assert (health.last_verdict, health.last_reason, health.last_seconds) == (Verdict.FAILED, failed.reason, 1.25)
+    assert (health.first_attempt_at, health.has_listed_models) == (NOON, True)
+
+
+def test_no_attempt_is_made_in_the_future_and_none_fails_without_a_reason(opened: Callable[[], ModelCatalog]) -> None:
+    with opened() as catalog:
+        assert catalog.record_failed_attempt("openai", "x", NOON + timedelta(days=99)).observed_at == NOON + timedelta(
+            days=30
+        )
+        with pytest.raises(UsageError, match="needs a reason"):
+            catalog.record_failed_attempt("other", " \n ")
+        assert [one.id for one in catalog.list_providers()] == ["openai"]
+
+
+def test_a_local_server_that_serves_nothing_fails_only_where_models_are_expected(
+    opened: Callable[[], ModelCatalog],
+) -> None:
+    with opened() as catalog:
+        attempt(catalog, "ollama", Verdict.EMPTY, NOON)
+        assert health_of(catalog, "ollama").consecutive_failures == 0
+        attempt(catalog, "ollama", Verdict.COMPLETE, NOON + HOUR)
+        attempt(catalog, "ollama", Verdict.EMPTY, NOON + 2 * HOUR)
+        assert health_of(catalog, "ollama").consecutive_failures == 1

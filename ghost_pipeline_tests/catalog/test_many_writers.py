@@ -1,0 +1,182 @@
+"""Many processes that list, track, sweep and correct one catalog at once: no deadlock, nothing lost, true sums."""
+
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog import sweeps
+from ghost_pipeline.catalog.results import SweepResult
+from ghost_pipeline.catalog.sweeps import Sweep
+from ghost_pipeline.lifecycle.inferences import Inference
+from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline.settings import Thresholds
+from ghost_pipeline_tests.catalog.backends import Place
+from ghost_pipeline_tests.catalog.test_crash_and_concurrency import ingest, listing
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+PROVIDERS = ("anthropic", "google", "openai")
+MODELS = 40
+ROUNDS = 15
+
+WORKER = """
+import sys
+from pathlib import Path
+from ghost_pipeline_tests.catalog import test_many_writers as story
+from ghost_pipeline_tests.catalog.backends import Place
+from ghost_pipeline_tests.catalog.test_crash_and_concurrency import ingest, listing
+home, url, what, number = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+with Place(home, url).opened() as catalog:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for turn in range(story.ROUNDS):
+        getattr(story, what)(catalog, number, turn)
+"""
+"""Each worker waits for a word on its standard input, so that they begin together."""
+
+
+def list_models(catalog, number, turn):  # type: ignore[no-untyped-def]
+    """One listing of one provider; every writer lists other models besides those that all list."""
+    ids = [f"model-{row}" for row in range(MODELS)] + [f"of-{number}-{row}" for row in range(5)]
+    at = NOON + timedelta(minutes=turn)
+    ingest(catalog, listing(*ids, version=turn), at, PROVIDERS[(number + turn) % 3])
+
+
+def track(catalog, number, turn):  # type: ignore[no-untyped-def]
+    """Sightings of every provider in one transaction, in an order of the writer's own."""
+    at = NOON + timedelta(minutes=turn, seconds=number)
+    inferences = [
+        Inference(provider_id, f"model-{row}", at, at, metadata={f"by-{number}": turn})
+        for provider_id in (PROVIDERS if number % 2 else PROVIDERS[::-1])
+        for row in (range(MODELS) if number % 2 else reversed(range(MODELS)))
+    ]
+    catalog.record_inferences(inferences)
+
+
+def sweep(catalog, number, turn):  # type: ignore[no-untyped-def]
+    """Everything that was not seen within half a minute of ``turn`` goes, and comes back when it is seen again."""
+    now = NOON + timedelta(minutes=turn, seconds=40)
+    catalog.mark_stale_models_inactive(stale_after_hours=1 / 120, now=now)
+    catalog.delete_old_inactive_models(older_than_days=1 / 2880, now=now + timedelta(minutes=2))
+
+
+def say(catalog, number, turn):  # type: ignore[no-untyped-def]
+    """A person adds, takes out and releases."""
+    catalog.add_manual_model("openai", f"mine-{turn}")
+    catalog.add_manual_model("google", "model-1", name=f"turn {turn}")
+    catalog.remove_model("openai", f"mine-{turn}")
+    catalog.release_provider("openai")
+
+
+@pytest.mark.parametrize("with_sweeps", [False, True], ids=["without sweeps", "with sweeps between"])
+def test_many_writers_lose_nothing_and_never_wait_in_a_ring(place: Place, with_sweeps: bool) -> None:
+    workers = [("list_models", 0), ("list_models", 1), ("track", 0), ("track", 1), ("say", 0)]
+    if with_sweeps:
+        workers += [("sweep", 0), ("sweep", 1)]
+    with place.opened() as catalog:
+        for provider_id in PROVIDERS:
+            for model_id in ("model-0", "model-1"):
+                catalog.track_successful_inference(provider_id, model_id, observed_at=NOON)
+    run_together(place, workers)
+    with place.opened() as catalog:
+        for provider_id in PROVIDERS:  # what was swept last comes back with all that its tombstone keeps
+            catalog.record_inferences([Inference(provider_id, f"model-{row}", NOON, NOON) for row in range(MODELS)])
+        models = {(model.provider_id, model.model_id): model for model in catalog.find_models(is_active=None)}
+        events = Counter((event.provider_id, event.model_id, event.kind) for event in catalog.list_events())
+    last = NOON + timedelta(minutes=ROUNDS - 1)
+    for provider_id in PROVIDERS:
+        for row in range(MODELS):
+            model = models[provider_id, f"model-{row}"]
+            assert model.last_used_at == last + timedelta(seconds=1), "the newest sighting of all writers"
+            assert model.last_seen_at >= model.last_used_at
+            if not with_sweeps:
+                assert model.last_listed_at is not None
+                assert model.last_listed_at >= last - timedelta(minutes=1), "of two writers one listed it then"
+                assert set(model.inference_metadata or {}) == {"by-0", "by-1"}
+    assert not any(model_id.startswith("mine-") for _, model_id in models)
+    assert_history_explains(set(models), events)
+    assert_counts_add_up(place, events)
+
+
+def run_together(place: Place, workers: list[tuple[str, int]]) -> None:
+    """Start all, let them begin at the same moment, and see each end well."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(place.home), place.url, what, str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for what, number in workers
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ended = [
+        (worker, *process.communicate(timeout=120), process.returncode)
+        for worker, process in zip(workers, started, strict=True)
+    ]
+    assert [(worker, error) for worker, _, error, code in ended if code] == []
+
+
+def assert_history_explains(present: set[tuple[str, str]], events: Counter[tuple[str, str, EventKind]]) -> None:
+    """A model came as often as it left, and once more if it is here."""
+    for provider_id, model_id in {(provider_id, model_id) for provider_id, model_id, _ in events}:
+        came = events[provider_id, model_id, EventKind.DISCOVERED] + events[provider_id, model_id, EventKind.RESTORED]
+        came += model_id.startswith("mine-")  # added by a person: no other event tells of its coming
+        left = events[provider_id, model_id, EventKind.PURGED] + events[provider_id, model_id, EventKind.REMOVED]
+        assert came - left == ((provider_id, model_id) in present), (provider_id, model_id)
+
+
+def assert_counts_add_up(place: Place, events: Counter[tuple[str, str, EventKind]]) -> None:
+    """What the listings say that they did is what the events say was done."""
+    database = place.database()
+    with database.reading() as connection:
+        rows = connection.execute(sa.text("SELECT * FROM listings")).mappings().all()
+        told = connection.execute(
+            sa.text(
+                "SELECT listing_id, kind, count(*) AS many FROM model_events WHERE listing_id IS NOT NULL "
+                "GROUP BY listing_id, kind"
+            )
+        ).all()
+    database.close()
+    done = {(listing_id, kind): many for listing_id, kind, many in told}
+    assert len(rows) == 2 * ROUNDS
+    for row in rows:
+        assert row["model_count"] == row["created_count"] + row["updated_count"] + row["confirmed_count"] == MODELS + 5
+        assert row["created_count"] == done.get((row["id"], "discovered"), 0) + done.get((row["id"], "restored"), 0)
+        assert row["updated_count"] == done.get((row["id"], "changed"), 0)
+        assert row["reactivated_count"] == done.get((row["id"], "reactivated"), 0)
+
+
+@pytest.mark.parametrize("sweep", [sweeps.STALE, sweeps.PURGE], ids=["stale", "purge"])
+def test_a_sighting_that_lands_while_a_sweep_looks_for_its_models_wins(place: Place, sweep: Sweep) -> None:
+    now = NOON + timedelta(days=90)
+    with place.opened(lambda: now) as catalog:
+        for model_id in ("seen-meanwhile", "gone"):
+            catalog.track_successful_inference("openai", model_id, observed_at=NOON)
+        if sweep is sweeps.PURGE:
+            catalog.mark_stale_models_inactive(now=NOON + timedelta(days=2))
+        found: list[SweepResult] = []
+
+        def find(*arguments: Any) -> SweepResult:
+            found.append(sweep.find(*arguments))
+            catalog.track_successful_inference("openai", "seen-meanwhile")
+            return found[0]
+
+        database = place.database()
+        swept = sweeps.run(database, Sweep(find, sweep.change), None, now, Thresholds())
+        database.close()
+        assert found[0].models == (("openai", "gone"), ("openai", "seen-meanwhile"))
+        assert swept.models == (("openai", "gone"),)
+        [active] = catalog.find_models()
+        assert (active.model_id, active.last_used_at) == ("seen-meanwhile", now)

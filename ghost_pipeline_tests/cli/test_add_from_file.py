@@ -1,0 +1,62 @@
+"""``add --from``: many models by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from ghost_pipeline_tests.cli.shell import Shell
+
+CSV = "provider,model_id,input_price,output_price\nopenai,ft:a,0,0\ngemini,models/b,1,2\n"
+
+
+def write(home: Path, name: str, content: str) -> str:
+    path = home.parent / name
+    path.write_text(content)
+    return str(path)
+
+
+def test_every_model_of_a_file_is_added(shell: Shell, home: Path) -> None:
+    added = shell.json("add", "--from", write(home, "mine.csv", CSV))
+    assert added == {
+        "added": 2,
+        "models": [
+            {"provider_id": "google", "model_id": "b", "effect": "created"},
+            {"provider_id": "openai", "model_id": "ft:a", "effect": "created"},
+        ],
+    }
+    models = {model["model_id"]: model for model in shell.json("models", "--source", "manual")}
+    assert (models["ft:a"]["is_free"], models["b"]["is_free"], models["b"]["output_price"]) == (True, False, 2)
+    again = shell.run("add", "--from", write(home, "mine.csv", CSV))
+    assert again.stdout == "google b: updated\nopenai ft:a: updated\n"
+    assert again.stderr == "2 models added\n"
+
+
+def test_all_errors_are_one_line_with_the_file_and_their_lines_and_nothing_is_added(shell: Shell, home: Path) -> None:
+    wrong = 'provider,model_id,context_window\nopenai,fine,1\nopenai,"two\nlines",1\nopenai,c,many\nopenai,fine,2\n'
+    file = write(home, "mine.csv", wrong)
+    said = shell.error("add", "--from", file, exit_code=2)
+    assert said.startswith(f"Error: {file}: nothing was added: line 3: ")
+    assert "line 5: context_window 'many' is no whole number" in said
+    assert said.endswith("line 6: openai fine is stated a second time, after line 2")
+    assert shell.json("models") == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--from", "nowhere.csv"),
+        ("--from", "."),
+        (),
+        ("openai",),
+        ("openai", "x", "--from", "mine.csv"),
+        ("--from", "mine.csv", "--input-price", "0"),
+        ("--from", "mine.csv", "-c", "tools"),
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_sense_with_a_file_or_without_is_wrong_usage(
+    shell: Shell, home: Path, arguments: tuple[str, ...]
+) -> None:
+    write(home, "mine.csv", CSV)
+    assert shell.error("add", *arguments, exit_code=2).startswith("Error: ")
+    assert shell.json("models") == []

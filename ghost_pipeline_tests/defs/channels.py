@@ -1,0 +1,78 @@
+"""A sensor that takes in what other programs report, ticked as Dagster's daemon ticks it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from ghost_pipeline.defs.partitions import providers
+from ghost_pipeline_tests.defs.workshop import Workshop
+
+
+@dataclass
+class Channel:
+    """One of the two sensors, on a workshop."""
+
+    workshop: Workshop
+    sensor: dg.SensorDefinition
+    cursor: str | None = None
+
+    def evaluate(self) -> dg.SensorResult | dg.SkipReason:
+        """A tick that dies before anything of its answer is kept."""
+        workshop = self.workshop
+        context = dg.build_sensor_context(
+            instance=workshop.instance,
+            cursor=self.cursor,
+            definitions=workshop.definitions,
+            resources={"ghost": workshop.ghost},
+        )
+        answer = self.sensor(context)
+        assert isinstance(answer, dg.SensorResult | dg.SkipReason)
+        return answer
+
+    def tick(self) -> dg.SensorResult | dg.SkipReason:
+        """A tick whose answer is kept."""
+        answer = self.evaluate()
+        if isinstance(answer, dg.SensorResult):
+            for event in answer.asset_events:
+                self.workshop.instance.report_runless_asset_event(event)
+            for request in answer.dynamic_partitions_requests or ():
+                self.workshop.instance.add_dynamic_partitions(str(providers.name), list(request.partition_keys))
+            self.cursor = answer.cursor
+        return answer
+
+    def taken(self) -> dict[str, Any]:
+        """What the tick's observation of the channel says; nothing if the tick took nothing in."""
+        answer = self.tick()
+        if isinstance(answer, dg.SkipReason) or not answer.asset_events:
+            return {}
+        return {key: value.value for key, value in answer.asset_events[0].metadata.items()}
+
+    @property
+    def rejected(self) -> list[dict[str, Any]]:
+        """What the archive keeps of what was rejected."""
+        kept = sorted((self.workshop.folder / "home" / "archive" / "rejected").rglob("*.jsonl"))
+        return [json.loads(line) for file in kept for line in file.read_text().splitlines()]
+
+    def report(self, **metadata: Any) -> None:
+        """What Dagster does with a report on ``inference_reports``."""
+        self.workshop.instance.report_runless_asset_event(
+            dg.AssetMaterialization("inference_reports", metadata=metadata)
+        )
+
+    def append(self, name: str, *lines: str | Mapping[str, Any]) -> Path:
+        """Append whole lines to a file of the inbox."""
+        path = self.workshop.folder / "home" / "inbox" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.writelines(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
+        return path
+
+
+def snapshot(workshop: Workshop) -> tuple[Any, ...]:
+    """Everything that the catalog holds."""
+    with workshop.catalog() as catalog:
+        return catalog.find_models(is_active=None), catalog.list_providers(), catalog.list_events()

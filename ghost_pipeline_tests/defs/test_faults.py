@@ -1,0 +1,82 @@
+"""After every fault, through Dagster: no model changed, the provider held, a readable reason, no key anywhere.
+
+And the next good answer lifts the hold.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ghost_pipeline import settings
+from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.listings import format_version, parse_listing
+from ghost_pipeline_tests.defs.workshop import NOON, Workshop, failure_of
+from ghost_pipeline_tests.fetching.faults import FAULTS, LISTING, FaultyPage
+from ghost_pipeline_tests.fetching.server import always, body_reply
+from ghost_pipeline_tests.fetching.workshop import KEY, QUICK, Configure
+
+
+@pytest.fixture
+def limits(fault: FaultyPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short ones, as if they were the defaults; most of them are no settings."""
+    short = settings.FetchLimits(
+        read_within=fault.read_within,
+        finish_within=fault.finish_within,
+        attempts=QUICK.attempts,
+        first_wait=QUICK.first_wait,
+        max_bytes=1_000_000,
+    )
+    monkeypatch.setattr(settings, "_fetch_limits", lambda env: short)
+
+
+def submit(workshop: Workshop, content: bytes) -> None:
+    """A listing reaches the catalog without a run."""
+    with workshop.catalog() as catalog:
+        at = max((one.provider.last_listing_at or NOON for one in catalog.list_provider_health()), default=NOON)
+        submission = Submission("openai", "openai.json", content, at, format_version("openai"))
+        catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_fault_changes_no_model_and_holds_until_the_next_good_answer(
+    workshop: Workshop, configure: Configure, fault: FaultyPage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    servers = configure(openai=always(fault.reply))
+    submit(workshop, LISTING)
+    with workshop.catalog() as catalog:
+        before = catalog.find_models(is_active=None), catalog.list_events()
+    failed = workshop.fetch("openai")
+    assert not failed.success
+    told = fault.told.replace("OPENAI_API_KEY", "MY_KEY")
+    assert failure_of(failed).startswith("openai: ")
+    assert told in failure_of(failed)
+    assert len(failed.get_step_failure_events()) == 1
+    assert len(servers["openai"].requests) == fault.attempts, "asked again by the engine only"
+    with workshop.catalog() as catalog:
+        assert (catalog.find_models(is_active=None), catalog.list_events()) == before
+    held = workshop.provider("openai")
+    assert (held.last_verdict, held.consecutive_failures) == (Verdict.FAILED, 1)
+    assert held.provider.held_since is not None
+    assert told in (held.provider.held_reason or "")
+    assert list((workshop.folder / "models").iterdir()) == []
+
+    servers["openai"].script = always(body_reply(LISTING))
+    assert workshop.fetch("openai").success
+    [file] = (workshop.folder / "models").glob("*.json")
+    submit(workshop, file.read_bytes())
+    after = workshop.provider("openai")
+    assert (after.provider.held_since, after.consecutive_failures) == (None, 0)
+    assert_no_key_is_left(workshop, "".join(capfd.readouterr()))
+
+
+def assert_no_key_is_left(workshop: Workshop, printed: str) -> None:
+    """Neither in what was printed, nor in a log, an event, metadata, nor in any file."""
+    logged = [str(entry) for run in workshop.instance.get_runs() for entry in workshop.instance.all_logs(run.run_id)]
+    assert len(logged) > 10
+    assert KEY.lower() not in (printed + "".join(logged)).lower()
+    for parent, _, names in os.walk(workshop.folder):
+        for name in names:
+            assert KEY.encode().lower() not in (Path(parent) / name).read_bytes().lower(), name

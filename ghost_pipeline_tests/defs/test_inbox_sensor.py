@@ -1,0 +1,132 @@
+"""The sensor that takes in what other programs append to the inbox."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ghost_pipeline.defs import inbox as inbox_module
+from ghost_pipeline.defs.inbox import inbox_sensor
+from ghost_pipeline.defs.resource import GhostCatalog
+from ghost_pipeline.errors import SettingsError
+from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.defs.channels import Channel, snapshot
+from ghost_pipeline_tests.defs.workshop import NOON, Workshop, listing
+
+
+@pytest.fixture
+def channel(workshop: Workshop) -> Channel:
+    return Channel(workshop, inbox_sensor)
+
+
+def said(model_id: str, **more: object) -> dict[str, object]:
+    return {"provider": "openai", "model": model_id, **more}
+
+
+def test_appended_lines_become_models_and_are_told(channel: Channel) -> None:
+    channel.append("gateway.jsonl", said("a"), said("b", count=5))
+    answer = channel.tick()
+    assert isinstance(answer, dg.SensorResult)
+    assert channel.workshop.active("openai") == ["a", "b"]
+    told, news, stats = answer.asset_events
+    assert (told.asset_key, told.metadata["inferences"].value) == (dg.AssetKey("inbox"), 6)
+    assert (news.partition, news.metadata["created"].value) == ("openai", 2)
+    assert stats.metadata["total"].value == 2
+    assert channel.taken() == {}
+    channel.append("gateway.jsonl", said("c"))
+    assert channel.taken()["sightings"] == 1
+
+
+def test_bad_lines_are_set_aside_with_number_and_reason_once(channel: Channel) -> None:
+    channel.append("gate way.jsonl", said("a"), "no json", said("", name="x"))
+    channel.evaluate()
+    assert channel.taken()["rejected"] == 2
+    assert [(one["file"], one["line"], one["said"]) for one in channel.rejected] == [
+        ("gate way.jsonl", 2, "no json"),
+        ("gate way.jsonl", 3, '{"provider": "openai", "model": "", "name": "x"}'),
+    ]
+    assert "is empty" in channel.rejected[1]["reason"]
+    channel.append("gate way.jsonl", "no json")
+    assert channel.taken()["rejected"] == 1
+    assert [one["line"] for one in channel.rejected if one["said"] == "no json"] == [2, 4]
+
+
+def test_bad_lines_of_a_file_outlive_the_file_that_takes_its_place(channel: Channel) -> None:
+    for bad in ("worse", "worst"):
+        channel.append("a.jsonl", "# a heading", bad)
+        assert channel.taken()["rejected"] == 2
+        (channel.workshop.folder / "home" / "inbox" / "a.jsonl").unlink()
+    assert {one["said"] for one in channel.rejected} == {"# a heading", "worse", "worst"}
+
+
+def test_a_tick_that_dies_after_its_commit_is_done_again_and_changes_nothing(channel: Channel) -> None:
+    channel.append("a.jsonl", said("a", metadata={"x": 1}), said("a", metadata={"x": 2}), said("b", name="B"))
+    channel.evaluate()
+    before = snapshot(channel.workshop)
+    channel.evaluate()
+    assert snapshot(channel.workshop) == before
+
+
+def test_a_big_backlog_is_taken_in_over_several_ticks(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox_module, "SIGHTINGS_A_PAGE", 3)
+    channel.append("a.jsonl", *(said(f"m{number}") for number in range(8)))
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox_module, "SECONDS_A_TICK", -1)
+        assert channel.taken()["sightings"] == 3
+    assert channel.taken()["sightings"] == 5
+    assert len(channel.workshop.active("openai")) == 8
+
+
+def test_lines_that_wait_and_folders_that_are_not_there_are_a_reason(channel: Channel) -> None:
+    answer = channel.tick()
+    assert isinstance(answer, dg.SkipReason)
+    assert "make it" in str(answer.skip_message)
+    path = channel.append("a.jsonl", said("a"))
+    path.write_text(path.read_text().rstrip())
+    waiting = channel.tick()
+    assert isinstance(waiting, dg.SensorResult)
+    assert waiting.skip_reason is not None
+    assert "a.jsonl" in str(waiting.skip_reason.skip_message)
+
+
+def test_where_the_home_is_a_url_the_inbox_needs_a_folder_of_its_own(workshop: Workshop) -> None:
+    database_url = f"sqlite:///{workshop.folder / 'catalog.db'}"
+    workshop.ghost = GhostCatalog(home="memory://ghost", database_url=database_url)
+    answer = Channel(workshop, inbox_sensor).tick()
+    assert isinstance(answer, dg.SkipReason)
+    assert "set GHOST_INBOX_DIR" in str(answer.skip_message)
+    (workshop.folder / "inbox").mkdir()
+    (workshop.folder / "inbox" / "a.jsonl").write_text('{"provider": "openai", "model": "a"}\nbad\n')
+    workshop.ghost = GhostCatalog(
+        home="memory://ghost", database_url=database_url, inbox_dir=str(workshop.folder / "inbox")
+    )
+    assert Channel(workshop, inbox_sensor).taken()["rejected"] == 1
+    assert workshop.active("openai") == ["a"]
+
+
+def test_a_model_that_came_from_there_is_listed_later_as_any_other(channel: Channel) -> None:
+    channel.append("a.jsonl", said("a"))
+    channel.tick()
+    run = channel.workshop.ingest("openai_models.json", listing("a", "b"), NOON)
+    assert run.success
+    with channel.workshop.catalog() as catalog:
+        assert {model.model_id: model.source for model in catalog.find_models("openai")} == {
+            "a": "INFERENCE",
+            "b": "INDEX",
+        }
+
+
+def test_the_lineage_shows_where_models_come_from(workshop: Workshop) -> None:
+    graph = workshop.definitions.resolve_asset_graph()
+    upstream = {key.to_user_string() for key in graph.get(dg.AssetKey("model_catalog")).parent_keys}
+    assert upstream == {"raw_provider_models", "inference_reports", "inbox"}
+    assert not graph.get(dg.AssetKey("inbox")).is_materializable
+
+
+def test_the_inbox_is_in_the_home_unless_the_environment_says_otherwise(tmp_path: Path) -> None:
+    at_home = Settings.from_environment({"GHOST_HOME": str(tmp_path)})
+    assert at_home.inbox_dir == tmp_path / "inbox"
+    shared = {"GHOST_HOME": "s3://bucket/ghost"}
+    with pytest.raises(SettingsError, match="set GHOST_INBOX_DIR to a folder"):
+        assert Settings.from_environment(shared).inbox_dir
+    assert Settings.from_environment({**shared, "GHOST_INBOX_DIR": str(tmp_path)}).inbox_dir == tmp_path

@@ -1,0 +1,67 @@
+"""The check that turns red by the passing of time, its schedule, and the freshness of the catalog."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from ghost_pipeline.definitions import definitions
+from ghost_pipeline.defs.provider_health import check_health_1h
+from ghost_pipeline_tests.defs.workshop import Workshop, listing
+
+
+def checked(workshop: Workshop) -> tuple[dg.ExecuteInProcessResult, dg.AssetCheckEvaluation]:
+    result = workshop.definitions.resolve_job_def("check_health").execute_in_process(instance=workshop.instance)
+    evaluations = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    assert set(evaluations) == {"complete_listing_is_recent", "holds_have_time_left", "used_models_are_listed"}
+    return result, evaluations["complete_listing_is_recent"]
+
+
+def metadata(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    return {name: value.value for name, value in evaluation.metadata.items()}
+
+
+@pytest.mark.parametrize(("hours", "limit", "is_red"), [(47, "", False), (49, "", True), (49, "50", False)])
+def test_a_provider_without_a_complete_listing_for_too_long_turns_the_check_red_and_blocks_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, hours: int, limit: str, is_red: bool
+) -> None:
+    monkeypatch.setenv("GHOST_COMPLETE_WITHIN_HOURS", limit)
+    now = datetime.now(UTC)
+    workshop.ingest("openai_models.json", listing("a"), now - timedelta(hours=hours))
+    workshop.ingest("mistral_models.json", listing("a"), now - timedelta(hours=1))
+    with workshop.catalog() as catalog:
+        catalog.record_failed_attempt("openai", "no connection", now - timedelta(hours=2))
+        catalog.record_failed_attempt("openai", "no connection", now - timedelta(hours=1))
+    result, evaluation = checked(workshop)
+    assert result.success
+    assert (evaluation.passed, evaluation.severity) == (not is_red, dg.AssetCheckSeverity.ERROR)
+    told = metadata(evaluation)
+    assert ("openai" in told, "mistral" in told) == (is_red, False)
+    if is_red:
+        assert "2 attempts failed in a row; failed: no connection" in told["openai"]
+    health = evaluation.metadata["health"]
+    assert isinstance(health, dg.TableMetadataValue)
+    table = {record.data["provider"]: record.data for record in health.records}
+    assert (table["openai"]["last_verdict"], table["openai"]["consecutive_failures"]) == ("failed", 2)
+    assert (table["mistral"]["last_verdict"], table["mistral"]["held_since"]) == ("complete", "")
+
+
+def test_the_next_complete_listing_turns_the_check_green(workshop: Workshop) -> None:
+    now = datetime.now(UTC)
+    workshop.ingest("openai_models.json", listing("a"), now - timedelta(hours=60))
+    assert not checked(workshop)[1].passed
+    workshop.ingest("openai_models.json", listing("a"), now)
+    assert checked(workshop)[1].passed
+
+
+def test_the_checks_are_asked_for_every_hour_once_there_is_a_provider(workshop: Workshop) -> None:
+    with dg.build_schedule_context(resources={"ghost": workshop.ghost}) as context:
+        assert isinstance(check_health_1h(context), dg.SkipReason)
+        workshop.ingest("openai_models.json", listing("a"), datetime.now(UTC))
+        assert isinstance(check_health_1h(context), dg.RunRequest)
+
+
+def test_the_catalog_has_a_freshness_policy() -> None:
+    spec = definitions.resolve_assets_def("model_catalog").get_asset_spec(dg.AssetKey("model_catalog"))
+    assert spec.freshness_policy == dg.FreshnessPolicy.time_window(timedelta(hours=48), timedelta(hours=24))

@@ -1,0 +1,138 @@
+"""The services of the Compose file as processes on loopback: the same commands, in the same order."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from ghost_pipeline_tests.deploy.compose import DEPLOY, TARGETS, command, environment, health_check
+
+PATIENCE_SECONDS = 120
+"""How long something that will happen may take on a busy machine."""
+
+STOPPING_SECONDS = 30
+"""How long a service may take to end when it is asked to."""
+
+
+class Stack:
+    """A folder that is laid out like the image, and the processes that were started in it.
+
+    Each service leads a process group of its own, which takes the place of its container: killed as a whole.
+    """
+
+    def __init__(self, folder: Path, postgres_url: str) -> None:
+        self.folder = folder
+        self.models_dir = folder / "models"
+        self.models_dir.mkdir()
+        for name, target in TARGETS.items():
+            (folder / target).parent.mkdir(exist_ok=True)
+            shutil.copy(DEPLOY / name, folder / target)
+        code_server, webserver = free_port(), free_port()
+        self.webserver_url = f"http://127.0.0.1:{webserver}"
+        self._here = {
+            "PGPASSWORD": "",
+            "DAGSTER_POSTGRES_URL": postgres_url,
+            "GHOST_DATABASE_URL": postgres_url,
+            "GHOST_CODE_SERVER_HOST": "127.0.0.1",
+            "GHOST_CODE_SERVER_PORT": str(code_server),
+            "DAGSTER_CODE_SERVER_HOST": "127.0.0.1",
+            "DAGSTER_CODE_SERVER_PORT": str(code_server),
+            "DAGSTER_WEBSERVER_HOST": "127.0.0.1",
+            "DAGSTER_WEBSERVER_PORT": str(webserver),
+        }
+        self._image = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "DAGSTER_HOME": str(folder / "dagster"),
+            "GHOST_HOME": str(folder / "home"),
+            "GHOST_MODELS_DIR": str(self.models_dir),
+        }
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The image's variables and those of the Compose file, with this machine's addresses for theirs."""
+        given = environment(service)
+        return {**self._image, **given, **{name: self._here[name] for name in given if name in self._here}}
+
+    def run(self, service: str) -> None:
+        """A service that ends: an upgrade."""
+        subprocess.run(
+            command(service), cwd=self.folder, env=self.environment(service), check=True, timeout=PATIENCE_SECONDS
+        )
+
+    def start(self, service: str) -> None:
+        """A service that stays. Its output is in ``<service>.log``."""
+        with (self.folder / f"{service}.log").open("ab") as log:
+            self._running[service] = subprocess.Popen(
+                command(service),
+                cwd=self.folder,
+                env=self.environment(service),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_obey_signals,  # noqa: PLW1509 - it takes no lock that another thread could hold
+            )
+
+    def is_healthy(self, service: str) -> bool:
+        """What its health check says, now."""
+        assert self._running[service].poll() is None, f"{service} ended\n{self.told()}"
+        checked = subprocess.run(
+            health_check(service), cwd=self.folder, env=self.environment(service), capture_output=True
+        )
+        return checked.returncode == 0
+
+    def wait_for(self, happened: Callable[[], bool], what: str) -> None:
+        """Wait until something has happened; tell what the services said if it has not."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not happened():
+            assert time.monotonic() < deadline, f"never happened: {what}\n{self.told()}"
+            time.sleep(0.2)
+
+    def wait_until_healthy(self, service: str) -> None:
+        """Wait for its health check to pass."""
+        self.wait_for(lambda: self.is_healthy(service), f"{service} is healthy")
+
+    def kill(self, service: str) -> None:
+        """What a container's sudden death is: every process in it is gone at once."""
+        self._end(service, signal.SIGKILL)
+
+    def stop(self) -> list[str]:
+        """Stop everything, the first started last. Gives the command lines of what had to be killed."""
+        services = reversed(list(self._running))
+        return [stubborn for service in services for stubborn in self._end(service, signal.SIGTERM)]
+
+    def told(self) -> str:
+        """The end of what each service said."""
+        logs = sorted(self.folder.glob("*.log"))
+        return "\n".join(f"--- {log.stem}\n{log.read_text(errors='replace')[-4000:]}" for log in logs)
+
+    def _end(self, service: str, how: signal.Signals) -> list[str]:
+        leader = self._running.pop(service)
+        members = [psutil.Process(leader.pid), *psutil.Process(leader.pid).children(recursive=True)]
+        os.killpg(leader.pid, how)
+        _, alive = psutil.wait_procs(members, timeout=STOPPING_SECONDS)
+        stubborn = [" ".join(process.cmdline()) for process in alive]
+        for process in alive:
+            process.kill()
+        psutil.wait_procs(alive)
+        leader.wait()
+        return stubborn
+
+
+def _obey_signals() -> None:
+    """A shell's background job ignores SIGINT and hands that on, and Dagster then ignores SIGTERM as well."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

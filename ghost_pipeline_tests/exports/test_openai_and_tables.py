@@ -1,0 +1,124 @@
+"""An OpenAI-style answer, and the tables, read back by the programs that they are for."""
+
+import io
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from ghost_pipeline.additions.csv_rows import read_csv
+from ghost_pipeline.errors import ExportRefused
+from ghost_pipeline.exports import FORMATS, export_models
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.listings import parse_listing
+from ghost_pipeline_tests.exports.samples import FIRST, FULL, ghost, model
+
+COLUMNS = list(ModelRecord.__dataclass_fields__)
+
+
+def test_an_openai_answer_has_the_documented_shape() -> None:
+    assert json.loads(export_models([FULL], "openai")) == {
+        "object": "list",
+        "data": [{"id": "gpt-x", "object": "model", "created": int(FIRST.timestamp()), "owned_by": "openai"}],
+    }
+
+
+def test_an_openai_answer_is_a_listing_that_this_project_reads_itself() -> None:
+    listing = parse_listing("openai", export_models([FULL, model(model_id="b")], "openai"))
+    assert listing.defect is None
+    assert [one.model_id for one in listing.models] == ["b", "gpt-x"]
+
+
+def test_an_id_that_two_providers_have_says_whose_it_is() -> None:
+    models = [model("openai", "m"), model("azure", "m"), model("groq", "other")]
+    answer = json.loads(export_models(models, "openai"))
+    assert [one["id"] for one in answer["data"]] == ["azure/m", "other", "openai/m"]
+    assert [one["owned_by"] for one in answer["data"]] == ["azure", "groq", "openai"]
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_ghosts_are_left_out_of_every_format_unless_asked_for(to: str) -> None:
+    models = [model(), ghost()]
+    assert export_models(models, to) == export_models(models[:1], to)
+    assert export_models(models, to, is_with_ghosts=True) != export_models(models[:1], to)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_the_same_models_in_any_order_give_the_same_bytes(to: str) -> None:
+    models = [FULL, model("groq", "a"), model("groq", "b")]
+    assert export_models(models, to) == export_models(models[::-1], to)
+
+
+def test_ghosts_are_marked() -> None:
+    (answer,) = json.loads(export_models([ghost()], "openai", is_with_ghosts=True))["data"]
+    assert (answer["is_active"], answer["last_seen_at"]) == (False, "2026-05-02T12:30:15.000250Z")
+    (row,) = json.loads(export_models([ghost()], "json", is_with_ghosts=True))
+    assert row["is_active"] is False
+    table = pd.read_csv(io.BytesIO(export_models([ghost()], "csv", is_with_ghosts=True)))
+    assert list(table["is_active"]) == [False]
+
+
+def test_json_is_a_list_of_the_catalog_s_columns() -> None:
+    (row,) = json.loads(export_models([FULL], "json"))
+    assert list(row) == COLUMNS
+    assert row["provider_data"] == FULL.provider_data
+    assert row["last_seen_at"] == "2026-05-02T12:30:15.000250Z"
+    assert (row["input_price"], row["capabilities"]) == (0.15, ["text", "tools", "vision"])
+
+
+def test_csv_keeps_numbers_texts_and_instants_and_leaves_the_unknown_empty() -> None:
+    content = export_models([FULL, model("xai", "bare")], "csv")
+    assert content.splitlines()[0].decode().split(",") == COLUMNS
+    full, bare = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False).to_dict("records")
+    assert (full["context_window"], full["input_price"], full["listing_id"]) == ("128000", "0.15", "7")
+    assert full["name"] == FULL.name
+    assert full["capabilities"] == "text;tools;vision"
+    assert json.loads(full["provider_data"]) == FULL.provider_data
+    assert datetime.fromisoformat(full["last_seen_at"]) == FULL.last_seen_at
+    unknown = {name for name, value in bare.items() if value == ""}
+    assert unknown == {name for name in COLUMNS if getattr(model("xai", "bare"), name) is None}
+
+
+def test_what_a_person_may_state_can_be_added_from_the_columns_of_a_csv_export() -> None:
+    table = pd.read_csv(io.BytesIO(export_models([FULL], "csv")), dtype=str)
+    stated = ["provider_id", "model_id", "name", "context_window", "input_price", "capabilities", "expires_at"]
+    (addition,) = read_csv(table[stated].to_csv(index=False))
+    assert addition.stated == {
+        name: list(FULL.capabilities or ()) if name == "capabilities" else getattr(FULL, name) for name in stated
+    }
+
+
+def test_parquet_has_a_type_for_every_column_also_of_no_model() -> None:
+    full, bare, none = (
+        pd.read_parquet(io.BytesIO(export_models(models, "parquet")))
+        for models in ([FULL, model("xai", "bare")], [model()], [])
+    )
+    assert list(full.columns) == list(none.columns) == COLUMNS
+    assert dict(full.dtypes) == dict(bare.dtypes) == dict(none.dtypes)
+    row = full.iloc[0]
+    assert (row["context_window"], row["input_price"], row["is_active"]) == (128_000, 0.15, True)
+    assert list(row["capabilities"]) == ["text", "tools", "vision"]
+    assert row["last_seen_at"].to_pydatetime() == FULL.last_seen_at.astimezone(UTC)
+    assert json.loads(row["provider_data"]) == FULL.provider_data
+    assert full.iloc[1][["context_window", "input_price", "is_free", "expires_at"]].isna().all()
+
+
+def test_without_pyarrow_parquet_says_what_to_install_and_the_rest_works() -> None:
+    code = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from ghost_pipeline.exports import export_models\n"
+        "for to in ('csv', 'json', 'openai', 'litellm'): export_models([], to)\n"
+        "export_models([], 'parquet')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = ran.stderr.splitlines()[-1]
+    assert last.startswith("ghost_pipeline.errors.ExportRefused: parquet needs pyarrow")
+    assert "ghost-pipeline[parquet]" in last
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(ExportRefused, match="'xml' is no format to export to: litellm, openai"):
+        export_models([], "xml")

@@ -1,0 +1,233 @@
+"""Asking again, redirects, gzip, endless paging, many providers at once."""
+
+import ssl
+import threading
+import tracemalloc
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from ghost_pipeline.errors import SettingsError
+from ghost_pipeline.fetching.fetch import fetch_listings
+from ghost_pipeline.fetching.outcome import FetchResult
+from ghost_pipeline.fetching.transport import trusted_certificates
+from ghost_pipeline_tests.fetching.faults import FAULTS, LISTING
+from ghost_pipeline_tests.fetching.server import (
+    Asked,
+    Line,
+    Reply,
+    always,
+    bare_reply,
+    body_reply,
+    gzip_reply,
+    in_turn,
+    json_reply,
+)
+from ghost_pipeline_tests.fetching.workshop import KEY, NOON, QUICK, Serve, at, fetch_one, ids_of, newest
+
+GOOD = body_reply(LISTING)
+
+
+@pytest.mark.parametrize("name", ["500", "408", "425", "429", "a connection cut in the middle", "half a gzip"])
+def test_what_passes_is_asked_again(serve: Serve, folder: Path, name: str) -> None:
+    server = serve(in_turn(FAULTS[name].reply, FAULTS[name].reply, GOOD))
+    outcome = fetch_one(at(server), folder)
+    assert (outcome.result, outcome.status, outcome.reason) == (FetchResult.FETCHED, 200, None)
+    assert len(server.requests) == 3
+
+
+def test_a_provider_that_asks_to_wait_is_left_alone_for_as_long(serve: Serve, folder: Path) -> None:
+    asked_at: list[float] = []
+
+    def script(asked: Asked) -> Reply:
+        asked_at.append(monotonic())
+        return GOOD if len(asked_at) > 1 else bare_reply(429, retry_after="1")
+
+    assert fetch_one(at(serve(script)), folder).result is FetchResult.FETCHED
+    [(first, second)] = pairwise(asked_at)
+    assert second - first >= 1
+
+
+def test_waits_differ_so_that_many_do_not_come_back_at_once(serve: Serve, folder: Path) -> None:
+    server = serve(always(FAULTS["500"].reply))
+    limits = replace(QUICK, attempts=2, first_wait=0.1)
+    durations = {round(fetch_one(at(server), folder, limits).duration, 3) for _ in range(5)}
+    assert len(durations) > 1
+
+
+def test_a_redirect_on_the_same_server_is_followed_with_the_key(serve: Serve, folder: Path) -> None:
+    server = serve(in_turn(bare_reply(307, location="/v2/models"), GOOD))
+    assert fetch_one(at(server), folder).result is FetchResult.FETCHED
+    assert [asked.path for asked in server.requests] == ["/v1/models", "/v2/models"]
+    assert KEY in server.requests[1].headers["authorization"]
+
+
+@pytest.mark.parametrize("provider_id", ["openai", "anthropic", "google", "azure"])
+def test_another_server_is_never_asked_and_never_gets_the_key(serve: Serve, folder: Path, provider_id: str) -> None:
+    other = serve(always(GOOD))
+    server = serve(always(bare_reply(302, location=f"{other.url}/v1/models")))
+    outcome = fetch_one(at(server, provider_id), folder)
+    assert outcome.result is FetchResult.FAILED
+    assert other.requests == []
+
+
+def test_a_next_page_on_another_server_is_not_asked(serve: Serve, folder: Path) -> None:
+    other = serve(always(GOOD))
+    page = {"data": [{"id": "lab/a"}], "links": {"next": f"{other.url}/api/v1/models?page=2"}}
+    outcome = fetch_one(at(serve(always(json_reply(page))), "openrouter"), folder)
+    assert outcome.result is FetchResult.PARTIAL
+    assert other.requests == []
+    assert newest(folder, "openrouter").gaps
+
+
+def test_gzip_is_unpacked(serve: Serve, folder: Path) -> None:
+    server = serve(always(gzip_reply(LISTING)))
+    outcome = fetch_one(at(server), folder)
+    assert server.requests[0].headers["accept-encoding"] == "gzip"
+    assert outcome.path is not None
+    assert outcome.path.read_bytes() == LISTING
+
+
+def test_a_hundred_megabytes_never_enter_the_memory(serve: Serve, folder: Path) -> None:
+    servers = [serve(always(FAULTS[name].reply)) for name in ("100 MB", "100 MB in gzip", "100 MB announced")]
+    limits = replace(QUICK, max_bytes=1_000_000)
+    tracemalloc.start()
+    for server in servers:
+        assert fetch_one(at(server), folder, limits).result is FetchResult.FAILED
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+def test_the_limit_of_bytes_is_for_all_pages_together(serve: Serve, folder: Path) -> None:
+    def script(asked: Asked) -> Reply:
+        last = int(asked.parameters.get("after_id", "0")) + 1
+        rows = [{"id": f"{last}-{number}", "text": "x" * 1_000} for number in range(100)]
+        return json_reply({"data": rows, "has_more": True, "last_id": str(last)})
+
+    outcome = fetch_one(at(serve(script), "anthropic"), folder, replace(QUICK, max_bytes=350_000))
+    assert (outcome.result, outcome.pages, outcome.models) == (FetchResult.PARTIAL, 3, 300)
+
+
+def test_pages_that_go_in_circles_are_left_and_what_was_read_is_partial(serve: Serve, folder: Path) -> None:
+    page = {"models": [{"name": "models/gemini-x"}], "nextPageToken": "again"}
+    server = serve(always(json_reply(page)))
+    outcome = fetch_one(at(server, "google"), folder)
+    assert (outcome.result, len(server.requests)) == (FetchResult.PARTIAL, 2)
+    assert "in circles" in (outcome.reason or "")
+    assert ids_of(newest(folder, "google")) == ["gemini-x"]
+    assert newest(folder, "google").gaps
+
+
+def test_pages_without_an_end_are_left_at_the_limit(serve: Serve, folder: Path) -> None:
+    def script(asked: Asked) -> Reply:
+        number = int(asked.parameters.get("pageToken", "0"))
+        return json_reply({"models": [{"name": f"models/{number}"}], "nextPageToken": str(number + 1)})
+
+    server = serve(script)
+    outcome = fetch_one(at(server, "google"), folder, replace(QUICK, max_pages=5))
+    assert (outcome.result, outcome.models, len(server.requests)) == (FetchResult.PARTIAL, 5, 5)
+    assert "raise GHOST_FETCH_MAX_PAGES" in (outcome.reason or "")
+
+
+def test_an_answer_without_a_model_is_written_for_admission_to_judge(serve: Serve, folder: Path) -> None:
+    outcome = fetch_one(at(serve(always(json_reply({"data": []})))), folder)
+    assert (outcome.result, outcome.models) == (FetchResult.EMPTY, 0)
+    assert newest(folder, "openai").models == ()
+
+
+def test_a_slow_provider_delays_no_other(serve: Serve, folder: Path) -> None:
+    others_done = threading.Event()
+
+    def slow(line: Line) -> None:
+        assert others_done.wait(20)  # answers only once all others are in
+        GOOD(line)
+
+    endpoints = [at(serve(always(slow)))]
+    endpoints += [at(serve(always(GOOD)), name) for name in ("groq", "deepseek", "nvidia")]
+    heard: list[str] = []
+
+    def watch(outcome: object) -> None:
+        heard.append(getattr(outcome, "provider_id", ""))
+        if len(heard) == 3:
+            others_done.set()
+
+    outcomes = fetch_listings(endpoints, folder, replace(QUICK, read_within=30), NOON, watch)
+    assert [one.result for one in outcomes] == [FetchResult.FETCHED] * 4
+    assert [one.provider_id for one in outcomes] == ["openai", "groq", "deepseek", "nvidia"]
+    assert heard[-1] == "openai"
+
+
+def test_no_more_providers_than_allowed_are_asked_at_the_same_time(serve: Serve, folder: Path) -> None:
+    lock = threading.Lock()
+    now, most = 0, 0
+
+    def counting(line: Line) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        line.wait(0.05)
+        with lock:
+            now -= 1
+        GOOD(line)
+
+    server = serve(always(counting))
+    names = ["openai", "groq", "deepseek", "nvidia", "cerebras", "mistral"]
+    outcomes = fetch_listings([at(server, name) for name in names], folder, replace(QUICK, concurrency=2), NOON)
+    assert {one.result for one in outcomes} == {FetchResult.FETCHED}
+    assert most == 2
+
+
+def test_a_key_that_can_not_be_sent_is_told_by_the_name_of_its_variable(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-with\na-line")
+    server = serve(always(GOOD))
+    outcome = fetch_one(at(server), folder)
+    assert outcome.result is FetchResult.FAILED
+    assert outcome.reason is not None
+    assert "OPENAI_API_KEY" in outcome.reason
+    assert "sk-with" not in outcome.reason
+    assert server.requests == []
+
+
+def test_certificates_are_always_checked() -> None:
+    certificates = trusted_certificates()
+    assert certificates.verify_mode is ssl.CERT_REQUIRED
+    assert certificates.check_hostname
+
+
+def test_certificates_that_can_not_be_read_are_told_and_not_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
+        trusted_certificates()
+
+
+def test_a_server_without_tls_is_not_asked_in_plain_http_instead(serve: Serve, folder: Path) -> None:
+    server = serve(always(GOOD))
+    endpoint = replace(at(server), base_url=server.url.replace("http:", "https:"))
+    outcome = fetch_one(endpoint, folder)
+    assert outcome.result is FetchResult.FAILED
+    assert "no connection to 127.0.0.1" in (outcome.reason or "")
+    assert server.requests == []
+
+
+def test_a_proxy_of_the_environment_is_not_for_this_machine(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(always(GOOD))
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    assert fetch_one(at(serve(always(GOOD))), folder).result is FetchResult.FETCHED
+    assert proxy.requests == []
+
+
+def test_every_outcome_carries_the_instant_of_the_attempt(serve: Serve, folder: Path) -> None:
+    outcome = fetch_one(at(serve(always(bare_reply(401)))), folder, hours=5)
+    assert outcome.attempted_at == NOON + timedelta(hours=5)

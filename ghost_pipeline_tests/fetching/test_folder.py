@@ -1,0 +1,127 @@
+"""Files are there whole or not at all, and only the newest fetched ones stay."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghost_pipeline.errors import FolderError
+from ghost_pipeline.fetching import folder as folders
+from ghost_pipeline.fetching.fetch import fetch_listings
+from ghost_pipeline.fetching.outcome import FetchResult
+from ghost_pipeline.listings import find_listings
+from ghost_pipeline.listings.names import instant_in_name, provider_in_name
+from ghost_pipeline_tests.fetching.server import always, body_reply
+from ghost_pipeline_tests.fetching.workshop import NOON, QUICK, Serve, at, fetch_one, ids_bytes, names_in
+
+LISTING = ids_bytes("a")
+
+
+instants = st.timedeltas(timedelta(), timedelta(days=365 * 5_000)).map(lambda span: NOON + span)
+
+
+@given(instants)
+def test_a_file_s_name_says_whose_it_is_and_when_it_was_fetched(instant: datetime) -> None:
+    name = folders.file_name("my-gateway", instant)
+    assert (provider_in_name(name), instant_in_name(name)) == ("my-gateway", instant)
+
+
+def test_a_sidecar_tells_how_the_answer_came_about(serve: Serve, folder: Path) -> None:
+    outcome = fetch_one(at(serve(always(body_reply(LISTING, etag='"1"', x_request_id="req-1")))), folder)
+    assert outcome.path is not None
+    facts = folders.read_facts(outcome.path)
+    assert facts is not None
+    assert (facts.status, facts.pages, facts.models, facts.bytes) == (200, 1, 1, len(LISTING))
+    assert (facts.etag, facts.request_id, outcome.request_id) == ('"1"', "req-1", "req-1")
+    assert (facts.is_partial, facts.reason, facts.attempted_at, facts.sha256) == (False, None, NOON, outcome.sha256)
+    assert names_in(folder) == [outcome.path.name, outcome.path.name + ".response"]
+
+
+def test_a_sidecar_is_passed_over_without_a_word(serve: Serve, folder: Path) -> None:
+    fetch_one(at(serve(always(body_reply(LISTING)))), folder)
+    scan = find_listings(folder)
+    assert [file.provider_id for file in scan.files] == ["openai"]
+    assert scan.passed_over == ()
+
+
+def test_only_the_newest_fetched_files_stay_and_other_people_s_files_always_do(serve: Serve, folder: Path) -> None:
+    theirs = {
+        "openai_models.json",
+        "openai_models_2020-01-01T00-00-00.json",
+        "openai_models_2020-01-01T00-00-00.000000.json",  # as if fetched, but without a sidecar
+        "openai_models_2027-01-01T00-00-00.000000.json",
+        "groq_models_2020-01-01T00-00-00.000000.json",
+        "groq_models_2020-01-01T00-00-00.000000.json.response",
+        "notes.txt",
+    }
+    for name in theirs:
+        (folder / name).write_bytes(LISTING)
+    crashed = {
+        ".openai_models_2020-01-01T00-00-00.000000.json.tmp",
+        ".openai_models_2020-01-02T00-00-00.000000.json.response.tmp",
+        "openai_models_2020-01-03T00-00-00.000000.json.response",
+    }
+    for name in crashed:
+        (folder / name).write_bytes(b"")
+    endpoint = at(serve(always(body_reply(LISTING))))
+    for hour in range(5):
+        fetch_listings([endpoint], folder, replace(QUICK, keep_files=2), NOON + timedelta(hours=hour))
+    kept = {folders.file_name("openai", NOON + timedelta(hours=hour)) for hour in (3, 4)}
+    assert set(names_in(folder)) == theirs | kept | {f"{name}.response" for name in kept}
+
+
+def test_one_file_stays_even_if_none_is_to_be_kept(folder: Path) -> None:
+    name = folders.file_name("openai", NOON)
+    for one in (name, f"{name}.response"):
+        (folder / one).write_bytes(b"")
+    folders.prune(folder, "openai", keep=1)
+    assert len(names_in(folder)) == 2
+
+
+@pytest.mark.parametrize("broken", ["listing", "sidecar"])
+def test_a_file_that_can_not_be_finished_leaves_nothing_behind(
+    serve: Serve, folder: Path, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if target.name.endswith(".json") == (broken == "listing"):
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(FolderError, match=r"can't be written \(No space left on device\)"):
+        fetch_one(at(serve(always(body_reply(LISTING)))), folder)
+    assert names_in(folder) == []
+
+
+def test_one_file_that_can_not_be_written_stops_no_other_provider(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if target.name.startswith("openai"):
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    server = serve(always(body_reply(LISTING)))
+    with pytest.raises(FolderError):
+        fetch_listings([at(server, "openai"), at(server, "groq")], folder, QUICK, NOON)
+    assert [file.provider_id for file in find_listings(folder).files] == ["groq"]
+
+
+def test_a_folder_that_is_missing_is_made(serve: Serve, tmp_path: Path) -> None:
+    assert fetch_one(at(serve(always(body_reply(LISTING)))), tmp_path / "a" / "b").result is FetchResult.FETCHED
+
+
+def test_a_folder_that_is_a_file_is_told_before_anybody_is_asked(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    server = serve(always(body_reply(LISTING)))
+    with pytest.raises(FolderError, match="can't be made"):
+        fetch_one(at(server), tmp_path / "file")
+    assert server.requests == []

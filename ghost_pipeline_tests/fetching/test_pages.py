@@ -1,0 +1,96 @@
+"""Merging pages and naming the next one, whatever the rows and the markers are."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghost_pipeline.fetching.pages import merged, read_page
+from ghost_pipeline.fetching.paging import NextLink, Numbered, OnePage, Paging, Token
+from ghost_pipeline.listings import parse_listing
+from ghost_pipeline.listings.paging import paging_gaps
+
+URL = "https://provider.example/v1/models?limit=2"
+# No blanks: an id of blanks alone is none, and its row is told as unread wherever it stands.
+ids = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=5)
+rows = st.fixed_dictionaries({"id": ids, "n": st.integers() | st.floats(allow_nan=False, allow_infinity=False)})
+values = st.none() | st.booleans() | st.integers(0, 5) | st.text(max_size=5)
+envelopes = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("has_more", "last_id", "nextPageToken", "next_page_token"), values),
+        "links": st.fixed_dictionaries({}, optional={"next": values, "prev": values}) | values,
+        "result_info": st.fixed_dictionaries({}, optional=dict.fromkeys(("page", "per_page", "total_pages"), values)),
+    },
+)
+styles = st.sampled_from(
+    [
+        OnePage(),
+        Token("last_id", "after_id", only_if="has_more"),
+        Token("nextPageToken", "pageToken"),
+        Token("next_page_token", "page_token"),
+        NextLink(),
+        Numbered(),
+    ]
+)
+
+
+def bytes_of(document: Any) -> bytes:
+    return json.dumps(document).encode()
+
+
+@given(st.lists(st.lists(rows, max_size=4), min_size=1, max_size=4), st.booleans())
+def test_a_merged_listing_holds_every_row_once_and_verbatim(pages: list[list[Any]], is_partial: bool) -> None:
+    contents = [bytes_of({"object": "list", "data": page, "page": number}) for number, page in enumerate(pages)]
+    content = merged([read_page("openai", one, None) for one in contents], is_partial)
+    document = msgspec.json.decode(content)
+    assert document["data"] == [row for page in pages for row in page]
+    assert document["page"] == len(pages) - 1
+    assert bool(parse_listing("openai", content).gaps) == is_partial
+
+
+@given(styles, envelopes, st.lists(rows, min_size=1, max_size=3))
+def test_wherever_a_page_names_a_next_one_the_listing_cut_there_is_partial(
+    style: Paging, envelope: dict[str, Any], listed: list[Any]
+) -> None:
+    page = read_page("openai", bytes_of({"data": listed, **envelope}), None)
+    if style.next_url(URL, page.survey.envelope, page.survey.row_count) is not None:
+        assert parse_listing("openai", merged([page], is_partial=True)).gaps
+
+
+@given(envelopes, st.lists(rows, min_size=1, max_size=3))
+def test_a_marker_that_nobody_followed_stays_in_the_file(envelope: dict[str, Any], listed: list[Any]) -> None:
+    content = bytes_of({"data": listed, **envelope})
+    assert merged([read_page("openai", content, None)], is_partial=False) == content
+    assert bool(parse_listing("openai", content).gaps) == bool(paging_gaps(envelope))
+
+
+def test_numbers_keep_their_digits() -> None:
+    first = b'{"data": [{"id": "a", "price": 0.10000000000000000001, "n": 123456789012345678901234567890}]}'
+    pages = [read_page("openai", one, None) for one in (first, b'{"data": []}')]
+    assert b'"price": 0.10000000000000000001, "n": 123456789012345678901234567890' in merged(pages, is_partial=False)
+
+
+@pytest.mark.parametrize(
+    ("style", "envelope", "following"),
+    [
+        (Token("t", "token"), {"t": "a b&c"}, f"{URL}&token=a+b%26c"),
+        (Token("t", "limit"), {"t": "x"}, "https://provider.example/v1/models?limit=x"),
+        (Token("t", "token"), {"t": ""}, None),
+        (Token("t", "token"), {"t": 7}, None),
+        (Token("t", "token", only_if="has_more"), {"t": "a"}, None),
+        (NextLink(), {"links": {"next": "?page=2"}}, "https://provider.example/v1/models?page=2"),
+        (NextLink(), {"links": {"next": "https://other.example/"}}, "https://other.example/"),
+        (NextLink(), {"links": None}, None),
+        (Numbered(), {"result_info": {"page": 1, "total_pages": 2}}, f"{URL}&page=2"),
+        (Numbered(), {"result_info": {"page": 2, "total_pages": 2}}, None),
+        (Numbered(), {"result_info": {"page": 1, "per_page": 2}}, f"{URL}&page=2"),
+        (Numbered(), {"result_info": {"page": 1, "per_page": 3}}, None),
+        (Numbered(), {}, None),
+    ],
+)
+def test_the_next_page_is_where_the_answer_says(style: Paging, envelope: dict[str, Any], following: str | None) -> None:
+    assert style.next_url(URL, envelope, 2) == following

