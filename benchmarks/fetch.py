@@ -11,9 +11,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.timing import NOON, listing
-from ghost_pipeline.fetching.endpoint import Endpoint
 from ghost_pipeline.fetching.fetch import fetch_listings
 from ghost_pipeline.fetching.outcome import FetchResult
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.settings import FetchLimits
 
 PROVIDERS, MODELS, LATENCY = 20, 500, 0.2

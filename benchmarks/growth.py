@@ -9,11 +9,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from benchmarks.timing import NOON, listing, median
-from ghost_pipeline.catalog import ModelCatalog, tables
-from ghost_pipeline.catalog.column_types import Instant
-from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import Submission
-from ghost_pipeline.listings import format_version, parse_listing
+from ghost_pipeline.catalog.storage import tables
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.tables import Instant
+from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.settings import Settings
 
 SMALL, LARGE = 10_000, 1_000_000

@@ -18,7 +18,7 @@ from benchmarks.reconcile import ROWS, one_transaction_each
 from benchmarks.timing import NOON, listing, median
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import Submission
-from ghost_pipeline.listings import format_version, parse_listing
+from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.postgres import Server
 

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from benchmarks.timing import NOON, listing
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.database import Database
-from ghost_pipeline.catalog.model_rows import read_model, write_model
-from ghost_pipeline.catalog.provider_rows import make_provider
 from ghost_pipeline.catalog.results import Submission
-from ghost_pipeline.catalog.tables import metadata
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.repository import make_provider, read_model, write_model
+from ghost_pipeline.catalog.storage.tables import metadata
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
-from ghost_pipeline.listings import format_version, parse_listing
+from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.settings import Settings
 
 ROWS = 100_000

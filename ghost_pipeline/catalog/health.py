@@ -5,10 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.listing_rows import REFUSED
-from ghost_pipeline.catalog.rows import PROVIDER_COLUMNS
-from ghost_pipeline.catalog.tables import listings, models, providers
-from ghost_pipeline.lifecycle.health import ProviderHealth
+from ghost_pipeline.catalog.ingestion.attempts import REFUSED
+from ghost_pipeline.catalog.storage.repository import PROVIDER_COLUMNS
+from ghost_pipeline.catalog.storage.tables import listings, models, providers
+from ghost_pipeline.lifecycle.absence import ProviderHealth
 from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Verdict

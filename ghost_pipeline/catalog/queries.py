@@ -1,17 +1,18 @@
-"""Finding models, and where one of them came from."""
+"""Find models, their history and statistics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.events import list_events
-from ghost_pipeline.catalog.rows import MODEL_COLUMNS, model_record
-from ghost_pipeline.catalog.tables import listings, models
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record
+from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.errors import UnknownModel
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
+from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.settings import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +85,58 @@ def _listing(connection: sa.Connection, listing_id: int | None) -> dict[str, Any
 def _has(capability: str) -> sa.ColumnElement[bool]:
     # The words hold no quotes and none is part of another with its quotes, so the JSON text tells.
     return sa.cast(models.c.capabilities, sa.Text).contains(f'"{capability}"', autoescape=True)
+
+
+def discovery_stats(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same per provider in ``by_provider``.
+
+    ``unlisted`` is the condition that unlisted models meet.
+    """
+    query = (
+        sa.select(
+            models.c.provider_id,
+            models.c.source,
+            models.c.is_active,
+            sa.func.count(),
+            sa.func.sum(sa.case((unlisted, 1), else_=0)),
+        )
+        .group_by(models.c.provider_id, models.c.source, models.c.is_active)
+        .order_by(models.c.provider_id)
+    )
+    by_provider = {
+        provider_id: _nothing()
+        for provider_id in connection.execute(sa.select(providers.c.id).order_by(providers.c.id)).scalars()
+    }
+    everything = _nothing()
+    for provider_id, source, is_active, count, unlisted_count in connection.execute(query):
+        for stats in (everything, by_provider[provider_id]):
+            stats["total"] += count
+            stats["by_source"][source] += count
+            stats["active" if is_active else "inactive"] += count
+            stats["unlisted"] += unlisted_count
+    return {**everything, "by_provider": by_provider}
+
+
+def _nothing() -> dict[str, Any]:
+    return {"total": 0, "by_source": {source.value: 0 for source in Source}, "active": 0, "inactive": 0, "unlisted": 0}
+
+
+def unlisted(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
+    """Used within the window before ``now``, and not listed. Never NULL, so it can be negated."""
+    used = sa.and_(models.c.last_used_at.is_not(None), models.c.last_used_at >= now - thresholds.stale_after)
+    listed = sa.exists().where(
+        providers.c.id == models.c.provider_id,
+        models.c.last_listed_at >= providers.c.last_complete_at,
+    )
+    return sa.and_(used, sa.not_(listed))
+
+
+def left_the_list(provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
+    """Of ``provider``, listed once, unlisted now. A range of an index: few models are behind the latest listing."""
+    if provider.last_complete_at is None:
+        return sa.false()
+    return sa.and_(
+        models.c.provider_id == provider.id,
+        models.c.last_listed_at < provider.last_complete_at,
+        unlisted(now, thresholds),
+    )

@@ -6,23 +6,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
-from ghost_pipeline.lifecycle.listing import Listing
+from ghost_pipeline.lifecycle.records import Listing, Response
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 Parse = Callable[[str, bytes], Listing]
 """Reads a provider's bytes: (provider slug, content) -> listing. Called only where the bytes must be looked into."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """How a provider's answer came about, as far as it is known: nothing is, of a file that a person put there."""
-
-    seconds: float | None = None
-    """All pages and repetitions."""
-    pages: int | None = None
-    """Pages that were read."""
-    status: int | None = None
-    """HTTP status of the last answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +22,7 @@ class FailedAttempt:
     """One line for a person to act on."""
     attempted_at: datetime
     run_id: str | None = None
-    response: Response = Response()
+    response: Response = field(default_factory=Response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +37,7 @@ class Submission:
     """Changes when the same bytes would be read differently."""
     run_id: str | None = None
     """The Dagster run that submits it."""
-    response: Response = Response()
+    response: Response = field(default_factory=Response)
 
     @property
     def sha256(self) -> str:

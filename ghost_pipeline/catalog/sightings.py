@@ -1,17 +1,26 @@
-"""Sightings that are no listing: models that answered a request, and models that a person added."""
+"""Record inferences and manual additions."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DataError, IntegrityError
 
-from ghost_pipeline.catalog.events import newest_tombstone, write_events
-from ghost_pipeline.catalog.model_rows import read_model, write_model
-from ghost_pipeline.catalog.provider_rows import lock_provider
 from ghost_pipeline.catalog.results import Effect, SightingResult
-from ghost_pipeline.lifecycle.inferences import Inference
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
+from ghost_pipeline.catalog.storage.repository import (
+    lock_provider,
+    newest_tombstone,
+    read_model,
+    write_events,
+    write_model,
+)
+from ghost_pipeline.errors import CatalogError, InvalidAdditions, UsageError
+from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, is_free
+from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.records import Addition, Inference, ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.transitions import inference_sighting, manual_addition
+from ghost_pipeline.lifecycle.validation import aware, checked_capabilities, checked_name, checked_price, checked_tokens
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
@@ -90,3 +99,104 @@ def _effect(known: ModelRecord | None, *, is_restored: bool) -> Effect:
     if known is None:
         return "restored" if is_restored else "created"
     return "updated" if known.is_active else "reactivated"
+
+
+TOLD_AT_MOST = 20
+"""How many problems an error names; the rest it counts."""
+
+
+def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
+    """The model of which a person states some of ADDITION_COLUMNS. Raises UsageError."""
+    unknown = [str(name)[:80] for name in stated if name not in ADDITION_COLUMNS]
+    if unknown:
+        raise UsageError(f"there is no column {unknown[0]!r}; there are: {', '.join(ADDITION_COLUMNS)}")
+    said: dict[str, Any] = {name: stated.get(name) for name in ADDITION_COLUMNS}
+    lacking = [name for name in ("provider_id", "model_id") if said[name] is None]
+    if lacking:
+        raise UsageError(f"{lacking[0]} is missing: say which model is meant")
+    slug = provider_slug(said["provider_id"])
+    prices = (checked_price("input_price", said["input_price"]), checked_price("output_price", said["output_price"]))
+    return ModelRecord(
+        provider_id=slug,
+        model_id=canonical_model_id(slug, said["model_id"]),
+        source=Source.MANUAL,
+        is_active=True,
+        first_seen_at=at,
+        last_seen_at=at,
+        name=checked_name(said["name"]),
+        context_window=checked_tokens("context_window", said["context_window"]),
+        max_output_tokens=checked_tokens("max_output_tokens", said["max_output_tokens"]),
+        input_price=prices[0],
+        output_price=prices[1],
+        is_free=is_free(*prices),
+        capabilities=checked_capabilities(said["capabilities"]),
+        expires_at=_checked_instant(said["expires_at"]),
+    )
+
+
+def manual_records(additions: Sequence[Addition], at: datetime) -> list[ModelRecord]:
+    """The models that a person states, if every one of them can be added.
+
+    Raises InvalidAdditions, which says where each problem is.
+    """
+    records: list[ModelRecord] = []
+    problems: list[str] = []
+    places: dict[tuple[str, str], str] = {}
+    for addition in additions:
+        try:
+            record = _record(addition, at)
+            _note_place(record, addition.place, places)
+        except UsageError as error:
+            problems.append(f"{addition.place}: {error}")
+        else:
+            records.append(record)
+    if problems:
+        rest = len(problems) - TOLD_AT_MOST
+        more = [f"and {rest:,} more"] if rest > 0 else []
+        raise InvalidAdditions(f"nothing was added: {'; '.join([*problems[:TOLD_AT_MOST], *more])}")
+    return records
+
+
+def _record(addition: Addition, at: datetime) -> ModelRecord:
+    if addition.problem is not None:
+        raise UsageError(addition.problem)
+    return manual_record(addition.stated, at)
+
+
+def _note_place(record: ModelRecord, place: str, places: dict[tuple[str, str], str]) -> None:
+    key = (record.provider_id, record.model_id)
+    if key in places:
+        raise UsageError(f"{record.provider_id} {record.model_id} is stated a second time, after {places[key]}")
+    places[key] = place
+
+
+def _checked_instant(value: object) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise UsageError(f"expires_at {str(value)[:40]!r} is no ISO 8601 instant, such as 2027-01-01T00:00:00Z")
+    return aware(value)
+
+
+Record = Callable[[Sequence[Inference]], list[SightingResult]]
+"""Writes sightings in one transaction."""
+
+
+def record_holdable(
+    record: Record, inferences: Sequence[Inference]
+) -> tuple[list[SightingResult], list[tuple[Inference, str]]]:
+    """Record them in one transaction; if a value in it can't be held, halves of it, until that one is alone.
+
+    Gives the results, and the sightings that can't be held with the reason. Raises CatalogError if none is taken now.
+    """
+    try:
+        return record(inferences), []
+    except Exception as error:
+        if isinstance(error, CatalogError) and not isinstance(error.__cause__, (DataError, IntegrityError)):
+            raise
+        if len(inferences) == 1:
+            return [], [(inferences[0], f"{type(error).__name__}: {error}")]
+    middle = len(inferences) // 2
+    results, refused = record_holdable(record, inferences[:middle])
+    more_results, more_refused = record_holdable(record, inferences[middle:])
+    return results + more_results, refused + more_refused

@@ -12,12 +12,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog import provider_rows
-from ghost_pipeline.catalog.database import Database
-from ghost_pipeline.catalog.events import tombstone_details, write_events
 from ghost_pipeline.catalog.results import SweepResult
-from ghost_pipeline.catalog.rows import MODEL_COLUMNS, model_record
-from ghost_pipeline.catalog.tables import models, providers
+from ghost_pipeline.catalog.storage import repository
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, tombstone_details, write_events
+from ghost_pipeline.catalog.storage.tables import models, providers
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.settings import Thresholds
@@ -49,14 +48,14 @@ def run(
     """
     with database.reading() as connection:
         if provider_id is not None:
-            provider_rows.read_provider(connection, provider_id)
+            repository.read_provider(connection, provider_id)
         found = sweep.find(connection, provider_id, now, thresholds)
     if is_dry_run:
         return found
 
     def changed(slug: str) -> SweepResult:
         def change(connection: sa.Connection) -> SweepResult:
-            provider_rows.require_provider(connection, slug)
+            repository.require_provider(connection, slug)
             return sweep.change(connection, slug, now, thresholds, run_id)
 
         return database.write(change)

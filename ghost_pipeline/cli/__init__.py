@@ -8,16 +8,15 @@ goes to stderr.
 import click
 
 from ghost_pipeline.cli.db import db
-from ghost_pipeline.cli.errors import ErrorsTold
 from ghost_pipeline.cli.export import export
 from ghost_pipeline.cli.fetch import fetch
 from ghost_pipeline.cli.ingest import ingest
-from ghost_pipeline.cli.look import models, show, stats
+from ghost_pipeline.cli.models import models, show, stats
+from ghost_pipeline.cli.output import ErrorsTold
+from ghost_pipeline.cli.overrides import purge, reactivate, release, remove, restore, sweep
 from ghost_pipeline.cli.providers import providers
-from ghost_pipeline.cli.sight import add, track
-from ghost_pipeline.cli.sweep import purge, sweep
+from ghost_pipeline.cli.sightings import add, track
 from ghost_pipeline.cli.ui import ui
-from ghost_pipeline.cli.word import reactivate, release, remove, restore
 
 
 @click.group(

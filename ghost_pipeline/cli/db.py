@@ -7,13 +7,13 @@ from typing import IO
 
 import click
 
-from ghost_pipeline.catalog import ModelCatalog, schema
-from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.importing.export_file import rows_in
 from ghost_pipeline.catalog.results import IntakeResult
-from ghost_pipeline.cli.errors import EXIT_REFUSED
-from ghost_pipeline.cli.exported import rows_in
+from ghost_pipeline.catalog.storage import schema
+from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.cli.options import json_option
-from ghost_pipeline.cli.output import print_json, warn
+from ghost_pipeline.cli.output import EXIT_REFUSED, print_json, warn
 from ghost_pipeline.settings import Settings
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.provider_rows import unknown_provider
+from ghost_pipeline.catalog.storage.repository import unknown_provider
 from ghost_pipeline.cli.options import PROVIDER, json_option
 from ghost_pipeline.cli.output import print_json, warn
 from ghost_pipeline.exports import FORMATS, export_models, write_whole

@@ -13,12 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.cli.errors import EXIT_REFUSED
 from ghost_pipeline.cli.options import PROVIDER, json_option
-from ghost_pipeline.cli.output import print_json, print_table, warn
-from ghost_pipeline.defs.failed_fetches import record_if_failed
+from ghost_pipeline.cli.output import EXIT_REFUSED, print_json, print_table, warn
 from ghost_pipeline.errors import FolderError
-from ghost_pipeline.fetching.configured import choose
+from ghost_pipeline.fetching.configuration import choose
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
 from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
 from ghost_pipeline.settings import Settings
@@ -67,7 +65,10 @@ def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> None:
     if any(one.result is FetchResult.FAILED for one in outcomes):
         with ModelCatalog.open(settings) as catalog:
             for one in outcomes:
-                record_if_failed(catalog, one)
+                if one.result is FetchResult.FAILED:
+                    catalog.record_failed_attempt(
+                        one.provider_id, one.failure_reason, one.attempted_at, response=one.response_summary
+                    )
 
 
 def _is_refused(outcome: FetchOutcome) -> bool:

@@ -12,14 +12,12 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome
-from ghost_pipeline.cli.errors import EXIT_CATALOG, EXIT_REFUSED
-from ghost_pipeline.cli.look import print_stats
+from ghost_pipeline.cli.models import print_stats
 from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
-from ghost_pipeline.cli.output import print_json, print_table, shown, warn
+from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, print_json, print_table, shown, warn
 from ghost_pipeline.errors import NoListings
-from ghost_pipeline.fetching.folder import read_facts
 from ghost_pipeline.lifecycle.vocabulary import Verdict
-from ghost_pipeline.listings import ListingFile, find_listings, newest_listings
+from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings, read_facts
 from ghost_pipeline.settings import Settings
 
 OLD = timedelta(hours=24)
@@ -118,8 +116,7 @@ def _run(
     # until the end, and to look through it for garbage again and again costs a tenth of the whole command.
     gc.disable()
     from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415
-    from ghost_pipeline.defs.ingest import Ingestion  # noqa: PLC0415
-    from ghost_pipeline.defs.instance import open_instance  # noqa: PLC0415
+    from ghost_pipeline.defs.local_runs import Ingestion, open_instance  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()

@@ -10,9 +10,13 @@ import click
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.cli.options import json_option
 from ghost_pipeline.cli.output import print_json, print_table, shown, warn
-from ghost_pipeline.fetching.configured import ConfiguredProvider, configured_providers
-from ghost_pipeline.lifecycle.absence import is_protection_ending, protection_ends_at
-from ghost_pipeline.lifecycle.health import ProviderHealth, is_complete_listing_overdue
+from ghost_pipeline.fetching.configuration import ConfiguredProvider, configured_providers
+from ghost_pipeline.lifecycle.absence import (
+    ProviderHealth,
+    is_complete_listing_overdue,
+    is_protection_ending,
+    protection_ends_at,
+)
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.settings import Settings, Thresholds

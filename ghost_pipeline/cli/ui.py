@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 @json_option
 def ui(port: int, is_json: bool) -> None:
     """The Dagster UI and daemon on this machine, sensor and schedules running, until it is stopped (Ctrl-C)."""
-    from ghost_pipeline.defs.instance import prepare_dagster_home  # noqa: PLC0415 - loads Dagster
+    from ghost_pipeline.defs.local_runs import prepare_dagster_home  # noqa: PLC0415 - loads Dagster
 
     settings = Settings.from_environment()
     prepare_dagster_home(settings)

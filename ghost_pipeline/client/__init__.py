@@ -1,10 +1,31 @@
-"""What a gateway imports: saying that a model answered.
+"""What a gateway imports: ``DiscoveryTracker``, and ``track_successful_inference`` for single calls."""
 
-``track_successful_inference`` writes at once, for scripts. ``DiscoveryTracker`` is for hot paths: a call only notes the
-sighting in memory, and a thread writes what was noted, one sighting a model, however many calls there were.
-"""
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from ghost_pipeline.client.direct import track_successful_inference
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import SightingResult
 from ghost_pipeline.client.tracker import DiscoveryTracker
+from ghost_pipeline.settings import Settings
 
 __all__ = ["DiscoveryTracker", "track_successful_inference"]
+
+
+def track_successful_inference(
+    provider_id: str,
+    model_id: str,
+    name: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    observed_at: datetime | None = None,
+) -> SightingResult:
+    """Set down in the catalog that the environment names that a model answered. Raises GhostPipelineError."""
+    catalog = _shared_catalog(Settings.from_environment(), os.getpid())
+    return catalog.track_successful_inference(provider_id, model_id, name, metadata, observed_at)
+
+
+@lru_cache(maxsize=4)
+def _shared_catalog(settings: Settings, _process: int) -> ModelCatalog:
+    return ModelCatalog.open(settings)

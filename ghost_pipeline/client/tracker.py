@@ -10,11 +10,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from ghost_pipeline.catalog.checks import aware
-from ghost_pipeline.client.buffers import Buffers, Mine
-from ghost_pipeline.client.noted import learned
+from ghost_pipeline.client.pending import Buffers, Mine, learned
 from ghost_pipeline.client.writer import Request, Writer
 from ghost_pipeline.errors import InvalidModelId, UsageError
+from ghost_pipeline.lifecycle.validation import aware
 from ghost_pipeline.settings import Settings
 
 MAX_SPELLED_LENGTH = 1024

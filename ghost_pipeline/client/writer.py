@@ -1,17 +1,80 @@
-"""The thread that writes what was noted: at its interval, on size, when asked, at the end."""
+"""The thread that delivers what waits."""
 
 import queue
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 
-from ghost_pipeline.client.buffers import Buffers
-from ghost_pipeline.client.delivery import Delivery
-from ghost_pipeline.client.drops import LOG_AGAIN_AFTER, DropLog, log
-from ghost_pipeline.client.notes import Model, Notes
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import SightingResult
+from ghost_pipeline.catalog.sightings import record_holdable
+from ghost_pipeline.client.pending import LOG_AGAIN_AFTER, Buffers, DropLog, Drops, Model, Noted, Notes, log
 from ghost_pipeline.errors import GhostPipelineError
+from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline.lifecycle.validation import believable, require_set_clock
 from ghost_pipeline.settings import Settings
+
+MAX_A_TRANSACTION = 500
+"""Sightings in one transaction, so that no other writer waits long."""
+
+
+class Delivery:
+    """Writes notes. Used by one thread at a time."""
+
+    def __init__(self, settings: Settings | None, drops: Drops) -> None:
+        self._settings = settings
+        self._drops = drops
+        self._catalog: ModelCatalog | None = None
+        self.in_database = threading.Lock()
+        """Held while the database's driver is at work. A process that forks meanwhile would give its child a driver
+        whose own locks are taken for ever."""
+        self.clamped = 0
+        """Instants that no clock that is right can have said."""
+
+    def write(self, notes: Mapping[Model, Noted]) -> None:
+        """Write them all, except those that the database can't hold. Raises GhostPipelineError if it takes none now."""
+        now = datetime.now(UTC)
+        require_set_clock(now)
+        if self._catalog is None:
+            with self.in_database:
+                self._catalog = ModelCatalog.open(self._settings)
+        inferences = [self._inference(model, noted, now) for model, noted in notes.items()]
+        for begin in range(0, len(inferences), MAX_A_TRANSACTION):
+            _, refused = record_holdable(
+                partial(self._record, self._catalog), inferences[begin : begin + MAX_A_TRANSACTION]
+            )
+            for inference, why in refused:
+                self._drops.add("refused", f"{inference.model_id!r}: {why}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._catalog is not None:
+            with self.in_database:
+                self._catalog.close()
+            self._catalog = None
+
+    def _inference(self, model: Model, noted: Noted, now: datetime) -> Inference:
+        first_at, last_at, learned = noted
+        said = [datetime.fromtimestamp(at, UTC) for at in (first_at, last_at)]
+        believed = [believable(at, now) for at in said]
+        self.clamped += said != believed
+        if learned is not None and learned.cut:
+            self._drops.add("metadata", f"{model[1]!r} has more metadata than is kept of one model", learned.cut)
+        return Inference(
+            *model,
+            first_at=min(believed),
+            last_at=max(believed),
+            name=None if learned is None else learned.name,
+            metadata=None if learned is None else learned.metadata,
+        )
+
+    def _record(self, catalog: ModelCatalog, inferences: Sequence[Inference]) -> list[SightingResult]:
+        with self.in_database:
+            return catalog.record_inferences(inferences)
+
 
 FIRST_BACKOFF = 0.1
 MAX_BACKOFF = 60.0

@@ -1,4 +1,4 @@
-"""The catalog as a Dagster resource."""
+"""The catalog as a Dagster resource, and the partitions by provider."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,8 @@ import dagster as dg
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.errors import CatalogError, CatalogUnavailable, FolderError, UsageError
 from ghost_pipeline.settings import Settings
+
+providers = dg.DynamicPartitionsDefinition(name="provider")
 
 RETRIES = 7
 FIRST_WAIT_SECONDS = 2

@@ -8,8 +8,8 @@ import dagster as dg
 from pydantic import Field
 
 from ghost_pipeline.catalog.results import SweepResult
-from ghost_pipeline.defs import discovery_stats
-from ghost_pipeline.defs.raw_provider_models import parsed_instant
+from ghost_pipeline.defs import monitoring
+from ghost_pipeline.defs.ingestion import parsed_instant
 from ghost_pipeline.defs.resource import GhostCatalog, failures_told
 
 
@@ -93,8 +93,8 @@ def _report(context: dg.OpExecutionContext, what: str, result: SweepResult, stat
         context.log_event(dg.AssetObservation(asset_key="model_catalog", partition=provider_id, metadata={what: count}))
     context.log_event(
         dg.AssetMaterialization(
-            asset_key=discovery_stats.NAME,
-            metadata={**discovery_stats.stats_metadata(stats), what: result.changed},
+            asset_key=monitoring.NAME,
+            metadata={**monitoring.stats_metadata(stats), what: result.changed},
         )
     )
     for provider_id, reason in result.held.items():

@@ -1,13 +1,30 @@
-"""The registry of formats, and the rule about ghosts."""
+"""The formats of exports, and writing one to a file."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from ghost_pipeline.atomic_file import write_whole as replace_whole
 from ghost_pipeline.errors import ExportRefused
-from ghost_pipeline.exports.litellm import litellm_config
-from ghost_pipeline.exports.openai import openai_answer
-from ghost_pipeline.exports.table import csv_table, json_table, parquet_table
+from ghost_pipeline.exports.gateways import litellm_config, openai_answer
+from ghost_pipeline.exports.tabular import csv_table, json_table, parquet_table
 from ghost_pipeline.lifecycle.records import ModelRecord
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path``: written aside, synced, then renamed. A link stays a link.
+
+    The file keeps its permissions; a new one gets those that new files get. Raises ExportRefused.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise ExportRefused(f"{path} is no file that can be replaced: name another one")
+    try:
+        replace_whole(target, content)
+    except OSError as error:
+        raise ExportRefused(
+            f"{path} can't be written: {error.strerror}; it is as it was, choose another place or free some space"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

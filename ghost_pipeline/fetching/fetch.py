@@ -1,4 +1,4 @@
-"""Ask many providers at the same time, and keep what they say. The one entrance to this package for its callers."""
+"""Fetch the listings of many providers at once."""
 
 import asyncio
 import hashlib
@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -14,18 +14,45 @@ import msgspec
 
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.fetching import folder
-from ghost_pipeline.fetching.addresses import shown
-from ghost_pipeline.fetching.attempt import Attempt
-from ghost_pipeline.fetching.endpoint import Endpoint
-from ghost_pipeline.fetching.faults import Fault
+from ghost_pipeline.fetching.errors import Fault
+from ghost_pipeline.fetching.http_client import open_channel, trusted_certificates
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
-from ghost_pipeline.fetching.pages import merged
-from ghost_pipeline.fetching.revalidation import request_sha256, validator
-from ghost_pipeline.fetching.secret import Secret
-from ghost_pipeline.fetching.transport import open_channel, trusted_certificates
-from ghost_pipeline.listings import ListingFile, find_listings, newest_listings, survey_listing
-from ghost_pipeline.listings.parsing import Survey
+from ghost_pipeline.fetching.pages import Attempt, merged
+from ghost_pipeline.fetching.urls import shown
+from ghost_pipeline.listings import files
+from ghost_pipeline.listings.files import ListingFile, ResponseFacts, find_listings, newest_listings, read_facts
+from ghost_pipeline.listings.parsing import Survey, survey_listing
+from ghost_pipeline.providers.endpoint import Endpoint
+from ghost_pipeline.redaction import Secret
 from ghost_pipeline.settings import FetchLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """What a 304 would confirm."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the request; empty if nothing can be confirmed."""
+    path: Path | None = None
+    facts: ResponseFacts | None = None
+
+
+def validator(newest: ListingFile | None, url: str) -> Validator:
+    """What to ask ``url`` with, given the provider's newest file in the folder."""
+    facts = read_facts(newest.path) if newest else None
+    if newest is None or facts is None or facts.is_partial or facts.pages != 1:
+        return Validator()
+    if facts.request_sha256 != request_sha256(url):
+        return Validator()
+    offered = {"If-None-Match": facts.etag, "If-Modified-Since": facts.last_modified}
+    headers = {name: value for name, value in offered.items() if value}
+    return Validator(headers, newest.path, facts) if headers else Validator()
+
+
+def request_sha256(url: str) -> str:
+    """What tells one request from another."""
+    return hashlib.sha256(url.encode()).hexdigest()
+
 
 Watch = Callable[[FetchOutcome], None]
 
@@ -139,7 +166,7 @@ class _About:
             self.attempt.request_id,
         )
 
-    def confirmed(self, before: folder.ResponseFacts) -> folder.ResponseFacts:
+    def confirmed(self, before: files.ResponseFacts) -> files.ResponseFacts:
         """The sidecar after a 304; what a further request is conditional on stays."""
         return msgspec.structs.replace(
             before,
@@ -149,9 +176,9 @@ class _About:
             request_id=self.attempt.request_id,
         )
 
-    def facts(self, content: bytes, models: int, is_partial: bool) -> folder.ResponseFacts:
+    def facts(self, content: bytes, models: int, is_partial: bool) -> files.ResponseFacts:
         is_single = len(self.attempt.pages) == 1
-        return folder.ResponseFacts(
+        return files.ResponseFacts(
             provider=self.endpoint.provider_id,
             file=folder.file_name(self.endpoint.provider_id, self.attempted_at),
             sha256=hashlib.sha256(content).hexdigest(),

@@ -5,7 +5,6 @@ Readers of the folder take ``*.json`` only, so they pass over it. It is written 
 put there by somebody else and is left alone.
 """
 
-import hashlib
 import os
 import re
 from datetime import UTC, datetime
@@ -13,36 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from ghost_pipeline.atomic_file import write_whole
 from ghost_pipeline.errors import FolderError
-from ghost_pipeline.whole_files import write_whole
+from ghost_pipeline.listings.files import _SIDECAR, ResponseFacts, sidecar_of
 
 _INSTANT = "%Y-%m-%dT%H-%M-%S.%f"
-_SIDECAR = ".response"
 _UNFINISHED = ".tmp"
-
-
-class ResponseFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The sidecar: how the answer in a file came about."""
-
-    provider: str
-    file: str
-    sha256: str
-    bytes: int
-    models: int
-    pages: int
-    is_partial: bool
-    reason: str | None
-    attempted_at: datetime
-    duration_seconds: float
-    url: str
-    """Without parameters."""
-    request_sha256: str
-    """Of the URL with them."""
-    status: int
-    etag: str | None
-    """Of a single page; several have none together."""
-    last_modified: str | None
-    request_id: str | None
 
 
 def file_name(provider_id: str, at: datetime) -> str:
@@ -91,16 +66,6 @@ def confirm(path: Path, facts: ResponseFacts) -> None:
         raise FolderError(f"{path} can't be confirmed ({error.strerror}): check its permissions") from None
 
 
-def read_facts(path: Path) -> ResponseFacts | None:
-    """The sidecar of a listing; None if it has none, if it can't be read, or if the listing has changed since."""
-    try:
-        facts = msgspec.json.decode(sidecar_of(path).read_bytes(), type=ResponseFacts)
-        is_as_written = hashlib.sha256(path.read_bytes()).hexdigest() == facts.sha256
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    return facts if is_as_written else None
-
-
 def prune(directory: Path, provider_id: str, keep: int) -> None:
     """Remove the fetched listings of a provider but the newest ``keep`` (at least one), with what crashes left.
 
@@ -120,11 +85,6 @@ def prune(directory: Path, provider_id: str, keep: int) -> None:
                 path.unlink(missing_ok=True)
     except OSError as error:
         raise FolderError(f"old files in {directory} can't be removed ({error.strerror}): check permissions") from None
-
-
-def sidecar_of(path: Path) -> Path:
-    """Where the facts of a listing's response are kept."""
-    return path.with_name(path.name + _SIDECAR)
 
 
 def _encoded(facts: ResponseFacts) -> bytes:

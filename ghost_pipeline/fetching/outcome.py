@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from ghost_pipeline.lifecycle.records import Response
+
 
 class FetchResult(StrEnum):
     """How far a fetch got. What the listing is worth is said later, by its verdict."""
@@ -45,3 +47,13 @@ class FetchOutcome:
     """Of that file."""
     request_id: str | None = None
     """What the provider calls the last request."""
+
+    @property
+    def failure_reason(self) -> str:
+        """Why no listing came of the attempt."""
+        return self.reason or "the fetch gave no reason"
+
+    @property
+    def response_summary(self) -> Response:
+        """What the catalog records of the response."""
+        return Response(round(self.duration, 3), self.pages, self.status)

@@ -1,18 +1,20 @@
-"""What a page holds, and many pages as one document in the provider's own shape.
+"""All pages of one provider, merged into one listing."""
 
-Rows are never taken apart here: they go into the merged document byte for byte.
-"""
-
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from ghost_pipeline.fetching.faults import Fault
-from ghost_pipeline.listings import survey_listing
-from ghost_pipeline.listings.defects import FETCH_AGAIN
-from ghost_pipeline.listings.paging import paging_gaps
-from ghost_pipeline.listings.parsing import Survey
+from ghost_pipeline.fetching.errors import Fault
+from ghost_pipeline.fetching.http_client import Answer, Channel
+from ghost_pipeline.fetching.retries import patiently
+from ghost_pipeline.listings.decoding import FETCH_AGAIN
+from ghost_pipeline.listings.envelope import paging_gaps
+from ghost_pipeline.listings.parsing import Survey, survey_listing
+from ghost_pipeline.providers.endpoint import Endpoint
+from ghost_pipeline.redaction import Secret
+from ghost_pipeline.settings import FetchLimits
 
 _BOM = b"\xef\xbb\xbf"
 _read_envelope = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -69,3 +71,94 @@ def _is_json(content_type: str | None) -> bool:
     """Whether the header names JSON (RFC 8259, RFC 6839), or says nothing."""
     media_type = _media_type(content_type)
     return not media_type or media_type in ("application/json", "text/json") or media_type.endswith("+json")
+
+
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
+_MAX_HEADER = 200
+
+
+class Attempt:
+    """The state of a fetch while it goes on; what was read stays, whatever happens next."""
+
+    def __init__(self, endpoint: Endpoint, secret: Secret | None, limits: FetchLimits) -> None:
+        self.pages: list[Page] = []
+        self.fault: Fault | None = None
+        self.is_confirmed = False
+        """Whether a 304 came back."""
+        self._endpoint = endpoint
+        self._secret = secret
+        self._limits = limits
+        self._last: Answer | None = None
+
+    @property
+    def status(self) -> int | None:
+        """HTTP status of the last answer."""
+        if self.fault is not None and self.fault.status is not None:
+            return self.fault.status
+        return self._last.status if self._last else None
+
+    @property
+    def request_id(self) -> str | None:
+        """What the provider calls the last request that it answered."""
+        return next((said for name in _REQUEST_IDS if (said := self.header(name))), None)
+
+    def header(self, name: str) -> str | None:
+        """A header of the last answer, unless it is long or repeats the key."""
+        value = self._last.headers.get(name) if self._last else None
+        if value is None or len(value) > _MAX_HEADER or not value.isprintable():
+            return None
+        return None if self._secret is not None and self._secret.hidden_in(value) != value else value
+
+    async def read(self, channel: Channel, conditions: Mapping[str, str], judging: asyncio.Lock) -> None:
+        """Read all pages; ``fault`` says why not all of them came, if so.
+
+        ``judging`` is held while a page is parsed: pages of several providers at once would need the memory of all.
+        """
+        try:
+            async with asyncio.timeout(self._limits.finish_within) as whole:
+                await self._read_pages(channel, conditions, judging, whole)
+        except TimeoutError:
+            self.fault = Fault(f"not finished within {self._limits.finish_within:g} s")
+        except Fault as fault:
+            self.fault = fault
+
+    async def _read_pages(
+        self, channel: Channel, conditions: Mapping[str, str], judging: asyncio.Lock, whole: asyncio.Timeout
+    ) -> None:
+        loop = asyncio.get_running_loop()
+
+        def time_left() -> float:
+            return (whole.when() or 0.0) - loop.time()
+
+        url: str | None = self._endpoint.url
+        asked: set[str] = set()
+        while url is not None:
+            self._check_progress(url, asked)
+            asked.add(url)
+            room = self._limits.max_bytes - sum(len(page.content) for page in self.pages)
+            allowed = {} if self.pages else conditions
+            here = url
+            answer = await patiently(lambda: channel.ask(here, allowed, room), self._limits, time_left)  # noqa: B023
+            self._last = answer
+            if answer.status != 200:
+                self.is_confirmed = True
+                return
+            async with judging:
+                page = await asyncio.to_thread(self._page, answer)
+            self.pages.append(page)
+            url = self._endpoint.paging.next_url(url, page.survey.envelope, page.survey.row_count)
+
+    def _check_progress(self, url: str, asked: set[str]) -> None:
+        if url in asked:
+            raise Fault("the pages go in circles: a page names one as the next that was read already")
+        if len(asked) >= self._limits.max_pages:
+            raise Fault(f"more than {len(asked)} pages; if that is right, raise GHOST_FETCH_MAX_PAGES")
+
+    def _page(self, answer: Answer) -> Page:
+        hidden = answer.body if self._secret is None else self._secret.hidden_in_content(answer.body)
+        page = read_page(self._endpoint.provider_id, hidden, answer.headers.get("content-type"))
+        if hidden != answer.body:
+            raise Fault("the answer repeats the key, so it is not kept")
+        if self.pages and page.survey.rows_key != self.pages[0].survey.rows_key:
+            raise Fault("the page has another shape than the first one")
+        return page

@@ -2,7 +2,7 @@
 
 import re
 
-from ghost_pipeline.errors import InvalidModelId, InvalidName, InvalidProvider
+from ghost_pipeline.errors import InvalidModelId, InvalidProvider
 
 PROVIDER_ALIASES = {
     "gemini": "google",
@@ -119,19 +119,6 @@ def _vertex_resource_name(model_id: str) -> str:
             return f"publishers/{publisher}/models/{model_id}"
     _, found, rest = model_id.partition("/publishers/")
     return f"publishers/{rest}" if found and model_id.startswith("projects/") else model_id
-
-
-def checked_name(name: str | None) -> str | None:
-    """What people call a model; None for none. Raises InvalidName for what can't be shown or kept."""
-    if name is None:
-        return None
-    if not isinstance(name, str):
-        raise InvalidName(f"a model's name must be a string, not {type(name).__name__}")
-    if len(name) > MAX_MODEL_ID_LENGTH or _UNUSABLE_IN_ID.search(name):
-        raise InvalidName(
-            f"name {name[:40]!r} can't be kept: at most {MAX_MODEL_ID_LENGTH} characters, no control characters"
-        )
-    return name
 
 
 PROVIDER_LABELS = {

@@ -1,9 +1,9 @@
-"""What the catalog remembers of a model and of a provider, as frozen values."""
+"""The frozen values that rules take and return. Every instant is aware and UTC."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
@@ -39,20 +39,6 @@ class ModelRecord:
     """The listing that confirmed the model last."""
 
 
-FACTS = (
-    "name",
-    "is_free",
-    "context_window",
-    "max_output_tokens",
-    "input_price",
-    "output_price",
-    "capabilities",
-    "expires_at",
-    "provider_data",
-)
-"""The fields that a listing refreshes."""
-
-
 @dataclass(frozen=True, slots=True)
 class ProviderRecord:
     """One provider of the catalog."""
@@ -82,3 +68,94 @@ class ModelEvent:
 
     Besides, where the model was taken in from elsewhere: ``adopted_from`` or ``imported_from``.
     """
+
+
+class ListedModel(NamedTuple):
+    """One sighted row of a listing. Unknown is None, never a guess.
+
+    A named tuple, not a dataclass: a listing may hold 100,000 of them.
+    """
+
+    model_id: str
+    """Canonical (see identity.canonical_model_id)."""
+    provider_data: str
+    """The provider's JSON object of this model, whole: compact JSON text with sorted keys."""
+    name: str | None = None
+    is_free: bool | None = None
+    context_window: int | None = None
+    """Tokens."""
+    max_output_tokens: int | None = None
+    input_price: float | None = None
+    """USD per million tokens."""
+    output_price: float | None = None
+    """USD per million tokens."""
+    capabilities: tuple[str, ...] | None = None
+    """Of vocabulary.CAPABILITIES, sorted, without repeats."""
+    expires_at: datetime | None = None
+    """When the provider announced to withdraw the model; aware, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What parsing one file gave. Either ``defect`` says why it can't be read, or the rest says what it holds."""
+
+    provider_id: str
+    models: Sequence[ListedModel] = ()
+    """The sightings; every model id once, the first row of an id wins."""
+    inactive_ids: tuple[str, ...] = ()
+    """Rows that the provider itself marks inactive, retired or archived: no sighting, and not missing either."""
+    defect: str | None = None
+    """Why the listing is malformed, for a person to act on."""
+    gaps: tuple[str, ...] = ()
+    """Why there may be more models than these: a paging marker, rows without a usable id."""
+    remarks: tuple[str, ...] = ()
+    """What was read as unknown though something stood there (a price "n/a")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """A model answered, once or often, between two instants."""
+
+    provider_id: str
+    model_id: str
+    first_at: datetime
+    last_at: datetime
+    name: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """One model that a person states, not checked yet."""
+
+    place: str
+    """Where the person finds it, for errors: "line 3"."""
+    stated: Mapping[str, Any] = field(default_factory=dict)
+    """Column -> value; what is left out or None is not stated."""
+    problem: str | None = None
+    """Why it can't even be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A row that left the catalog, and how: PURGED by a sweep or REMOVED by a person."""
+
+    kind: EventKind
+    record: ModelRecord
+
+    @property
+    def is_closed_to_sightings(self) -> bool:
+        """Whether evidence alone does not bring the model back, because a person sent it away."""
+        return self.kind is EventKind.REMOVED
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """How a provider's answer came about, as far as it is known: nothing is, of a file that a person put there."""
+
+    seconds: float | None = None
+    """All pages and repetitions."""
+    pages: int | None = None
+    """Pages that were read."""
+    status: int | None = None
+    """HTTP status of the last answer."""

@@ -6,26 +6,13 @@ side by side.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ghost_pipeline.lifecycle.listing import is_free
-from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
-
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """A row that left the catalog, and how: PURGED by a sweep or REMOVED by a person."""
-
-    kind: EventKind
-    record: ModelRecord
-
-    @property
-    def is_closed_to_sightings(self) -> bool:
-        """Whether evidence alone does not bring the model back, because a person sent it away."""
-        return self.kind is EventKind.REMOVED
+from ghost_pipeline.lifecycle.facts import is_free
+from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
+from ghost_pipeline.lifecycle.vocabulary import Source
 
 
 def latest(*instants: datetime | None) -> datetime | None:

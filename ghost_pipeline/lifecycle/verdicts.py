@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
-from ghost_pipeline.lifecycle.listing import Listing
+from ghost_pipeline.lifecycle.records import Listing
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.settings import Thresholds
 

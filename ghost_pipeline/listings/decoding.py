@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ghost_pipeline.listings.defects import FETCH_AGAIN, Malformed
-from ghost_pipeline.listings.redaction import quoted
+from ghost_pipeline.redaction import quoted
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF32_BOMS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
@@ -90,3 +89,10 @@ def _syntax_complaint(complaint: str, text: bytes) -> str:
     if encoding_complaint:
         return encoding_complaint
     return f"the file is not valid JSON: {complaint.removeprefix('JSON is malformed: ')}; {FETCH_AGAIN}"
+
+
+FETCH_AGAIN = "fetch the listing again"
+
+
+class Malformed(Exception):
+    """The listing is malformed; the message says what is wrong, where, and what to do."""

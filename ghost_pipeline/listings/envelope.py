@@ -1,13 +1,12 @@
-"""Around the rows: error envelopes, and where a listing keeps its rows."""
+"""What surrounds the rows of a listing: error envelopes, the rows themselves, paging markers."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ghost_pipeline.listings.defects import FETCH_AGAIN, Malformed
-from ghost_pipeline.listings.redaction import quoted
-
-BARE_LIST = ""
-"""The name, in a format's ``rows_at``, of rows that stand in no envelope."""
+from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed
+from ghost_pipeline.providers.wire_format import BARE_LIST
+from ghost_pipeline.redaction import quoted
 
 ROWS_ANYWHERE = ("data", "models", "result", "results", "items", "modelSummaries", "publisherModels")
 """Where rows are looked for when they are not where the provider's format has them."""
@@ -89,3 +88,50 @@ def _parts(complaint: Any) -> list[str]:
         if isinstance(message, dict) and (inner := _parts(message)):
             return [*kinds, *inner]
     return kinds
+
+
+_MORE_FLAGS = frozenset({"hasmore", "hasnext", "hasnextpage", "istruncated"})
+_NEXT_PAGES = frozenset(
+    {
+        "next",
+        "nextcursor",
+        "nextlink",
+        "nextmarker",
+        "nextpage",
+        "nextpagetoken",
+        "nextpageurl",
+        "nexttoken",
+        "nexturl",
+        "odatanextlink",
+    }
+)
+_NESTED = frozenset({"links", "meta", "metadata", "pageinfo", "pagination", "paging", "resultinfo"})
+_PAGES = (
+    ("page", "total_pages"),
+    ("page", "totalPages"),
+    ("current_page", "total_pages"),
+    ("current_page", "last_page"),
+)
+_NO_LETTER = re.compile(r"[^a-z0-9]")
+
+
+def paging_gaps(document: Any) -> list[str]:
+    """One sentence per marker in ``document`` that says that more models follow."""
+    if not isinstance(document, dict):
+        return []
+    return [f"{marker}: more pages follow; fetch all of them into one listing" for marker in _markers(document, "")]
+
+
+def _markers(envelope: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key, value in sorted(envelope.items()):
+        name = _NO_LETTER.sub("", key.lower())
+        if name in _MORE_FLAGS and (value is True or value == "true"):
+            yield f"{path}{key} is true"
+        elif name in _NEXT_PAGES and value:
+            yield f"{path}{key} is set"
+        elif name in _NESTED and isinstance(value, dict) and not path:
+            yield from _markers(value, f"{key}.")
+    for page, last_page in _PAGES:
+        here, last = envelope.get(page), envelope.get(last_page)
+        if type(here) is int and type(last) is int and here < last:
+            yield f"{path}{page} {here} of {last}"

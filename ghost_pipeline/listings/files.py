@@ -1,14 +1,19 @@
-"""Finding listing files in a folder: whose they are, how old, which is the newest of each provider."""
+"""The folder of provider files: which files are there, whose they are, and what their sidecars record."""
 
+import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
 from ghost_pipeline.errors import InvalidProvider, NoListings
-from ghost_pipeline.listings.names import instant_in_name, is_unfinished_or_hidden, provider_in_name
+from ghost_pipeline.lifecycle.identity import provider_slug
+from ghost_pipeline.lifecycle.records import Response
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -120,3 +125,115 @@ def _instant(mtime_ns: int) -> datetime:
         return _EPOCH + timedelta(microseconds=mtime_ns // 1000)
     except OverflowError:  # some file systems keep absurd times
         return _EPOCH
+
+
+_END_OF_PROVIDER = re.compile(r"[_.]|-models")
+_UNFINISHED = frozenset({"tmp", "part", "partial", "lock", "crdownload", "swp"})
+_INSTANT = re.compile(
+    r"(?<![0-9])"
+    r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"
+    r"(?:[Tt]([0-9]{2})[-:]?([0-9]{2})[-:]?([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    r"(?![0-9])"
+)
+
+
+def is_unfinished_or_hidden(name: str) -> bool:
+    """Whether the name is one that programs give to files that are being written, locked, or not for people."""
+    return name.startswith((".", "~$")) or not _UNFINISHED.isdisjoint(name.lower().split("."))
+
+
+def provider_in_name(name: str) -> str:
+    """The provider slug in a file name: everything up to the first ``_``, ``.`` or ``-models``.
+
+    Raises InvalidProvider if that is no provider name.
+    """
+    provider = _END_OF_PROVIDER.split(name.lower(), maxsplit=1)[0]
+    try:
+        return provider_slug(provider)
+    except InvalidProvider:
+        raise InvalidProvider(f"{provider[:80]!r} is no provider name: call the file like openai_models.json") from None
+
+
+def instant_in_name(name: str) -> datetime | None:
+    """The UTC instant in a name such as ``google_models_2025-12-06T07-15-05.json``; None if there is no real one."""
+    found = _INSTANT.search(name)
+    if found is None:
+        return None
+    year, _, month, day, hour, minute, second, fraction = found.groups()
+    try:
+        return datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            int((fraction or "0").ljust(6, "0")[:6]),
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+
+
+_SIDECAR = ".response"
+
+
+class ResponseFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The sidecar: how the answer in a file came about."""
+
+    provider: str
+    file: str
+    sha256: str
+    bytes: int
+    models: int
+    pages: int
+    is_partial: bool
+    reason: str | None
+    attempted_at: datetime
+    duration_seconds: float
+    url: str
+    """Without parameters."""
+    request_sha256: str
+    """Of the URL with them."""
+    status: int
+    etag: str | None
+    """Of a single page; several have none together."""
+    last_modified: str | None
+    request_id: str | None
+
+
+def read_facts(path: Path) -> ResponseFacts | None:
+    """The sidecar of a listing; None if it has none, if it can't be read, or if the listing has changed since."""
+    try:
+        facts = msgspec.json.decode(sidecar_of(path).read_bytes(), type=ResponseFacts)
+        is_as_written = hashlib.sha256(path.read_bytes()).hexdigest() == facts.sha256
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return facts if is_as_written else None
+
+
+def sidecar_of(path: Path) -> Path:
+    """Where the facts of a listing's response are kept."""
+    return path.with_name(path.name + _SIDECAR)
+
+
+def newest_file(models_dir: Path, provider_id: str) -> Path:
+    """The provider's newest file in the folder. Raises NoListings."""
+    newest = newest_listings(find_listings(models_dir).files)
+    if provider_id not in newest:
+        raise NoListings(f"{models_dir} has no listing of {provider_id}: put {provider_id}_models.json there")
+    return newest[provider_id].path
+
+
+def read_file(path: Path) -> bytes:
+    """The whole file. Raises NoListings if it can't be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NoListings(f"{path} can't be read: {error.strerror}; put it back or ask for another file") from error
+
+
+def response_of(path: Path) -> Response:
+    """How the answer in the file came about, if it was fetched here and has not been touched since."""
+    facts = read_facts(path)
+    return Response() if facts is None else Response(facts.duration_seconds, facts.pages, facts.status)

@@ -10,15 +10,13 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from ghost_pipeline.errors import InvalidModelId
+from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.identity import canonical_model_id
-from ghost_pipeline.lifecycle.listing import ListedModel, Listing, is_free
-from ghost_pipeline.listings.decoding import decoded
-from ghost_pipeline.listings.defects import FETCH_AGAIN, Malformed
-from ghost_pipeline.listings.envelope import BARE_LIST, Rows, find_rows, refuse_an_error
-from ghost_pipeline.listings.facts import Facts, Format
-from ghost_pipeline.listings.fields import Fields, Remarks, Row
-from ghost_pipeline.listings.formats import format_of
-from ghost_pipeline.listings.paging import paging_gaps
+from ghost_pipeline.lifecycle.records import ListedModel, Listing
+from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decoded
+from ghost_pipeline.listings.envelope import Rows, find_rows, paging_gaps, refuse_an_error
+from ghost_pipeline.providers import format_of
+from ghost_pipeline.providers.wire_format import BARE_LIST, Facts, Fields, Format, Remarks, Row
 
 PARSER_VERSION = 2
 """To be raised whenever what all formats share (this folder, without ``formats``) gives another outcome."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.catalog import utc_now
-from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.postgres import server
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
 
 

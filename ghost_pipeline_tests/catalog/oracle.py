@@ -11,8 +11,7 @@ from typing import Any
 
 from ghost_pipeline.catalog.results import ListingCounts
 from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
-from ghost_pipeline.lifecycle.listing import ListedModel, Listing
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
 from ghost_pipeline_tests.catalog.oracle_values import (
     Attempt,

@@ -15,8 +15,7 @@ import pytest
 from ghost_pipeline.catalog.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome, Submission, SweepResult
 from ghost_pipeline.errors import UnknownProvider, UsageError
-from ghost_pipeline.lifecycle.listing import ListedModel, Listing
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline_tests.catalog.oracle import Oracle
 from ghost_pipeline_tests.catalog.oracle_values import Event, Key, Metadata, Outcome, Provider, Swept

@@ -7,8 +7,7 @@ from json import loads
 from typing import Any, NamedTuple
 
 from ghost_pipeline.catalog.results import ListingCounts
-from ghost_pipeline.lifecycle.listing import ListedModel, Listing
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
 
 Key = tuple[str, str]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import Response, Submission
+from ghost_pipeline.catalog.results import Submission
 from ghost_pipeline.errors import UsageError
-from ghost_pipeline.lifecycle.health import ProviderHealth
+from ghost_pipeline.lifecycle.absence import ProviderHealth
+from ghost_pipeline.lifecycle.records import Response
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.catalog.backends import Place
 from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse

@@ -9,7 +9,7 @@ import pytest
 
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.errors import InvalidAdditions, UsageError
-from ghost_pipeline.lifecycle.additions import Addition
+from ghost_pipeline.lifecycle.records import Addition
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Settings
 

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog import sweeps
 from ghost_pipeline.catalog.results import SweepResult
 from ghost_pipeline.catalog.sweeps import Sweep
-from ghost_pipeline.lifecycle.inferences import Inference
+from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Thresholds
 from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.test_crash_and_concurrency import ingest, listing
+from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PROVIDERS = ("anthropic", "google", "openai")
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from ghost_pipeline_tests.catalog import test_many_writers as story
 from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.test_crash_and_concurrency import ingest, listing
+from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
 home, url, what, number = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 with Place(home, url).opened() as catalog:
     print("ready", flush=True)

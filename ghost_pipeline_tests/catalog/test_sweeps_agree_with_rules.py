@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 
 from ghost_pipeline.catalog import sweeps
-from ghost_pipeline.catalog.database import Database
 from ghost_pipeline.catalog.results import SweepResult
-from ghost_pipeline.catalog.rows import MODEL_COLUMNS, model_record, model_values
-from ghost_pipeline.catalog.tables import metadata, models, providers
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, model_values
+from ghost_pipeline.catalog.storage.tables import metadata, models, providers
 from ghost_pipeline.lifecycle.absence import is_purgeable, is_stale
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source

@@ -9,14 +9,12 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 
-from ghost_pipeline.catalog.database import Database
-from ghost_pipeline.catalog.queries import find_models
-from ghost_pipeline.catalog.rows import model_values
-from ghost_pipeline.catalog.statistics import discovery_stats
-from ghost_pipeline.catalog.tables import metadata, models, providers
-from ghost_pipeline.catalog.unlisted import left_the_list, unlisted
+from ghost_pipeline.catalog.queries import discovery_stats, find_models, left_the_list, unlisted
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.repository import model_values
+from ghost_pipeline.catalog.storage.tables import metadata, models, providers
+from ghost_pipeline.lifecycle.absence import has_left_the_list, is_unlisted
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.unlisted import has_left_the_list, is_unlisted
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
 

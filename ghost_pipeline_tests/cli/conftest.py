@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline_tests.cli.shell import Shell
+from ghost_pipeline_tests.cli.run_cli import Shell
 
 
 @pytest.fixture

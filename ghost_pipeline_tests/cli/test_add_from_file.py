@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline_tests.cli.shell import Shell
+from ghost_pipeline_tests.cli.run_cli import Shell
 
 CSV = "provider,model_id,input_price,output_price\nopenai,ft:a,0,0\ngemini,models/b,1,2\n"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from ghost_pipeline.catalog.schema import HEAD
+from ghost_pipeline.catalog.storage.schema import HEAD
 from ghost_pipeline.cli import main
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline_tests.command_line import Run

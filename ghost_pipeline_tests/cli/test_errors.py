@@ -6,7 +6,7 @@ import click
 import pytest
 
 from ghost_pipeline.cli import main
-from ghost_pipeline_tests.cli.shell import Shell
+from ghost_pipeline_tests.cli.run_cli import Shell
 
 UNKNOWN_MODEL = [
     ("show", "openai", "nope"),

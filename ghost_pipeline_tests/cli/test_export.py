@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from ghost_pipeline_tests.cli.shell import Shell, list_models, listing_bytes
+from ghost_pipeline_tests.cli.run_cli import Shell, list_models, listing_bytes
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ghost_pipeline.cli import main
-from ghost_pipeline_tests.cli.shell import Shell, list_models, listing_bytes
+from ghost_pipeline_tests.cli.run_cli import Shell, list_models, listing_bytes
 from ghost_pipeline_tests.postgres import server
 
 ROW = {

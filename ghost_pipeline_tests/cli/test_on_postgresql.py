@@ -9,11 +9,10 @@ import sqlalchemy as sa
 
 from ghost_pipeline.definitions import build_definitions
 from ghost_pipeline.defs import resource
-from ghost_pipeline.defs.ingest import Ingestion
-from ghost_pipeline.defs.instance import open_instance
-from ghost_pipeline.listings import find_listings, newest_listings
+from ghost_pipeline.defs.local_runs import Ingestion, open_instance
+from ghost_pipeline.listings.files import find_listings, newest_listings
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.catalog.test_faults import NOON, PASSWORD, guarded
+from ghost_pipeline_tests.catalog.storage.test_faults import NOON, PASSWORD, guarded
 from ghost_pipeline_tests.command_line import Run
 from ghost_pipeline_tests.postgres import Server, server
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ghost_pipeline import DiscoveryTracker
-from ghost_pipeline.client import delivery
+from ghost_pipeline.client import writer
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.client.gateway import (
+from ghost_pipeline_tests.client.tracker_fixtures import (
     NEVER,
     NOON,
     connected,
@@ -164,7 +164,7 @@ def test_while_this_machines_clock_is_not_set_sightings_wait(
     begun = datetime.now(UTC)
     with DiscoveryTracker(settings, interval=NEVER) as tracker:
         with monkeypatch.context() as patch:
-            patch.setattr(delivery, "datetime", Unset)
+            patch.setattr(writer, "datetime", Unset)
             tracker.track_successful_inference("openai", "a", observed_at=datetime(1970, 1, 1, tzinfo=UTC))
             assert not tracker.flush()
         assert tracker.flush()

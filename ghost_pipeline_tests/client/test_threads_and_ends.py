@@ -11,9 +11,9 @@ from datetime import timedelta
 import pytest
 
 from ghost_pipeline import DiscoveryTracker
-from ghost_pipeline.client.buffers import Buffer
+from ghost_pipeline.client.pending import Buffer
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.client.gateway import NEVER, NOON, found
+from ghost_pipeline_tests.client.tracker_fixtures import NEVER, NOON, found
 
 
 def test_no_thread_loses_a_first_or_last_instant_or_a_value_while_another_writes(settings: Settings) -> None:

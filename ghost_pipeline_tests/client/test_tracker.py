@@ -9,7 +9,7 @@ import pytest
 
 from ghost_pipeline import DiscoveryTracker, ModelCatalog, UsageError, track_successful_inference
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.client.gateway import NEVER, NOON, found, in_the_way, wait_until
+from ghost_pipeline_tests.client.tracker_fixtures import NEVER, NOON, found, in_the_way, wait_until
 
 
 def test_many_calls_become_one_sighting_with_the_first_and_last_instant(settings: Settings) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from ghost_pipeline.defs.partitions import providers
-from ghost_pipeline_tests.defs.workshop import Workshop
+from ghost_pipeline.defs.resource import providers
+from ghost_pipeline_tests.defs.builders import Workshop
 
 
 @dataclass

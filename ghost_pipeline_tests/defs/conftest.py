@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ghost_pipeline_tests.defs.workshop import Workshop
+from ghost_pipeline_tests.defs.builders import Workshop
 from ghost_pipeline_tests.fetching.fixtures import configure, serve
 
 __all__ = ["configure", "serve"]

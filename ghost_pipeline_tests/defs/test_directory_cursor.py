@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ghost_pipeline.defs.directory_cursor import Cursor, read_cursor
-from ghost_pipeline.listings import ListingFile
+from ghost_pipeline.defs.directory_sensor import Cursor, read_cursor
+from ghost_pipeline.listings.files import ListingFile
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=1)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from ghost_pipeline_tests.defs.workshop import NOON, Workshop, listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, listing
 
 
 def asked(answer: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:

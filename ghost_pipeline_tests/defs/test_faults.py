@@ -11,11 +11,11 @@ import pytest
 from ghost_pipeline import settings
 from ghost_pipeline.catalog.results import Submission
 from ghost_pipeline.lifecycle.vocabulary import Verdict
-from ghost_pipeline.listings import format_version, parse_listing
-from ghost_pipeline_tests.defs.workshop import NOON, Workshop, failure_of
+from ghost_pipeline.listings.parsing import format_version, parse_listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failure_of
+from ghost_pipeline_tests.fetching.builders import KEY, QUICK, Configure
 from ghost_pipeline_tests.fetching.faults import FAULTS, LISTING, FaultyPage
 from ghost_pipeline_tests.fetching.server import always, body_reply
-from ghost_pipeline_tests.fetching.workshop import KEY, QUICK, Configure
 
 
 @pytest.fixture

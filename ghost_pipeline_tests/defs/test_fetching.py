@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 
 from ghost_pipeline.lifecycle.vocabulary import Verdict
-from ghost_pipeline_tests.defs.workshop import NOON, Workshop, failed_checks, failure_of, listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, failure_of, listing
+from ghost_pipeline_tests.fetching.builders import KEY, Configure
 from ghost_pipeline_tests.fetching.faults import FAULTS
 from ghost_pipeline_tests.fetching.server import Asked, Reply, always, bare_reply, body_reply, json_reply
-from ghost_pipeline_tests.fetching.workshop import KEY, Configure
 
 GOOD = body_reply(listing("a", "b"))
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs import inbox as inbox_module
-from ghost_pipeline.defs.inbox import inbox_sensor
+from ghost_pipeline.defs import reported_sightings
+from ghost_pipeline.defs.reported_sightings import inbox_sensor
 from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, listing
 from ghost_pipeline_tests.defs.channels import Channel, snapshot
-from ghost_pipeline_tests.defs.workshop import NOON, Workshop, listing
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def test_a_tick_that_dies_after_its_commit_is_done_again_and_changes_nothing(cha
 
 
 def test_a_big_backlog_is_taken_in_over_several_ticks(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox_module, "SIGHTINGS_A_PAGE", 3)
+    monkeypatch.setattr(reported_sightings, "SIGHTINGS_A_PAGE", 3)
     channel.append("a.jsonl", *(said(f"m{number}") for number in range(8)))
     with monkeypatch.context() as patch:
-        patch.setattr(inbox_module, "SECONDS_A_TICK", -1)
+        patch.setattr(reported_sightings, "SECONDS_A_TICK", -1)
         assert channel.taken()["sightings"] == 3
     assert channel.taken()["sightings"] == 5
     assert len(channel.workshop.active("openai")) == 8

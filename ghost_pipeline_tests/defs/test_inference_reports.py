@@ -7,17 +7,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ghost_pipeline.catalog import ModelCatalog, sightings
-from ghost_pipeline.defs import inference_reports
+from ghost_pipeline.defs import reported_sightings
 from ghost_pipeline.errors import ArchiveError, CatalogUnavailable
-from ghost_pipeline.lifecycle.inferences import Inference
+from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline_tests.defs.builders import Workshop
 from ghost_pipeline_tests.defs.channels import Channel, snapshot
-from ghost_pipeline_tests.defs.workshop import Workshop
 
 
 @pytest.fixture
 def channel(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Channel:
-    monkeypatch.setattr(inference_reports, "SETTLING_SECONDS", 0.0)
-    return Channel(workshop, inference_reports.inference_reports_sensor)
+    monkeypatch.setattr(reported_sightings, "SETTLING_SECONDS", 0.0)
+    return Channel(workshop, reported_sightings.inference_reports_sensor)
 
 
 def test_a_report_becomes_a_model_and_is_told(channel: Channel) -> None:
@@ -63,8 +63,8 @@ def test_a_model_that_works_as_before_is_no_news_of_the_catalog(channel: Channel
 def test_every_report_is_taken_in_whatever_the_size_of_a_page(
     channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference_reports, "REPORTS_A_PAGE", 3)
-    monkeypatch.setattr(inference_reports, "SIGHTINGS_A_PAGE", 2)
+    monkeypatch.setattr(reported_sightings, "REPORTS_A_PAGE", 3)
+    monkeypatch.setattr(reported_sightings, "SIGHTINGS_A_PAGE", 2)
     for number in range(11):
         channel.report(provider="openai", model=f"m{number}")
         channel.workshop.instance.report_runless_asset_event(dg.AssetMaterialization("something_else"))
@@ -76,8 +76,8 @@ def test_every_report_is_taken_in_whatever_the_size_of_a_page(
 def test_a_tick_ends_when_its_time_is_up_and_the_next_goes_on(
     channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference_reports, "SECONDS_A_TICK", -1)
-    monkeypatch.setattr(inference_reports, "REPORTS_A_PAGE", 4)
+    monkeypatch.setattr(reported_sightings, "SECONDS_A_TICK", -1)
+    monkeypatch.setattr(reported_sightings, "REPORTS_A_PAGE", 4)
     for number in range(10):
         channel.report(provider="openai", model=f"m{number}")
     assert [channel.taken().get("sightings") for _ in range(4)] == [4, 4, 2, None]
@@ -176,7 +176,7 @@ def test_a_model_that_a_person_removed_stays_out(channel: Channel) -> None:
 
 
 def test_a_report_of_this_moment_waits_for_the_next_tick(workshop: Workshop) -> None:
-    channel = Channel(workshop, inference_reports.inference_reports_sensor)
+    channel = Channel(workshop, reported_sightings.inference_reports_sensor)
     channel.report(provider="openai", model="a")
     assert isinstance(channel.tick(), dg.SkipReason)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ghost_pipeline_tests.defs.workshop import NOON, Workshop, failed_checks, listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing
 
 MANY = [f"model-{number:02}" for number in range(20)]
 

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from ghost_pipeline.definitions import definitions
-from ghost_pipeline.defs.provider_health import check_health_1h
-from ghost_pipeline_tests.defs.workshop import Workshop, listing
+from ghost_pipeline.defs.monitoring import check_health_1h
+from ghost_pipeline_tests.defs.builders import Workshop, listing
 
 
 def checked(workshop: Workshop) -> tuple[dg.ExecuteInProcessResult, dg.AssetCheckEvaluation]:

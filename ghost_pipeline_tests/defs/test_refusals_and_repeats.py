@@ -5,12 +5,12 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs.discovery_stats import holds_have_time_left
-from ghost_pipeline.defs.model_catalog import admitted_listing
-from ghost_pipeline.defs.models_directory import models_directory_sensor
+from ghost_pipeline.defs.directory_sensor import models_directory_sensor
+from ghost_pipeline.defs.ingestion import admitted_listing
+from ghost_pipeline.defs.monitoring import holds_have_time_left
 from ghost_pipeline.defs.sweeps import purge_sweep_30d
 from ghost_pipeline.lifecycle.records import ProviderRecord
-from ghost_pipeline_tests.defs.workshop import NOON, Workshop, failed_checks, listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing
 
 REFUSED = {
     "empty": b'{"data": []}',

@@ -16,10 +16,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs import inference_reports
-from ghost_pipeline.defs.instance import DAGSTER_YAML
+from ghost_pipeline.defs import reported_sightings
+from ghost_pipeline.defs.local_runs import DAGSTER_YAML
+from ghost_pipeline_tests.defs.builders import Workshop
 from ghost_pipeline_tests.defs.channels import Channel
-from ghost_pipeline_tests.defs.workshop import Workshop
 
 SECONDS_TO_START = 60
 
@@ -74,7 +74,7 @@ def post(url: str, body: object) -> int:
 
 
 def test_reports_sent_to_dagsters_server_reach_the_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference_reports, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(reported_sightings, "SETTLING_SECONDS", 0.0)
     monkeypatch.delenv("GHOST_HOME", raising=False)
     home = tmp_path / "dagster"
     home.mkdir()
@@ -88,7 +88,7 @@ def test_reports_sent_to_dagsters_server_reach_the_catalog(tmp_path: Path, monke
         assert post(url, {"metadata": {"provider": "openai", "model": "\ud800"}}) == 200
         assert post(url, {}) == 200
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        channel = Channel(Workshop(tmp_path, instance), inference_reports.inference_reports_sensor)
+        channel = Channel(Workshop(tmp_path, instance), reported_sightings.inference_reports_sensor)
         taken = channel.taken()
         assert (taken["sightings"], taken["inferences"], taken["rejected"]) == (3, 4, 3)
         assert channel.workshop.active("google") == ["one"]

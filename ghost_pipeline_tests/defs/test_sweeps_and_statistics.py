@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs.discovery_stats import holds_have_time_left
+from ghost_pipeline.defs.monitoring import holds_have_time_left
 from ghost_pipeline.defs.sweeps import purge_sweep_30d, stale_sweep_24h
-from ghost_pipeline_tests.defs.workshop import NOON, Workshop, listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, listing
 
 
 def evaluated(workshop: Workshop, schedule: dg.ScheduleDefinition, at: datetime) -> dg.RunRequest | dg.SkipReason:

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ghost_pipeline.defs.unlisted_check import used_models_are_listed
-from ghost_pipeline_tests.defs.workshop import NOON, Workshop, failed_checks, listing
+from ghost_pipeline.defs.monitoring import used_models_are_listed
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing
 
 LATER = NOON + timedelta(hours=2)
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 import yaml
 from dagster._core.workspace.load import location_origins_from_yaml_paths  # what -w does; it has no public name
 
-from ghost_pipeline.catalog import schema
-from ghost_pipeline.catalog.database import Database
+from ghost_pipeline.catalog.storage import schema
+from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline_tests.deploy.compose import DEPLOY, ROOT, SERVICES, TARGETS, environment, parsed
 from ghost_pipeline_tests.postgres import server
 

@@ -12,7 +12,7 @@ import yaml
 
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.defs.workshop import listing
+from ghost_pipeline_tests.defs.builders import listing
 from ghost_pipeline_tests.deploy.stack import Stack
 from ghost_pipeline_tests.postgres import server
 

@@ -8,10 +8,10 @@ import yaml
 from hypothesis import given, settings
 
 from ghost_pipeline.exports import export_models
-from ghost_pipeline.exports.litellm_routes import ROUTES
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.listings.formats import FORMATS
+from ghost_pipeline.providers import FORMATS
+from ghost_pipeline.providers.declaration import ROUTES
 from ghost_pipeline_tests.exports.samples import FULL, ghost, model
 
 

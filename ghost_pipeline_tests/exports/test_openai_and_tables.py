@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from ghost_pipeline.additions.csv_rows import read_csv
+from ghost_pipeline.additions import read_csv
 from ghost_pipeline.errors import ExportRefused
 from ghost_pipeline.exports import FORMATS, export_models
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.listings import parse_listing
+from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline_tests.exports.samples import FIRST, FULL, ghost, model
 
 COLUMNS = list(ModelRecord.__dataclass_fields__)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline.fetching.registry import REGISTRY
+from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline_tests.fetching.builders import KEY
 from ghost_pipeline_tests.fetching.fixtures import configure, serve
-from ghost_pipeline_tests.fetching.workshop import KEY
 
 __all__ = ["configure", "serve"]
 

@@ -7,6 +7,7 @@ import gzip
 import json
 from dataclasses import dataclass
 
+from ghost_pipeline_tests.fetching.builders import KEY, QUICK, ids_bytes
 from ghost_pipeline_tests.fetching.server import (
     Line,
     Reply,
@@ -19,7 +20,6 @@ from ghost_pipeline_tests.fetching.server import (
     json_reply,
     silent_reply,
 )
-from ghost_pipeline_tests.fetching.workshop import KEY, QUICK, ids_bytes
 
 LISTING = ids_bytes("a", "b", "c")
 ECHO = f"Incorrect API key provided: {KEY}."

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline.fetching.registry import REGISTRY
+from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline_tests.fetching.builders import KEY, Configure, Serve
 from ghost_pipeline_tests.fetching.server import Script, Server
-from ghost_pipeline_tests.fetching.workshop import KEY, Configure, Serve
 
 
 @pytest.fixture

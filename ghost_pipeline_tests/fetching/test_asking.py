@@ -13,8 +13,9 @@ import pytest
 
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.fetching.fetch import fetch_listings
+from ghost_pipeline.fetching.http_client import trusted_certificates
 from ghost_pipeline.fetching.outcome import FetchResult
-from ghost_pipeline.fetching.transport import trusted_certificates
+from ghost_pipeline_tests.fetching.builders import KEY, NOON, QUICK, Serve, at, fetch_one, ids_of, newest
 from ghost_pipeline_tests.fetching.faults import FAULTS, LISTING
 from ghost_pipeline_tests.fetching.server import (
     Asked,
@@ -27,7 +28,6 @@ from ghost_pipeline_tests.fetching.server import (
     in_turn,
     json_reply,
 )
-from ghost_pipeline_tests.fetching.workshop import KEY, NOON, QUICK, Serve, at, fetch_one, ids_of, newest
 
 GOOD = body_reply(LISTING)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ghost_pipeline_tests.command_line import Run
+from ghost_pipeline_tests.fetching.builders import Configure, ids_bytes
 from ghost_pipeline_tests.fetching.faults import FAULTS, LISTING
 from ghost_pipeline_tests.fetching.server import always, body_reply, json_reply
-from ghost_pipeline_tests.fetching.workshop import Configure, ids_bytes
 
 GOOD = always(body_reply(LISTING))
 NAME = "openai"

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline.listings import find_listings, newest_listings
+from ghost_pipeline.listings.files import find_listings, newest_listings
 from ghost_pipeline_tests.command_line import Run
+from ghost_pipeline_tests.fetching.builders import KEY, Configure, ids_bytes, names_in
 from ghost_pipeline_tests.fetching.faults import FAULTS
 from ghost_pipeline_tests.fetching.server import always, body_reply, json_reply
-from ghost_pipeline_tests.fetching.workshop import KEY, Configure, ids_bytes, names_in
 
 GOOD = always(body_reply(ids_bytes("a", "b")))
 

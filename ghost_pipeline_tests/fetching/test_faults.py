@@ -8,9 +8,9 @@ import pytest
 
 from ghost_pipeline.fetching.outcome import FetchResult
 from ghost_pipeline.settings import FetchLimits
+from ghost_pipeline_tests.fetching.builders import KEY, QUICK, Serve, at, fetch_one, ids_of, names_in, newest
 from ghost_pipeline_tests.fetching.faults import FAULTS, LISTING, FaultyPage
 from ghost_pipeline_tests.fetching.server import Asked, Reply, always, body_reply, json_reply
-from ghost_pipeline_tests.fetching.workshop import KEY, QUICK, Serve, at, fetch_one, ids_of, names_in, newest
 
 
 def limits_for(fault: FaultyPage) -> FetchLimits:

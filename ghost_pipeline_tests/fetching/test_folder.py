@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghost_pipeline.errors import FolderError
-from ghost_pipeline.fetching import folder as folders
 from ghost_pipeline.fetching.fetch import fetch_listings
+from ghost_pipeline.fetching.folder import file_name, prune
 from ghost_pipeline.fetching.outcome import FetchResult
-from ghost_pipeline.listings import find_listings
-from ghost_pipeline.listings.names import instant_in_name, provider_in_name
+from ghost_pipeline.listings.files import find_listings, instant_in_name, provider_in_name, read_facts
+from ghost_pipeline_tests.fetching.builders import NOON, QUICK, Serve, at, fetch_one, ids_bytes, names_in
 from ghost_pipeline_tests.fetching.server import always, body_reply
-from ghost_pipeline_tests.fetching.workshop import NOON, QUICK, Serve, at, fetch_one, ids_bytes, names_in
 
 LISTING = ids_bytes("a")
 
@@ -25,14 +24,14 @@ instants = st.timedeltas(timedelta(), timedelta(days=365 * 5_000)).map(lambda sp
 
 @given(instants)
 def test_a_file_s_name_says_whose_it_is_and_when_it_was_fetched(instant: datetime) -> None:
-    name = folders.file_name("my-gateway", instant)
+    name = file_name("my-gateway", instant)
     assert (provider_in_name(name), instant_in_name(name)) == ("my-gateway", instant)
 
 
 def test_a_sidecar_tells_how_the_answer_came_about(serve: Serve, folder: Path) -> None:
     outcome = fetch_one(at(serve(always(body_reply(LISTING, etag='"1"', x_request_id="req-1")))), folder)
     assert outcome.path is not None
-    facts = folders.read_facts(outcome.path)
+    facts = read_facts(outcome.path)
     assert facts is not None
     assert (facts.status, facts.pages, facts.models, facts.bytes) == (200, 1, 1, len(LISTING))
     assert (facts.etag, facts.request_id, outcome.request_id) == ('"1"', "req-1", "req-1")
@@ -69,15 +68,15 @@ def test_only_the_newest_fetched_files_stay_and_other_people_s_files_always_do(s
     endpoint = at(serve(always(body_reply(LISTING))))
     for hour in range(5):
         fetch_listings([endpoint], folder, replace(QUICK, keep_files=2), NOON + timedelta(hours=hour))
-    kept = {folders.file_name("openai", NOON + timedelta(hours=hour)) for hour in (3, 4)}
+    kept = {file_name("openai", NOON + timedelta(hours=hour)) for hour in (3, 4)}
     assert set(names_in(folder)) == theirs | kept | {f"{name}.response" for name in kept}
 
 
 def test_one_file_stays_even_if_none_is_to_be_kept(folder: Path) -> None:
-    name = folders.file_name("openai", NOON)
+    name = file_name("openai", NOON)
     for one in (name, f"{name}.response"):
         (folder / one).write_bytes(b"")
-    folders.prune(folder, "openai", keep=1)
+    prune(folder, "openai", keep=1)
     assert len(names_in(folder)) == 2
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ghost_pipeline.fetching.outcome import FetchResult
+from ghost_pipeline_tests.fetching.builders import Serve, at, fetch_one, ids_bytes, names_in
 from ghost_pipeline_tests.fetching.server import Asked, Reply, Script, always, bare_reply, body_reply, json_reply
-from ghost_pipeline_tests.fetching.workshop import Serve, at, fetch_one, ids_bytes, names_in
 
 LISTING = ids_bytes("a", "b")
 CONDITIONS = ("if-none-match", "if-modified-since")

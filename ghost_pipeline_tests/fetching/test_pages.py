@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghost_pipeline.fetching.pages import merged, read_page
-from ghost_pipeline.fetching.paging import NextLink, Numbered, OnePage, Paging, Token
-from ghost_pipeline.listings import parse_listing
-from ghost_pipeline.listings.paging import paging_gaps
+from ghost_pipeline.listings.envelope import paging_gaps
+from ghost_pipeline.listings.parsing import parse_listing
+from ghost_pipeline.providers.endpoint import NextLink, Numbered, OnePage, Paging, Token
 
 URL = "https://provider.example/v1/models?limit=2"
 # No blanks: an id of blanks alone is none, and its row is told as unread wherever it stands.

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from ghost_pipeline.fetching.outcome import FetchResult
-from ghost_pipeline.fetching.registry import REGISTRY
-from ghost_pipeline.listings import parse_listing
-from ghost_pipeline_tests.fetching.plays import PAGED, PATHS, page_of, play
+from ghost_pipeline.listings.parsing import parse_listing
+from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline_tests.fetching.builders import KEY, NOON, Serve, at, fetch_one, newest
+from ghost_pipeline_tests.fetching.fake_responses import PAGED, PATHS, page_of, play
 from ghost_pipeline_tests.fetching.server import Asked, Reply, json_reply
-from ghost_pipeline_tests.fetching.workshop import KEY, NOON, Serve, at, fetch_one, newest
-from ghost_pipeline_tests.listings.samples import FIXTURE_NAMES, fixture, fixture_bytes, provider_of, rows_of
+from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture, fixture_bytes, provider_of, rows_of
 
 
 def test_every_provider_with_a_format_is_declared_but_vertex() -> None:

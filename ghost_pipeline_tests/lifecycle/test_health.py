@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ghost_pipeline.lifecycle.health import ProviderHealth, is_complete_listing_overdue
+from ghost_pipeline.lifecycle.absence import ProviderHealth, is_complete_listing_overdue
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.settings import Thresholds
 

@@ -7,10 +7,10 @@ import pytest
 
 from ghost_pipeline.errors import InvalidMetadata, InvalidModelId, InvalidProvider
 from ghost_pipeline.lifecycle.absence import is_protection_ending, is_purgeable, is_stale
+from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.identity import PROVIDER_ALIASES, canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.listing import ListedModel, Listing, is_free
-from ghost_pipeline.lifecycle.metadata import checked_metadata
-from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.validation import checked_metadata
 from ghost_pipeline.lifecycle.verdicts import Expectation, Judgement, ShrunkenListing, is_shrunken, judge
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 from ghost_pipeline.settings import Thresholds

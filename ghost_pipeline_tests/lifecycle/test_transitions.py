@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import (
-    Tombstone,
     index_sighting,
     inference_sighting,
     manual_addition,

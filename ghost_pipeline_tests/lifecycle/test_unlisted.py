@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from ghost_pipeline.lifecycle.absence import has_left_the_list, is_unlisted
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.unlisted import has_left_the_list, is_unlisted
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
 

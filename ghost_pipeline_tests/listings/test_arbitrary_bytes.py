@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ghost_pipeline.lifecycle.listing import Listing
-from ghost_pipeline.listings import parse_listing
-from ghost_pipeline.listings.formats import FORMATS
-from ghost_pipeline_tests.listings.samples import FIXTURE_NAMES, fixture_bytes, provider_of
+from ghost_pipeline.lifecycle.records import Listing
+from ghost_pipeline.listings.parsing import parse_listing
+from ghost_pipeline.providers import FORMATS
+from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture_bytes, provider_of
 
 PROVIDERS = st.sampled_from([*FORMATS, "some-new-provider"])
 WORDS = sorted(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ghost_pipeline.listings import parse_listing
-from ghost_pipeline_tests.listings.samples import (
+from ghost_pipeline.listings.parsing import parse_listing
+from ghost_pipeline_tests.providers.samples import (
     FIXTURE_NAMES,
     REAL_LISTINGS,
     fixture,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ghost_pipeline.errors import NoListings
-from ghost_pipeline.listings import ListingFile, files, find_listings, newest_listings
+from ghost_pipeline.listings import files
+from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings
 
 MODIFIED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ghost_pipeline_tests.listings.samples import FIXTURE_NAMES, fixture, parsed, provider_of
+from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture, parsed, provider_of
 
 MARKERS: list[tuple[dict[str, Any], str]] = [
     ({"has_more": True}, "has_more"),

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from ghost_pipeline.lifecycle.listing import Listing
-from ghost_pipeline.listings import find_listings, parse_listing
-from ghost_pipeline_tests.listings.samples import REAL_LISTINGS
+from ghost_pipeline.lifecycle.records import Listing
+from ghost_pipeline.listings.files import find_listings
+from ghost_pipeline.listings.parsing import parse_listing
+from ghost_pipeline_tests.providers.samples import REAL_LISTINGS
 
 pytestmark = pytest.mark.skipif(not REAL_LISTINGS.is_dir(), reason="no real listings beside the repository")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ghost_pipeline.listings import parse_listing
-from ghost_pipeline_tests.listings.samples import FIXTURE_NAMES, fixture, only_model, parsed, provider_of, rows_of
+from ghost_pipeline.listings.parsing import parse_listing
+from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture, only_model, parsed, provider_of, rows_of
 
 
 def openrouter_price(price: Any) -> float | None:

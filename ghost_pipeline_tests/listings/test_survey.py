@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghost_pipeline.listings import parse_listing, survey_listing
-from ghost_pipeline_tests.listings.samples import FIXTURE_NAMES, fixture_bytes, provider_of
+from ghost_pipeline.listings.parsing import parse_listing, survey_listing
+from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture_bytes, provider_of
 
 rows = st.fixed_dictionaries(
     {},

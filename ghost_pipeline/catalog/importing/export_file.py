@@ -1,0 +1,204 @@
+"""Import the models of another catalog's export."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.importing.merge import (
+    NOT_AN_OBJECT,
+    Remarks,
+    holds_nul,
+    intake_result,
+    is_kept_aside,
+    provider_object,
+    take_in,
+)
+from ghost_pipeline.catalog.results import IntakeResult
+from ghost_pipeline.catalog.storage import repository
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.errors import InvalidExport, InvalidMetadata, UsageError
+from ghost_pipeline.lifecycle.facts import is_free
+from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.merging import importation
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.validation import (
+    checked_capabilities,
+    checked_metadata,
+    checked_name,
+    checked_price,
+    checked_source,
+    checked_tokens,
+)
+from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decoded
+
+
+def import_rows(database: Database, rows: Sequence[Any], origin: str, now: datetime) -> IntakeResult:
+    """Merge the rows into the catalog, one provider a transaction, after all of them were checked.
+
+    Raises InvalidExport, and nothing is written, if a row can't be used; CatalogError.
+    """
+    remarks = Remarks()
+    by_provider = _checked(rows, origin, now, remarks)
+    counts: Counter[str] = Counter()
+    for slug, records in sorted(by_provider.items()):
+        counts.update(database.write(partial(_import_provider, slug=slug, records=records, origin=origin, now=now)))
+    found = sorted({column for row in rows for column in row})
+    columns = {"name" if column == "model_name" else column: column for column in found if column in READ}
+    left_out = tuple(column for column in found if column not in READ | FOLLOWING)
+    return intake_result(origin, columns, left_out, counts, Remarks(), remarks)
+
+
+def _import_provider(
+    connection: sa.Connection, slug: str, records: Sequence[ModelRecord], origin: str, now: datetime
+) -> Counter[str]:
+    repository.lock_provider(connection, slug)
+    return take_in(connection, slug, records, importation, now, {"imported_from": origin})
+
+
+def _checked(rows: Sequence[Any], origin: str, now: datetime, remarks: Remarks) -> dict[str, list[ModelRecord]]:
+    """Slug -> its models."""
+    by_provider: dict[str, list[ModelRecord]] = {}
+    unusable = Remarks()
+    for number, row in enumerate(rows, start=1):
+        try:
+            record = exported_record(row, now)
+        except UsageError as error:
+            unusable.add(f"row {number}{_named(row)}: {error}")
+            continue
+        by_provider.setdefault(record.provider_id, []).append(record)
+        if is_kept_aside(record.provider_data):
+            remarks.add(f"row {number}{_named(row)}: its provider_data is no JSON object: kept as {NOT_AN_OBJECT!r}")
+    if unusable.count:
+        more = "; …" if unusable.count > len(unusable.first) else ""
+        raise InvalidExport(
+            f"{origin} can't be imported: {unusable.count:,} of {len(rows):,} rows can't be used, so nothing was "
+            f"written: {'; '.join(unusable.first)}{more}"
+        )
+    return by_provider
+
+
+def _named(row: Any) -> str:
+    if not isinstance(row, Mapping):
+        return ""
+    names = [str(row[key])[:80] for key in ("provider_id", "model_id") if row.get(key) is not None]
+    return f" ({' '.join(names)})" if names else ""
+
+
+class ExportedModel(msgspec.Struct):
+    """What every such catalog exports, then what this one adds. Instants in ISO 8601, UTC if they name no zone."""
+
+    provider_id: str
+    model_id: str
+    source: str
+    is_active: bool
+    first_seen_at: str
+    last_seen_at: str
+    model_name: str | None = None
+    provider_data: Any = None
+    name: str | None = None
+    is_name_manual: bool = False
+    last_listed_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    last_used_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    deactivated_at: str | None = None
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    input_price: float | None = None
+    output_price: float | None = None
+    capabilities: list[str] | None = None
+    expires_at: str | None = None
+    inference_metadata: dict[str, Any] | None = None
+
+
+READ = frozenset(ExportedModel.__struct_fields__)
+FOLLOWING = frozenset({"is_free", "listing_id"})
+"""What this catalog exports as well and never takes in: it follows from the prices, and from its own listings."""
+
+
+def exported_record(row: Any, now: datetime) -> ModelRecord:
+    """The model in a row of an export. Instants in the future are capped at ``now``.
+
+    A row that does not say so was listed, or used, when it was first seen, as its source says; and a ghost became one
+    now, so that it has its 30 days before any purge. Raises UsageError for what can't be used.
+    """
+    try:
+        read = msgspec.convert(row, ExportedModel, strict=False)  # not strict: SQLite exports booleans as 0 and 1
+    except msgspec.ValidationError as error:
+        raise InvalidExport(str(error)) from error
+    slug, source = provider_slug(read.provider_id), checked_source(read.source.upper())
+    first_seen_at = min(_instant("first_seen_at", read.first_seen_at), now)
+    last_seen_at = min(_instant("last_seen_at", read.last_seen_at), now)
+    if first_seen_at > last_seen_at:
+        raise InvalidExport(f"first_seen_at {read.first_seen_at} is later than last_seen_at {read.last_seen_at}")
+    is_listed, is_used = source is Source.INDEX, source is Source.INFERENCE
+    return ModelRecord(
+        provider_id=slug,
+        model_id=canonical_model_id(slug, read.model_id),
+        source=source,
+        is_active=read.is_active,
+        first_seen_at=first_seen_at,
+        last_seen_at=last_seen_at,
+        name=checked_name(read.name if read.name is not None else read.model_name),
+        is_name_manual=read.is_name_manual,
+        last_listed_at=_past("last_listed_at", read.last_listed_at, first_seen_at if is_listed else None, now),
+        last_used_at=_past("last_used_at", read.last_used_at, first_seen_at if is_used else None, now),
+        deactivated_at=None if read.is_active else _past("deactivated_at", read.deactivated_at, now, now) or now,
+        is_free=is_free(read.input_price, read.output_price),
+        context_window=checked_tokens("context_window", read.context_window),
+        max_output_tokens=checked_tokens("max_output_tokens", read.max_output_tokens),
+        input_price=checked_price("input_price", read.input_price),
+        output_price=checked_price("output_price", read.output_price),
+        capabilities=checked_capabilities(read.capabilities),
+        expires_at=None if read.expires_at is None else _instant("expires_at", read.expires_at),
+        provider_data=_provider_data(read.provider_data),
+        inference_metadata=_metadata(read.inference_metadata),
+    )
+
+
+def _past(
+    column: str, text: str | msgspec.UnsetType | None, unless_said: datetime | None, now: datetime
+) -> datetime | None:
+    if isinstance(text, msgspec.UnsetType):
+        return unless_said
+    return None if text is None else min(_instant(column, text), now)
+
+
+def _instant(column: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text.strip())
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidExport(f"{column} {text[:80]!r} is no ISO 8601 instant, such as 2025-12-06T07:15:05Z") from None
+
+
+def _provider_data(kept: Any) -> dict[str, Any] | None:
+    try:
+        return provider_object(kept)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidExport(f"provider_data can't be kept as JSON: {error}") from error
+
+
+def _metadata(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+    checked = checked_metadata(metadata)
+    if checked is not None and holds_nul(checked):
+        raise InvalidMetadata("inference_metadata holds a NUL character")
+    return checked
+
+
+def rows_in(name: str, content: bytes) -> list[Any]:
+    """The rows of the export: a list, or an object with the list under ``models``. Raises InvalidExport."""
+    try:
+        document = decoded(content)
+    except Malformed as defect:
+        raise InvalidExport(f"{name}: {str(defect).replace(FETCH_AGAIN, 'export it again')}") from defect
+    except RecursionError as error:
+        raise InvalidExport(f"{name}: the JSON is nested too deeply to be a list of models") from error
+    rows = document.get("models") if isinstance(document, dict) else document
+    if not isinstance(rows, list):
+        raise InvalidExport(f"{name}: a list of objects is wanted, one a model, or an object with it under 'models'")
+    return rows

@@ -1,0 +1,1 @@
+"""A listing into the catalog: admission, the recorded attempts, reconciliation."""

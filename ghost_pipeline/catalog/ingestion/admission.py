@@ -1,0 +1,77 @@
+"""Admission: give a listing its verdict, keep its bytes, record the attempt, set the hold."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.ingestion import attempts
+from ghost_pipeline.catalog.ingestion.unchanged import find_unchanged
+from ghost_pipeline.catalog.results import FailedAttempt, ListingOutcome, Parse, Submission
+from ghost_pipeline.catalog.storage import repository
+from ghost_pipeline.catalog.storage.archive import Archive
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.lifecycle.records import Listing, ProviderRecord
+from ghost_pipeline.lifecycle.verdicts import Judgement, judge, judge_failed
+from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.settings import Thresholds
+
+
+def admit(
+    database: Database, archive: Archive, thresholds: Thresholds, submission: Submission, parse: Parse
+) -> ListingOutcome:
+    """Admit one listing. No model changes here. Raises CatalogError, ArchiveError.
+
+    Bytes that repeat the provider's latest reconciled listing are not parsed again.
+    """
+    digest = archive.put(submission.content)
+    outcome = database.write(lambda connection: _admit_unchanged(connection, submission, digest))
+    if outcome is None:
+        listing = parse(submission.provider_id, submission.content)
+        outcome = database.write(lambda connection: _admit_parsed(connection, submission, digest, listing, thresholds))
+    return outcome
+
+
+def record_failure(database: Database, failed: FailedAttempt) -> ListingOutcome:
+    """Record an attempt that brought no listing, and hold its provider. No model changes here. Raises CatalogError."""
+    return database.write(lambda connection: _record_failure(connection, failed))
+
+
+def _record_failure(connection: sa.Connection, failed: FailedAttempt) -> ListingOutcome:
+    provider = repository.lock_provider(connection, failed.provider_id)
+    judgement = judge_failed(failed.reason, failed.attempted_at, provider.last_listing_at)
+    listing_id = attempts.insert_failed_attempt(connection, failed, judgement)
+    _note(connection, provider, failed.attempted_at, judgement)
+    return attempts.read_outcome(connection, listing_id)
+
+
+def _note(connection: sa.Connection, provider: ProviderRecord, at: datetime, judgement: Judgement) -> None:
+    repository.note_listing(connection, provider, at)
+    if judgement.sets_hold:
+        repository.set_hold(connection, provider, at, hold_reason(judgement))
+
+
+def _admit_unchanged(connection: sa.Connection, submission: Submission, digest: str) -> ListingOutcome | None:
+    provider = repository.lock_provider(connection, submission.provider_id)
+    earlier = find_unchanged(connection, provider, digest, submission.format_version, submission.observed_at)
+    if earlier is None:
+        return None
+    judgement = Judgement(Verdict.COMPLETE)
+    listing_id = attempts.insert_attempt(connection, submission, digest, judgement, earlier.inactive)
+    _note(connection, provider, submission.observed_at, judgement)
+    return attempts.outcome(submission, listing_id, digest, judgement, None)
+
+
+def _admit_parsed(
+    connection: sa.Connection, submission: Submission, digest: str, listing: Listing, thresholds: Thresholds
+) -> ListingOutcome:
+    provider = repository.lock_provider(connection, submission.provider_id)
+    expectation = attempts.expectation(connection, provider)
+    judgement = judge(listing, submission.observed_at, expectation, thresholds)
+    listing_id = attempts.insert_attempt(connection, submission, digest, judgement, listing.inactive_ids)
+    _note(connection, provider, submission.observed_at, judgement)
+    return attempts.outcome(submission, listing_id, digest, judgement, None)
+
+
+def hold_reason(judgement: Judgement) -> str:
+    """Why the provider is held, with the verdict that did it."""
+    return f"{judgement.verdict.value}: {judgement.reason or 'no reason given'}"

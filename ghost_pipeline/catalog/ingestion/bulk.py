@@ -1,0 +1,195 @@
+"""Temporary tables and set-based statements for listings of any size."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.ingestion.attempts import Attempt
+from ghost_pipeline.catalog.storage.tables import (
+    BigId,
+    Instant,
+    Json,
+    ModelId,
+    canonical_json,
+    instant_text,
+    model_events,
+    models,
+)
+from ghost_pipeline.lifecycle.records import ListedModel
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+
+staged = sa.Table(
+    "staged_models",
+    sa.MetaData(),
+    sa.Column("model_id", ModelId, primary_key=True),
+    sa.Column("provider_data", Json),
+    sa.Column("name", sa.Text),
+    sa.Column("is_free", sa.Boolean),
+    sa.Column("context_window", sa.BigInteger),
+    sa.Column("max_output_tokens", sa.BigInteger),
+    sa.Column("input_price", sa.Double),
+    sa.Column("output_price", sa.Double),
+    sa.Column("capabilities", Json),
+    sa.Column("expires_at", Instant),
+    prefixes=["TEMPORARY"],
+)
+"""Columns of a ListedModel in its order."""
+
+matched = sa.Table(
+    "matched_models",
+    staged.metadata,
+    sa.Column("model_id", ModelId, primary_key=True),
+    sa.Column("known_id", BigId),  # the model's row, if it has one
+    sa.Column("tombstone_id", BigId),  # else the event with which it left, if it ever was there
+    prefixes=["TEMPORARY"],
+)
+"""Beside ``staged`` and narrow, because to fill two columns in later would write every wide row anew."""
+
+_COLUMNS = ", ".join(ListedModel._fields)
+
+
+def stage(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:
+    """Fill the temporary table with the listing's rows."""
+    staged.metadata.create_all(connection, checkfirst=False)
+    if connection.dialect.name == "postgresql":
+        _copy(connection, listed)
+    else:
+        # Past SQLAlchemy's per-value types: they cost as much as the insert itself for 100,000 rows.
+        places = ", ".join("?" * len(ListedModel._fields))
+        rows = [_storable(model, instant_text) for model in listed]
+        connection.exec_driver_sql(f"INSERT INTO staged_models ({_COLUMNS}) VALUES ({places})", rows)  # noqa: S608
+
+
+def analyze(connection: sa.Connection, table: sa.Table, column: str) -> None:
+    """Tell PostgreSQL's planner how large a temporary table is, which it finds out by itself of other tables only."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ANALYZE {table.name} ({column})")
+
+
+def unstage(connection: sa.Connection) -> None:
+    """Drop the temporary tables."""
+    staged.metadata.drop_all(connection, checkfirst=False)
+
+
+def _storable(model: ListedModel, written: Callable[[datetime], str]) -> tuple[object, ...]:
+    if model.capabilities is None and model.expires_at is None:
+        return model
+    return model._replace(
+        capabilities=None if model.capabilities is None else canonical_json(model.capabilities),  # type: ignore[arg-type]
+        expires_at=None if model.expires_at is None else written(model.expires_at),  # type: ignore[arg-type]
+    )
+
+
+def _copy(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:
+    copy = f"COPY staged_models ({_COLUMNS}) FROM STDIN"
+    driver: Any = connection.dialect.loaded_dbapi
+    cursor: Any = connection.connection.cursor()  # psycopg2's own method; SQLAlchemy's types know the DB-API only
+    try:
+        with cursor:
+            cursor.copy_expert(copy, _Lines(listed))
+    except driver.Error as error:  # which SQLAlchemy would have made one of its own
+        is_gone = connection.dialect.is_disconnect(error, None, None)
+        if is_gone:
+            connection.invalidate(error)
+        raise sa.exc.DBAPIError.instance(
+            copy, None, error, driver.Error, connection_invalidated=is_gone, dialect=connection.dialect
+        ) from error
+    analyze(connection, staged, "model_id")
+
+
+class _Lines:
+    """A listing's rows as a file in COPY's text format, made while it is read."""
+
+    def __init__(self, listed: Sequence[ListedModel]) -> None:
+        self._lines = self._made(listed)
+        self._left = b""
+
+    def read(self, size: int) -> bytes:
+        """At least one line, about ``size`` bytes; nothing when all are read."""
+        parts = [self._left]
+        length = len(self._left)
+        for line in self._lines:
+            parts.append(line)
+            length += len(line)
+            if length >= size:
+                break
+        text = b"".join(parts)
+        self._left = text[size:]
+        return text[:size]
+
+    @staticmethod
+    def _made(listed: Sequence[ListedModel]) -> Iterator[bytes]:
+        for model in listed:
+            yield ("\t".join([_field(value) for value in _storable(model, datetime.isoformat)]) + "\n").encode()
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return "\\N"
+    text = value if isinstance(value, str) else str(value)
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if not text.isprintable():
+        text = text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text
+
+
+def later_of(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:
+    """``column`` advanced to ``instant``, never moved back."""
+    return sa.case((column >= instant, column), else_=instant)
+
+
+def earlier_of(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:
+    """``column`` moved back to ``instant``, never advanced."""
+    return sa.case((column <= instant, column), else_=instant)
+
+
+def mark_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: Attempt) -> None:
+    """Set down that the attempt listed the models in ``which``: seen, listed, active, confirmed by it."""
+    connection.execute(
+        sa.update(models)
+        .where(which)
+        .values(**_widened(attempt), is_active=True, deactivated_at=None, listing_id=attempt.id)
+    )
+
+
+def widen_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: Attempt) -> None:
+    """Set down that a late attempt listed the models in ``which``: their spans widen, nothing else."""
+    connection.execute(sa.update(models).where(which).values(**_widened(attempt)))
+
+
+def write_reactivations(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: Attempt) -> int:
+    """Write the events of the ghosts in ``which`` that the attempt brings back, before it does. Gives how many."""
+    inserted = connection.execute(
+        sa.insert(model_events).from_select(
+            ["provider_id", "model_id", "kind", "at", "source", "listing_id", "run_id"],
+            sa.select(
+                models.c.provider_id,
+                models.c.model_id,
+                *event_literals(EventKind.REACTIVATED, attempt),
+            ).where(which, models.c.is_active == sa.false()),
+        )
+    )
+    return inserted.rowcount
+
+
+def event_literals(kind: EventKind, attempt: Attempt) -> tuple[sa.ColumnElement[object], ...]:
+    """kind, at, source, listing_id and run_id of an event that the attempt causes, as columns of a SELECT."""
+    return (
+        sa.literal(kind.value, model_events.c.kind.type),
+        sa.literal(attempt.observed_at, model_events.c.at.type),
+        sa.literal(Source.INDEX.value, model_events.c.source.type),
+        sa.literal(attempt.id, model_events.c.listing_id.type),
+        sa.literal(attempt.run_id, model_events.c.run_id.type),
+    )
+
+
+def _widened(attempt: Attempt) -> dict[str, sa.ColumnElement[object]]:
+    at = sa.literal(attempt.observed_at, models.c.last_seen_at.type)
+    return {
+        "first_seen_at": earlier_of(models.c.first_seen_at, at),
+        "last_seen_at": later_of(models.c.last_seen_at, at),
+        "last_listed_at": later_of(models.c.last_listed_at, at),
+    }

@@ -1,0 +1,255 @@
+"""Reconcile: fold an admitted listing into the models, in one transaction and a fixed number of statements.
+
+This is ``lifecycle.transitions.index_sighting`` once more, in SQL for any number of rows; tests prove them equal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.ingestion import attempts
+from ghost_pipeline.catalog.ingestion.admission import hold_reason
+from ghost_pipeline.catalog.ingestion.attempts import Attempt
+from ghost_pipeline.catalog.ingestion.bulk import (
+    analyze,
+    event_literals,
+    mark_listed,
+    matched,
+    stage,
+    staged,
+    unstage,
+    widen_listed,
+    write_reactivations,
+)
+from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
+from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome, Parse
+from ghost_pipeline.catalog.storage import repository
+from ghost_pipeline.catalog.storage.archive import Archive
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.repository import (
+    EVENT_COLUMNS,
+    MODEL_COLUMNS,
+    model_event,
+    model_record,
+    model_values,
+    tombstone_of,
+    write_events,
+)
+from ghost_pipeline.catalog.storage.tables import model_events, models
+from ghost_pipeline.lifecycle.events import changed_facts
+from ghost_pipeline.lifecycle.facts import FACTS
+from ghost_pipeline.lifecycle.records import Listing, ModelEvent
+from ghost_pipeline.lifecycle.transitions import index_sighting
+from ghost_pipeline.lifecycle.verdicts import Judgement, judge
+from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source, Verdict
+from ghost_pipeline.settings import Thresholds
+
+_KNOWN = models.c.id.in_(sa.select(matched.c.known_id).where(matched.c.known_id.is_not(None)))
+_NEW = matched.c.known_id.is_(None)
+_STAGED = staged.join(matched, matched.c.model_id == staged.c.model_id)
+
+
+def reconcile(
+    database: Database, archive: Archive, thresholds: Thresholds, listing_id: int, parse: Parse
+) -> ListingOutcome:
+    """Reconcile the admitted listing ``listing_id`` from its archived bytes, as of its own instant.
+
+    The verdict is passed anew on the catalog as it is now; a refused listing and a failed attempt change nothing. Doing
+    it again is harmless. Raises CatalogError, ArchiveError.
+    """
+    with database.reading() as connection:
+        attempt = attempts.read_attempt(connection, listing_id)
+        if attempt.sha256 is None:
+            return attempts.read_outcome(connection, listing_id)
+    outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
+    if outcome is None:
+        listing = parse(attempt.provider_id, archive.get(attempt.sha256))
+        outcome = database.write(lambda connection: _reconcile_parsed(connection, attempt, listing, thresholds))
+    return outcome
+
+
+def _reconcile_parsed(
+    connection: sa.Connection, attempt: Attempt, listing: Listing, thresholds: Thresholds
+) -> ListingOutcome:
+    provider = repository.lock_provider(connection, attempt.provider_id)
+    judgement = judge(listing, attempt.observed_at, attempts.expectation(connection, provider), thresholds)
+    if judgement.verdict.is_refused:
+        # Admission finished it and set the hold; a person may have released the provider since.
+        return attempts.outcome(attempt, attempt.id, attempt.sha256, judgement, ListingCounts())
+    counts, created_ids = _apply(connection, attempt, listing, judgement)
+    judgement = _told_of_kept_out(judgement, len(listing.models) - counts.models)
+    attempts.finish_attempt(connection, attempt, judgement, counts)
+    if judgement.sets_hold and not attempt.is_finished and attempt.verdict is Verdict.COMPLETE:
+        # Where admission asked for the hold, a person may have released the provider since.
+        repository.set_hold(connection, provider, attempt.observed_at, hold_reason(judgement))
+    if judgement.lifts_hold:
+        repository.lift_hold(connection, provider, attempt.observed_at)
+    return attempts.outcome(attempt, attempt.id, attempt.sha256, judgement, counts, created_ids)
+
+
+def _told_of_kept_out(judgement: Judgement, kept_out: int) -> Judgement:
+    if not kept_out:
+        return judgement
+    said = f"{kept_out} listed models stay out, because a person removed them"
+    return replace(judgement, reason="; ".join(part for part in (judgement.reason, said) if part))
+
+
+def _apply(
+    connection: sa.Connection, attempt: Attempt, listing: Listing, judgement: Judgement
+) -> tuple[ListingCounts, tuple[str, ...]]:
+    stage(connection, listing.models)
+    found = _match(connection, attempt)
+    created_ids = _preview_of_new(connection)
+    updated = reactivated = 0
+    if found.new:
+        _create(connection, attempt)
+    if found.buried:
+        _restore_from_tombstones(connection, attempt)
+    if found.known and judgement.is_late:
+        widen_listed(connection, _KNOWN, attempt)
+    elif found.known:
+        updated = _refresh_facts(connection, attempt)
+        reactivated = write_reactivations(connection, _KNOWN, attempt)
+        mark_listed(connection, _KNOWN, attempt)
+    unstage(connection)
+    counts = ListingCounts(
+        models=found.known + found.new,
+        created=found.new,
+        updated=updated,
+        confirmed=found.known - updated,
+        reactivated=reactivated,
+        missing=len(judgement.missing_ids),
+    )
+    return counts, created_ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How many of the staged models the catalog has, has not, and had once; those that are kept out apart."""
+
+    known: int
+    new: int
+    buried: int
+
+
+def _match(connection: sa.Connection, attempt: Attempt) -> _Found:
+    """Find the row or the tombstone of every staged model; leave out those that a person keeps out."""
+    # A look-up for each row, by the unique index: a join's plan would turn on what the database knows of its tables.
+    known = sa.select(models.c.id).where(
+        models.c.provider_id == attempt.provider_id, models.c.model_id == staged.c.model_id
+    )
+    looked_up = sa.select(staged.c.model_id, known.scalar_subquery().label("known_id")).subquery()
+    tombstone = sa.select(sa.func.max(model_events.c.id)).where(
+        model_events.c.provider_id == attempt.provider_id,
+        model_events.c.model_id == looked_up.c.model_id,
+        sa.or_(*(model_events.c.kind == sa.literal_column(f"'{kind.value}'") for kind in TOMBSTONE_KINDS)),
+    )
+    found = sa.select(
+        looked_up.c.model_id,
+        looked_up.c.known_id,
+        sa.case((looked_up.c.known_id.is_(None), tombstone.scalar_subquery())),
+    )
+    connection.execute(sa.insert(matched).from_select(["model_id", "known_id", "tombstone_id"], found))
+    analyze(connection, matched, "known_id")
+    removed = sa.select(model_events.c.id).where(
+        model_events.c.id == matched.c.tombstone_id, model_events.c.kind == EventKind.REMOVED.value
+    )
+    connection.execute(sa.delete(matched).where(matched.c.tombstone_id.is_not(None), removed.exists()))
+    total, known, buried = connection.execute(
+        sa.select(sa.func.count(), sa.func.count(matched.c.known_id), sa.func.count(matched.c.tombstone_id))
+    ).one()
+    return _Found(known=known, new=total - known, buried=buried)
+
+
+def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
+    query = sa.select(matched.c.model_id).where(_NEW).order_by(matched.c.model_id).limit(attempts.PREVIEW_LENGTH)
+    return tuple(connection.execute(query).scalars())
+
+
+def _create(connection: sa.Connection, attempt: Attempt) -> None:
+    at = sa.literal(attempt.observed_at, models.c.last_seen_at.type)
+    columns = {
+        models.c.provider_id: sa.literal(attempt.provider_id),
+        models.c.model_id: staged.c.model_id,
+        models.c.is_name_manual: sa.false(),
+        models.c.source: sa.literal(Source.INDEX.value),
+        models.c.is_active: sa.true(),
+        models.c.first_seen_at: at,
+        models.c.last_seen_at: at,
+        models.c.last_listed_at: at,
+        models.c.listing_id: sa.literal(attempt.id),
+        **{models.c[name]: staged.c[name] for name in FACTS},
+    }
+    new = sa.select(*columns.values()).select_from(_STAGED).where(_NEW)
+    connection.execute(sa.insert(models).from_select(list(columns), new))
+    for kind, which in (
+        (EventKind.DISCOVERED, matched.c.tombstone_id.is_(None)),
+        (EventKind.RESTORED, matched.c.tombstone_id.is_not(None)),
+    ):
+        connection.execute(
+            sa.insert(model_events).from_select(
+                ["provider_id", "model_id", "kind", "at", "source", "listing_id", "run_id"],
+                sa.select(sa.literal(attempt.provider_id), matched.c.model_id, *event_literals(kind, attempt)).where(
+                    _NEW, which
+                ),
+            )
+        )
+
+
+def _restore_from_tombstones(connection: sa.Connection, attempt: Attempt) -> None:
+    """Give the models that were purged once, and are created again, what their tombstones keep."""
+    query = (
+        sa.select(models.c.id, *(column.label(f"model_{column.name}") for column in MODEL_COLUMNS), *EVENT_COLUMNS)
+        .select_from(matched)
+        .join(model_events, model_events.c.id == matched.c.tombstone_id)
+        .join(models, (models.c.provider_id == attempt.provider_id) & (models.c.model_id == matched.c.model_id))
+    )
+    restored = []
+    for row in connection.execute(query):
+        listed = model_record({column.name: row._mapping[f"model_{column.name}"] for column in MODEL_COLUMNS})
+        past = tombstone_of(model_event(row))
+        record = index_sighting(None, listed, attempt.observed_at, is_late=attempt.is_late, past=past)
+        restored.append({"row_id": row.id, **model_values(record)})
+    update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
+    connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)
+
+
+def _refresh_facts(connection: sa.Connection, attempt: Attempt) -> int:
+    """Write what the listing says anew, and an event for each model of which a fact changed. Gives how many."""
+    stated: dict[str, sa.ColumnElement[Any]] = {name: staged.c[name] for name in FACTS}
+    stated["name"] = sa.case(
+        (sa.or_(models.c.is_name_manual == sa.true(), staged.c.name.is_(None)), models.c.name), else_=staged.c.name
+    )
+    differs = sa.or_(*(models.c[name].is_distinct_from(value) for name, value in stated.items()))
+    both = _STAGED.join(models, models.c.id == matched.c.known_id)
+    query = sa.select(
+        models.c.id,
+        models.c.model_id,
+        *(models.c[name].label(f"old_{name}") for name in FACTS),
+        *(sa.type_coerce(stated[name], models.c[name].type).label(f"new_{name}") for name in FACTS),
+    ).select_from(both)
+    rows = connection.execute(query.where(differs)).all()
+    events = [event for row in rows if (event := _changed(row._asdict(), attempt)).details]
+    if not rows:
+        return 0
+    write_events(connection, events)
+    same = sa.and_(models.c.id == matched.c.known_id, matched.c.model_id == staged.c.model_id)
+    connection.execute(sa.update(models).where(same, differs).values(stated))
+    return len(events)  # of texts that differ, 1 and 1.0 say the same
+
+
+def _changed(row: Mapping[str, Any], attempt: Attempt) -> ModelEvent:
+    old = {name: row[f"old_{name}"] for name in FACTS}
+    new = {name: row[f"new_{name}"] for name in FACTS}
+    return ModelEvent(
+        provider_id=attempt.provider_id,
+        model_id=row["model_id"],
+        kind=EventKind.CHANGED,
+        at=attempt.observed_at,
+        source=Source.INDEX,
+        listing_id=attempt.id,
+        run_id=attempt.run_id,
+        details=changed_facts(old, new),
+    )

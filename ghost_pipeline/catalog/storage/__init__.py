@@ -1,0 +1,1 @@
+"""The database and the archive: engine, tables, rows, migrations, raw bytes."""

@@ -1,0 +1,164 @@
+"""The archive: the raw bytes of every listing, by their sha256, in a folder or behind a URL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from ghost_pipeline.atomic_file import write_whole
+from ghost_pipeline.errors import ArchiveError
+
+
+class ArchivePlace(Protocol):
+    """What an archive needs of the place where it is. Names use ``/``."""
+
+    def size(self, name: str) -> int | None:
+        """The size of a file in bytes; None if it isn't there."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file."""
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+
+
+class Folder:
+    """A local folder. Files are written aside, synced, then renamed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def size(self, name: str) -> int | None:
+        """The size of a file in bytes; None if it isn't there."""
+        try:
+            return (self._path / name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all."""
+        path = self._path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        return (self._path / name).read_bytes()
+
+
+class RemoteFolder:
+    """A folder of an fsspec file system. Object stores write whole objects or none."""
+
+    def __init__(self, url: str) -> None:
+        import fsspec  # noqa: PLC0415 - only where GHOST_HOME is a URL
+
+        file_system, path = fsspec.core.url_to_fs(url)
+        self._files: Any = file_system
+        self._path = path.rstrip("/")
+
+    def size(self, name: str) -> int | None:
+        """The size of a file in bytes; None if it isn't there."""
+        path = f"{self._path}/{name}"
+        self._files.invalidate_cache()  # other machines write as well
+        try:
+            return int(self._files.size(path))
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file."""
+        path = f"{self._path}/{name}"
+        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self._files.pipe_file(path, content)
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        return bytes(self._files.cat_file(f"{self._path}/{name}"))
+
+
+def place_of(location: str) -> ArchivePlace:
+    """The place that a path or a URL names. Raises what fsspec raises for a file system that isn't there."""
+    return RemoteFolder(location) if "://" in location else Folder(Path(location))
+
+
+def shown_place(location: str) -> str:
+    """The location without a password."""
+    return without_password(location, location)
+
+
+def without_password(text: str, location: str) -> str:
+    """``text`` without what stands before the host in the URL ``location``."""
+    secret, at, _ = urlsplit(location).netloc.rpartition("@") if "://" in location else ("", "", "")
+    return text.replace(f"{secret}@", "***@") if at else text
+
+
+class Archive:
+    """Files named by the sha256 of their content, in a folder or wherever fsspec reaches.
+
+    ``location`` is a path, or a URL such as ``s3://bucket/ghost/archive`` that every machine of a deployment can read
+    and write; its file system's package (``s3fs``, ``gcsfs``, ``adlfs``) must be installed.
+    """
+
+    def __init__(self, location: Path | str) -> None:
+        self._location = str(location)
+        self.shown = shown_place(self._location)
+
+    @cached_property
+    def _place(self) -> ArchivePlace:
+        """Reached when it is first needed: most of what opens a catalog has no business with its archive."""
+        return place_of(self._location)
+
+    @staticmethod
+    def name_of(digest: str) -> str:
+        """Where in the archive the content with that sha256 (64 hex digits) is kept."""
+        return f"{digest[:2]}/{digest}.json"
+
+    def put(self, content: bytes) -> str:
+        """Keep ``content`` and give its sha256. Raises ArchiveError.
+
+        In a folder it is there whole or not at all. A file system that can leave a part of it is no danger: a part is
+        never taken for the whole, and the next time that the same content comes it is written again.
+        """
+        digest = sha256(content).hexdigest()
+        name = self.name_of(digest)
+        with self._writing():
+            if self._place.size(name) != len(content):
+                self._place.write(name, content)
+        return digest
+
+    def set_aside(self, name: str, content: bytes) -> None:
+        """Keep what was rejected, for people to look at, as ``rejected/NAME``. Raises ArchiveError."""
+        with self._writing():
+            self._place.write(f"rejected/{name}", content)
+
+    def get(self, digest: str) -> bytes:
+        """The content with that sha256. Raises ArchiveError if it is gone or no longer the same."""
+        name = self.name_of(digest)
+        try:
+            content = self._place.read(name)
+        except Exception as error:
+            raise ArchiveError(
+                f"archive {self.shown} has no readable {name}: {self._said(error)}; ingest the listing again"
+            ) from error
+        if sha256(content).hexdigest() != digest:
+            raise ArchiveError(
+                f"archive file {name} in {self.shown} is damaged: delete it and ingest the listing again"
+            )
+        return content
+
+    def _said(self, error: Exception) -> str:
+        words = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        return without_password(words.splitlines()[0], self._location)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # each file system has errors of its own
+            raise ArchiveError(
+                f"archive {self.shown} can't be written: {self._said(error)}; "
+                "free some space, or set GHOST_HOME elsewhere"
+            ) from error

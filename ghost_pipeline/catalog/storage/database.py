@@ -1,0 +1,193 @@
+"""The connection to the catalog's database: one transaction a call, tried again where that can help."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+import tenacity
+
+from ghost_pipeline.catalog.storage.database_errors import commit_told, errors_told, shown
+from ghost_pipeline.catalog.storage.tables import canonical_json
+from ghost_pipeline.errors import CatalogConflict, CatalogError, SettingsError
+
+SQLITE_BUSY_SECONDS = 60
+"""How long a SQLite writer waits for the others; a reconcile of 100,000 models takes a few seconds."""
+
+POSTGRESQL_CONNECT_SECONDS = 10
+"""How long to wait for a server that does not answer, unless the URL has a ``connect_timeout``."""
+
+TRIES = 4
+"""How often a transaction is begun that others undo (a deadlock, a serialization failure, a dropped connection)."""
+
+_Result = TypeVar("_Result")
+_SQLITE_WRITING = {"is_writing": True}
+_POSTGRESQL_WRITING = {"isolation_level": "READ COMMITTED"}  # after a lock is got, what was committed meanwhile is seen
+_POSTGRESQL_READING = {"isolation_level": "REPEATABLE READ"}  # all of it from one moment
+
+
+class Database:
+    """An engine with the project's transaction rules.
+
+    On SQLite a writer takes the write lock when its transaction begins, so that what it read stays true until it
+    commits; on PostgreSQL writers lock the provider that they write of. Readers see one commit and wait for nobody.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _parsed(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _engine(self.url)
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password."""
+        return shown(self.url)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads, all of it from one moment. Raises CatalogError."""
+        options = {} if self.is_sqlite else _POSTGRESQL_READING
+        with errors_told(self.url), self._connected(options) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self, *, has_foreign_keys: bool = True) -> Iterator[sa.Connection]:
+        """A transaction that commits when the block ends and leaves nothing behind when it raises.
+
+        Without ``has_foreign_keys`` SQLite lets a table that others refer to be dropped and made anew, which is how it
+        alters one. Raises CatalogError.
+        """
+        options = _SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING
+        with (
+            errors_told(self.url),
+            self._connected(options) as connection,
+            _foreign_keys(connection, is_enforced=has_foreign_keys),
+        ):
+            transaction = connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                transaction.rollback()
+                raise
+            with commit_told(self.url):
+                transaction.commit()
+
+    def write(self, work: Callable[[sa.Connection], _Result]) -> _Result:
+        """Do ``work`` in a transaction of its own, again from the start where others undid it. Raises CatalogError.
+
+        Not where the connection broke during the commit: whether it was done is unknown then.
+        """
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(CatalogConflict),
+            stop=tenacity.stop_after_attempt(TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.05, max=1.0),
+            reraise=True,
+        ):
+            with attempt, self.writing() as connection:
+                result = work(connection)
+        return result
+
+    def make_folder(self) -> None:
+        """Make the folder of a SQLite file, so that a first use of the embedded default just works."""
+        if self.is_sqlite and self.url.database and not self.url.database.startswith("file:"):
+            try:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CatalogError(
+                    f"catalog {self.shown_url} can't be made: {error.strerror}; set GHOST_HOME or GHOST_DATABASE_URL "
+                    "to a place that can be written"
+                ) from error
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _connected(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
+        with self.engine.connect() as connection:
+            yield connection.execution_options(**options)
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    try:
+        return sa.create_engine(
+            url,
+            json_serializer=canonical_json,
+            json_deserializer=msgspec.json.decode,
+            **(_sqlite_options() if is_sqlite else _postgresql_options(url)),
+        )
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise SettingsError(
+            f"GHOST_DATABASE_URL names the driver {url.drivername!r}, which is not there: "
+            "use 'sqlite' or 'postgresql' alone"
+        ) from error
+
+
+def _sqlite_options() -> dict[str, Any]:
+    return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS}}
+
+
+def _postgresql_options(url: sa.URL) -> dict[str, Any]:
+    default = {"connect_timeout": POSTGRESQL_CONNECT_SECONDS, "application_name": "ghost-pipeline"}
+    return {
+        "pool_pre_ping": True,
+        "connect_args": {name: value for name, value in default.items() if name not in url.query},
+    }
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise SettingsError(
+            "GHOST_DATABASE_URL is not a database URL; it looks like 'sqlite:////folder/catalog.db' "
+            "or 'postgresql://user@host/name'"
+        ) from error
+    if "@" in f"{parsed.host}{parsed.database}" and parsed.get_backend_name() != "sqlite":
+        raise SettingsError(
+            "GHOST_DATABASE_URL has more than one '@': write those of the password as %40, or use PGPASSWORD"
+        )
+    if parsed.get_backend_name() in ("postgres", "postgresql"):
+        # SQLAlchemy's default driver differs between its versions; dagster-postgres brings this one.
+        is_plain = parsed.drivername in ("postgres", "postgresql")
+        return parsed.set(drivername="postgresql+psycopg2") if is_plain else parsed
+    if parsed.get_backend_name() != "sqlite":
+        raise SettingsError(
+            f"GHOST_DATABASE_URL names {parsed.get_backend_name()!r}; the catalog lives on sqlite or postgresql"
+        )
+    return parsed
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late; _begin_sqlite says it
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA temp_store = MEMORY")
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()
+
+
+@contextmanager
+def _foreign_keys(connection: sa.Connection, *, is_enforced: bool) -> Iterator[None]:
+    """Whether SQLite enforces them in the transactions of the block; within a transaction it could not be said."""
+    if is_enforced or connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    is_writing = connection.get_execution_options().get("is_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")

@@ -1,0 +1,112 @@
+"""Which version the schema is, and bringing it up to this program's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.errors import CatalogSchemaError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+HEAD = "0003"
+"""The revision that this program works with; said here so that opening a catalog need not load Alembic."""
+
+
+VERSION_TABLE = "catalog_version"
+"""Not Alembic's default name: Dagster, which may keep its runs in the same database, takes that one."""
+ADVISORY_LOCK = 0x67686F7374  # "ghost" in ASCII: a number that no other program is likely to lock
+LOCK_SECONDS = 30
+"""How long an upgrade waits for a table that is in use before it gives up."""
+STATEMENT_SECONDS = 600
+"""How long one statement of an upgrade, or waiting for another upgrade, may take: rewriting millions of rows does."""
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision of the catalog's schema; None for a database without one. Raises CatalogError."""
+    with database.reading() as connection:
+        return _revision(connection)
+
+
+def require_head(database: Database) -> None:
+    """Raise CatalogSchemaError unless the schema is this program's."""
+    revision = current_revision(database)
+    if revision == HEAD:
+        return
+    if revision is None:
+        raise CatalogSchemaError(f"catalog {database.shown_url} has no schema yet: run 'ghost-pipeline db upgrade'")
+    _refuse_newer(revision, database)
+    raise CatalogSchemaError(
+        f"catalog {database.shown_url} has schema {revision}, this program needs {HEAD}: "
+        "run 'ghost-pipeline db upgrade'"
+    )
+
+
+def upgrade(database: Database) -> None:
+    """Bring the schema to this program's, in one transaction; a second upgrader waits and finds it done.
+
+    Raises CatalogSchemaError if the catalog is newer than the program, CatalogError otherwise.
+    """
+    from alembic import command  # noqa: PLC0415 - needed only when there is something to migrate
+
+    with database.writing(has_foreign_keys=False) as connection:
+        _take_turns(connection)
+        _rename_first_version_table(connection)
+        revision = _revision(connection)
+        if revision == HEAD:
+            return
+        if revision is not None:
+            _refuse_newer(revision, database)
+        command.upgrade(alembic_config(connection), HEAD)
+
+
+def _take_turns(connection: sa.Connection) -> None:
+    """On PostgreSQL: one upgrader at a time, and none waits, or is waited for, without end. SQLite locks as a whole."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+
+
+def _rename_first_version_table(connection: sa.Connection) -> None:
+    """The first catalogs kept their version under Alembic's default name."""
+    inspector = sa.inspect(connection)
+    if inspector.has_table(VERSION_TABLE) or not inspector.has_table("alembic_version"):
+        return
+    if _version_in(connection, "alembic_version") == "0001" and inspector.has_table("model_events"):
+        connection.execute(sa.text(f"ALTER TABLE alembic_version RENAME TO {VERSION_TABLE}"))
+
+
+def alembic_config(connection: sa.Connection | None = None) -> "Config":
+    """Alembic's configuration for the revisions in this package."""
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return _version_in(connection, VERSION_TABLE)
+
+
+def _version_in(connection: sa.Connection, table: str) -> str | None:
+    return connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(table))).scalar()
+
+
+def _refuse_newer(revision: str, database: Database) -> None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if revision not in known:
+        raise CatalogSchemaError(
+            f"catalog {database.shown_url} has schema {revision}, newer than this program ({HEAD}): "
+            "install the version of ghost-pipeline that made it"
+        )

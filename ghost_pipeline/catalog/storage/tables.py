@@ -1,0 +1,184 @@
+"""The tables of the catalog and the types of their columns."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def canonical_json(value: Any) -> str:
+    """Compact JSON with sorted keys, so that equal values are equal texts. Raises what msgspec raises."""
+    return _encoder.encode(value).decode()
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware instant in UTC; on SQLite a text of fixed width, so that it sorts and compares as time does."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuse naive instants, give UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone; instants are aware")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Give aware instants in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def instant_text(value: datetime) -> str:
+    """An instant as SQLite keeps it, for rows that bypass SQLAlchemy's types."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows by itself in INTEGER keys only
+
+# Collated by code point on both, so that order does not depend on the server's locale.
+Slug = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
+ModelId = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _one_of(column: str, words: type[Source] | type[Verdict] | type[EventKind]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{word.value}'" for word in words)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=f"{column}_is_known")
+
+
+providers = sa.Table(
+    "providers",
+    metadata,
+    sa.Column("id", Slug, primary_key=True),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("held_since", Instant),
+    sa.Column("held_reason", sa.Text),
+    sa.Column("last_listing_at", Instant),
+    sa.Column("last_complete_at", Instant),
+    sa.CheckConstraint("(held_since IS NULL) = (held_reason IS NULL)", name="hold_has_a_reason"),
+)
+
+listings = sa.Table(
+    "listings",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False),
+    sa.Column("file_name", sa.Text),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("format_version", sa.Text),
+    sa.Column("observed_at", Instant, nullable=False),
+    sa.Column("is_late", sa.Boolean, nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("model_count", sa.Integer),
+    sa.Column("created_count", sa.Integer),
+    sa.Column("updated_count", sa.Integer),
+    sa.Column("confirmed_count", sa.Integer),
+    sa.Column("reactivated_count", sa.Integer),
+    sa.Column("missing_count", sa.Integer),
+    sa.Column("inactive", Json, nullable=False),
+    sa.Column("missing_ids", Json),
+    sa.Column("run_id", sa.Text),
+    sa.Column("seconds", sa.Double),
+    sa.Column("pages", sa.Integer),
+    sa.Column("status", sa.Integer),
+    _one_of("verdict", Verdict),
+    sa.CheckConstraint("(verdict = 'failed') = (sha256 IS NULL)", name="failed_attempts_have_no_bytes"),
+    sa.Index(None, "provider_id", "observed_at"),
+    sa.Index(None, "run_id"),
+)
+"""Every attempt, refused and failed ones too. Without counts: admitted, but not reconciled (yet). ``missing_ids`` of
+shrunken listings only: what a later listing may confirm. ``seconds``, ``pages`` and ``status`` where it was fetched."""
+
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False),
+    sa.Column("model_id", ModelId, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("is_name_manual", sa.Boolean, nullable=False),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("is_active", sa.Boolean, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("last_listed_at", Instant),
+    sa.Column("last_used_at", Instant),
+    sa.Column("deactivated_at", Instant),
+    sa.Column("is_free", sa.Boolean),
+    sa.Column("context_window", sa.BigInteger),
+    sa.Column("max_output_tokens", sa.BigInteger),
+    sa.Column("input_price", sa.Double),
+    sa.Column("output_price", sa.Double),
+    sa.Column("capabilities", Json),
+    sa.Column("expires_at", Instant),
+    sa.Column("provider_data", Json),
+    sa.Column("inference_metadata", Json),
+    sa.Column("listing_id", sa.ForeignKey("listings.id")),
+    sa.UniqueConstraint("provider_id", "model_id"),
+    _one_of("source", Source),
+    sa.CheckConstraint("(deactivated_at IS NULL) = is_active", name="ghosts_have_deactivated_at"),
+    # Partial, so that sweeps read only what they may change: the active, and the ghosts.
+    sa.Index(
+        None,
+        "provider_id",
+        "last_seen_at",
+        sqlite_where=sa.text("is_active = 1"),
+        postgresql_where=sa.text("is_active"),
+    ),
+    sa.Index(
+        None,
+        "provider_id",
+        "deactivated_at",
+        sqlite_where=sa.text("is_active = 0"),
+        postgresql_where=sa.text("NOT is_active"),
+    ),
+    sa.Index(None, "provider_id", "last_listed_at"),
+)
+
+model_events = sa.Table(
+    "model_events",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("provider_id", Slug, nullable=False),
+    sa.Column("model_id", ModelId, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("source", sa.String(16)),
+    sa.Column("listing_id", BigId),
+    sa.Column("run_id", sa.Text),
+    sa.Column("details", Json),
+    _one_of("kind", EventKind),
+    sa.Index(None, "provider_id", "model_id"),
+    sa.Index(
+        "ix_model_events_tombstones",
+        "provider_id",
+        "model_id",
+        "id",
+        sqlite_where=sa.text("kind IN ('purged', 'removed')"),
+        postgresql_where=sa.text("kind IN ('purged', 'removed')"),
+    ),
+)
+"""Append-only, without foreign keys, so that the history outlives the rows it is about."""

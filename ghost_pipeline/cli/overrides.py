@@ -1,0 +1,113 @@
+"""``reactivate``, ``release``, ``remove``, ``restore``, ``sweep``, ``purge``."""
+
+from datetime import datetime
+
+import click
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import SweepResult
+from ghost_pipeline.cli.options import json_option, now_option, provider_argument, provider_option
+from ghost_pipeline.cli.output import print_json, warn
+
+
+@click.command(epilog="Example: ghost-pipeline reactivate openai gpt-4-32k")
+@provider_argument
+@click.argument("model_id")
+@json_option
+def reactivate(provider: str, model_id: str, is_json: bool) -> None:
+    """This model lives: active and seen now."""
+    with ModelCatalog.open() as catalog:
+        record = catalog.reactivate_model(provider, model_id)
+    if is_json:
+        print_json(record)
+    else:
+        click.echo(f"{record.provider_id} {record.model_id}: active")
+
+
+@click.command(epilog="Example: ghost-pipeline release mistral")
+@provider_argument
+@json_option
+def release(provider: str, is_json: bool) -> None:
+    """This provider's absences are real: lift its hold and take its latest listing for complete."""
+    with ModelCatalog.open() as catalog:
+        before = catalog.release_provider(provider)
+    if is_json:
+        print_json({"provider_id": provider, "was_held": before.held_since is not None, "reason": before.held_reason})
+    elif before.held_since is None:
+        click.echo(f"{provider}: was not held")
+    else:
+        click.echo(f"{provider}: released (it was held: {before.held_reason})")
+
+
+@click.command(epilog="Example: ghost-pipeline remove openai gpt-3.5-turbo-0301")
+@provider_argument
+@click.argument("model_id", required=False)
+@json_option
+def remove(provider: str, model_id: str | None, is_json: bool) -> None:
+    """Out of the catalog, and stay out, until 'add' or 'restore'.
+
+    Without MODEL_ID it removes every model that the catalog has of the provider; a model that the provider lists for
+    the first time later is new all the same.
+    """
+    with ModelCatalog.open() as catalog:
+        removed = catalog.remove_model(provider, model_id) if model_id else catalog.remove_provider(provider)
+    if is_json:
+        print_json({"provider_id": provider, "model_id": model_id, "removed": removed})
+    else:
+        click.echo(f"{provider}: {removed:,} models removed; they stay out of the catalog")
+
+
+@click.command(epilog="Example: ghost-pipeline restore openai gpt-3.5-turbo-0301")
+@provider_argument
+@click.argument("model_id")
+@json_option
+def restore(provider: str, model_id: str, is_json: bool) -> None:
+    """Take back a purged or removed model, whole, as a ghost."""
+    with ModelCatalog.open() as catalog:
+        record = catalog.restore_model(provider, model_id)
+    if is_json:
+        print_json(record)
+    else:
+        names = f"{record.provider_id} {record.model_id}"
+        click.echo(f"{names}: back as a ghost; 'ghost-pipeline reactivate {names}' makes it active")
+
+
+dry_run_option = click.option("--dry-run", "is_dry_run", is_flag=True, help="Say what would change, change nothing.")
+
+
+@click.command(epilog="Example: ghost-pipeline sweep --dry-run")
+@provider_option
+@click.option("--hours", type=float, help="Unseen for longer than this.  [default: 24]")
+@now_option
+@dry_run_option
+@json_option
+def sweep(provider: str | None, hours: float | None, now: datetime | None, is_dry_run: bool, is_json: bool) -> None:
+    """Soft delete: make ghosts of the models that were not seen for 24 hours. Never MANUAL ones."""
+    with ModelCatalog.open() as catalog:
+        result = catalog.mark_stale_models_inactive(provider, hours, now, is_dry_run=is_dry_run)
+    _print(result, "would become ghosts" if is_dry_run else "became ghosts", is_json)
+
+
+@click.command(epilog="Example: ghost-pipeline purge --days 60 --dry-run")
+@provider_option
+@click.option("--days", type=float, help="Ghosts for longer than this.  [default: 30]")
+@now_option
+@dry_run_option
+@json_option
+def purge(provider: str | None, days: float | None, now: datetime | None, is_dry_run: bool, is_json: bool) -> None:
+    """Hard delete: purge the models that were ghosts for 30 days. Never MANUAL ones; 'restore' takes one back."""
+    with ModelCatalog.open() as catalog:
+        result = catalog.delete_old_inactive_models(provider, days, now, is_dry_run=is_dry_run)
+    _print(result, "would be purged" if is_dry_run else "were purged", is_json)
+
+
+def _print(result: SweepResult, what: str, is_json: bool) -> None:
+    models = [{"provider_id": provider_id, "model_id": model_id} for provider_id, model_id in result.models]
+    if is_json:
+        print_json({"changed": result.changed, "held": result.held, "models": models})
+        return
+    for model in models:
+        click.echo(f"{model['provider_id']} {model['model_id']}")
+    for provider_id, reason in result.held.items():
+        warn(f"{provider_id} is held, its models were passed over: {reason}")
+    click.echo(f"{result.changed:,} models {what}")

@@ -1,0 +1,104 @@
+"""``track`` and ``add``: sightings that are no listing."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ghost_pipeline.additions import read_additions
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import SightingResult
+from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option, provider_argument
+from ghost_pipeline.cli.output import EXIT_REFUSED, print_json
+from ghost_pipeline.errors import InvalidAdditions
+from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
+
+
+def _object(ctx: click.Context, param: click.Parameter, value: str | None) -> dict[str, Any] | None:
+    try:
+        parsed = None if value is None else json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(f"is no JSON: {error}", ctx, param) from error
+    if parsed is not None and not isinstance(parsed, dict):
+        raise click.BadParameter('must be a JSON object, such as \'{"region": "eu"}\'', ctx, param)
+    return parsed
+
+
+@click.command(epilog="Example: ghost-pipeline track openai gpt-5-preview --metadata '{\"latency_ms\": 412}'")
+@provider_argument
+@click.argument("model_id")
+@click.option("--name", help="What people call the model; counts while no name is known.")
+@click.option("--metadata", callback=_object, help="A JSON object, merged into what is known.")
+@json_option
+def track(provider: str, model_id: str, name: str | None, metadata: dict[str, Any] | None, is_json: bool) -> None:
+    """Record that a model answered. One that no list shows enters the catalog as INFERENCE."""
+    with ModelCatalog.open() as catalog:
+        result = catalog.track_successful_inference(provider, model_id, name, metadata)
+    _print_sighting(result, is_json)
+
+
+@click.command(epilog="Example: ghost-pipeline add openai ft:gpt-4o:acme --name 'Acme tuned' --context-window 128000")
+@click.argument("provider", type=PROVIDER, required=False)
+@click.argument("model_id", required=False)
+@click.option(
+    "--from",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Add every model of this .csv, .yaml or .json file, or none.",
+)
+@click.option("--name", help="What people call the model; later listings don't change it.")
+@click.option("--context-window", type=int, help="Tokens.")
+@click.option("--max-output-tokens", type=int, help="Tokens.")
+@click.option("--input-price", type=float, help="USD per million tokens.")
+@click.option("--output-price", type=float, help="USD per million tokens.")
+@click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
+@click.option("--expires-at", type=INSTANT, help="When the provider withdraws it.")
+@json_option
+def add(provider: str | None, model_id: str | None, file: Path | None, is_json: bool, **facts: Any) -> None:
+    """Add a model by hand: from now on it is MANUAL and no sweep ever deletes it.
+
+    A later listing of the provider refreshes the facts, but not the name.
+
+    A file for --from has the columns provider_id and model_id and any of name, context_window, max_output_tokens,
+    input_price, output_price, capabilities, expires_at. It is checked whole before anything is written.
+    """
+    if file is not None:
+        if provider is not None or any(value not in (None, ()) for value in facts.values()):
+            raise click.UsageError("--from takes everything from the file: leave out the model and the other options.")
+        _add_all(file, is_json)
+    elif provider is None or model_id is None:
+        raise click.UsageError("PROVIDER and MODEL_ID are missing: name a model, or a file with --from.")
+    else:
+        with ModelCatalog.open() as catalog:
+            result = catalog.add_manual_model(provider, model_id, **facts)
+        _print_sighting(result, is_json)
+
+
+def _add_all(file: Path, is_json: bool) -> None:
+    additions = read_additions(file)
+    with ModelCatalog.open() as catalog:
+        try:
+            results = catalog.add_manual_models(additions)
+        except InvalidAdditions as error:
+            raise InvalidAdditions(f"{file}: {error}") from error
+    if is_json:
+        print_json({"added": len(results), "models": results})
+        return
+    for result in results:
+        click.echo(f"{result.provider_id} {result.model_id}: {result.effect}")
+    click.echo(f"{len(results):,} models added", err=True)
+
+
+def _print_sighting(result: SightingResult, is_json: bool) -> None:
+    if is_json:
+        print_json(result)
+    elif result.effect != "ignored":
+        click.echo(f"{result.provider_id} {result.model_id}: {result.effect}")
+    if result.effect == "ignored":
+        names = f"{result.provider_id} {result.model_id}"
+        click.echo(
+            f"Refused: a person removed {names}; 'ghost-pipeline add {names}' or 'restore' brings it back", err=True
+        )
+        sys.exit(EXIT_REFUSED)

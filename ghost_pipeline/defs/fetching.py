@@ -1,0 +1,94 @@
+"""Fetch provider responses: asset and schedule."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from ghost_pipeline.defs.resource import GhostCatalog, failures_told, providers
+from ghost_pipeline.errors import NotConfigured
+from ghost_pipeline.fetching.configuration import choose
+from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
+from ghost_pipeline.listings.files import read_facts
+
+
+@dg.asset(
+    partitions_def=providers,
+    kinds={"json"},
+    group_name="catalog",
+    description="The provider's own answer, all pages, in a file. One that can't be believed leaves no file, fails "
+    "here, and holds the provider.",
+)
+def provider_responses(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.MaterializeResult[None]:
+    from ghost_pipeline.fetching.fetch import fetch_listings  # noqa: PLC0415 - HTTP takes a while to load
+
+    settings = ghost.settings()
+    with failures_told():
+        endpoints = choose(settings, [context.partition_key]).endpoints
+        [outcome] = fetch_listings(endpoints, settings.models_dir, settings.fetch_limits, datetime.now(UTC))
+        if outcome.result is FetchResult.FAILED:
+            with ghost.opened() as catalog:
+                if outcome.result is FetchResult.FAILED:
+                    catalog.record_failed_attempt(
+                        outcome.provider_id,
+                        outcome.failure_reason,
+                        outcome.attempted_at,
+                        context.run.run_id,
+                        outcome.response_summary,
+                    )
+    if outcome.result is FetchResult.FAILED:
+        raise dg.Failure(f"{outcome.provider_id}: {outcome.reason}", metadata=_metadata(outcome), allow_retries=False)
+    if outcome.reason:
+        context.log.warning(f"{outcome.provider_id}: {outcome.reason}")
+    return dg.MaterializeResult(metadata=_metadata(outcome))
+
+
+fetch_provider = dg.define_asset_job(
+    "fetch_listings",
+    selection=dg.AssetSelection.assets(provider_responses),
+    description="One provider, asked for its models. The directory sensor sees the file.",
+)
+
+
+@dg.schedule(
+    job=fetch_provider,
+    cron_schedule="0 */6 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every 6 hours: one run for each provider that has a key or stands in the providers file. Without any "
+    "it does nothing.",
+)
+def fetch_every_6h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) -> list[dg.RunRequest] | dg.SkipReason:
+    try:
+        chosen = choose(ghost.settings(), ())
+    except NotConfigured as error:
+        return dg.SkipReason(str(error))
+    for provider_id, why in chosen.passed_over:
+        context.log.warning(f"{provider_id} is passed over: {why}")
+    asked = [endpoint.provider_id for endpoint in chosen.endpoints]
+    if not asked:
+        return dg.SkipReason("; ".join(f"{provider_id}: {why}" for provider_id, why in chosen.passed_over))
+    context.instance.add_dynamic_partitions(str(providers.name), asked)
+    at = context.scheduled_execution_time.astimezone(UTC).isoformat()
+    return [dg.RunRequest(run_key=f"{provider_id}:{at}", partition_key=provider_id) for provider_id in asked]
+
+
+def _metadata(outcome: FetchOutcome) -> dict[str, Any]:
+    """What a person wants to see of the answer. Numbers are plotted over time."""
+    facts = read_facts(outcome.path) if outcome.path else None
+    known: dict[str, Any] = {
+        "result": outcome.result.value,
+        "reason": outcome.reason or "",
+        "attempted_at": dg.MetadataValue.timestamp(outcome.attempted_at),
+        "seconds": round(outcome.duration, 3),
+        "pages": outcome.pages,
+        "status": outcome.status,
+        "models": outcome.models,
+        "request_id": outcome.request_id,
+        "file": outcome.path.name if outcome.path else None,
+        "path": dg.MetadataValue.path(str(outcome.path)) if outcome.path else None,
+        "sha256": outcome.sha256,
+        "bytes": facts.bytes if facts else None,
+        "etag": facts.etag if facts else None,
+    }
+    return {name: value for name, value in known.items() if value is not None}

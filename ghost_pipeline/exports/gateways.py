@@ -1,0 +1,95 @@
+"""Exports for gateways: LiteLLM's ``model_list`` and OpenAI's ``/v1/models``."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from ghost_pipeline.lifecycle.plain import plain
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.providers.declaration import route_of
+
+_MODES = (
+    ("embedding", "embedding"),
+    ("rerank", "rerank"),
+    ("moderation", "moderation"),
+    ("text", "chat"),
+    ("image_generation", "image_generation"),
+    ("speech", "audio_speech"),
+)
+"""A capability -> the mode that it says, the first that fits."""
+
+_SUPPORTS = {
+    "vision": "supports_vision",
+    "audio": "supports_audio_input",
+    "tools": "supports_function_calling",
+    "reasoning": "supports_reasoning",
+}
+
+
+def litellm_config(models: Sequence[ModelRecord]) -> bytes:
+    """``model_list: [...]`` as UTF-8 YAML."""
+    # Imported here: only exports and files of additions need it, and every command would wait for it.
+    import yaml  # noqa: PLC0415
+
+    document = {"model_list": [_entry(model) for model in models]}
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1_000)
+    return text.encode()
+
+
+def _entry(model: ModelRecord) -> dict[str, Any]:
+    mode = _mode(model.capabilities)
+    info = {name: value for name, value in _info(model, mode).items() if value is not None}
+    return {
+        "model_name": f"{model.provider_id}/{model.model_id}",
+        "litellm_params": route_of(model.provider_id).params(model, mode),
+        **({"model_info": info} if info else {}),
+    }
+
+
+def _info(model: ModelRecord, mode: str | None) -> dict[str, Any]:
+    info = {
+        "mode": mode,
+        "max_tokens": model.max_output_tokens or model.context_window,
+        "max_input_tokens": model.context_window,
+        "max_output_tokens": model.max_output_tokens,
+        "input_cost_per_token": _per_token(model.input_price),
+        "output_cost_per_token": _per_token(model.output_price),
+        **{name: True for word, name in _SUPPORTS.items() if word in (model.capabilities or ())},
+    }
+    if not model.is_active:
+        info |= {"is_active": False, "last_seen_at": plain(model.last_seen_at)}
+    return info
+
+
+def _mode(capabilities: Sequence[str] | None) -> str | None:
+    words = set(capabilities or ())
+    if words == {"audio", "text"}:
+        return None  # a transcriber, or a chat model that listens
+    return next((mode for word, mode in _MODES if word in words), None)
+
+
+def _per_token(price: float | None) -> float | None:
+    """USD per token of a price per million; moves the decimal point, so that 0.15 gives 1.5e-07 and nothing near it."""
+    return None if price is None else float(Decimal(str(price)).scaleb(-6))
+
+
+def openai_answer(models: Sequence[ModelRecord]) -> bytes:
+    """``{"object": "list", "data": [...]}``; ``created`` is when the catalog first saw the model, in epoch seconds."""
+    uses = Counter(model.model_id for model in models)
+    data = [_model(model, is_shared=uses[model.model_id] > 1) for model in models]
+    return (json.dumps({"object": "list", "data": data}, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _model(model: ModelRecord, *, is_shared: bool) -> dict[str, Any]:
+    answer = {
+        "id": f"{model.provider_id}/{model.model_id}" if is_shared else model.model_id,
+        "object": "model",
+        "created": int(model.first_seen_at.timestamp()),
+        "owned_by": model.provider_id,
+    }
+    if not model.is_active:
+        answer |= {"is_active": False, "last_seen_at": plain(model.last_seen_at)}
+    return answer

@@ -1,0 +1,79 @@
+"""The models as a table: the columns of the catalog, one row a model.
+
+JSON has what ``ghost-pipeline models --json`` has. CSV and Parquet have JSON texts for the two columns of objects;
+between capabilities, CSV has the ``;`` that ``ghost-pipeline add --from`` understands.
+"""
+
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from ghost_pipeline.errors import ExportRefused
+from ghost_pipeline.lifecycle.plain import plain
+from ghost_pipeline.lifecycle.records import ModelRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_COLUMNS = tuple(field.name for field in fields(ModelRecord))
+_DTYPES = {
+    **{name: "datetime64[us, UTC]" for name in _COLUMNS if name.endswith("_at")},
+    **{name: "boolean" for name in _COLUMNS if name.startswith("is_")},
+    **dict.fromkeys(("context_window", "max_output_tokens", "listing_id"), "Int64"),
+    **dict.fromkeys(("input_price", "output_price"), "Float64"),
+    "capabilities": "object",
+}
+"""Column -> dtype, text unless said here. Nullable ones, so that an unknown number makes no float of its column."""
+
+_OBJECTS = ("provider_data", "inference_metadata")
+
+
+def json_table(models: Sequence[ModelRecord]) -> bytes:
+    """A list of objects."""
+    return (json.dumps(plain(models), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def csv_table(models: Sequence[ModelRecord]) -> bytes:
+    """A header and a line a model; unknown is an empty cell, instants are ISO 8601 with Z."""
+    frame = _frame(models)
+    frame["capabilities"] = ["" if words is None else ";".join(words) for words in frame["capabilities"]]
+    text: str = frame.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ")
+    return text.encode()
+
+
+def parquet_table(models: Sequence[ModelRecord]) -> bytes:
+    """One row group with a type for every column, also where nothing is known. Raises ExportRefused without pyarrow."""
+    try:
+        arrow: Any = importlib.import_module("pyarrow")  # it has no types to check against
+    except ImportError as error:
+        raise ExportRefused(
+            "parquet needs pyarrow, which is not installed: pip install 'ghost-pipeline[parquet]'"
+        ) from error
+    types = {
+        "datetime64[us, UTC]": arrow.timestamp("us", tz="UTC"),
+        "boolean": arrow.bool_(),
+        "Int64": arrow.int64(),
+        "Float64": arrow.float64(),
+        "object": arrow.list_(arrow.string()),
+    }
+    schema = arrow.schema([(name, types.get(_DTYPES.get(name, ""), arrow.string())) for name in _COLUMNS])
+    content: bytes = _frame(models).to_parquet(None, engine="pyarrow", index=False, schema=schema)
+    return content
+
+
+def _frame(models: Sequence[ModelRecord]) -> "pd.DataFrame":
+    # Imported here: pandas takes a third of a second, and only tables need it.
+    import pandas as pd  # noqa: PLC0415
+
+    columns = {name: pd.Series(_values(models, name), dtype=_DTYPES.get(name, "string")) for name in _COLUMNS}
+    return pd.DataFrame(columns)
+
+
+def _values(models: Sequence[ModelRecord], name: str) -> list[Any]:
+    values = [getattr(model, name) for model in models]
+    if name in _OBJECTS:
+        return [None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True) for value in values]
+    return [value.value for value in values] if name == "source" else values

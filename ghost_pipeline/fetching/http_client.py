@@ -1,0 +1,225 @@
+"""One HTTP request: redirects within the origin, time-outs, a bounded body."""
+
+import logging
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import httpx
+
+from ghost_pipeline.errors import SettingsError
+from ghost_pipeline.fetching.errors import Fault, PassingFault, told_status
+from ghost_pipeline.fetching.retries import stated_wait
+from ghost_pipeline.fetching.urls import address_defect, is_loopback, origin, shown
+from ghost_pipeline.providers.endpoint import Endpoint, joined
+from ghost_pipeline.redaction import Secret
+from ghost_pipeline.settings import FetchLimits
+
+ACCEPTED_ENCODING = "gzip"
+_GZIP = 16 + zlib.MAX_WBITS
+_PLAIN_NAMES = frozenset({"", "identity"})
+_GZIP_NAMES = frozenset({"gzip", "x-gzip"})
+
+
+async def read_whole(response: httpx.Response, max_bytes: int) -> bytes:
+    """The unpacked body.
+
+    Raises Fault for one of more than ``max_bytes``, PassingFault for one that ends early.
+    """
+    stated = response.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > max_bytes:
+        raise _too_large(max_bytes)
+    body = bytearray()
+    async for part in _unpacked(response, max_bytes):
+        body += part
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+async def read_beginning(response: httpx.Response, max_bytes: int) -> bytes:
+    """The first ``max_bytes`` of a body that is only to be quoted; empty if it can't be read."""
+    body = bytearray()
+    try:
+        async for part in _unpacked(response, max_bytes):
+            body += part
+            if len(body) >= max_bytes:
+                break
+    except (Fault, httpx.TransportError):
+        return b""
+    return bytes(body[:max_bytes])
+
+
+def _too_large(max_bytes: int) -> Fault:
+    return Fault(f"the answer is larger than {max_bytes:,} bytes; if that is right, raise GHOST_FETCH_MAX_BYTES")
+
+
+async def _unpacked(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding in _PLAIN_NAMES:
+        async for part in response.aiter_raw():
+            yield part
+    elif encoding in _GZIP_NAMES:
+        async for part in _from_gzip(response, max_bytes):
+            yield part
+    else:
+        raise Fault("the answer is packed in a way that was not asked for (only gzip was)")
+
+
+async def _from_gzip(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
+    unpacking = zlib.decompressobj(_GZIP)
+    try:
+        async for packed in response.aiter_raw():
+            rest = packed
+            while rest:
+                part = unpacking.decompress(rest, max_bytes + 1)
+                rest = unpacking.unconsumed_tail
+                if part:
+                    yield part
+                if unpacking.unused_data:
+                    raise Fault("more follows after the end of the gzip-packed answer")
+    except zlib.error:
+        raise Fault("the answer says that it is gzip-packed and is not") from None
+    if not unpacking.eof:
+        raise PassingFault("the gzip-packed answer ends early")
+
+
+# Its DEBUG records hold the headers of answers, and servers repeat keys.
+logging.getLogger("httpcore").setLevel(logging.INFO)
+
+_MAX_REDIRECTS = 5
+_QUOTED_BYTES = 64_000
+_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status 200 with its body, or 304."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Channel:
+    """Requests to one endpoint, with its key."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, endpoint: Endpoint, secret: Secret | None, limits: FetchLimits
+    ) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._secret = secret
+        self._limits = limits
+
+    async def ask(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Answer:
+        """The answer from ``url``; ``conditions`` are headers that allow a 304.
+
+        Raises Fault, PassingFault where another attempt may help.
+        """
+        try:
+            return await self._follow(url, conditions, max_bytes)
+        except httpx.HTTPError as error:
+            raise self._broken(error, url) from None
+        except httpx.InvalidURL:
+            raise Fault(f"a URL that can't be asked came from {shown(self._endpoint.url)}") from None
+
+    async def _follow(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Answer:
+        for _ in range(_MAX_REDIRECTS + 1):
+            self._check(url)
+            async with self._client.stream("GET", url, headers=self._headers(conditions)) as response:
+                if not response.has_redirect_location:
+                    return await self._read(url, response, conditions, max_bytes)
+                url = joined(url, response.headers["location"])
+        raise Fault(f"{shown(self._endpoint.url)} redirects in circles")
+
+    def _check(self, url: str) -> None:
+        """Raises Fault for a URL that must not see the key: redirects and links to next pages come from outside."""
+        if origin(url) != origin(self._endpoint.url):
+            scheme, host, port = origin(url)
+            raise Fault(
+                f"{shown(self._endpoint.url)} sends to another server ({scheme}://{host}:{port}), which does not get "
+                "the key; if that is right, make it the base_url"
+            )
+        defect = address_defect(url, self._endpoint.is_plain_http_allowed)
+        if defect:
+            raise Fault(f"the address {defect}")
+
+    def _headers(self, conditions: Mapping[str, str]) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPTED_ENCODING,
+            "User-Agent": "ghost-pipeline",
+            **self._endpoint.headers,
+            **conditions,
+        }
+        if self._secret is not None:
+            header = self._endpoint.key_header
+            headers[header.name] = header.prefix + self._secret.reveal()
+        return headers
+
+    async def _read(self, url: str, response: httpx.Response, conditions: Mapping[str, str], max_bytes: int) -> Answer:
+        status = response.status_code
+        if status == HTTPStatus.OK:
+            return Answer(url, status, response.headers, await read_whole(response, max_bytes))
+        if status == HTTPStatus.NOT_MODIFIED and conditions:
+            return Answer(url, status, response.headers, b"")
+        quotable = await read_beginning(response, _QUOTED_BYTES)
+        reason = told_status(status, quotable, self._endpoint, self._secret)
+        if status in _PASSING:
+            raise PassingFault(reason, status, stated_wait(response.headers.get("retry-after")))
+        raise Fault(reason, status)
+
+    def _broken(self, error: httpx.HTTPError, url: str) -> Fault:
+        """The fault behind an exception of httpx, whose own text may repeat what the server sent."""
+        host = f"{origin(url)[1]}:{origin(url)[2]}"
+        if isinstance(error, httpx.ConnectTimeout):
+            return PassingFault(f"no connection to {host} within {self._limits.connect_within:g} s")
+        if isinstance(error, httpx.TimeoutException):
+            return PassingFault(f"{host} was silent for {self._limits.read_within:g} s")
+        if _is_certificate_refused(error):
+            return Fault(
+                f"the TLS certificate of {host} is not trusted; if it is your own, name its CA in SSL_CERT_FILE"
+            )
+        if isinstance(error, httpx.ConnectError):
+            return PassingFault(f"no connection to {host} ({error})")
+        if isinstance(error, httpx.TransportError):
+            return PassingFault(f"{host} broke off the connection, or does not speak HTTP")
+        return Fault(f"the request to {host} failed ({type(error).__name__})")
+
+
+def _is_certificate_refused(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def trusted_certificates() -> ssl.SSLContext:
+    """What TLS connections are checked against; made once for all, as it takes a while.
+
+    Raises SettingsError if SSL_CERT_FILE or SSL_CERT_DIR can't be used.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise SettingsError(f"the certificates of SSL_CERT_FILE can't be read ({error.strerror}): correct it") from None
+
+
+@asynccontextmanager
+async def open_channel(
+    endpoint: Endpoint, secret: Secret | None, limits: FetchLimits, certificates: ssl.SSLContext
+) -> AsyncIterator[Channel]:
+    """A channel of its own for one provider: no cookie and no connection is shared."""
+    timeout = httpx.Timeout(limits.read_within, connect=limits.connect_within)
+    # A proxy from the environment is for the world outside.
+    is_local = is_loopback(endpoint.url)
+    async with httpx.AsyncClient(
+        verify=certificates, timeout=timeout, follow_redirects=False, trust_env=not is_local
+    ) as client:
+        yield Channel(client, endpoint, secret, limits)

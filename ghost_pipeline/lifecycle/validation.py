@@ -1,0 +1,219 @@
+"""Which input is accepted: instants, names, metadata, prices, token counts, capabilities."""
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ghost_pipeline.errors import CatalogUnavailable, InvalidMetadata, InvalidName, UsageError
+from ghost_pipeline.lifecycle.identity import _UNUSABLE_IN_ID, MAX_MODEL_ID_LENGTH, canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
+
+MAX_SKEW = timedelta(seconds=5)
+"""How far a client's clock may be ahead of this one."""
+
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before any provider served a language model: a clock that says so is not set."""
+
+
+def believable(at: datetime, now: datetime) -> datetime:
+    """``at``, unless no clock that is right can say so.
+
+    What is later than ``now`` plus MAX_SKEW becomes that. What is before EARLIEST becomes ``now``: a client whose clock
+    is not set says so now, and its sighting is as good as any.
+    """
+    return now if at < EARLIEST else min(at, now + MAX_SKEW)
+
+
+def require_set_clock(now: datetime) -> None:
+    """Raises CatalogUnavailable while this machine's own clock is not set: no instant can be believed then."""
+    if now < EARLIEST:
+        raise CatalogUnavailable(f"this machine's clock says {now:%Y-%m-%d}: sightings wait until it is set")
+
+
+MAX_METADATA_BYTES = 64 * 1024
+MAX_METADATA_DEPTH = 32
+
+_encoded = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+
+
+def checked_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """``metadata`` as plain JSON values, detached from the caller's objects; None if there is none.
+
+    Raises InvalidMetadata for what is no JSON object of at most 64 KiB: NaN, bytes, cycles, lone surrogates, NUL.
+    """
+    return None if metadata is None else {key: json.loads(text) for key, text in metadata_texts(metadata).items()}
+
+
+def metadata_texts(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Each value of ``metadata`` as JSON text, detached from the caller's objects.
+
+    Costs no more than 64 KiB of it do, whatever its size: the rest is not looked at. Raises InvalidMetadata as
+    :func:`checked_metadata` does.
+    """
+    if not isinstance(metadata, Mapping):
+        raise InvalidMetadata(f"metadata must be a JSON object, not {type(metadata).__name__}")
+    try:
+        plain = _PlainCopy().of_mapping(metadata, MAX_METADATA_DEPTH)
+        texts = {key: _encoded(value) for key, value in plain.items()}
+        size = sum(map(text_bytes, texts, texts.values()))
+    except InvalidMetadata:
+        raise
+    except Exception as error:  # the objects are the caller's: reading them may raise anything
+        raise InvalidMetadata(f"metadata can't be kept as JSON: {type(error).__name__}: {str(error)[:200]}") from error
+    if size > MAX_METADATA_BYTES:
+        raise _too_large()
+    return texts
+
+
+def text_bytes(key: str, text: str) -> int:
+    """How much one value counts against MAX_METADATA_BYTES. Raises UnicodeEncodeError for a lone surrogate."""
+    return len(key.encode()) + len(text.encode())
+
+
+def _too_large() -> InvalidMetadata:
+    return InvalidMetadata(f"metadata has more than {MAX_METADATA_BYTES:,} bytes of JSON: keep less of it")
+
+
+class _PlainCopy:
+    """Copies values to plain JSON ones; gives up when what it has met can't fit any more."""
+
+    def __init__(self) -> None:
+        self._left = MAX_METADATA_BYTES
+
+    def of_mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        copied = {}
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise InvalidMetadata(f"a key in metadata must be a string, not {type(key).__name__}")
+            copied[self._text(key)] = self._of(inner, depth - 1)
+        return copied
+
+    def _of(self, value: object, depth: int) -> object:
+        if depth < 0:
+            raise InvalidMetadata(f"metadata is nested more than {MAX_METADATA_DEPTH} deep, or holds itself")
+        self._spend(1)
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, Mapping):
+            return self.of_mapping(value, depth)
+        if isinstance(value, (list, tuple)):
+            return [self._of(inner, depth - 1) for inner in value]
+        raise InvalidMetadata(f"metadata holds a value of type {type(value).__name__}, which JSON has not")
+
+    def _text(self, value: str) -> str:
+        text = str.__str__(value)
+        self._spend(len(text))
+        if "\x00" in text:
+            raise InvalidMetadata("metadata holds a NUL character, which the catalog can't keep")
+        return text
+
+    def _spend(self, amount: int) -> None:
+        self._left -= amount
+        if self._left < 0:
+            raise _too_large()
+
+
+MAX_NUMBER = 10**15
+"""Above this neither a context window nor a price is meant."""
+
+MAX_SPAN = 1_000_000
+
+
+def aware(instant: datetime) -> datetime:
+    """An instant that says its time zone."""
+    if not isinstance(instant, datetime):
+        raise UsageError(f"an instant must be a datetime with a time zone, not {type(instant).__name__}")
+    if instant.tzinfo is None:
+        raise UsageError(f"{instant.isoformat()} has no time zone: say which, such as {instant.isoformat()}+00:00")
+    return instant
+
+
+def checked_tokens(what: str, number: object) -> int | None:
+    """A number of tokens, or None."""
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise UsageError(f"{what} {str(number)[:40]!r} is no whole number: give one, or leave it out")
+    if not 1 <= number <= MAX_NUMBER:
+        raise UsageError(f"{what} is out of range: give a number from 1 up, or leave it out")
+    return number
+
+
+def checked_price(what: str, number: object) -> float | None:
+    """A price in USD per million tokens, or None."""
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise UsageError(f"{what} {str(number)[:40]!r} is no number: give USD per million tokens, or leave it out")
+    if not 0 <= number <= MAX_NUMBER:
+        raise UsageError(f"{what} is out of range: give a number from 0 up, or leave it out")
+    return number
+
+
+def checked_span(unit: str, span: float) -> timedelta:
+    """A span of so many ``hours`` or ``days``."""
+    if not 0 <= span <= MAX_SPAN:
+        raise UsageError(f"{span} {unit} is out of range: give 0 to {MAX_SPAN:,}")
+    return timedelta(**{unit: span})
+
+
+def checked_capabilities(capabilities: Collection[str] | None) -> tuple[str, ...] | None:
+    """Words of the vocabulary, sorted; None for none."""
+    if isinstance(capabilities, str) or not isinstance(capabilities, Collection | None):
+        raise UsageError(f"capabilities must be a list of words, not {str(capabilities)[:40]!r}")
+    for word in capabilities or ():
+        if word not in CAPABILITIES:
+            raise UsageError(f"{str(word)[:40]!r} is no capability; the vocabulary is: {', '.join(CAPABILITIES)}")
+    return tuple(sorted(set(capabilities))) if capabilities else None
+
+
+def checked_source(source: Source | str) -> Source:
+    """A source by its name."""
+    try:
+        return Source(source)
+    except ValueError:
+        raise UsageError(f"{source!r} is no source: INDEX, INFERENCE or MANUAL") from None
+
+
+def checked_reason(reason: str) -> str:
+    """A reason on one line, which there must be."""
+    line = " ".join(reason.split())
+    if not line:
+        raise UsageError("a failed attempt needs a reason: say in one line what went wrong")
+    return line
+
+
+def checked_name(name: str | None) -> str | None:
+    """What people call a model; None for none. Raises InvalidName for what can't be shown or kept."""
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise InvalidName(f"a model's name must be a string, not {type(name).__name__}")
+    if len(name) > MAX_MODEL_ID_LENGTH or _UNUSABLE_IN_ID.search(name):
+        raise InvalidName(
+            f"name {name[:40]!r} can't be kept: at most {MAX_MODEL_ID_LENGTH} characters, no control characters"
+        )
+    return name
+
+
+def checked_inference(
+    provider_id: str,
+    model_id: str,
+    first_at: datetime,
+    last_at: datetime,
+    name: str | None,
+    metadata: Mapping[str, Any] | None,
+    now: datetime,
+) -> Inference:
+    """The sighting under the catalog's names, with instants (aware ones are given) that can be believed.
+
+    Raises InvalidProvider, InvalidModelId, InvalidName, InvalidMetadata.
+    """
+    slug = provider_slug(provider_id)
+    canonical = canonical_model_id(slug, model_id)
+    believed = [believable(at, now) for at in (first_at, last_at)]
+    return Inference(slug, canonical, min(believed), max(believed), checked_name(name), checked_metadata(metadata))

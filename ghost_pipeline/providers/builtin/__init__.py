@@ -1,0 +1,1 @@
+"""One module per provider whose listing has a format of its own."""

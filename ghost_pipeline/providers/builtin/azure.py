@@ -1,0 +1,40 @@
+"""Azure OpenAI: ``GET /openai/models`` (REST reference, "Models - List").
+
+``deprecation.inference`` is when a model stops answering, in epoch seconds; ``deprecation.fine_tune`` is when it can't
+be tuned any more, which ends nothing here. ``status: deleted`` is a fine-tuned model that is only still referred to.
+"""
+
+from ghost_pipeline.providers.wire_format import (
+    Facts,
+    Fields,
+    Format,
+    Row,
+    capabilities,
+    flagged,
+    is_word_of,
+    says_inactive,
+)
+
+
+def _read(fields: Fields) -> Facts:
+    return Facts(
+        capabilities=capabilities(
+            flagged(
+                (fields.flag("capabilities", "completion"), "text"),
+                (fields.flag("capabilities", "chat_completion"), "text"),
+                (fields.flag("capabilities", "embeddings"), "embedding"),
+            )
+        ),
+        expires_at=fields.instant("deprecation", "inference"),
+    )
+
+
+def _is_inactive(row: Row) -> bool:
+    return (
+        says_inactive(row)
+        or is_word_of(row.get("lifecycle_status"), ("retired", "archived"))
+        or is_word_of(row.get("status"), ("deleted",))
+    )
+
+
+AZURE = Format("azure", 1, _read, is_inactive=_is_inactive)

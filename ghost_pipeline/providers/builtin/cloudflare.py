@@ -1,0 +1,50 @@
+"""Cloudflare Workers AI: ``GET /accounts/{id}/ai/models/search`` (API reference, "Model Search"), ``result[]``.
+
+``name`` is the id that requests take; ``id`` is only a row number of theirs. Facts stand in ``properties[]`` as
+``{property_id, value}``, with texts for numbers and booleans (as in the catalog pages of Cloudflare's documentation).
+"""
+
+from ghost_pipeline.providers.values import per_million
+from ghost_pipeline.providers.wire_format import Facts, Fields, Format, capabilities, flagged
+
+_TASKS = {
+    "automatic speech recognition": ("audio", "text"),
+    "image-to-text": ("text", "vision"),
+    "summarization": ("text",),
+    "text embeddings": ("embedding",),
+    "text generation": ("text",),
+    "text-to-image": ("image_generation",),
+    "text-to-speech": ("speech",),
+    "translation": ("text",),
+}
+_FLAGS = {"function_calling": "tools", "reasoning": "reasoning", "vision": "vision"}
+
+
+def _read(fields: Fields) -> Facts:
+    properties = {name: part for part in fields.parts("properties") if (name := part.text("property_id"))}
+    tasks = fields.words("task", "name") or ()
+    window, deprecation = properties.get("context_window"), properties.get("planned_deprecation_date")
+    return Facts(
+        context_window=window.tokens("value") if window else None,
+        input_price=_price(properties.get("price"), "per m input tokens"),
+        output_price=_price(properties.get("price"), "per m output tokens"),
+        capabilities=capabilities(
+            *(_TASKS.get(task, ()) for task in tasks),
+            flagged(*((_is_true(properties.get(name)), meant) for name, meant in _FLAGS.items())),
+        ),
+        expires_at=deprecation.instant("value") if deprecation else None,
+    )
+
+
+def _is_true(part: Fields | None) -> bool:
+    return part is not None and part.words("value") == ("true",)
+
+
+def _price(part: Fields | None, unit: str) -> float | None:
+    for rate in part.parts("value") if part else ():
+        if rate.words("unit") == (unit,) and rate.words("currency") == ("usd",):
+            return rate.price(per_million, "price")
+    return None
+
+
+CLOUDFLARE = Format("cloudflare", 1, _read, rows_at=("result",), id_fields=("name",))

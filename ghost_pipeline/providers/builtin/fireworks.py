@@ -1,0 +1,28 @@
+"""Fireworks: ``GET /v1/accounts/{id}/models`` (API reference, "List Models"), ``models[]`` and ``nextPageToken``.
+
+``state`` is UPLOADING or READY, and neither says that a model is gone. ``/inference/v1/models`` is OpenAI's shape with
+the same facts in other spellings.
+"""
+
+from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, flagged, meaning
+
+_KINDS = Meanings({"embedding_model": "embedding"})
+
+
+def _read(fields: Fields) -> Facts:
+    return Facts(
+        name=fields.text("displayName"),
+        context_window=fields.tokens("contextLength") or fields.tokens("context_length"),
+        capabilities=capabilities(
+            meaning(fields.words("kind"), _KINDS),
+            flagged(
+                (fields.flag("supportsTools") or fields.flag("supports_tools"), "tools"),
+                (fields.flag("supportsImageInput") or fields.flag("supports_image_input"), "vision"),
+                (fields.flag("supports_chat"), "text"),
+            ),
+        ),
+        expires_at=fields.instant("deprecationDate"),
+    )
+
+
+FIREWORKS = Format("fireworks", 1, _read, rows_at=("models",), id_fields=("name",))

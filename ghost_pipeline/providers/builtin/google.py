@@ -1,0 +1,37 @@
+"""Google: ``GET /v1beta/models`` of the Gemini API ("Models" reference), default page 50, ``nextPageToken``.
+
+``predict`` and ``predictLongRunning`` serve images as well as video and say neither. The reference lists no price.
+"""
+
+from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, flagged, meaning
+
+_METHODS = Meanings(
+    {
+        "generatecontent": "text",
+        "batchgeneratecontent": "text",
+        "generateanswer": "text",
+        "generatemessage": "text",
+        "generatetext": "text",
+        "streamgeneratecontent": "streaming",
+        "bidigeneratecontent": "streaming",  # the Live API: a stream in both directions
+        "embedcontent": "embedding",
+        "embedtext": "embedding",
+        "batchembedcontents": "embedding",
+        "asyncbatchembedcontent": "embedding",
+    }
+)
+
+
+def _read(fields: Fields) -> Facts:
+    return Facts(
+        name=fields.text("displayName"),
+        context_window=fields.tokens("inputTokenLimit"),
+        max_output_tokens=fields.tokens("outputTokenLimit"),
+        capabilities=capabilities(
+            meaning(fields.words("supportedGenerationMethods"), _METHODS),
+            flagged((fields.flag("thinking"), "reasoning")),
+        ),
+    )
+
+
+GOOGLE = Format("google", 1, _read, rows_at=("models",), id_fields=("name",))

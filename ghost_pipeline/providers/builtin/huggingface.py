@@ -1,0 +1,38 @@
+"""Hugging Face: ``GET /v1/models`` of the inference router (Inference Providers, Hub API documentation).
+
+A model is served by several ``providers[]``, and the router chooses one. A fact on which the live ones disagree is
+unknown; what one of them can do can be had. That none is live ("staging", "error") does not say that a model is gone.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from ghost_pipeline.providers.values import per_million
+from ghost_pipeline.providers.wire_format import INPUTS, OUTPUTS, Facts, Fields, Format, capabilities, flagged, meaning
+
+T = TypeVar("T")
+
+
+def _read(fields: Fields) -> Facts:
+    live = [offer for offer in fields.parts("providers") if "live" in (offer.words("status") or ("live",))]
+    return Facts(
+        context_window=_agreed(offer.tokens("context_length") for offer in live),
+        input_price=_agreed(offer.price(per_million, "pricing", "input") for offer in live),
+        output_price=_agreed(offer.price(per_million, "pricing", "output") for offer in live),
+        capabilities=capabilities(
+            meaning(fields.words("architecture", "input_modalities"), INPUTS),
+            meaning(fields.words("architecture", "output_modalities"), OUTPUTS),
+            *(
+                flagged((offer.flag("supports_tools"), "tools"), (offer.flag("supports_structured_output"), "json"))
+                for offer in live
+            ),
+        ),
+    )
+
+
+def _agreed(said: Iterable[T | None]) -> T | None:
+    facts = {fact for fact in said if fact is not None}
+    return facts.pop() if len(facts) == 1 else None
+
+
+HUGGINGFACE = Format("huggingface", 1, _read)

@@ -1,0 +1,37 @@
+"""LM Studio: ``GET /api/v0/models`` (``data[]``, ``id``) and ``GET /api/v1/models`` (``models[]``, ``key``), REST docs.
+
+A model that is "not-loaded" is loaded when it is asked for, so it is a sighting.
+"""
+
+from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, flagged, meaning
+
+_TYPES = Meanings({"llm": "text", "vlm": "vision", "embedding": "embedding", "embeddings": "embedding"})
+_CAPABILITIES = Meanings({"tool_use": "tools", "vision": "vision"})
+
+
+def _read(fields: Fields) -> Facts:
+    types = fields.words("type")
+    return Facts(
+        name=fields.text("display_name"),
+        context_window=fields.tokens("max_context_length"),
+        capabilities=capabilities(
+            meaning(types, _TYPES),
+            flagged((types == ("vlm",), "text")),
+            _flags(fields) if fields.is_object("capabilities") else _words(fields),
+        ),
+    )
+
+
+def _words(fields: Fields) -> tuple[str, ...]:
+    return meaning(fields.words("capabilities"), _CAPABILITIES)
+
+
+def _flags(fields: Fields) -> tuple[str, ...]:
+    return flagged(
+        (fields.flag("capabilities", "vision"), "vision"),
+        (fields.flag("capabilities", "trained_for_tool_use"), "tools"),
+        (fields.is_object("capabilities", "reasoning"), "reasoning"),
+    )
+
+
+LMSTUDIO = Format("lmstudio", 1, _read, rows_at=("data", "models"), id_fields=("key", "id"))

@@ -1,0 +1,33 @@
+"""Mistral: ``GET /v1/models`` (API reference, "List Models"), ``data[]`` or a bare list.
+
+A model repeats under each of its aliases, and every such id can be called, so every one is a model here. Fine-tuned
+models say ``archived: true`` when they are.
+"""
+
+from ghost_pipeline.providers.wire_format import BARE_LIST, Facts, Fields, Format, capabilities, flagged
+
+_CAPABILITIES = {
+    "completion_chat": "text",
+    "completion_fim": "text",
+    "function_calling": "tools",
+    "reasoning": "reasoning",
+    "vision": "vision",
+    "audio": "audio",
+    "audio_transcription": "audio",
+    "audio_speech": "speech",
+    "moderation": "moderation",
+}
+
+
+def _read(fields: Fields) -> Facts:
+    return Facts(
+        name=fields.text("name"),
+        context_window=fields.tokens("max_context_length"),
+        capabilities=capabilities(
+            flagged(*((fields.flag("capabilities", said), meant) for said, meant in _CAPABILITIES.items()))
+        ),
+        expires_at=fields.instant("deprecation"),
+    )
+
+
+MISTRAL = Format("mistral", 1, _read, rows_at=("data", BARE_LIST))

@@ -1,0 +1,27 @@
+"""Ollama: ``GET /api/tags`` (API documentation, "List Local Models"), ``models[]``; ``/v1/models`` is OpenAI's shape.
+
+``capabilities`` has the words of "Show Model Information", which newer servers repeat in the list.
+"""
+
+from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, meaning
+
+_CAPABILITIES = Meanings(
+    {
+        "completion": "text",
+        "embedding": "embedding",
+        "thinking": "reasoning",
+        "tools": "tools",
+        "vision": "vision",
+        "audio": "audio",
+    }
+)
+
+
+def _read(fields: Fields) -> Facts:
+    return Facts(
+        context_window=fields.tokens("details", "context_length"),
+        capabilities=capabilities(meaning(fields.words("capabilities"), _CAPABILITIES)),
+    )
+
+
+OLLAMA = Format("ollama", 1, _read, rows_at=("models",), id_fields=("name", "model"))

@@ -1,0 +1,14 @@
+"""Vertex AI: ``publishers.models.list`` (Model Garden REST reference), ``publisherModels[]`` and ``nextPageToken``.
+
+A row is identified by its resource name, ``publishers/google/models/…``. No ``launchStage`` of the reference says that
+a model is gone, and no field has a fact of the catalog.
+"""
+
+from ghost_pipeline.providers.wire_format import Facts, Fields, Format
+
+
+def _read(fields: Fields) -> Facts:
+    return Facts(name=fields.text("displayName"))
+
+
+VERTEX = Format("vertex", 1, _read, rows_at=("publisherModels",), id_fields=("name",))

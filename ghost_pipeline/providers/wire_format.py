@@ -1,0 +1,202 @@
+"""How a wire format reads a row: where rows stand, what identifies one, and what its fields mean."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+from ghost_pipeline.providers import values
+from ghost_pipeline.providers.values import Unreadable
+
+BARE_LIST = ""
+"""The name, in a format's ``rows_at``, of rows that stand in no envelope."""
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+_MAX_ID_SHOWN = 80
+
+
+class Remarks:
+    """Which fields could not be read, in how many rows, and in which one first."""
+
+    __slots__ = ("_unreadable",)
+
+    def __init__(self) -> None:
+        self._unreadable: dict[str, tuple[str, set[str]]] = {}
+
+    def note(self, field: str, model_id: str) -> None:
+        """Remember that ``field`` could not be read for a model."""
+        self._unreadable.setdefault(field, (model_id, set()))[1].add(model_id)
+
+    def sentences(self) -> tuple[str, ...]:
+        """One sentence per field."""
+        return tuple(
+            f"{field} could not be read in {len(rows)} row{'' if len(rows) == 1 else 's'} and counts as unknown there "
+            f"(first: {first[:_MAX_ID_SHOWN]})"
+            for field, (first, rows) in sorted(self._unreadable.items())
+        )
+
+
+class Fields:
+    """The fields of one row, each named by its path in it: ``tokens("top_provider", "max_completion_tokens")``."""
+
+    __slots__ = ("_model_id", "_path", "_remarks", "_row")
+
+    def __init__(self, row: Row, model_id: str, remarks: Remarks, path: tuple[str, ...] = ()) -> None:
+        self._row = row
+        self._model_id = model_id
+        self._remarks = remarks
+        self._path = path
+
+    def text(self, *path: str) -> str | None:
+        """A name, say."""
+        return self._read(values.text, path)
+
+    def tokens(self, *path: str) -> int | None:
+        """A number of tokens."""
+        return self._read(values.tokens, path)
+
+    def number(self, *path: str) -> float | None:
+        """Any number."""
+        return self._read(values.number, path)
+
+    def flag(self, *path: str) -> bool | None:
+        """True or false."""
+        return self._read(values.flag, path)
+
+    def words(self, *path: str) -> tuple[str, ...] | None:
+        """A list of words, in lower case."""
+        return self._read(values.words, path)
+
+    def instant(self, *path: str) -> datetime | None:
+        """A date or an instant."""
+        return self._read(values.instant, path)
+
+    def price(self, unit: values.PriceUnit, *path: str) -> float | None:
+        """USD per million tokens."""
+        return self._read(unit, path)
+
+    def parts(self, *path: str) -> list["Fields"]:
+        """The JSON objects of a list, to be read like the row itself; empty where there is none."""
+        objects = self._read(values.objects, path) or ()
+        return [Fields(part, self._model_id, self._remarks, (*self._path, *path)) for part in objects]
+
+    def is_object(self, *path: str) -> bool:
+        """Whether the field holds a JSON object, for formats that have two shapes of it."""
+        value: Any = self._row
+        for step in path:
+            value = value.get(step) if type(value) is dict else None
+        return type(value) is dict
+
+    def note(self, *path: str) -> None:
+        """Remember that the field at ``path`` could not be read in this row."""
+        self._remarks.note(".".join((*self._path, *path)), self._model_id)
+
+    def _read(self, convert: Callable[[Any], T | None], path: tuple[str, ...]) -> T | None:
+        value: Any = self._row
+        for step in path:
+            if type(value) is not dict:
+                self.note(*path)
+                return None
+            value = value.get(step)
+            if value is None:
+                return None
+        try:
+            return convert(value)
+        except Unreadable:
+            self.note(*path)
+            return None
+
+
+class Meanings:
+    """The capabilities that the words of one field stand for."""
+
+    def __init__(self, table: Mapping[str, str]) -> None:
+        self.table = dict(table)
+
+
+INPUTS = Meanings({"image": "vision", "images": "vision", "audio": "audio", "speech": "audio"})
+"""Input modalities. Text and files as input are no capability of their own, and there is no word for video input."""
+
+OUTPUTS = Meanings(
+    {
+        "text": "text",
+        "transcription": "text",
+        "image": "image_generation",
+        "images": "image_generation",
+        "audio": "speech",
+        "speech": "speech",
+        "video": "video",
+        "embedding": "embedding",
+        "embeddings": "embedding",
+        "rerank": "rerank",
+    }
+)
+"""Output modalities."""
+
+
+@lru_cache(maxsize=4096)
+def meaning(words: tuple[str, ...] | None, meanings: Meanings) -> tuple[str, ...]:
+    """The capabilities that ``words`` stand for."""
+    return tuple([meanings.table[word] for word in words if word in meanings.table]) if words else ()
+
+
+def flagged(*flags: tuple[bool | None, str]) -> tuple[str, ...]:
+    """The capabilities whose flag is true."""
+    return tuple([capability for is_said, capability in flags if is_said])
+
+
+@lru_cache(maxsize=4096)
+def capabilities(*found: tuple[str, ...]) -> tuple[str, ...] | None:
+    """All of ``found``, sorted and once each; None if there is nothing, because silence is no "can't"."""
+    return tuple(sorted({capability for part in found for capability in part})) or None
+
+
+class Facts(NamedTuple):
+    """What a row says of its model, in the catalog's units. Unknown is None (see lifecycle.listing.ListedModel)."""
+
+    name: str | None = None
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    input_price: float | None = None
+    output_price: float | None = None
+    capabilities: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+
+
+_GONE = frozenset({"inactive", "retired", "archived"})
+
+
+def says_inactive(row: Row) -> bool:
+    """Whether a row says in plain words that its model is inactive, retired or archived.
+
+    "Deprecated" and "legacy" announce an end and are none: such a model still answers.
+    """
+    if row.get("active") is False or row.get("is_active") is False:
+        return True
+    if row.get("archived") is True or row.get("retired") is True:
+        return True
+    return is_word_of(row.get("status"), _GONE) or is_word_of(row.get("state"), _GONE)
+
+
+def is_word_of(value: object, words: Collection[str]) -> bool:
+    """Whether ``value`` is one of ``words``, in lower case or not."""
+    return type(value) is str and value.lower() in words
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One wire format."""
+
+    name: str
+    version: int
+    """To be raised whenever ``read``, ``is_inactive``, ``rows_at`` or ``id_fields`` give another outcome."""
+    read: Callable[[Fields], Facts]
+    rows_at: tuple[str, ...] = ("data",)
+    """Keys of the envelope that hold the rows; ``envelope.BARE_LIST`` stands for no envelope."""
+    id_fields: tuple[str, ...] = ("id",)
+    """The first of these that any row has is the id field of the listing."""
+    is_inactive: Callable[[Row], bool] = says_inactive
+    """Whether the provider itself says that a row's model is inactive, retired or archived."""

@@ -1,0 +1,155 @@
+"""Several processes at once, processes that die, and listings that are cut off."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import ListingOutcome, Submission
+from ghost_pipeline.listings.parsing import format_version, parse_listing
+from ghost_pipeline_tests.catalog.backends import Place
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+REAL = Path(__file__).parents[4] / "shared" / "real_listings"
+
+WRITER = """
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from ghost_pipeline_tests.catalog.backends import Place
+from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
+home, url, what, first, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+noon = datetime.fromisoformat("2026-05-01T12:00:00+00:00")
+with Place(home, url).opened() as catalog:
+    print("ready", flush=True)
+    sys.stdout = None  # nobody reads on
+    for number in range(first, first + count):
+        at = noon + timedelta(minutes=number)
+        if what == "track":
+            catalog.track_successful_inference("openai", f"used-{number % 7}", metadata={"n": number}, observed_at=at)
+            catalog.track_successful_inference("openai", f"listed-{number % 50}", observed_at=at)
+        else:
+            ingest(catalog, listing(*(f"listed-{row}" for row in range(50 + number % 10_000)), version=number), at)
+"""
+
+
+def listing(*model_ids: str, version: int = 0) -> bytes:
+    return json.dumps({"data": [{"id": model_id, "version": version} for model_id in model_ids]}).encode()
+
+
+def ingest(catalog: ModelCatalog, content: bytes, at: datetime, provider: str = "openai") -> ListingOutcome:
+    submission = Submission(provider, f"{provider}.json", content, at, format_version(provider))
+    admitted = catalog.admit(submission, parse_listing)
+    return catalog.reconcile(admitted.listing_id, parse_listing)
+
+
+def started(place: Place, what: str, count: int, first: int = 0) -> subprocess.Popen[str]:
+    """A process that writes ``count`` times, at minute ``first`` and each minute from there."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(place.home), place.url, what, str(first), str(count)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def assert_whole(place: Place) -> None:
+    """The database is sound, and what the tables say of each other is true."""
+    database = place.database()
+    with database.reading() as connection:
+        if database.is_sqlite:
+            assert connection.execute(sa.text("PRAGMA integrity_check")).scalar() == "ok"
+            assert connection.execute(sa.text("PRAGMA foreign_key_check")).all() == []
+        halves = "SELECT id FROM listings WHERE model_count != created_count + updated_count + confirmed_count"
+        assert connection.execute(sa.text(halves)).all() == []
+        discovered = "SELECT count(*) FROM model_events WHERE kind = 'discovered'"
+        count = connection.execute(sa.text("SELECT count(*) FROM models")).scalar()
+        assert connection.execute(sa.text(discovered)).scalar() == count
+        created = connection.execute(sa.text("SELECT coalesce(sum(created_count), 0) FROM listings")).scalar()
+        listed = "SELECT count(*) FROM models WHERE source = 'INDEX'"
+        assert connection.execute(sa.text(listed)).scalar() == created
+    database.close()
+
+
+def unfinished(place: Place) -> list[int]:
+    """The listings that were admitted and not reconciled, oldest first."""
+    database = place.database()
+    with database.reading() as connection:
+        query = sa.text("SELECT id FROM listings WHERE model_count IS NULL ORDER BY id")
+        ids = list(connection.execute(query).scalars())
+    database.close()
+    return ids
+
+
+def test_two_processes_that_ingest_and_track_at_once_lose_no_sighting(place: Place) -> None:
+    writers = [started(place, "track", 120), started(place, "ingest", 40)]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+    assert_whole(place)
+    with place.opened() as catalog:
+        models = {model.model_id: model for model in catalog.find_models("openai")}
+    assert set(models) == {f"used-{n}" for n in range(7)} | {f"listed-{n}" for n in range(89)}
+    assert models["used-0"].last_used_at == NOON + timedelta(minutes=119)
+    assert models["used-0"].inference_metadata == {"n": 119}
+    assert models["listed-19"].last_used_at == NOON + timedelta(minutes=119)
+    assert models["listed-19"].last_seen_at == NOON + timedelta(minutes=119)
+    assert {models[f"listed-{n}"].last_listed_at for n in range(89)} == {NOON + timedelta(minutes=39)}
+
+
+def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_catalog_that_the_next_run_completes(
+    place: Place,
+) -> None:
+    chance = random.Random(20260501)
+    for life in range(16):
+        writer = started(place, "ingest", 10_000, first=10_000 * life)
+        time.sleep(chance.uniform(0.0, 0.4))
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        assert_whole(place)
+    with place.opened() as catalog:
+        for listing_id in unfinished(place):
+            catalog.reconcile(listing_id, parse_listing)
+        assert unfinished(place) == []
+        assert_whole(place)
+        content = listing(*(f"listed-{row}" for row in range(2000)))
+        outcome = ingest(catalog, content, NOON + timedelta(days=300))
+        assert outcome.counts is not None
+        assert outcome.counts.models == len(catalog.find_models("openai")) == 2000
+    assert_whole(place)
+
+
+def prefixes() -> list[bytes]:
+    content = listing(*(f"model-{number}" for number in range(12)))
+    return [content[:length] for length in range(0, len(content) - 1, 23)]
+
+
+def test_a_listing_that_was_cut_off_changes_no_model(place: Place) -> None:
+    with place.opened() as catalog:
+        ingest(catalog, listing(*(f"model-{number}" for number in range(12))), NOON)
+        before = catalog.find_models(is_active=None)
+        for minute, prefix in enumerate(prefixes(), 1):
+            outcome = ingest(catalog, prefix, NOON + timedelta(minutes=minute))
+            assert outcome.is_refused
+            assert outcome.reason
+        assert catalog.find_models(is_active=None) == before
+        assert catalog.list_providers()[0].held_since == NOON + timedelta(minutes=1)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real listings are not part of the project")
+@pytest.mark.parametrize("name", ["anthropic", "xai", "openai"])
+def test_no_prefix_of_a_real_listing_holds_a_model(name: str) -> None:
+    (path,) = REAL.glob(f"{name}_*.json")
+    content = path.read_bytes().rstrip()
+    assert parse_listing(name, content).defect is None
+    for length in range(len(content)):
+        assert parse_listing(name, content[:length]).models == ()

@@ -1,0 +1,72 @@
+"""The database's errors are the project's, hold no password, and leave nothing half-written."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ghost_pipeline import ModelCatalog
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.errors import CatalogError, CatalogSchemaError, CatalogUnavailable, SettingsError
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://user:hunter2@127.0.0.1:1/none", "postgresql+psycopg2://u:hunter2@[::1]:1/x"]
+)
+def test_an_unreachable_server_may_pass_and_its_password_is_hidden(url: str) -> None:
+    with pytest.raises(CatalogUnavailable) as caught:
+        ModelCatalog.open(url=url)
+    assert "hunter2" not in str(caught.value)
+    assert "***" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hunter2",
+        "mysql://u:hunter2@host/x",
+        "postgresql://u:hunter2@h:port/x",
+        "postgresql://u:p@hunter2@host/x",
+        "postgresql://u:p@r/hunter2@host/x",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_a_settings_error_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="GHOST_DATABASE_URL") as caught:
+        Database(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_driver_that_does_not_exist_is_a_settings_error() -> None:
+    with pytest.raises(SettingsError, match="GHOST_DATABASE_URL"):
+        Database("postgresql+nosuchdriver://u:hunter2@host/x")
+
+
+def test_a_database_without_tables_says_how_to_make_them(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    with pytest.raises(CatalogSchemaError, match="ghost-pipeline db upgrade"), database.reading() as connection:
+        connection.execute(sa.text("SELECT * FROM models"))
+    database.close()
+
+
+def test_a_folder_in_the_catalog_s_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").mkdir()
+    with pytest.raises(CatalogError, match="unable to open"):
+        ModelCatalog.open(url=f"sqlite:///{tmp_path / 'catalog.db'}")
+
+
+def write_half(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(sa.text("INSERT INTO notes VALUES ('half')"))
+        connection.execute(sa.text("DROP TABLE nowhere"))
+
+
+def test_a_transaction_that_raises_leaves_nothing_behind(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'catalog.db'}")
+    with database.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE notes (word TEXT)"))
+    with pytest.raises(CatalogError, match="nowhere"):
+        write_half(database)
+    with database.reading() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM notes")).scalar() == 0
+    database.close()

@@ -1,0 +1,133 @@
+"""What a listing and a sweep ask of a large catalog goes by index: the plans of the very statements that are run."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
+from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
+from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+PROVIDERS, MODELS_OF_EACH, LISTINGS_OF_EACH = 60, 500, 200
+LARGE = ("models", "model_events", "listings")
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A catalog of 30,000 models, each with an event, and 12,000 listings, that PostgreSQL knows the size of."""
+    place = new_place(request.param, tmp_path_factory.mktemp("large"))
+    with place.opened() as catalog, catalog._database.writing() as connection:
+        slugs = [f"p{number:02}" for number in range(PROVIDERS)]
+        connection.execute(sa.insert(providers), [{"id": slug, "label": slug} for slug in slugs])
+        ids = [(slug, f"model-{number:03}") for slug in slugs for number in range(MODELS_OF_EACH)]
+        connection.execute(sa.insert(models), [_model(*one, number) for number, one in enumerate(ids)])
+        connection.execute(sa.insert(model_events), [_event(*one) for one in ids])
+        connection.execute(
+            sa.insert(listings), [_listing(slug, hour) for slug in slugs for hour in range(LISTINGS_OF_EACH)]
+        )
+        connection.exec_driver_sql("ANALYZE")
+    yield place
+    place.remove()
+
+
+def _model(provider_id: str, model_id: str, number: int) -> dict[str, Any]:
+    is_ghost = number % 10 == 0
+    return {
+        "provider_id": provider_id,
+        "model_id": model_id,
+        "is_name_manual": False,
+        "source": "INDEX",
+        "is_active": not is_ghost,
+        "first_seen_at": NOON,
+        "last_seen_at": NOON + timedelta(seconds=number),
+        "last_listed_at": NOON + timedelta(seconds=number),
+        "deactivated_at": NOON + timedelta(seconds=number) if is_ghost else None,
+    }
+
+
+def _event(provider_id: str, model_id: str) -> dict[str, Any]:
+    return {"provider_id": provider_id, "model_id": model_id, "kind": "discovered", "at": NOON, "source": "INDEX"}
+
+
+def _listing(provider_id: str, hour: int) -> dict[str, Any]:
+    return {
+        "provider_id": provider_id,
+        "file_name": f"{provider_id}.json",
+        "sha256": "0" * 64,
+        "bytes": 2,
+        "format_version": "test/1",
+        "observed_at": NOON - timedelta(hours=hour + 1),
+        "is_late": False,
+        "verdict": "complete",
+        "model_count": 0,
+        "inactive": [],
+        "run_id": f"{provider_id}-{hour}",
+    }
+
+
+def ingest(catalog: ModelCatalog, at: datetime) -> None:
+    content = listing_bytes({f"model-{number:03}": 1 for number in range(100, 600)})
+    for hour in range(2):  # looked into, and then the same again
+        submission = Submission("p07", "p07.json", content, at + timedelta(hours=hour), "test/1")
+        catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
+
+
+def sweep(catalog: ModelCatalog) -> None:
+    catalog.mark_stale_models_inactive(now=NOON + timedelta(hours=24, seconds=5))
+    catalog.delete_old_inactive_models(now=NOON + timedelta(days=30, seconds=15))
+
+
+@pytest.mark.parametrize("what", ["ingest", "sweep", "health"])
+def test_no_statement_reads_a_large_table_from_end_to_end(large: Place, what: str) -> None:
+    with large.opened() as catalog:
+        plans: dict[str, str] = {}
+        _explain_everything(catalog, plans)
+        if what == "ingest":
+            ingest(catalog, NOON + timedelta(hours=10))
+        elif what == "sweep":
+            sweep(catalog)
+        else:
+            catalog.record_failed_attempt("p07", "no connection")
+            assert len(catalog.list_provider_health()) > 1
+    assert len(plans) > (1 if what == "health" else 5)
+    scanned = {statement: plan for statement, plan in plans.items() if _scans(plan)}
+    assert scanned == {}
+
+
+def _explain_everything(catalog: ModelCatalog, plans: dict[str, str]) -> None:
+    is_sqlite = catalog._database.is_sqlite
+    explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+
+    @sa.event.listens_for(catalog._database.engine, "before_cursor_execute")
+    def explained(
+        connection: sa.Connection, cursor: Any, statement: str, parameters: Any, context: object, is_many: bool
+    ) -> None:
+        is_planned = statement.lstrip().split()[0] in ("SELECT", "UPDATE", "DELETE", "INSERT")
+        if not is_planned or is_many or not any(re.search(rf"\b{table}\b", statement) for table in LARGE):
+            return
+        asked = connection.connection.cursor()
+        asked.execute(f"{explain} {statement}", parameters)
+        plans[statement] = "\n".join(str(row[-1]) for row in asked.fetchall())
+        asked.close()
+
+
+def _scans(plan: str) -> bool:
+    """Whether a plan goes through a large table, or all of an index of it."""
+    tables = "|".join(LARGE)
+    return bool(re.search(rf"SCAN ({tables})\b|Seq Scan on ({tables})\b", plan))
+
+
+def test_the_check_would_see_a_scan(large: Place) -> None:
+    with large.opened() as catalog:
+        plans: dict[str, str] = {}
+        _explain_everything(catalog, plans)
+        with catalog._database.reading() as connection:
+            connection.execute(sa.select(models.c.id).where(models.c.name == "Mine")).all()
+    assert [_scans(plan) for plan in plans.values()] == [True]

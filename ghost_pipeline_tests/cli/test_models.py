@@ -1,0 +1,238 @@
+"""``stats``, ``models``, ``show``, ``providers``."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ghost_pipeline_tests.cli.run_cli import DAY_1, Shell, list_models, listing_bytes
+
+MODEL_KEYS = {
+    *("provider_id", "model_id", "name", "source", "is_active", "first_seen_at", "last_seen_at", "last_listed_at"),
+    *("last_used_at", "deactivated_at", "is_free", "context_window", "max_output_tokens", "input_price"),
+    *("output_price", "capabilities", "expires_at", "provider_data", "inference_metadata", "listing_id"),
+}
+PRICED = {
+    "data": [
+        {
+            "id": "acme/free",
+            "name": "Acme [bold]free[/bold]",
+            "context_length": 8192,
+            "pricing": {"prompt": "0", "completion": "0"},
+            "supported_parameters": ["tools"],
+            "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]},
+        },
+        {"id": "acme/paid", "pricing": {"prompt": "0.000001", "completion": "0.000002"}},
+        {"id": "acme/unpriced"},
+    ]
+}
+
+
+@pytest.fixture
+def stocked(shell: Shell) -> Shell:
+    list_models("openrouter", json.dumps(PRICED).encode())
+    list_models("openai", listing_bytes(["gpt-a", "gpt-b"]))
+    shell.run("sweep", "--provider", "openai")
+    shell.run("track", "openai", "gpt-secret")
+    shell.run("add", "openai", "gpt-tuned")
+    return shell
+
+
+def ids(shell: Shell, *flags: str) -> list[str]:
+    return [model["model_id"] for model in shell.json("models", *flags)]
+
+
+def test_stats_count_by_source_state_and_provider(stocked: Shell) -> None:
+    assert stocked.json("stats") == {
+        "total": 7,
+        "by_source": {"INDEX": 5, "INFERENCE": 1, "MANUAL": 1},
+        "active": 5,
+        "inactive": 2,
+        "unlisted": 1,
+        "by_provider": {
+            "openai": {
+                "total": 4,
+                "by_source": {"INDEX": 2, "INFERENCE": 1, "MANUAL": 1},
+                "active": 2,
+                "inactive": 2,
+                "unlisted": 1,
+            },
+            "openrouter": {
+                "total": 3,
+                "by_source": {"INDEX": 3, "INFERENCE": 0, "MANUAL": 0},
+                "active": 3,
+                "inactive": 0,
+                "unlisted": 0,
+            },
+        },
+    }
+
+
+def test_stats_of_an_empty_catalog_are_zeros(shell: Shell) -> None:
+    none = {"INDEX": 0, "INFERENCE": 0, "MANUAL": 0}
+    zeros = {"total": 0, "active": 0, "inactive": 0, "unlisted": 0}
+    assert shell.json("stats") == {**zeros, "by_source": none, "by_provider": {}}
+
+
+def test_stats_for_people_have_a_line_a_provider_and_one_for_all(stocked: Shell) -> None:
+    lines = stocked.run("stats").stdout.splitlines()
+    assert lines[0].split() == ["provider", "total", "active", "inactive", "INDEX", "INFERENCE", "MANUAL", "unlisted"]
+    assert [line.split() for line in lines[1:]] == [
+        ["openai", "4", "2", "2", "2", "1", "1", "1"],
+        ["openrouter", "3", "3", "0", "3", "0", "0", "0"],
+        ["all", "providers", "7", "5", "2", "5", "1", "1", "1"],
+    ]
+
+
+def test_models_as_json_have_the_columns_of_the_catalog(stocked: Shell) -> None:
+    models = stocked.json("models", "--provider", "openrouter")
+    assert all(model.keys() >= MODEL_KEYS for model in models)
+    [free] = [model for model in models if model["model_id"] == "acme/free"]
+    assert free["provider_data"] == PRICED["data"][0]
+    assert (free["is_active"], free["is_free"], free["context_window"]) == (True, True, 8192)
+    assert free["first_seen_at"] == "2025-12-06T07:00:00Z"
+    assert free["deactivated_at"] is None
+    assert "tools" in free["capabilities"]
+
+
+def test_models_gives_ghosts_too_unless_a_flag_says_otherwise(stocked: Shell) -> None:
+    assert ids(stocked, "--provider", "openai") == ["gpt-a", "gpt-b", "gpt-secret", "gpt-tuned"]
+    assert ids(stocked, "--provider", "openai", "--active") == ["gpt-secret", "gpt-tuned"]
+    assert ids(stocked, "--provider", "openai", "--inactive") == ["gpt-a", "gpt-b"]
+
+
+def test_free_takes_only_what_is_known_to_be_free(stocked: Shell) -> None:
+    assert ids(stocked, "--free") == ["acme/free"]
+
+
+def test_filters_narrow_each_other(stocked: Shell) -> None:
+    assert ids(stocked, "--capability", "tools") == ["acme/free"]
+    assert ids(stocked, "-c", "tools", "-c", "vision") == ["acme/free"]
+    assert ids(stocked, "-c", "tools", "-c", "embedding") == []
+    assert ids(stocked, "--source", "manual") == ["gpt-tuned"]
+    assert ids(stocked, "--source", "INFERENCE", "--provider", "openrouter") == []
+
+
+def test_unlisted_are_the_models_that_work_though_no_list_shows_them(stocked: Shell) -> None:
+    stocked.run("track", "openai", "gpt-a")
+    assert ids(stocked, "--unlisted") == ["gpt-secret"], "gpt-a is listed, and gpt-tuned was never used"
+    list_models("openai", listing_bytes(["gpt-b"]), DAY_1 + timedelta(hours=1))
+    assert ids(stocked, "--unlisted", "--provider", "openai") == ["gpt-a", "gpt-secret"]
+    assert ids(stocked, "--unlisted", "--provider", "openrouter") == []
+    assert ids(stocked, "--unlisted", "--source", "inference") == ["gpt-secret"]
+
+
+def test_unlisted_models_are_shown_with_their_last_use_and_listing(stocked: Shell) -> None:
+    stocked.run("track", "openai", "gpt-a")
+    list_models("openai", listing_bytes(["gpt-b"]), DAY_1 + timedelta(hours=1))
+    header, listed_once, never_listed = stocked.run("models", "--unlisted").stdout.splitlines()
+    assert header.split() == ["provider", "model", "name", "source", "last", "used", "last", "listed", "state"]
+    assert "2025-12-06 07:00" in listed_once
+    assert listed_once.startswith("openai")
+    assert "gpt-a" in listed_once
+    assert "never" in never_listed
+    used_at = stocked.json("models", "--unlisted")[1]["last_used_at"]
+    assert f"{datetime.fromisoformat(used_at):%Y-%m-%d %H:%M}" in never_listed
+
+
+def test_a_provider_goes_by_any_of_its_names(stocked: Shell) -> None:
+    assert ids(stocked, "--provider", "Open-Router") == ["acme/free", "acme/paid", "acme/unpriced"]
+
+
+def test_ghosts_carry_a_warning_with_their_last_sighting(stocked: Shell) -> None:
+    result = stocked.run("models", "--provider", "openai")
+    [line] = [line for line in result.stdout.splitlines() if "gpt-a" in line]
+    assert "! ghost, last seen 2025-12-06 07:00" in line
+    [line] = [line for line in result.stdout.splitlines() if "gpt-tuned" in line]
+    assert "ghost" not in line
+    assert result.stderr == "4 models\n"
+
+
+def test_a_name_that_looks_like_markup_is_printed_as_it_is(stocked: Shell) -> None:
+    assert "[bold]free[/bold]" in stocked.run("models", "--free").stdout
+
+
+def test_show_tells_events_listing_and_run(stocked: Shell) -> None:
+    shown = stocked.json("show", "openai", "gpt-a")
+    assert shown.keys() >= MODEL_KEYS | {"events"}
+    assert [event["kind"] for event in shown["events"]] == ["discovered", "deactivated"]
+    assert shown["events"][0]["at"] == "2025-12-06T07:00:00Z"
+    assert shown["events"][0]["run_id"] == "run-1"
+    assert shown["listing"]["file_name"] == "openai_models.json"
+    assert shown["listing"]["id"] == shown["listing_id"]
+
+
+def test_show_for_people_names_the_listing_behind_a_model(stocked: Shell) -> None:
+    said = stocked.run("show", "openai", "gpt-a").stdout
+    assert said.startswith("openai gpt-a: ! ghost, last seen 2025-12-06 07:00\n")
+    assert "confirmed last by: openai_models.json of 2025-12-06 07:00 (complete, run run-1)" in said
+    assert "deactivated" in said
+
+
+def test_show_still_knows_a_model_that_was_removed(stocked: Shell) -> None:
+    stocked.run("remove", "openai", "gpt-a")
+    assert [event["kind"] for event in stocked.json("show", "openai", "gpt-a")["events"]][-1] == "removed"
+    assert "not in the catalog any more" in stocked.run("show", "openai", "gpt-a").stdout
+
+
+def test_show_knows_google_s_models_by_either_spelling(shell: Shell) -> None:
+    shell.run("track", "gemini", "models/gemini-x")
+    for spelling in ("models/gemini-x", "gemini-x"):
+        shown = shell.json("show", "gemini", spelling)
+        assert (shown["provider_id"], shown["model_id"], shown["is_active"]) == ("google", "gemini-x", True)
+
+
+def provider(shell: Shell, provider_id: str) -> dict[str, Any]:
+    [one] = [one for one in shell.json("providers") if one["id"] == provider_id]
+    return dict(one)
+
+
+def test_providers_say_who_is_held_and_why(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-never-shown-4711")
+    list_models("openai", listing_bytes(["gpt-a"]))
+    list_models("mistral", listing_bytes([]))
+    at = DAY_1.isoformat().replace("+00:00", "Z")
+    mistral = provider(shell, "mistral")
+    assert provider(shell, "openai") == {
+        "id": "openai",
+        "label": "OpenAI",
+        "held_since": None,
+        "held_reason": None,
+        "last_listing_at": at,
+        "last_complete_at": at,
+        "last_verdict": "complete",
+        "last_reason": None,
+        "last_seconds": None,
+        "consecutive_failures": 0,
+        "is_overdue": True,
+        "is_configured": True,
+        "is_fetched": True,
+        "is_key_present": True,
+        "is_key_required": True,
+        "key_variables": ["OPENAI_API_KEY"],
+        "url": "https://api.openai.com/v1/models",
+        "obstacle": None,
+    }
+    assert (mistral["id"], mistral["held_since"], mistral["last_complete_at"]) == ("mistral", at, None)
+    assert mistral["held_reason"].startswith("empty: ")
+    result = shell.run("providers")
+    assert "empty: " in result.stdout
+    assert "mistral is held" in result.stderr, "its protection ended long ago, and that is a warning"
+    assert "openai had no complete listing since 2025-12-06 07:00" in result.stderr
+    assert "mistral had no complete listing ever" in result.stderr
+    assert "sk-never-shown-4711" not in result.output + shell.run("providers", "--json").output
+
+
+def test_providers_that_the_catalog_never_met_say_what_is_lacking(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "providers.toml").write_text('[providers.my-gateway]\nbase_url = "http://localhost:1/v1"\n')
+    shell.run("track", "unheard", "of")
+    cohere, cloudflare, gateway = (provider(shell, name) for name in ("cohere", "cloudflare", "my-gateway"))
+    assert (cohere["is_configured"], cohere["is_fetched"], cohere["is_key_present"]) == (True, False, False)
+    assert "account_id" in cloudflare["obstacle"]
+    assert (gateway["is_fetched"], gateway["is_key_required"], gateway["last_verdict"]) == (True, False, None)
+    assert (provider(shell, "unheard")["is_configured"], provider(shell, "unheard")["is_overdue"]) == (False, False)
+    lines = {line.split()[0]: line for line in shell.run("providers").stdout.splitlines()}
+    assert lines["cohere"].split()[1] == "set"
+    assert "not needed" in lines["my-gateway"]

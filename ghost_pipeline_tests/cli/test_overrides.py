@@ -1,0 +1,115 @@
+"""What people say on the command line: sightings, corrections, sweeps."""
+
+import pytest
+
+from ghost_pipeline_tests.cli.run_cli import Shell, list_models, listing_bytes
+
+
+def test_track_creates_and_later_updates(shell: Shell) -> None:
+    first = shell.json("track", "openai", "gpt-x", "--name", "X", "--metadata", '{"region": "eu"}')
+    assert first == {"provider_id": "openai", "model_id": "gpt-x", "effect": "created"}
+    assert shell.json("track", "openai", "gpt-x", "--metadata", '{"tier": 2}')["effect"] == "updated"
+    [model] = shell.json("models")
+    assert (model["source"], model["name"]) == ("INFERENCE", "X")
+    assert model["inference_metadata"] == {"region": "eu", "tier": 2}
+    assert shell.run("track", "openai", "gpt-x").stdout == "openai gpt-x: updated\n"
+
+
+@pytest.mark.parametrize("metadata", ["{", "[1]", "5", '{"a": NaN}', "[" * 100_000])
+def test_metadata_that_is_no_json_object_is_wrong_usage(shell: Shell, metadata: str) -> None:
+    shell.error("track", "openai", "gpt-x", "--metadata", metadata, exit_code=2)
+    assert shell.json("models") == []
+
+
+def test_a_removed_model_stays_out_until_a_person_takes_it_back(shell: Shell) -> None:
+    shell.run("track", "openai", "gpt-x")
+    assert shell.json("remove", "openai", "gpt-x") == {"provider_id": "openai", "model_id": "gpt-x", "removed": 1}
+    assert shell.json("track", "openai", "gpt-x", exit_code=1)["effect"] == "ignored"
+    assert shell.error("track", "openai", "gpt-x", exit_code=1).startswith("Refused: a person removed openai gpt-x")
+    list_models("openai", listing_bytes(["gpt-x", "gpt-y"]))
+    assert [model["model_id"] for model in shell.json("models")] == ["gpt-y"]
+    assert shell.json("restore", "openai", "gpt-x")["is_active"] is False
+    assert shell.json("reactivate", "openai", "gpt-x")["is_active"] is True
+    assert shell.json("show", "openai", "gpt-x")["source"] == "INFERENCE"
+
+
+def test_words_to_people_say_what_to_do_next(shell: Shell) -> None:
+    shell.run("add", "openai", "gpt-x")
+    assert shell.run("remove", "openai", "gpt-x").stdout == "openai: 1 models removed; they stay out of the catalog\n"
+    assert "ghost-pipeline reactivate openai gpt-x" in shell.run("restore", "openai", "gpt-x").stdout
+    assert shell.run("reactivate", "openai", "gpt-x").stdout == "openai gpt-x: active\n"
+
+
+def test_remove_without_a_model_takes_all_of_the_provider(shell: Shell) -> None:
+    list_models("openai", listing_bytes(["a", "b"]))
+    list_models("xai", listing_bytes(["c"]))
+    assert shell.json("remove", "openai")["removed"] == 2
+    assert [model["model_id"] for model in shell.json("models")] == ["c"]
+
+
+def test_add_keeps_every_fact_that_a_person_gives(shell: Shell) -> None:
+    facts = ("--name", "Mine", "--context-window", "128000", "--max-output-tokens", "4000", "--input-price", "0")
+    more = ("--output-price", "1.5", "-c", "tools", "-c", "text", "--expires-at", "2027-01-01")
+    assert shell.json("add", "openai", "ft:mine", *facts, *more)["effect"] == "created"
+    [model] = shell.json("models")
+    assert (model["source"], model["name"], model["context_window"]) == ("MANUAL", "Mine", 128000)
+    assert (model["max_output_tokens"], model["input_price"], model["output_price"]) == (4000, 0, 1.5)
+    assert (model["capabilities"], model["is_free"]) == (["text", "tools"], False)
+    assert model["expires_at"] == "2027-01-01T00:00:00Z"
+
+
+def test_release_lifts_a_hold_and_says_which(shell: Shell) -> None:
+    list_models("openai", listing_bytes(["gpt-x"]))
+    list_models("mistral", b"<html>")
+    said = shell.json("release", "mistral")
+    assert (said["provider_id"], said["was_held"]) == ("mistral", True)
+    assert said["reason"].startswith("malformed: ")
+    assert {one["held_since"] for one in shell.json("providers")} == {None}
+    assert shell.run("release", "mistral").stdout == "mistral: was not held\n"
+
+
+def test_sweep_and_purge_tell_what_they_changed(shell: Shell) -> None:
+    list_models("openai", listing_bytes(["a", "b"]))
+    changed = {
+        "changed": 2,
+        "held": {},
+        "models": [{"provider_id": "openai", "model_id": "a"}, {"provider_id": "openai", "model_id": "b"}],
+    }
+    at = ("--now", "2025-12-07T08:00:00Z")
+    assert shell.json("sweep", *at, "--dry-run") == changed
+    assert shell.json("stats")["active"] == 2
+    assert shell.json("sweep", *at) == changed
+    assert shell.json("sweep", *at)["changed"] == 0
+    assert shell.json("purge", "--now", "2026-01-06T07:00:00Z")["changed"] == 0, "30 days as a ghost are not over"
+    assert shell.json("purge", "--now", "2026-01-06T09:00:00Z", "--dry-run") == changed
+    assert shell.run("purge", "--now", "2026-01-06T09:00:00Z").stdout.endswith("2 models were purged\n")
+    assert shell.json("stats")["total"] == 0
+
+
+def test_sweep_takes_hours_and_purge_days(shell: Shell) -> None:
+    list_models("openai", listing_bytes(["a"]))
+    assert shell.json("sweep", "--now", "2025-12-06T10:00:00Z")["changed"] == 0
+    assert shell.json("sweep", "--now", "2025-12-06T10:00:00Z", "--hours", "2.5")["changed"] == 1
+    assert shell.json("purge", "--now", "2025-12-07T11:00:00Z", "--days", "1")["changed"] == 1
+
+
+def test_sweep_names_the_held_providers_that_it_passed_over(shell: Shell) -> None:
+    list_models("mistral", listing_bytes(["m"]))
+    list_models("mistral", listing_bytes([]))
+    at = ("--now", "2025-12-08T07:00:00Z")
+    swept = shell.json("sweep", *at)
+    assert (swept["changed"], list(swept["held"])) == (0, ["mistral"])
+    assert swept["held"]["mistral"].startswith("empty: ")
+    result = shell.run("sweep", *at)
+    assert result.stdout == "0 models became ghosts\n"
+    assert "mistral is held" in result.stderr
+
+
+def test_db_upgrade_makes_the_catalog_and_does_nothing_again(shell: Shell) -> None:
+    before = shell.json("db", "current")
+    assert before["current"] is None
+    made = shell.json("db", "upgrade")
+    assert (made["before"], made["current"]) == (None, made["head"])
+    again = shell.json("db", "upgrade")
+    assert again["before"] == again["current"] == again["head"] == before["head"]
+    assert f"schema {made['head']}, this program needs {made['head']}" in shell.run("db", "current").stdout

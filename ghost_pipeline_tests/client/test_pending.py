@@ -1,0 +1,36 @@
+"""Notes become one in whatever order they come together."""
+
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghost_pipeline.client.pending import Noted, learned, merged
+
+CALLS = st.lists(
+    st.tuples(
+        st.integers(0, 1_000_000),
+        st.one_of(st.none(), st.sampled_from("abc")),
+        st.dictionaries(st.sampled_from("xyz"), st.integers(0, 9), max_size=3),
+    ),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda call: call[0],
+)
+
+
+@given(calls=CALLS, data=st.data())
+def test_the_outer_instants_and_of_each_value_the_newest_remain(
+    calls: list[tuple[int, str | None, dict[str, int]]], data: st.DataObject
+) -> None:
+    notes: list[Noted] = [(at, at, learned(name, metadata, at)) for at, name, metadata in calls]
+    first_at, last_at, kept = reduce(merged, data.draw(st.permutations(notes)))
+
+    in_time = sorted(calls, key=lambda call: call[0])
+    metadata: dict[str, int] = {}
+    for _, _, said in in_time:
+        metadata |= said
+    names = [name for _, name, _ in in_time if name is not None]
+    assert (first_at, last_at) == (in_time[0][0], in_time[-1][0])
+    assert (kept.metadata if kept else None) == (metadata or None)
+    assert (kept.name if kept else None) == (names[-1] if names else None)

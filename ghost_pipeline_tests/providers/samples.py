@@ -1,0 +1,50 @@
+"""Where the tests of listings get their bytes from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ghost_pipeline.lifecycle.records import ListedModel, Listing
+from ghost_pipeline.listings.parsing import parse_listing
+
+FIXTURES = Path(__file__).parent / "fixtures"
+REPOSITORY = Path(__file__).parents[2]
+REAL_LISTINGS = REPOSITORY.parent / "shared" / "real_listings"
+
+FIXTURE_NAMES = sorted(path.stem for path in FIXTURES.glob("*.json"))
+
+
+def fixture_bytes(name: str) -> bytes:
+    return (FIXTURES / f"{name}.json").read_bytes()
+
+
+def fixture(name: str) -> Any:
+    return json.loads(fixture_bytes(name))
+
+
+def provider_of(fixture_name: str) -> str:
+    return fixture_name.split("_", maxsplit=1)[0]
+
+
+def parsed(provider_id: str, document: Any) -> Listing:
+    return parse_listing(provider_id, json.dumps(document).encode())
+
+
+def models_of(fixture_name: str) -> dict[str, ListedModel]:
+    listing = parse_listing(provider_of(fixture_name), fixture_bytes(fixture_name))
+    assert listing.defect is None
+    return {model.model_id: model for model in listing.models}
+
+
+def only_model(provider_id: str, row: dict[str, Any]) -> ListedModel:
+    [model] = parsed(provider_id, {"data": [row]}).models
+    return model
+
+
+def rows_of(document: Any) -> list[Any]:
+    """The rows of a fixture, however it wraps them."""
+    if isinstance(document, list):
+        return document
+    [rows] = [value for key, value in document.items() if isinstance(value, list) and key not in ("errors", "messages")]
+    assert isinstance(rows, list)
+    return rows

@@ -1,0 +1,293 @@
+"""How far the inbox is read: each whole line once, whatever happens to its file."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ghost_pipeline.errors import NoInbox
+from ghost_pipeline.reported_sightings import InboxCursor, InboxPage, read_inbox
+from ghost_pipeline.reported_sightings.inbox import MAX_LINE_BYTES, READ_BYTES
+from ghost_pipeline.reported_sightings.inbox_files import InboxFile, find_files
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def line(model_id: str) -> bytes:
+    return json.dumps({"provider": "openai", "model": model_id}).encode() + b"\n"
+
+
+class Inbox:
+    """A folder, and one that reads it tick by tick."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cursor = InboxCursor()
+
+    def append(self, name: str, content: bytes) -> Path:
+        path = self.folder / name
+        with path.open("ab") as file:
+            file.write(content)
+        return path
+
+    def tick(self, limit: int = 100) -> InboxPage:
+        page = read_inbox(self.folder, self.cursor, limit, NOW)
+        self.cursor = InboxCursor.from_json(page.cursor.to_json())
+        return page
+
+    def seen(self, limit: int = 100) -> list[str]:
+        return [one.inference.model_id for one in self.tick(limit).sightings]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    return Inbox(tmp_path)
+
+
+def test_each_line_is_read_once_as_it_is_appended(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", line("a") + line("b"))
+    assert inbox.seen() == ["a", "b"]
+    assert inbox.seen() == []
+    inbox.append("a.jsonl", line("c"))
+    assert inbox.seen() == ["c"]
+
+
+def test_a_torn_last_line_waits_and_is_told(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", line("a") + line("b")[:10])
+    page = inbox.tick()
+    assert [one.inference.model_id for one in page.sightings] == ["a"]
+    assert (page.rejected, page.unfinished) == ([], ["a.jsonl"])
+    inbox.append("a.jsonl", line("b")[10:])
+    assert inbox.seen() == ["b"]
+
+
+def test_a_bad_line_is_rejected_with_its_number_and_stops_no_other(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", line("a") + b"\n  \nno json\n" + line("b") + b"\xff\xfe{}\n" + line("c"))
+    page = inbox.tick()
+    assert [one.inference.model_id for one in page.sightings] == ["a", "b", "c"]
+    assert [(one.where, one.said) for one in page.rejected] == [
+        ({"file": "a.jsonl", "line": 4}, "no json"),
+        ({"file": "a.jsonl", "line": 6}, r"\xff\xfe{}"),
+    ]
+
+
+def test_numbers_of_lines_go_on_from_tick_to_tick(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", line("a") * 3)
+    inbox.tick(limit=2)
+    inbox.append("a.jsonl", b"bad\n")
+    assert [one.where["line"] for one in inbox.tick().rejected] == [4]
+
+
+def test_windows_line_ends_and_byte_order_marks_are_fine(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", b"\xef\xbb\xbf" + line("a").replace(b"\n", b"\r\n") + line("b"))
+    assert inbox.seen() == ["a", "b"]
+
+
+def test_only_files_of_the_right_name_begin_to_be_read(inbox: Inbox) -> None:
+    inbox.append("a.json", line("a"))
+    inbox.append("a.jsonl.gz", line("a"))
+    (inbox.folder / "folder.jsonl").mkdir()
+    os.mkfifo(inbox.folder / "pipe.jsonl")
+    (inbox.folder / "nowhere.jsonl").symlink_to(inbox.folder / "gone")
+    page = inbox.tick()
+    assert page.is_empty
+    assert (page.cursor, page.unreadable) == (InboxCursor(), [])
+
+
+def test_a_rotated_file_is_read_to_its_end_and_not_again(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+    inbox.append("a.jsonl", line("b"))
+    path.rename(inbox.folder / "a.jsonl.1")
+    inbox.append("a.jsonl", line("c"))
+    assert sorted(inbox.seen()) == ["b", "c"]
+    (inbox.folder / "a.jsonl.1").rename(inbox.folder / "old.jsonl")
+    assert inbox.seen() == []
+
+
+def test_a_file_that_is_renamed_while_the_folder_is_read_is_not_read_again(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+
+    def find_then_rename(folder: Path) -> list[InboxFile]:
+        found = find_files(folder)
+        if path.exists():
+            path.rename(folder / "b.jsonl")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ghost_pipeline.reported_sightings.inbox.find_files", find_then_rename)
+        page = inbox.tick()
+    assert (list(page.sightings), len(page.unreadable)) == ([], 1)
+    inbox.append("b.jsonl", line("b"))
+    assert inbox.seen() == ["b"]
+
+
+def test_a_file_that_is_renamed_and_made_anew_while_the_folder_is_read_waits(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+
+    def find_then_rotate(folder: Path) -> list[InboxFile]:
+        found = find_files(folder)
+        if not (folder / "a.jsonl.1").exists():
+            path.rename(folder / "a.jsonl.1")
+            inbox.append("a.jsonl", line("b"))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ghost_pipeline.reported_sightings.inbox.find_files", find_then_rotate)
+        assert inbox.seen() == []
+    assert inbox.seen() == ["b"]
+
+
+def test_a_file_that_one_look_at_the_folder_misses_is_not_read_again(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+    looks = iter([True])
+
+    def find_some(folder: Path) -> list[InboxFile]:
+        return [] if next(looks, False) else find_files(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ghost_pipeline.reported_sightings.inbox.find_files", find_some)
+        inbox.tick()
+    assert inbox.seen() == []
+
+
+def test_a_truncated_file_is_read_anew(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a") * 5)
+    inbox.tick()
+    for content in (line("b"), line("b")[:-1] + b" " * 1_500 + b"\n", line("b")):
+        path.write_bytes(content)
+        assert inbox.seen() == ["b"]
+        assert inbox.seen() == []
+
+
+def test_a_file_that_holds_something_else_by_now_is_read_anew(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a") + line("b"))
+    inbox.tick()
+    with path.open("r+b") as file:  # the same inode, and longer than before
+        file.write(line("x") + line("y") + line("z"))
+    assert inbox.seen() == ["x", "y", "z"]
+
+
+def test_a_file_that_replaced_another_is_read(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+    inbox.append("a.new", line("a") + line("b")).replace(path)
+    assert inbox.seen() == ["a", "b"]
+
+
+def test_a_file_that_is_gone_is_forgotten(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+    path.unlink()
+    assert inbox.tick().cursor == InboxCursor()
+
+
+def test_a_page_has_a_limit_and_the_next_goes_on(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", b"".join(line(f"a{number}") for number in range(7)))
+    inbox.append("b.jsonl", b"".join(line(f"b{number}") for number in range(4)))
+    pages = [inbox.seen(limit=3) for _ in range(5)]
+    assert [len(page) for page in pages] == [3, 3, 3, 2, 0]
+    assert len({model_id for page in pages for model_id in page}) == 11
+
+
+def test_a_file_of_any_size_is_read_a_piece_at_a_time(inbox: Inbox) -> None:
+    padded = line("a")[:-1] + b" " * 100_000 + b"\n"
+    inbox.append("a.jsonl", padded * 30)
+    counts = [len(inbox.seen(limit=1_000)) for _ in range(4)]
+    assert max(counts) * len(padded) <= READ_BYTES
+    assert sum(counts) == 30
+
+
+def test_a_line_without_end_is_rejected_once_and_what_follows_it_is_read(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", line("a") + b"x" * (MAX_LINE_BYTES + 1))
+    (rejected,) = inbox.tick().rejected
+    assert (rejected.where["line"], len(rejected.said)) == (2, 1_000)
+    inbox.append("a.jsonl", b"x" * 2 * READ_BYTES)
+    while True:
+        before = inbox.cursor
+        assert inbox.tick().is_empty
+        if inbox.cursor == before:
+            break
+    inbox.append("a.jsonl", b"x\n" + line("b") + b"bad\n")
+    page = inbox.tick()
+    assert [one.inference.model_id for one in page.sightings] == ["b"]
+    assert [one.where["line"] for one in page.rejected] == [4]
+
+
+def test_a_line_without_an_instant_is_of_when_its_file_was_written_last(inbox: Inbox) -> None:
+    for number, written_at in enumerate((NOW - timedelta(hours=1), NOW + timedelta(days=1))):
+        path = inbox.append(f"{number}.jsonl", line("a"))
+        os.utime(path, (written_at.timestamp(), written_at.timestamp()))
+    assert [one.inference.last_at for one in inbox.tick().sightings] == [NOW - timedelta(hours=1), NOW]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NoInbox, match="make it and append"):
+        read_inbox(tmp_path / "no", InboxCursor(), 10, NOW)
+
+
+@pytest.mark.parametrize("text", ["", "no", "[]", "5", '{"a": 1}', '{"5": [1, 2]}', '{"5": [null, 2, 3, ""]}'])
+def test_a_cursor_that_a_person_broke_starts_over(text: str) -> None:
+    assert InboxCursor.from_json(text) == InboxCursor()
+
+
+LINES = st.lists(
+    st.one_of(
+        st.integers(0, 9).map(lambda number: line(f"m{number}")),
+        st.binary(max_size=8).map(lambda junk: junk.replace(b"\n", b"") + b"\n"),
+        st.just(b"x" * (MAX_LINE_BYTES + 1) + b"\n"),
+        st.just(b" " * (MAX_LINE_BYTES - len(line("m")) + 1) + line("m")),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), lines=LINES, tail=st.binary(max_size=5), limit=st.integers(1, 4))
+def test_however_the_bytes_arrive_each_whole_line_is_read_once(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, lines: list[bytes], tail: bytes, limit: int
+) -> None:
+    content = b"".join(lines) + tail.replace(b"\n", b"")
+    whole = Inbox(tmp_path_factory.mktemp("whole"))
+    whole.append("a.jsonl", content)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=6)))
+    split = Inbox(tmp_path_factory.mktemp("split"))
+    path = split.folder / "a.jsonl"
+    path.touch()
+    got: list[object] = []
+    for begin, end in zip([0, *cuts], [*cuts, len(content)], strict=True):
+        with path.open("ab") as file:
+            file.write(content[begin:end])
+        if data.draw(st.booleans()):
+            path = path.rename(split.folder / f"a.jsonl.{begin}") if split.cursor.files else path
+        got += drained(split, data.draw(st.integers(0, 2)), limit)
+    got += drained(split, 100, limit)
+    assert got == drained(whole, 100, 1_000)
+    assert len(got) == sum(1 for one in lines if one.strip(b" \t\n\r\x0b\x0c"))
+
+
+def drained(inbox: Inbox, ticks: int, limit: int) -> list[object]:
+    """What so many ticks read, in order: models, and lines that were rejected."""
+    got: list[object] = []
+    for _ in range(ticks):
+        before = inbox.cursor
+        page = inbox.tick(limit)
+        read = [(int(one.where["line"]), one.inference.model_id) for one in page.sightings]
+        read += [(int(one.where["line"]), one.reason + one.said) for one in page.rejected]
+        got += sorted(read)
+        if inbox.cursor == before:
+            break
+    return got

@@ -1,0 +1,174 @@
+"""What one JSON object says, and what is refused of it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghost_pipeline.lifecycle.validation import MAX_SKEW
+from ghost_pipeline.reported_sightings import Rejected, Sighting, read_report
+from ghost_pipeline.reported_sightings.report import MAX_SIGHTINGS, read_sighting
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+TOLD_AT = NOW - timedelta(minutes=5)
+SAID = {"provider": "openai", "model": "gpt-x"}
+
+
+def read(**said: Any) -> Sighting | Rejected:
+    return read_text(json.dumps({**SAID, **said}))
+
+
+def read_text(text: str | bytes) -> Sighting | Rejected:
+    content = text.encode() if isinstance(text, str) else text
+    return read_sighting(content, {"line": 1}, "as it was said", TOLD_AT, NOW)
+
+
+def sighting(**said: Any) -> Sighting:
+    one = read(**said)
+    assert isinstance(one, Sighting), one
+    return one
+
+
+def reason(one: Sighting | Rejected) -> str:
+    assert isinstance(one, Rejected), one
+    assert one.said == "as it was said"
+    return one.reason
+
+
+def test_provider_and_model_are_enough_and_named_as_the_catalog_names_them() -> None:
+    one = sighting(provider="Gemini", model="models/gemini-x ")
+    assert (one.inference.provider_id, one.inference.model_id) == ("google", "gemini-x")
+    assert (one.inference.first_at, one.inference.last_at, one.count) == (TOLD_AT, TOLD_AT, 1)
+
+
+def test_everything_that_can_be_said_is_kept() -> None:
+    one = sighting(
+        name="X", metadata={"a": [1, None]}, first_at="2026-05-01T10:00:00+02:00", last_at=NOW.timestamp() - 60, count=7
+    )
+    assert one.inference.name == "X"
+    assert one.inference.metadata == {"a": [1, None]}
+    assert one.inference.first_at == NOW - timedelta(hours=4)
+    assert one.inference.last_at == NOW - timedelta(minutes=1)
+    assert (one.count, one.is_clamped) == (7, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "first_at", "last_at"),
+    [
+        ({"last_at": "2026-05-01T11:00:00Z"}, NOW - timedelta(hours=1), NOW - timedelta(hours=1)),
+        ({"last_at": "2026-05-01T11:00:00"}, NOW - timedelta(hours=1), NOW - timedelta(hours=1)),
+        ({"first_at": "2026-05-01T11:00:00Z"}, NOW - timedelta(hours=1), TOLD_AT),
+        ({"first_at": NOW.timestamp()}, NOW, NOW),
+    ],
+)
+def test_an_instant_that_is_not_said_follows_from_the_other(
+    said: dict[str, Any], first_at: datetime, last_at: datetime
+) -> None:
+    one = sighting(**said)
+    assert (one.inference.first_at, one.inference.last_at) == (first_at, last_at)
+
+
+def test_clocks_that_are_not_right_are_clamped_and_counted() -> None:
+    for said, believed in (("1970-01-01T00:00:09Z", NOW), ("2100-01-01T00:00:00Z", NOW + MAX_SKEW), (0, NOW)):
+        one = sighting(last_at=said)
+        assert (one.inference.last_at, one.is_clamped) == (believed, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"provider": ""}, "no provider name"),
+        ({"provider": 5}, "Expected `str`, got `int` - at `$.provider`"),
+        ({"model": " "}, "is empty"),
+        ({"model": "x" * 600}, "600 characters"),
+        ({"model": "a\x00b"}, "control characters"),
+        ({"name": "x" * 600}, "can't be kept"),
+        ({"metadata": []}, "$.metadata"),
+        ({"metadata": {"a": "\x00"}}, "NUL"),
+        ({"metadata": {"a": "x" * 70_000}}, "65,536 bytes"),
+        ({"metadata": {"a": {"a": {"a": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}}}}, "nested"),
+        ({"last_at": "yesterday"}, "last_at 'yesterday' is no instant"),
+        ({"last_at": 1e300}, "is no instant"),
+        ({"last_at": True}, "$.last_at"),
+        ({"first_at": "2026-05-01T11:00:01Z", "last_at": "2026-05-01T11:00:00Z"}, "first_at is later"),
+        ({"count": 0}, "$.count"),
+        ({"count": 1.5}, "$.count"),
+        ({"observed_at": "2026-05-01T11:00:00Z"}, "unknown field `observed_at`"),
+    ],
+)
+def test_what_makes_no_sense_is_rejected_with_a_reason(said: dict[str, Any], expected: str) -> None:
+    assert expected in reason(read(**said))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{", "truncated"),
+        ("[]", "Expected `object`, got `array`"),
+        ("{}", "missing required field `provider`"),
+        ('{"provider": "openai"}', "missing required field `model`"),
+        ('{"provider": "openai", "model": "m", "metadata": {"a": NaN}}', "malformed"),
+        (r'{"provider": "openai", "model": "m", "metadata": {"a": "\ud800"}}', "truncated"),
+        (b'{"provider": "openai", "model": "caf\xe9"}', "not UTF-8 (byte 36)"),
+        ('{"provider": "openai", "model": "m", "metadata": ' + '{"a":' * 50_000 + "1" + "}" * 50_001, ""),
+    ],
+)
+def test_what_is_no_json_is_rejected_with_a_reason(text: str | bytes, expected: str) -> None:
+    assert expected in reason(read_text(text))
+
+
+def test_a_report_is_one_sighting_or_a_list_of_which_the_bad_ones_stop_none() -> None:
+    (one,) = read_report(SAID, {"report": 3}, TOLD_AT, NOW)
+    assert isinstance(one, Sighting)
+    good, bad, worse = read_report({"sightings": [SAID, {}, None]}, {"report": 3}, TOLD_AT, NOW)
+    assert isinstance(good, Sighting)
+    assert isinstance(bad, Rejected)
+    assert isinstance(worse, Rejected)
+    assert (bad.where, bad.said) == ({"report": 3, "sighting": 2}, "{}")
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"sightings": []}, {"sightings": SAID}, {"sightings": [SAID], "provider": "openai"}]
+)
+def test_a_report_that_states_no_sightings_is_rejected_whole(said: dict[str, Any]) -> None:
+    (one,) = read_report(said, {"report": 3}, TOLD_AT, NOW)
+    assert isinstance(one, Rejected)
+    assert json.loads(one.to_line()) == {"report": 3, "reason": one.reason, "said": json.dumps(said)}
+
+
+def test_a_report_of_too_many_sightings_is_rejected_whole() -> None:
+    assert len(read_report({"sightings": [SAID] * MAX_SIGHTINGS}, {"report": 3}, TOLD_AT, NOW)) == MAX_SIGHTINGS
+    (one,) = read_report({"sightings": [SAID] * (MAX_SIGHTINGS + 1)}, {"report": 3}, TOLD_AT, NOW)
+    assert isinstance(one, Rejected)
+    assert "1,001 sightings" in one.reason
+
+
+def test_a_report_with_nan_is_rejected() -> None:
+    (one,) = read_report({**SAID, "metadata": {"a": float("nan")}}, {"report": 3}, TOLD_AT, NOW)
+    assert isinstance(one, Rejected)
+
+
+ANY_TEXT = st.text(st.characters(), max_size=5) | st.just("\ud800")
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = (
+    st.sampled_from(("provider", "model", "name", "metadata", "first_at", "last_at", "count", "sightings")) | ANY_TEXT
+)
+
+
+@given(said=st.dictionaries(KEYS, ANY_JSON | st.just("x"), max_size=8))
+def test_whatever_is_reported_stops_nothing_and_can_be_kept(said: dict[str, Any]) -> None:
+    for one in read_report(said, {"report": 3}, TOLD_AT, NOW):
+        kept = one if isinstance(one, Rejected) else one.rejected("the database refuses it")
+        assert json.loads(kept.to_line().encode())["reason"] is not None
+
+
+@given(content=st.binary(max_size=60) | st.builds(lambda value: json.dumps(value).encode(), ANY_JSON))
+def test_whatever_a_line_holds_stops_nothing(content: bytes) -> None:
+    read_sighting(content, {"file": "a", "line": 1}, "", TOLD_AT, NOW)

@@ -1,0 +1,159 @@
+"""Files of models to add by hand: the same said three ways, and what can't be read, with its line."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from ghost_pipeline.additions import read_additions, read_csv, read_json, read_yaml
+from ghost_pipeline.errors import InvalidAdditions
+from ghost_pipeline.lifecycle.records import Addition
+
+CSV = """\
+provider,model_id,name,context_window,input_price,capabilities,expires_at
+openai,ft:a,"Two
+lines",128000,0.5,text;tools,2027-01-01
+
+gemini,b,,,,,2027-01-01T12:00:00+02:00
+"""
+YAML = """\
+- provider_id: openai
+  model_id: ft:a
+  name: "Two\\nlines"
+  context_window: 128000
+  input_price: 0.5
+  capabilities: [text, tools]
+  expires_at: 2027-01-01
+- provider_id: gemini
+  model_id: b
+  expires_at: 2027-01-01T12:00:00+02:00
+"""
+JSON = """\
+[
+  {"provider": "openai", "model_id": "ft:a", "name": "Two\\nlines", "context_window": 128000,
+   "input_price": 0.5, "capabilities": ["text", "tools"], "expires_at": "2027-01-01"},
+
+  {"provider": "gemini", "model": "b", "expires_at": "2027-01-01T12:00:00+02:00"}
+]
+"""
+FIRST = {
+    "provider_id": "openai",
+    "model_id": "ft:a",
+    "name": "Two\nlines",
+    "context_window": 128000,
+    "input_price": 0.5,
+    "capabilities": ["text", "tools"],
+    "expires_at": datetime(2027, 1, 1, tzinfo=UTC),
+}
+SECOND = {"provider_id": "gemini", "model_id": "b", "expires_at": datetime(2027, 1, 1, 10, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "lines"),
+    [("m.csv", CSV, (2, 5)), ("m.yaml", YAML, (1, 8)), ("m.YML", YAML, (1, 8)), ("m.json", JSON, (2, 5))],
+)
+def test_the_three_kinds_of_files_say_the_same(tmp_path: Path, name: str, content: str, lines: tuple[int, int]) -> None:
+    path = tmp_path / name
+    path.write_text("\ufeff" + content)
+    assert read_additions(path) == [Addition(f"line {lines[0]}", FIRST), Addition(f"line {lines[1]}", SECOND)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("m.csv", "provider,model_id,colour,taste\n", "line 1: there is no column 'colour', 'taste'"),
+        ("m.csv", "provider,model_id,provider_id\n", "line 1: column 'provider_id' is there twice"),
+        ("m.csv", "provider,name\n", "line 1: there is no column 'model_id'"),
+        ("m.csv", 'provider,model_id\nopenai,a\nopenai,"b\n', "line 3: unexpected end of data"),
+        ("m.csv", "", "states no model"),
+        ("m.csv", "provider,model_id\n\n", "states no model"),
+        ("m.json", '{"provider": "openai"}', "line 1: a list of models"),
+        ("m.json", '[\n{"a": 1}\n{"b": 2}]', "line 3: a comma or the end of the list"),
+        ("m.json", '[\n{"a": 1,\n "b"}]', "line 3: Expecting ':' delimiter"),
+        ("m.json", '[{"a": 1}]\n]', "line 2: something stands after the end"),
+        ("m.json", '[\n{"a": NaN}]', "line 2: can't be read: NaN is no JSON"),
+        ("m.json", "[\n" + "[" * 100_000, "line 2: can't be read"),
+        ("m.json", '[{"a": 1' + "0" * 5000 + "}]", "line 1: can't be read"),
+        ("m.json", "[]", "states no model"),
+        ("m.yaml", "provider: openai", "line 1: a list of models is expected"),
+        ("m.yaml", "- a: 1\n- b: [", "line 2: "),
+        ("m.yaml", "- a: 1\n- b: *nowhere", "line 2: found undefined alias"),
+        ("m.yaml", "- a: 1\n---\n- b: 1", "line 2: but found another document"),
+        ("m.yaml", "- a: \x00", "is no YAML"),
+        ("m.yaml", "[" * 100_000, "is no YAML"),
+        ("m.yaml", "# nothing", "states no model"),
+        ("m.txt", "", "name it .csv, .json, .yaml, .yml"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path, name: str, content: str, said: str) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(InvalidAdditions) as caught:
+        read_additions(path)
+    assert str(caught.value).startswith(str(path))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_utf_8_or_not_there_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_bytes(b"provider,model_id\nopenai,\xff\n")
+    with pytest.raises(InvalidAdditions, match="line 2 is no UTF-8 text"):
+        read_additions(path)
+    with pytest.raises(InvalidAdditions, match="can't be read: No such file"):
+        read_additions(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("additions", "place", "problem"),
+    [
+        (read_csv("provider,model_id\nopenai\n"), "line 2", "has 1 cells, but there are 2 columns"),
+        (read_csv("provider,model_id\nopenai,a,b\n"), "line 2", "has 3 cells"),
+        (read_json('[\n\n"a"]'), "line 3", "is no object"),
+        (read_json('[{"provider": "a", "provider_id": "b"}]'), "line 1", "column 'provider_id' is there twice"),
+        (read_yaml("- a"), "line 1", "is no mapping"),
+        (read_yaml("- {a: 1}\n- {b: 1, b: 2}"), "line 2", "column 'b' is there twice"),
+        (read_yaml("- expires_at: 2027-02-30"), "line 1", "has a value that can't be read"),
+        (read_yaml("- name: !!timestamp x"), "line 1", "has a value that can't be read"),
+        (read_yaml("- name: !!bool x"), "line 1", "has a value that can't be read"),
+        (read_yaml("- name: !!python/name:os.system"), "line 1", "could not determine a constructor"),
+        (read_yaml("- &a {b: *a}"), "line 1", "recursive"),
+    ],
+)
+def test_a_model_that_cannot_be_read_leaves_the_others_readable(
+    additions: list[Addition], place: str, problem: str
+) -> None:
+    bad = additions[-1]
+    assert bad.place == place
+    assert problem in (bad.problem or "")
+    assert all(one.problem is None for one in additions[:-1])
+
+
+def test_anchors_and_merges_say_what_many_models_have_in_common() -> None:
+    base, tuned = read_yaml("- &b {provider: openai, model: a, input_price: 1}\n- {<<: *b, model: c}")
+    assert base.stated == {"provider_id": "openai", "model_id": "a", "input_price": 1}
+    assert tuned.stated == {"provider_id": "openai", "model_id": "c", "input_price": 1}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text() | st.text(alphabet='-[]{}:,"!&*<>|#\n au1'))
+def test_no_text_does_anything_but_be_read_or_be_told(text: str) -> None:
+    for read in (read_csv, read_json, read_yaml):
+        try:
+            additions = read(text)
+        except InvalidAdditions:
+            continue
+        assert all(one.place.startswith("line ") for one in additions)
+
+
+rows = st.lists(st.dictionaries(st.sampled_from(["model_id", "name", "input_price"]), st.integers() | st.text()))
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows, st.sampled_from([None, 2]))
+def test_any_json_list_of_objects_is_read_as_it_stands(stated: list[dict[str, object]], indent: int | None) -> None:
+    text = json.dumps(stated, indent=indent)
+    assert [one.stated for one in read_json(text)] == stated

@@ -1,0 +1,63 @@
+"""No secret is shown, whatever a provider repeats in its complaint."""
+
+import pytest
+
+from ghost_pipeline.listings.parsing import parse_listing
+from ghost_pipeline.redaction import quoted
+from ghost_pipeline_tests.providers.samples import parsed
+
+SECRETS = [
+    ("Incorrect API key provided: {}. You can find your key in the settings.", "sk-proj-ab12cd34ef56"),
+    ("Incorrect API key provided: {}", "plainword"),
+    ("Incorrect API key provided: {}", "sk-ab***********************wxyz"),
+    ("invalid key {}", "gsk_1234abcdEFGH"),
+    ("Authorization: Bearer {} was refused", "abcdefg"),
+    ("header 'bearer {}' is not valid", "abcdefg"),
+    ("GET https://example.test/v1beta/models?key={} failed", "AIzaSyA-12345678901234567890123456"),
+    ("GET https://example.test/v1/models?api_key={}&page=2 failed", "short1"),
+    ("x-api-key={}", "abc"),
+    ('{{"access_token": "{}"}}', "abc"),
+    ("the token {} has expired", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"),
+    ("password={}", "hunter2"),
+    ("connection to https://{}@example.test refused", "user:hunter2"),
+    ("unknown credential {}", "0123456789abcdef0123456789abcdef"),
+    ("unknown signature {}", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="),
+]
+
+
+@pytest.mark.parametrize(("message", "secret"), SECRETS)
+def test_no_secret_of_an_error_is_shown(message: str, secret: str) -> None:
+    told = message.format(secret)
+    for document in (
+        {"error": {"message": told}},
+        {"error": told},
+        {"error": {"type": told, "code": told, "status": told}},
+        {"errors": [{"message": told}]},
+        {"message": told, "data": None},
+        {"detail": told},
+    ):
+        defect = parsed("openai", document).defect
+        assert defect is not None
+        assert secret not in defect
+        assert "[redacted]" in defect
+
+
+def test_what_is_no_secret_is_quoted_as_it_is() -> None:
+    assert quoted("You exceeded your current quota") == '"You exceeded your current quota"'
+
+
+def test_a_quote_is_one_printable_line_of_at_most_200_characters() -> None:
+    quote = quoted("one\ntwo\x00\x1b[31m three " + "many words " * 100)
+    assert quote.startswith('"one two??[31m three many words')
+    assert len(quote.strip('"')) == 200
+
+
+def test_a_secret_at_the_cut_is_hidden_whole() -> None:
+    assert "sk-" not in quoted("x " * 95 + "sk-abcdefghijklmnop")
+    assert "hunter" not in quoted("x " * 95 + "password=hunter2hunter2")
+
+
+def test_a_page_s_title_hides_secrets_too() -> None:
+    defect = parse_listing("openai", b"<html><title>Denied for sk-abcdefghijkl</title>").defect
+    assert defect is not None
+    assert 'titled "Denied for [redacted]"' in defect
