@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from benchmarks.timing import NOON, listing, median
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage import tables
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.tables import Instant
@@ -81,7 +81,7 @@ def _ingest(catalog: ModelCatalog, number: int) -> float:
     content = listing(1_000, prefix=f"round-{number}/model")
     at = NOON + timedelta(hours=number)
     begun = time.perf_counter()
-    submission = Submission("openrouter", "openrouter.json", content, at, format_version("openrouter"))
+    submission = SubmittedListing("openrouter", "openrouter.json", content, at, format_version("openrouter"))
     outcome = catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
     span = time.perf_counter() - begun
     assert outcome.counts is not None

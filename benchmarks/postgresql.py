@@ -17,7 +17,7 @@ from benchmarks.growth import fill, ratio_of_growth
 from benchmarks.reconcile import ROWS, one_transaction_each
 from benchmarks.timing import NOON, listing, median
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.postgres import Server
@@ -176,5 +176,5 @@ def opened(url: str, home: Path) -> ModelCatalog:
 
 
 def _admitted(catalog: ModelCatalog, provider_id: str, content: bytes, at: datetime) -> int:
-    submission = Submission(provider_id, f"{provider_id}.json", content, at, format_version(provider_id))
+    submission = SubmittedListing(provider_id, f"{provider_id}.json", content, at, format_version(provider_id))
     return catalog.admit(submission, parse_listing).listing_id

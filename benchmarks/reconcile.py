@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.timing import NOON, listing
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import make_provider, read_model, write_model
 from ghost_pipeline.catalog.storage.tables import metadata
@@ -112,5 +112,5 @@ def _ours(folder: Path, content: bytes) -> tuple[float, float, float]:
 
 
 def _admit(catalog: ModelCatalog, content: bytes, at: datetime) -> int:
-    submission = Submission("openrouter", "openrouter.json", content, at, format_version("openrouter"))
+    submission = SubmittedListing("openrouter", "openrouter.json", content, at, format_version("openrouter"))
     return catalog.admit(submission, parse_listing).listing_id

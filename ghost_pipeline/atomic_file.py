@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes, aside: Path | None = None) -> None:
+def atomic_write(path: Path, content: bytes, aside: Path | None = None) -> None:
     """Put ``content`` at ``path``: written aside, synced, then renamed. A file that was there keeps its permissions.
 
     ``aside`` is in the same folder, a hidden name of its own unless given. Raises OSError, and then leaves nothing.

@@ -12,7 +12,7 @@ from ghost_pipeline.defs.monitoring import (
     check_health_1h,
     complete_listing_is_recent,
     discovery_stats,
-    holds_have_time_left,
+    holds_are_not_expiring,
     used_models_are_listed,
 )
 from ghost_pipeline.defs.reported_sightings import inbox_sensor, inference_reports_sensor
@@ -31,7 +31,7 @@ def build_definitions(ghost: GhostCatalog | None = None) -> dg.Definitions:
             model_catalog,
             discovery_stats,
         ],
-        asset_checks=[holds_have_time_left, complete_listing_is_recent, used_models_are_listed],
+        asset_checks=[holds_are_not_expiring, complete_listing_is_recent, used_models_are_listed],
         jobs=[fetch_provider, ingest_listing, check_health, refresh_statistics, stale_sweep, purge_sweep],
         schedules=[fetch_every_6h, check_health_1h, stale_sweep_24h, purge_sweep_30d],
         sensors=[

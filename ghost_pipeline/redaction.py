@@ -23,7 +23,7 @@ _UNNAMED_SECRETS = re.compile(
 )
 
 
-def quoted(text: str, limit: int = MAX_QUOTE) -> str:
+def quote_redacted(text: str, limit: int = MAX_QUOTE) -> str:
     """``text`` in quotation marks, on one line, without secrets, at most ``limit`` characters of it."""
     text = " ".join(text[:_READ_AT_MOST].split())
     text = _UNNAMED_SECRETS.sub(_HIDDEN, text)
@@ -32,7 +32,7 @@ def quoted(text: str, limit: int = MAX_QUOTE) -> str:
     return f'"{text[: limit - 1]}…"' if len(text) > limit else f'"{text}"'
 
 
-_SHORTEST_TELLING = 12
+MIN_SECRET_LENGTH = 12
 """Characters. Shorter ones are placeholders for servers that ask for any key, and occur in answers by chance."""
 _REDACTED = "[redacted]"
 
@@ -52,13 +52,13 @@ class Secret:
         """The value, for a request header."""
         return self._value
 
-    def hidden_in(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """``text`` without the value, in whatever case (host names lose theirs)."""
         return re.sub(re.escape(self._value), _REDACTED, text, flags=re.IGNORECASE)
 
-    def hidden_in_content(self, content: bytes) -> bytes:
+    def redact_bytes(self, content: bytes) -> bytes:
         """An answer without the value, as it is or as JSON that escapes slashes; unchanged if it is not there."""
-        if len(self._value) < _SHORTEST_TELLING:
+        if len(self._value) < MIN_SECRET_LENGTH:
             return content
         plain = self._value.encode()
         for form in (plain, plain.replace(b"/", b"\\/")):

@@ -35,14 +35,14 @@ class Thresholds:
 class FetchLimits:
     """How long, how often and how much a provider is asked. Spans are in seconds."""
 
-    connect_within: float = 10
-    read_within: float = 30
+    connect_timeout: float = 10
+    read_timeout: float = 30
     """The longest silence in an answer."""
-    finish_within: float = 120
+    total_timeout: float = 120
     """One provider, with all pages and repetitions."""
     attempts: int = 4
     """For each page."""
-    first_wait: float = 1
+    initial_backoff: float = 1
     """Before the second attempt, on average half of it; doubles with each further one."""
     max_bytes: int = 32_000_000
     """Of all pages of one provider, unpacked."""
@@ -151,7 +151,7 @@ def _fetch_limits(env: Mapping[str, str]) -> FetchLimits:
     default = FetchLimits()
     return replace(
         default,
-        finish_within=_number(env, "GHOST_FETCH_FINISH_SECONDS", default.finish_within, highest=86_400, lowest=1),
+        total_timeout=_number(env, "GHOST_FETCH_FINISH_SECONDS", default.total_timeout, highest=86_400, lowest=1),
         max_bytes=int(_number(env, "GHOST_FETCH_MAX_BYTES", default.max_bytes, lowest=1)),
         max_pages=int(_number(env, "GHOST_FETCH_MAX_PAGES", default.max_pages, highest=10_000, lowest=1)),
         concurrency=int(_number(env, "GHOST_FETCH_CONCURRENCY", default.concurrency, highest=256, lowest=1)),

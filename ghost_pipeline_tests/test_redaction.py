@@ -3,7 +3,7 @@
 import pytest
 
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.redaction import quoted
+from ghost_pipeline.redaction import quote_redacted
 from ghost_pipeline_tests.providers.samples import parsed
 
 SECRETS = [
@@ -36,28 +36,28 @@ def test_no_secret_of_an_error_is_shown(message: str, secret: str) -> None:
         {"message": told, "data": None},
         {"detail": told},
     ):
-        defect = parsed("openai", document).defect
+        defect = parsed("openai", document).malformed_reason
         assert defect is not None
         assert secret not in defect
         assert "[redacted]" in defect
 
 
 def test_what_is_no_secret_is_quoted_as_it_is() -> None:
-    assert quoted("You exceeded your current quota") == '"You exceeded your current quota"'
+    assert quote_redacted("You exceeded your current quota") == '"You exceeded your current quota"'
 
 
 def test_a_quote_is_one_printable_line_of_at_most_200_characters() -> None:
-    quote = quoted("one\ntwo\x00\x1b[31m three " + "many words " * 100)
+    quote = quote_redacted("one\ntwo\x00\x1b[31m three " + "many words " * 100)
     assert quote.startswith('"one two??[31m three many words')
     assert len(quote.strip('"')) == 200
 
 
 def test_a_secret_at_the_cut_is_hidden_whole() -> None:
-    assert "sk-" not in quoted("x " * 95 + "sk-abcdefghijklmnop")
-    assert "hunter" not in quoted("x " * 95 + "password=hunter2hunter2")
+    assert "sk-" not in quote_redacted("x " * 95 + "sk-abcdefghijklmnop")
+    assert "hunter" not in quote_redacted("x " * 95 + "password=hunter2hunter2")
 
 
 def test_a_page_s_title_hides_secrets_too() -> None:
-    defect = parse_listing("openai", b"<html><title>Denied for sk-abcdefghijkl</title>").defect
+    defect = parse_listing("openai", b"<html><title>Denied for sk-abcdefghijkl</title>").malformed_reason
     assert defect is not None
     assert 'titled "Denied for [redacted]"' in defect

@@ -10,30 +10,37 @@ from ghost_pipeline.catalog import overrides, queries, sightings, sweeps
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, attempts, reconcile
-from ghost_pipeline.catalog.queries import ModelHistory, discovery_stats, left_the_list, unlisted
+from ghost_pipeline.catalog.queries import ModelHistory, discovery_stats, is_delisted_sql, is_unlisted_sql
 from ghost_pipeline.catalog.results import (
     FailedAttempt,
-    IntakeResult,
+    ImportResult,
     ListingOutcome,
     Parse,
     SightingResult,
-    Submission,
+    SubmittedListing,
     SweepResult,
 )
-from ghost_pipeline.catalog.sightings import manual_record, manual_records, record_holdable
+from ghost_pipeline.catalog.sightings import manual_record, manual_records, record_storable
 from ghost_pipeline.catalog.storage import repository, schema
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.lifecycle.absence import ProviderHealth
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.records import Addition, Inference, ModelEvent, ModelRecord, ProviderRecord, Response
+from ghost_pipeline.lifecycle.records import (
+    Addition,
+    Inference,
+    ModelEvent,
+    ModelRecord,
+    ProviderRecord,
+    ResponseSummary,
+)
 from ghost_pipeline.lifecycle.validation import (
-    aware,
-    checked_capabilities,
-    checked_inference,
-    checked_reason,
-    checked_source,
-    checked_span,
+    require_aware,
+    validate_capabilities,
+    validate_inference,
+    validate_reason,
+    validate_source,
+    validate_span,
 )
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Settings, Thresholds
@@ -81,7 +88,7 @@ class ModelCatalog:
 
     # Listings
 
-    def admit(self, submission: Submission, parse: Parse) -> ListingOutcome:
+    def admit(self, submission: SubmittedListing, parse: Parse) -> ListingOutcome:
         """Give a listing its verdict, keep its bytes, record the attempt, set the hold. No model changes."""
         return admission.admit(self._database, self._archive, self.settings.thresholds, submission, parse)
 
@@ -95,7 +102,7 @@ class ModelCatalog:
         reason: str,
         attempted_at: datetime | None = None,
         run_id: str | None = None,
-        response: Response | None = None,
+        response: ResponseSummary | None = None,
     ) -> ListingOutcome:
         """Set down that a provider was asked and no listing came of it: it is held. No model changes.
 
@@ -104,10 +111,10 @@ class ModelCatalog:
         """
         failed = FailedAttempt(
             provider_slug(provider_id),
-            checked_reason(reason),
+            validate_reason(reason),
             self._capped(attempted_at),
             run_id,
-            response or Response(),
+            response or ResponseSummary(),
         )
         return admission.record_failure(self._database, failed)
 
@@ -136,8 +143,8 @@ class ModelCatalog:
     ) -> SightingResult:
         """Set down that a model answered. ``observed_at`` is the present unless given, and clamped to be believable."""
         now = self._clock()
-        at = now if observed_at is None else aware(observed_at)
-        inference = checked_inference(provider_id, model_id, at, at, name, metadata, now)
+        at = now if observed_at is None else require_aware(observed_at)
+        inference = validate_inference(provider_id, model_id, at, at, name, metadata, now)
         return self.record_inferences([inference])[0]
 
     def record_inferences(self, inferences: Sequence[Inference]) -> list[SightingResult]:
@@ -148,7 +155,7 @@ class ModelCatalog:
         self, inferences: Sequence[Inference]
     ) -> tuple[list[SightingResult], list[tuple[Inference, str]]]:
         """As record_inferences; what the database can't hold stops none of the rest and comes back with a reason."""
-        return record_holdable(self.record_inferences, inferences)
+        return record_storable(self.record_inferences, inferences)
 
     def set_aside(self, files: Mapping[str, str]) -> None:
         """Keep what was rejected in the archive, for people to look at: name -> text."""
@@ -207,7 +214,7 @@ class ModelCatalog:
         """This model lives: active and seen now, its source kept. Raises UnknownModel."""
         slug, at = provider_slug(provider_id), now or self._clock()
         canonical = canonical_model_id(slug, model_id)
-        return self._database.write(lambda connection: overrides.reactivate(connection, slug, canonical, at))
+        return self._database.write(lambda connection: overrides.reactivate_model(connection, slug, canonical, at))
 
     def remove_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> int:
         """Out of the catalog until ``add`` or ``restore``. Gives how many rows left. Raises UnknownModel."""
@@ -224,12 +231,12 @@ class ModelCatalog:
         """Take a purged or removed model back, as a ghost. Raises UnknownModel, ModelExists."""
         slug, at = provider_slug(provider_id), now or self._clock()
         canonical = canonical_model_id(slug, model_id)
-        return self._database.write(lambda connection: overrides.restore(connection, slug, canonical, at))
+        return self._database.write(lambda connection: overrides.restore_model(connection, slug, canonical, at))
 
     def release_provider(self, provider_id: str) -> ProviderRecord:
         """This provider's absences are real. Gives the provider as it was before. Raises UnknownProvider."""
         slug = provider_slug(provider_id)
-        return self._database.write(lambda connection: overrides.release(connection, slug))
+        return self._database.write(lambda connection: overrides.release_provider(connection, slug))
 
     # Sweeps
 
@@ -245,7 +252,7 @@ class ModelCatalog:
         """Soft delete: make ghosts of the models unseen for ``stale_after_hours`` (24 unless set otherwise)."""
         thresholds = self.settings.thresholds
         if stale_after_hours is not None:
-            thresholds = replace(thresholds, stale_after=checked_span("hours", stale_after_hours))
+            thresholds = replace(thresholds, stale_after=validate_span("hours", stale_after_hours))
         return self._sweep(sweeps.STALE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
 
     def delete_old_inactive_models(
@@ -260,7 +267,7 @@ class ModelCatalog:
         """Hard delete, with tombstones: ghosts for ``older_than_days`` (30 unless set otherwise)."""
         thresholds = self.settings.thresholds
         if older_than_days is not None:
-            thresholds = replace(thresholds, purge_after=checked_span("days", older_than_days))
+            thresholds = replace(thresholds, purge_after=validate_span("days", older_than_days))
         return self._sweep(sweeps.PURGE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
 
     # Models that were known elsewhere
@@ -274,7 +281,7 @@ class ModelCatalog:
         name_column: str | None = None,
         data_column: str | None = None,
         now: datetime | None = None,
-    ) -> IntakeResult:
+    ) -> ImportResult:
         """Take in an old table of models in the catalog's database, which is left as it is.
 
         ``table`` may be ``schema.table``; columns that are not named are guessed. Raises UnknownTable.
@@ -284,7 +291,7 @@ class ModelCatalog:
 
     def import_models(
         self, rows: Sequence[Mapping[str, Any]], origin: str = "import", now: datetime | None = None
-    ) -> IntakeResult:
+    ) -> ImportResult:
         """Merge the rows of another catalog's export into this one, with their instants (ISO 8601) and sources.
 
         ``origin`` names where they come from, for the events. All rows are checked before any is written. Raises
@@ -311,9 +318,9 @@ class ModelCatalog:
         ``now`` unless set otherwise), but not in their provider's latest complete listing or a later one.
         """
         slug = None if provider_id is None else provider_slug(provider_id)
-        wanted = None if source is None else checked_source(source)
-        needed = checked_capabilities(capabilities) or ()
-        which = unlisted(now or self._clock(), self.settings.thresholds) if is_unlisted else None
+        wanted = None if source is None else validate_source(source)
+        needed = validate_capabilities(capabilities) or ()
+        which = is_unlisted_sql(now or self._clock(), self.settings.thresholds) if is_unlisted else None
         with self._database.reading() as connection:
             return queries.find_models(connection, slug, is_active, wanted, is_free, needed, which)
 
@@ -325,7 +332,7 @@ class ModelCatalog:
         with self._database.reading() as connection:
             provider = repository.read_provider(connection, provider_slug(provider_id))
             at = provider.last_listing_at or self._clock()
-            return queries.find_models(connection, which=left_the_list(provider, at, self.settings.thresholds))
+            return queries.find_models(connection, which=is_delisted_sql(provider, at, self.settings.thresholds))
 
     def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
         """Ghosts, the latest first."""
@@ -343,7 +350,7 @@ class ModelCatalog:
         ``by_provider``. ``unlisted`` models work though no list shows them (see find_models).
         """
         with self._database.reading() as connection:
-            return discovery_stats(connection, unlisted(now or self._clock(), self.settings.thresholds))
+            return discovery_stats(connection, is_unlisted_sql(now or self._clock(), self.settings.thresholds))
 
     def list_provider_health(self) -> list[ProviderHealth]:
         """Every provider with what its attempts add up to."""
@@ -375,7 +382,7 @@ class ModelCatalog:
 
     def _capped(self, observed_at: datetime | None) -> datetime:
         now = self._clock()
-        return now if observed_at is None else min(aware(observed_at), now)
+        return now if observed_at is None else min(require_aware(observed_at), now)
 
     def _sweep(
         self,

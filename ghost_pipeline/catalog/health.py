@@ -47,7 +47,7 @@ def list_health(connection: sa.Connection) -> list[ProviderHealth]:
 
 def _failures_after(good: sa.FromClause) -> sa.ScalarSelect[int]:
     """How many attempts came after the last good one, or ever if there was none."""
-    is_tolerated = sa.and_(
+    is_accepted_empty = sa.and_(
         listings.c.verdict == Verdict.EMPTY.value, _KNOWN.c.id.in_(LOCAL_PROVIDERS), _KNOWN.c.held_since.is_(None)
     )
     is_later = sa.or_(
@@ -61,7 +61,7 @@ def _failures_after(good: sa.FromClause) -> sa.ScalarSelect[int]:
             listings.c.provider_id == _KNOWN.c.id,
             listings.c.is_late.is_(False),
             listings.c.verdict.in_(REFUSED),
-            sa.not_(is_tolerated),
+            sa.not_(is_accepted_empty),
             sa.or_(good.c.id.is_(None), is_later),
         )
         .scalar_subquery()

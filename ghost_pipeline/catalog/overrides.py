@@ -18,20 +18,20 @@ from ghost_pipeline.catalog.storage.repository import (
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.errors import ModelExists, UnknownModel
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.transitions import reactivation, restoration
+from ghost_pipeline.lifecycle.transitions import reactivate, restore
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
-def reactivate(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:
+def reactivate_model(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:
     """The model lives: seen now, active. Raises UnknownModel."""
     repository.lock_if_known(connection, provider_id)
     known = read_model(connection, provider_id, model_id)
     if known is None:
-        raise _unknown(connection, provider_id, model_id)
-    record = reactivation(known, now)
+        raise _unknown_model_error(connection, provider_id, model_id)
+    record = reactivate(known, now)
     write_model(connection, known, record)
     if not known.is_active:
-        write_events(connection, [_word(record, EventKind.REACTIVATED, now)])
+        write_events(connection, [_override_event(record, EventKind.REACTIVATED, now)])
     return record
 
 
@@ -47,10 +47,10 @@ def remove_model(connection: sa.Connection, provider_id: str, model_id: str, now
         return removed
     past = newest_tombstone(connection, provider_id, model_id)
     if past is None:
-        raise _unknown(connection, provider_id, model_id)
+        raise _unknown_model_error(connection, provider_id, model_id)
     if past.kind is EventKind.PURGED:
         details = tombstone_details(past.record)
-        write_events(connection, [_word(past.record, EventKind.REMOVED, now, details)])
+        write_events(connection, [_override_event(past.record, EventKind.REMOVED, now, details)])
     return 0
 
 
@@ -60,7 +60,7 @@ def remove_provider(connection: sa.Connection, provider_id: str, now: datetime) 
     return _remove(connection, models.c.provider_id == provider_id, now)
 
 
-def restore(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:
+def restore_model(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:
     """Back as a ghost, whole as it was when it left. Raises ModelExists, UnknownModel."""
     repository.lock_if_known(connection, provider_id)
     if read_model(connection, provider_id, model_id) is not None:
@@ -70,14 +70,14 @@ def restore(connection: sa.Connection, provider_id: str, model_id: str, now: dat
         )
     past = newest_tombstone(connection, provider_id, model_id)
     if past is None:
-        raise _unknown(connection, provider_id, model_id)
-    record = restoration(past, now)
+        raise _unknown_model_error(connection, provider_id, model_id)
+    record = restore(past, now)
     write_model(connection, None, record)
-    write_events(connection, [_word(record, EventKind.RESTORED, now)])
+    write_events(connection, [_override_event(record, EventKind.RESTORED, now)])
     return record
 
 
-def release(connection: sa.Connection, provider_id: str) -> ProviderRecord:
+def release_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
     """The provider's absences are real: no hold, and its latest readable listing is its last complete one.
 
     An error page that came after it says nothing about models, so it can't become one. Gives the provider as it was
@@ -91,15 +91,19 @@ def release(connection: sa.Connection, provider_id: str) -> ProviderRecord:
 def _remove(connection: sa.Connection, which: sa.ColumnElement[bool], now: datetime) -> int:
     rows = connection.execute(sa.delete(models).where(which).returning(*MODEL_COLUMNS)).all()
     records = sorted((model_record(row) for row in rows), key=lambda record: record.model_id)
-    write_events(connection, (_word(record, EventKind.REMOVED, now, tombstone_details(record)) for record in records))
+    write_events(
+        connection, (_override_event(record, EventKind.REMOVED, now, tombstone_details(record)) for record in records)
+    )
     return len(records)
 
 
-def _word(record: ModelRecord, kind: EventKind, now: datetime, details: dict[str, object] | None = None) -> ModelEvent:
+def _override_event(
+    record: ModelRecord, kind: EventKind, now: datetime, details: dict[str, object] | None = None
+) -> ModelEvent:
     return ModelEvent(record.provider_id, record.model_id, kind, now, Source.MANUAL, details=details)
 
 
-def _unknown(connection: sa.Connection, provider_id: str, model_id: str) -> UnknownModel:
+def _unknown_model_error(connection: sa.Connection, provider_id: str, model_id: str) -> UnknownModel:
     if newest_tombstone(connection, provider_id, model_id) is not None:
         return UnknownModel(
             f"{provider_id} {model_id} has left the catalog: 'ghost-pipeline restore {provider_id} {model_id}' "

@@ -121,7 +121,7 @@ def _nothing() -> dict[str, Any]:
     return {"total": 0, "by_source": {source.value: 0 for source in Source}, "active": 0, "inactive": 0, "unlisted": 0}
 
 
-def unlisted(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
+def is_unlisted_sql(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
     """Used within the window before ``now``, and not listed. Never NULL, so it can be negated."""
     used = sa.and_(models.c.last_used_at.is_not(None), models.c.last_used_at >= now - thresholds.stale_after)
     listed = sa.exists().where(
@@ -131,12 +131,12 @@ def unlisted(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
     return sa.and_(used, sa.not_(listed))
 
 
-def left_the_list(provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
+def is_delisted_sql(provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
     """Of ``provider``, listed once, unlisted now. A range of an index: few models are behind the latest listing."""
     if provider.last_complete_at is None:
         return sa.false()
     return sa.and_(
         models.c.provider_id == provider.id,
         models.c.last_listed_at < provider.last_complete_at,
-        unlisted(now, thresholds),
+        is_unlisted_sql(now, thresholds),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
-from ghost_pipeline.lifecycle.records import Listing, Response
+from ghost_pipeline.lifecycle.records import Listing, ResponseSummary
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 Parse = Callable[[str, bytes], Listing]
@@ -22,11 +22,11 @@ class FailedAttempt:
     """One line for a person to act on."""
     attempted_at: datetime
     run_id: str | None = None
-    response: Response = field(default_factory=Response)
+    response: ResponseSummary = field(default_factory=ResponseSummary)
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class SubmittedListing:
     """One listing handed to the catalog: the bytes, and where and when they were seen."""
 
     provider_id: str
@@ -37,7 +37,7 @@ class Submission:
     """Changes when the same bytes would be read differently."""
     run_id: str | None = None
     """The Dagster run that submits it."""
-    response: Response = field(default_factory=Response)
+    response: ResponseSummary = field(default_factory=ResponseSummary)
 
     @property
     def sha256(self) -> str:
@@ -70,7 +70,7 @@ class ListingOutcome:
     verdict: Verdict
     reason: str | None = None
     is_late: bool = False
-    is_tolerated: bool = False
+    is_accepted_empty: bool = False
     counts: ListingCounts | None = None
     created_ids: tuple[str, ...] = ()
     """The first of the models that it created, for a person to look at."""
@@ -80,7 +80,7 @@ class ListingOutcome:
     @property
     def is_refused(self) -> bool:
         """Whether nothing of the attempt reaches the models and somebody should look at it."""
-        return self.verdict.is_refused and not self.is_tolerated
+        return self.verdict.is_refused and not self.is_accepted_empty
 
 
 Effect = Literal["created", "restored", "reactivated", "updated", "ignored"]
@@ -111,7 +111,7 @@ class SweepResult:
 
 
 @dataclass(frozen=True, slots=True)
-class IntakeResult:
+class ImportResult:
     """What taking in models from elsewhere did. Every row is counted once, in one of the six counts after ``rows``."""
 
     origin: str

@@ -19,8 +19,14 @@ from ghost_pipeline.errors import CatalogError, InvalidAdditions, UsageError
 from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, is_free
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import Addition, Inference, ModelEvent, ModelRecord
-from ghost_pipeline.lifecycle.transitions import inference_sighting, manual_addition
-from ghost_pipeline.lifecycle.validation import aware, checked_capabilities, checked_name, checked_price, checked_tokens
+from ghost_pipeline.lifecycle.transitions import apply_addition, apply_inference
+from ghost_pipeline.lifecycle.validation import (
+    require_aware,
+    validate_capabilities,
+    validate_name,
+    validate_price,
+    validate_tokens,
+)
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
@@ -51,7 +57,7 @@ def add_models(connection: sa.Connection, added: Iterable[ModelRecord], at: date
 def _add_model(connection: sa.Connection, added: ModelRecord, at: datetime) -> SightingResult:
     known = read_model(connection, added.provider_id, added.model_id)
     past = newest_tombstone(connection, added.provider_id, added.model_id) if known is None else None
-    record = manual_addition(known, added, at, past)
+    record = apply_addition(known, added, at, past)
     write_model(connection, known, record)
     before = known or (past.record if past else None)
     event = ModelEvent(
@@ -81,7 +87,7 @@ def _record_inference(connection: sa.Connection, inference: Inference) -> Sighti
     past = newest_tombstone(connection, used.provider_id, used.model_id) if known is None else None
     if past is not None and past.is_closed_to_sightings:
         return SightingResult(used.provider_id, used.model_id, "ignored")
-    record = inference_sighting(known, used, inference.first_at, inference.last_at, past)
+    record = apply_inference(known, used, inference.first_at, inference.last_at, past)
     write_model(connection, known, record)
     effect = _effect(known, is_restored=past is not None)
     kind = {
@@ -101,7 +107,7 @@ def _effect(known: ModelRecord | None, *, is_restored: bool) -> Effect:
     return "updated" if known.is_active else "reactivated"
 
 
-TOLD_AT_MOST = 20
+MAX_REPORTED_ERRORS = 20
 """How many problems an error names; the rest it counts."""
 
 
@@ -115,7 +121,7 @@ def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
     if lacking:
         raise UsageError(f"{lacking[0]} is missing: say which model is meant")
     slug = provider_slug(said["provider_id"])
-    prices = (checked_price("input_price", said["input_price"]), checked_price("output_price", said["output_price"]))
+    prices = (validate_price("input_price", said["input_price"]), validate_price("output_price", said["output_price"]))
     return ModelRecord(
         provider_id=slug,
         model_id=canonical_model_id(slug, said["model_id"]),
@@ -123,13 +129,13 @@ def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
         is_active=True,
         first_seen_at=at,
         last_seen_at=at,
-        name=checked_name(said["name"]),
-        context_window=checked_tokens("context_window", said["context_window"]),
-        max_output_tokens=checked_tokens("max_output_tokens", said["max_output_tokens"]),
+        name=validate_name(said["name"]),
+        context_window=validate_tokens("context_window", said["context_window"]),
+        max_output_tokens=validate_tokens("max_output_tokens", said["max_output_tokens"]),
         input_price=prices[0],
         output_price=prices[1],
         is_free=is_free(*prices),
-        capabilities=checked_capabilities(said["capabilities"]),
+        capabilities=validate_capabilities(said["capabilities"]),
         expires_at=_checked_instant(said["expires_at"]),
     )
 
@@ -151,9 +157,9 @@ def manual_records(additions: Sequence[Addition], at: datetime) -> list[ModelRec
         else:
             records.append(record)
     if problems:
-        rest = len(problems) - TOLD_AT_MOST
+        rest = len(problems) - MAX_REPORTED_ERRORS
         more = [f"and {rest:,} more"] if rest > 0 else []
-        raise InvalidAdditions(f"nothing was added: {'; '.join([*problems[:TOLD_AT_MOST], *more])}")
+        raise InvalidAdditions(f"nothing was added: {'; '.join([*problems[:MAX_REPORTED_ERRORS], *more])}")
     return records
 
 
@@ -175,14 +181,14 @@ def _checked_instant(value: object) -> datetime | None:
         return None
     if not isinstance(value, datetime):
         raise UsageError(f"expires_at {str(value)[:40]!r} is no ISO 8601 instant, such as 2027-01-01T00:00:00Z")
-    return aware(value)
+    return require_aware(value)
 
 
 Record = Callable[[Sequence[Inference]], list[SightingResult]]
 """Writes sightings in one transaction."""
 
 
-def record_holdable(
+def record_storable(
     record: Record, inferences: Sequence[Inference]
 ) -> tuple[list[SightingResult], list[tuple[Inference, str]]]:
     """Record them in one transaction; if a value in it can't be held, halves of it, until that one is alone.
@@ -197,6 +203,6 @@ def record_holdable(
         if len(inferences) == 1:
             return [], [(inferences[0], f"{type(error).__name__}: {error}")]
     middle = len(inferences) // 2
-    results, refused = record_holdable(record, inferences[:middle])
-    more_results, more_refused = record_holdable(record, inferences[middle:])
+    results, refused = record_storable(record, inferences[:middle])
+    more_results, more_refused = record_storable(record, inferences[middle:])
     return results + more_results, refused + more_refused

@@ -12,7 +12,7 @@ from ghost_pipeline.cli.export import export
 from ghost_pipeline.cli.fetch import fetch
 from ghost_pipeline.cli.ingest import ingest
 from ghost_pipeline.cli.models import models, show, stats
-from ghost_pipeline.cli.output import ErrorsTold
+from ghost_pipeline.cli.output import ErrorHandlingGroup
 from ghost_pipeline.cli.overrides import purge, reactivate, release, remove, restore, sweep
 from ghost_pipeline.cli.providers import providers
 from ghost_pipeline.cli.sightings import add, track
@@ -20,7 +20,7 @@ from ghost_pipeline.cli.ui import ui
 
 
 @click.group(
-    cls=ErrorsTold,
+    cls=ErrorHandlingGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Settings: GHOST_DATABASE_URL (default SQLite under GHOST_HOME), GHOST_MODELS_DIR (default latest_models), "
     "GHOST_HOME (default .ghost).",

@@ -8,8 +8,8 @@ from typing import IO
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.importing.export_file import rows_in
-from ghost_pipeline.catalog.results import IntakeResult
+from ghost_pipeline.catalog.importing.export_file import read_export_rows
+from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import schema
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.cli.options import json_option
@@ -87,7 +87,7 @@ def import_(file: IO[bytes], is_json: bool) -> None:
     will do. All rows are checked before any is written. Doing it again changes nothing.
     """
     name = Path(getattr(file, "name", "<stdin>")).name
-    rows = rows_in(name, file.read())
+    rows = read_export_rows(name, file.read())
     with ModelCatalog.open() as catalog:
         result = catalog.import_models(rows, origin=name)
     _print_intake(result, is_json)
@@ -107,7 +107,7 @@ def _print(database: Database, before: str | None, is_json: bool) -> None:
         click.echo(f"{database.shown_url}: schema {now or 'none'}{was}, this program needs {schema.HEAD}")
 
 
-def _print_intake(result: IntakeResult, is_json: bool) -> None:
+def _print_intake(result: ImportResult, is_json: bool) -> None:
     if is_json:
         print_json(result)
     else:

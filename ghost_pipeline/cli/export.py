@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.storage.repository import unknown_provider
+from ghost_pipeline.catalog.storage.repository import unknown_provider_error
 from ghost_pipeline.cli.options import PROVIDER, json_option
 from ghost_pipeline.cli.output import print_json, warn
-from ghost_pipeline.exports import FORMATS, export_models, write_whole
+from ghost_pipeline.exports import FORMATS, export_models, write_export
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
@@ -51,7 +51,7 @@ def export(
     if output is None:
         sys.stdout.buffer.write(content)
         return
-    write_whole(output, content)
+    write_export(output, content)
     ghosts = sum(not model.is_active for model in models)
     if is_json:
         print_json({"to": to, "output": str(output), "models": len(models), "ghosts": ghosts, "bytes": len(content)})
@@ -76,6 +76,6 @@ def _chosen(
     known = {provider.id for provider in catalog.list_providers()}
     for provider_id in providers:
         if provider_id not in known:
-            raise unknown_provider(provider_id)
+            raise unknown_provider_error(provider_id)
     found = catalog.find_models(is_active=is_active, is_free=is_free or None, capabilities=capabilities)
     return [model for model in found if not providers or model.provider_id in providers]

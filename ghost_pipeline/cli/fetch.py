@@ -16,7 +16,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.cli.options import PROVIDER, json_option
 from ghost_pipeline.cli.output import EXIT_REFUSED, print_json, print_table, warn
 from ghost_pipeline.errors import FolderError
-from ghost_pipeline.fetching.configuration import choose
+from ghost_pipeline.fetching.configuration import select_endpoints
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
 from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
 from ghost_pipeline.settings import Settings
@@ -35,7 +35,7 @@ def fetch(wanted: Sequence[str], directory: Path | None, is_json: bool) -> None:
     from ghost_pipeline.fetching.fetch import fetch_listings  # noqa: PLC0415 - HTTP takes a while to load
 
     settings = Settings.from_environment()
-    chosen = choose(settings, wanted)
+    chosen = select_endpoints(settings, wanted)
     for provider_id, why in chosen.passed_over:
         warn(f"{provider_id} is passed over: {why}")
     heard: list[FetchOutcome] = []

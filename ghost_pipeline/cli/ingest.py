@@ -17,14 +17,14 @@ from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
 from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, print_json, print_table, shown, warn
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.vocabulary import Verdict
-from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings, read_facts
+from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings, read_response_info
 from ghost_pipeline.settings import Settings
 
-OLD = timedelta(hours=24)
+STALE_FILE_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Ingested:
+class IngestResult:
     """What became of one file: its listing's row, or the error that kept it from having one."""
 
     file: ListingFile
@@ -81,7 +81,7 @@ def _files(directory: Path, wanted: Sequence[str]) -> list[ListingFile]:
     return [file for provider_id, file in sorted(newest.items()) if not wanted or provider_id in wanted]
 
 
-def _seen_at(file: ListingFile, now: datetime, failed_at: datetime | None) -> datetime:
+def _observed_at(file: ListingFile, now: datetime, failed_at: datetime | None) -> datetime:
     """When the listing in the file was seen, unless the person says: now, so that every pass is fresh evidence.
 
     Not if the provider was asked after the file was written and did not answer: the file can't be its word of now.
@@ -89,7 +89,7 @@ def _seen_at(file: ListingFile, now: datetime, failed_at: datetime | None) -> da
     name = file.path.name
     if failed_at is None or file.modified_at >= failed_at:
         age = _age_of(file, now)
-        if age > OLD:
+        if age > STALE_FILE_AFTER:
             old = _shown_age(age)
             warn(f"{name} is {old} old, yet it counts as seen now; fetch it anew or say --observed-at")
         return now
@@ -100,7 +100,7 @@ def _seen_at(file: ListingFile, now: datetime, failed_at: datetime | None) -> da
     return file.modified_at
 
 
-def _failed_at(catalog: ModelCatalog) -> dict[str, datetime | None]:
+def _last_failure(catalog: ModelCatalog) -> dict[str, datetime | None]:
     """Provider -> the instant of its last attempt, for those of which it failed."""
     return {
         one.provider.id: one.provider.last_listing_at
@@ -111,7 +111,7 @@ def _failed_at(catalog: ModelCatalog) -> dict[str, datetime | None]:
 
 def _run(
     settings: Settings, files: Sequence[ListingFile], observed_at: datetime | None, now: datetime
-) -> list[Ingested]:
+) -> list[IngestResult]:
     # Imported here: Dagster takes a second to load, and only this command and the UI need it. What it loads stays
     # until the end, and to look through it for garbage again and again costs a tenth of the whole command.
     gc.disable()
@@ -123,19 +123,19 @@ def _run(
     ingested = []
     with open_instance(settings) as instance, ModelCatalog.open(settings) as catalog:
         ingestion = Ingestion(build_definitions(), instance)
-        failed_at = _failed_at(catalog)
+        failed_at = _last_failure(catalog)
         for number, file in enumerate(files, 1):
             click.echo(f"[{number}/{len(files)}] {file.path.name}", err=True)
-            seen_at = observed_at or _seen_at(file, now, failed_at.get(file.provider_id))
+            seen_at = observed_at or _observed_at(file, now, failed_at.get(file.provider_id))
             report = ingestion.ingest(file, seen_at)
             listing_id = catalog.find_listing(file.provider_id, report.run_id)
             outcome = None if listing_id is None else catalog.get_listing(listing_id)
-            ingested.append(Ingested(file, report.is_success, outcome, report.error))
+            ingested.append(IngestResult(file, report.is_success, outcome, report.error))
         ingestion.refresh_statistics()
     return ingested
 
 
-def _listing_json(one: Ingested) -> dict[str, Any]:
+def _listing_json(one: IngestResult) -> dict[str, Any]:
     outcome = one.outcome
     counts = (outcome.counts if outcome else None) or ListingCounts()
     return {
@@ -148,7 +148,7 @@ def _listing_json(one: Ingested) -> dict[str, Any]:
     }
 
 
-def _print(ingested: Sequence[Ingested], stats: dict[str, Any], now: datetime) -> None:
+def _print(ingested: Sequence[IngestResult], stats: dict[str, Any], now: datetime) -> None:
     counts = ("models", "created", "updated", "confirmed", "reactivated", "missing")
     rows = []
     for one in ingested:
@@ -169,7 +169,7 @@ def _print(ingested: Sequence[Ingested], stats: dict[str, Any], now: datetime) -
 def _age_of(file: ListingFile, now: datetime) -> timedelta:
     """How long ago the provider said what is in the file; that it said so again stands in its sidecar only."""
     age = max(now - file.stated_at, timedelta(0))
-    facts = read_facts(file.path) if age > OLD else None
+    facts = read_response_info(file.path) if age > STALE_FILE_AFTER else None
     return age if facts is None else min(age, max(now - facts.attempted_at, timedelta(0)))
 
 

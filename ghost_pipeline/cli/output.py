@@ -68,7 +68,7 @@ EXIT_USAGE = 2
 EXIT_CATALOG = 3
 
 
-class ErrorsTold(click.Group):
+class ErrorHandlingGroup(click.Group):
     """A group whose commands end with a line that says what, where and what to do, never with a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:

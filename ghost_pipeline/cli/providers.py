@@ -23,7 +23,7 @@ from ghost_pipeline.settings import Settings, Thresholds
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class ProviderRow:
     """One provider: what the catalog has heard of it, and how it is asked; None for one that can't be asked."""
 
     health: ProviderHealth
@@ -43,24 +43,24 @@ def providers(is_json: bool) -> None:
         known = _merged(catalog.list_provider_health(), configured)
     now = datetime.now(UTC)
     if is_json:
-        print_json([_plain(one, now, settings.thresholds) for one in known])
+        print_json([_to_json(one, now, settings.thresholds) for one in known])
         return
     _print(known)
     for one in known:
         _warn(one.health, now, settings.thresholds)
 
 
-def _merged(health: Sequence[ProviderHealth], configured: Sequence[ConfiguredProvider]) -> list[_Known]:
+def _merged(health: Sequence[ProviderHealth], configured: Sequence[ConfiguredProvider]) -> list[ProviderRow]:
     """Every provider that the catalog knows or that can be asked, by slug."""
     heard = {one.provider.id: one for one in health}
     asked = {one.provider_id: one for one in configured}
     return [
-        _Known(heard.get(name) or ProviderHealth(ProviderRecord(name, provider_label(name))), asked.get(name))
+        ProviderRow(heard.get(name) or ProviderHealth(ProviderRecord(name, provider_label(name))), asked.get(name))
         for name in sorted(heard.keys() | asked.keys())
     ]
 
 
-def _plain(one: _Known, now: datetime, thresholds: Thresholds) -> dict[str, Any]:
+def _to_json(one: ProviderRow, now: datetime, thresholds: Thresholds) -> dict[str, Any]:
     asked = one.asked
     return {
         **asdict(one.health.provider),
@@ -79,7 +79,7 @@ def _plain(one: _Known, now: datetime, thresholds: Thresholds) -> dict[str, Any]
     }
 
 
-def _print(known: Sequence[_Known]) -> None:
+def _print(known: Sequence[ProviderRow]) -> None:
     columns = (
         "provider",
         "key",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.validation import MAX_METADATA_BYTES, checked_name, metadata_texts, text_bytes
+from ghost_pipeline.lifecycle.validation import MAX_METADATA_BYTES, encode_metadata_values, text_bytes, validate_name
 
 log = logging.getLogger("ghost_pipeline.client")
 
@@ -92,8 +92,8 @@ tracked call makes, and nothing is cheaper to make."""
 
 def learned(name: str | None, metadata: Mapping[str, Any] | None, at: float) -> Learned | None:
     """What a call tells besides that the model answered. Raises InvalidName, InvalidMetadata."""
-    name = checked_name(name)
-    texts = {} if metadata is None else metadata_texts(metadata)
+    name = validate_name(name)
+    texts = {} if metadata is None else encode_metadata_values(metadata)
     if name is None and not texts:
         return None
     return Learned(

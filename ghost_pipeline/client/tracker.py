@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from ghost_pipeline.client.pending import Buffers, Mine, learned
-from ghost_pipeline.client.writer import Request, Writer
+from ghost_pipeline.client.writer import FlushRequest, Writer
 from ghost_pipeline.errors import InvalidModelId, UsageError
-from ghost_pipeline.lifecycle.validation import aware
+from ghost_pipeline.lifecycle.validation import require_aware
 from ghost_pipeline.settings import Settings
 
 MAX_SPELLED_LENGTH = 1024
@@ -91,7 +91,7 @@ class DiscoveryTracker:
 
         Gives whether the catalog has it all. In asyncio: ``await asyncio.to_thread(tracker.flush)``.
         """
-        request = Request()
+        request = FlushRequest()
         self._ask(request, timeout)
         return request.is_delivered
 
@@ -100,7 +100,7 @@ class DiscoveryTracker:
         if self._is_closed:
             return
         self._is_closed = True
-        request = Request(is_last=True)
+        request = FlushRequest(is_last=True)
         self._ask(request, timeout)
         if not request.is_delivered:
             self._writer.drop_the_rest()
@@ -147,7 +147,7 @@ class DiscoveryTracker:
         """The way of a call that tells more than that a model answered again."""
         buffer = self._mine.buffer
         try:
-            at = time.time() if observed_at is None else aware(observed_at).timestamp()
+            at = time.time() if observed_at is None else require_aware(observed_at).timestamp()
             model = _text(provider_id), _text(model_id)
             noted = (at, at, learned(name, metadata, at))
         except UsageError as error:
@@ -177,7 +177,7 @@ class DiscoveryTracker:
         finally:
             self._starting.release()
 
-    def _ask(self, request: Request, timeout: float | None) -> None:
+    def _ask(self, request: FlushRequest, timeout: float | None) -> None:
         if self._thread is None:
             self._start_thread()
         if self._thread is not None and self._thread.is_alive():

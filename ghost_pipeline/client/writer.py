@@ -10,14 +10,14 @@ from functools import partial
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SightingResult
-from ghost_pipeline.catalog.sightings import record_holdable
+from ghost_pipeline.catalog.sightings import record_storable
 from ghost_pipeline.client.pending import LOG_AGAIN_AFTER, Buffers, DropLog, Drops, Model, Noted, Notes, log
 from ghost_pipeline.errors import GhostPipelineError
 from ghost_pipeline.lifecycle.records import Inference
-from ghost_pipeline.lifecycle.validation import believable, require_set_clock
+from ghost_pipeline.lifecycle.validation import clamp_instant, require_valid_clock
 from ghost_pipeline.settings import Settings
 
-MAX_A_TRANSACTION = 500
+MAX_PER_TRANSACTION = 500
 """Sightings in one transaction, so that no other writer waits long."""
 
 
@@ -37,14 +37,14 @@ class Delivery:
     def write(self, notes: Mapping[Model, Noted]) -> None:
         """Write them all, except those that the database can't hold. Raises GhostPipelineError if it takes none now."""
         now = datetime.now(UTC)
-        require_set_clock(now)
+        require_valid_clock(now)
         if self._catalog is None:
             with self.in_database:
                 self._catalog = ModelCatalog.open(self._settings)
         inferences = [self._inference(model, noted, now) for model, noted in notes.items()]
-        for begin in range(0, len(inferences), MAX_A_TRANSACTION):
-            _, refused = record_holdable(
-                partial(self._record, self._catalog), inferences[begin : begin + MAX_A_TRANSACTION]
+        for begin in range(0, len(inferences), MAX_PER_TRANSACTION):
+            _, refused = record_storable(
+                partial(self._record, self._catalog), inferences[begin : begin + MAX_PER_TRANSACTION]
             )
             for inference, why in refused:
                 self._drops.add("refused", f"{inference.model_id!r}: {why}")
@@ -59,7 +59,7 @@ class Delivery:
     def _inference(self, model: Model, noted: Noted, now: datetime) -> Inference:
         first_at, last_at, learned = noted
         said = [datetime.fromtimestamp(at, UTC) for at in (first_at, last_at)]
-        believed = [believable(at, now) for at in said]
+        believed = [clamp_instant(at, now) for at in said]
         self.clamped += said != believed
         if learned is not None and learned.cut:
             self._drops.add("metadata", f"{model[1]!r} has more metadata than is kept of one model", learned.cut)
@@ -82,7 +82,7 @@ MAX_BACKOFF = 60.0
 
 
 @dataclass(slots=True)
-class Request:
+class FlushRequest:
     """To write everything now. ``is_delivered`` once that is ``done``: whether the catalog has it all."""
 
     is_last: bool = False
@@ -100,7 +100,7 @@ class Writer:
         self._interval = interval
         self._write_at_models = write_at_models
         self._max_models = max_models
-        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[FlushRequest | None] = queue.SimpleQueue()
         self._is_woken = False
         self._waiting = Notes(max_models, buffers.drops)
         self._delivery = Delivery(settings, buffers.drops)
@@ -126,7 +126,7 @@ class Writer:
             self._is_woken = True
             self._requests.put(None)
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: FlushRequest) -> None:
         """Have everything written. From any thread."""
         self._requests.put(request)
 
@@ -148,7 +148,7 @@ class Writer:
                     return
             self._drop_log.tell(self._buffers.all_drops())
 
-    def answer(self, request: Request) -> Request:
+    def answer(self, request: FlushRequest) -> FlushRequest:
         """Write everything now, whatever came before."""
         try:
             request.is_delivered = self._write_all()

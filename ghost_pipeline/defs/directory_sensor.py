@@ -16,7 +16,7 @@ from ghost_pipeline.listings.files import ListingFile, find_listings, newest_lis
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFile:
+class RequestedFile:
     """A file as it was when a run was asked for it. Its age is capped at that instant: no clock of another machine
     may make every later file look old."""
 
@@ -27,33 +27,33 @@ class AskedFile:
     size: int
 
     @classmethod
-    def of(cls, file: ListingFile, now: datetime) -> "AskedFile":
+    def of(cls, file: ListingFile, now: datetime) -> "RequestedFile":
         """What is remembered of ``file``, seen ``now``."""
         return cls(file.path.name, min(file.stated_at, now).isoformat(), file.mtime_ns, file.size)
 
-    def is_same(self, other: "AskedFile") -> bool:
+    def is_same(self, other: "RequestedFile") -> bool:
         """Whether it is the same file, unchanged."""
         return (self.name, self.mtime_ns, self.size) == (other.name, other.mtime_ns, other.size)
 
-    def is_older(self, other: "AskedFile") -> bool:
+    def is_older(self, other: "RequestedFile") -> bool:
         """Whether ``other`` is the newer statement of the two."""
         return datetime.fromisoformat(self.age) < datetime.fromisoformat(other.age)
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class DirectoryCursor:
     """Provider -> the last file asked for."""
 
-    asked: dict[str, AskedFile] = field(default_factory=dict)
+    asked: dict[str, RequestedFile] = field(default_factory=dict)
 
     def is_news(self, file: ListingFile, now: datetime) -> bool:
         """Whether the file is not the one asked for last, and not older than it."""
-        last, this = self.asked.get(file.provider_id), AskedFile.of(file, now)
+        last, this = self.asked.get(file.provider_id), RequestedFile.of(file, now)
         return last is None or not (this.is_same(last) or this.is_older(last))
 
-    def after(self, files: Iterable[ListingFile], now: datetime) -> "Cursor":
+    def after(self, files: Iterable[ListingFile], now: datetime) -> "DirectoryCursor":
         """The cursor once runs have been asked for ``files``."""
-        return Cursor({**self.asked, **{file.provider_id: AskedFile.of(file, now) for file in files}})
+        return DirectoryCursor({**self.asked, **{file.provider_id: RequestedFile.of(file, now) for file in files}})
 
     def to_json(self) -> str:
         """The cursor as Dagster keeps it."""
@@ -65,15 +65,17 @@ class Cursor:
         )
 
 
-def read_cursor(text: str | None) -> Cursor:
+def read_directory_cursor(text: str | None) -> DirectoryCursor:
     """The cursor that Dagster kept; an empty one at the start, and for a text that a person put there.
 
     To start over is harmless: what was asked for before has the same run key, and no run key runs twice.
     """
     try:
-        return Cursor({provider_id: AskedFile(*asked) for provider_id, asked in json.loads(text or "{}").items()})
+        return DirectoryCursor(
+            {provider_id: RequestedFile(*asked) for provider_id, asked in json.loads(text or "{}").items()}
+        )
     except (ValueError, TypeError, AttributeError):
-        return Cursor()
+        return DirectoryCursor()
 
 
 SETTLING_SECONDS = 0.3
@@ -93,7 +95,7 @@ def models_directory_sensor(
         newest = newest_listings(find_listings(ghost.settings().models_dir).files)
     except NoListings as error:
         return dg.SkipReason(str(error))
-    cursor = read_cursor(context.cursor)
+    cursor = read_directory_cursor(context.cursor)
     now = datetime.now(UTC)
     changed = [file for file in newest.values() if cursor.is_news(file, now)]
     settled = _settled(changed)

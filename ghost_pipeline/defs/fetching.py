@@ -5,11 +5,11 @@ from typing import Any
 
 import dagster as dg
 
-from ghost_pipeline.defs.resource import GhostCatalog, failures_told, providers
+from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_errors
 from ghost_pipeline.errors import NotConfigured
-from ghost_pipeline.fetching.configuration import choose
+from ghost_pipeline.fetching.configuration import select_endpoints
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
-from ghost_pipeline.listings.files import read_facts
+from ghost_pipeline.listings.files import read_response_info
 
 
 @dg.asset(
@@ -23,8 +23,8 @@ def provider_responses(context: dg.AssetExecutionContext, ghost: GhostCatalog) -
     from ghost_pipeline.fetching.fetch import fetch_listings  # noqa: PLC0415 - HTTP takes a while to load
 
     settings = ghost.settings()
-    with failures_told():
-        endpoints = choose(settings, [context.partition_key]).endpoints
+    with translate_errors():
+        endpoints = select_endpoints(settings, [context.partition_key]).endpoints
         [outcome] = fetch_listings(endpoints, settings.models_dir, settings.fetch_limits, datetime.now(UTC))
         if outcome.result is FetchResult.FAILED:
             with ghost.opened() as catalog:
@@ -60,7 +60,7 @@ fetch_provider = dg.define_asset_job(
 )
 def fetch_every_6h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) -> list[dg.RunRequest] | dg.SkipReason:
     try:
-        chosen = choose(ghost.settings(), ())
+        chosen = select_endpoints(ghost.settings(), ())
     except NotConfigured as error:
         return dg.SkipReason(str(error))
     for provider_id, why in chosen.passed_over:
@@ -75,7 +75,7 @@ def fetch_every_6h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) -
 
 def _metadata(outcome: FetchOutcome) -> dict[str, Any]:
     """What a person wants to see of the answer. Numbers are plotted over time."""
-    facts = read_facts(outcome.path) if outcome.path else None
+    facts = read_response_info(outcome.path) if outcome.path else None
     known: dict[str, Any] = {
         "result": outcome.result.value,
         "reason": outcome.reason or "",

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.defs.channels import inbox, inference_reports
 from ghost_pipeline.defs.fetching import provider_responses
 from ghost_pipeline.defs.listing_checks import (
@@ -18,9 +18,9 @@ from ghost_pipeline.defs.listing_checks import (
     listing_metadata,
     reconcile_metadata,
 )
-from ghost_pipeline.defs.resource import GhostCatalog, failures_told, providers
+from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_errors
 from ghost_pipeline.errors import NoListings, UsageError
-from ghost_pipeline.listings.files import newest_file, read_file, response_of
+from ghost_pipeline.listings.files import find_newest_file, read_file, response_summary_of
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.settings import Thresholds
 
@@ -50,16 +50,16 @@ def raw_provider_models(
     context: dg.AssetExecutionContext, config: ListingConfig, ghost: GhostCatalog
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     provider_id = context.partition_key
-    with failures_told(), ghost.opened() as catalog:
-        path = Path(config.file) if config.file else newest_file(ghost.settings().models_dir, provider_id)
-        submission = Submission(
+    with translate_errors(), ghost.opened() as catalog:
+        path = Path(config.file) if config.file else find_newest_file(ghost.settings().models_dir, provider_id)
+        submission = SubmittedListing(
             provider_id=provider_id,
             file_name=path.name,
             content=read_file(path),
             observed_at=parsed_instant(config.observed_at),
             format_version=format_version(provider_id),
             run_id=context.run.run_id,
-            response=response_of(path),
+            response=response_summary_of(path),
         )
         outcome = catalog.admit(submission, parse_listing)
     yield from check_results(outcome)
@@ -98,7 +98,7 @@ default, because loading the definitions reads no environment."""
 )
 def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.MaterializeResult[None]:
     provider_id = context.partition_key
-    with failures_told(), ghost.opened() as catalog:
+    with translate_errors(), ghost.opened() as catalog:
         listing_id = admitted_listing(catalog, provider_id, context.run) or catalog.find_listing(provider_id)
         if listing_id is None:
             raise NoListings(f"no listing of {provider_id} was ever admitted: materialize raw_provider_models first")

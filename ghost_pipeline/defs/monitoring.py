@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 
 from ghost_pipeline.defs.ingestion import model_catalog
-from ghost_pipeline.defs.resource import GhostCatalog, failures_told
+from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
 from ghost_pipeline.lifecycle.absence import (
     ProviderHealth,
-    complete_listing_missed_since,
+    incomplete_since,
     is_complete_listing_overdue,
     is_protection_ending,
     protection_ends_at,
@@ -30,14 +30,14 @@ NAME = "discovery_stats"
     automation_condition=dg.AutomationCondition.any_deps_updated() & ~dg.AutomationCondition.in_progress(),
 )
 def discovery_stats(ghost: GhostCatalog) -> dg.MaterializeResult[None]:
-    with failures_told(), ghost.opened() as catalog:
+    with translate_errors(), ghost.opened() as catalog:
         stats = catalog.get_discovery_stats()
     return dg.MaterializeResult(metadata=stats_metadata(stats))
 
 
 @dg.asset_check(asset=discovery_stats, description="No held provider's models are about to go stale all the same.")
-def holds_have_time_left(ghost: GhostCatalog) -> dg.AssetCheckResult:
-    with failures_told(), ghost.opened() as catalog:
+def holds_are_not_expiring(ghost: GhostCatalog) -> dg.AssetCheckResult:
+    with translate_errors(), ghost.opened() as catalog:
         thresholds, now = catalog.settings.thresholds, datetime.now(UTC)
         ending = {
             provider.id: f"until {protection_ends_at(provider, thresholds):%Y-%m-%d %H:%M} UTC; {provider.held_reason}"
@@ -81,7 +81,7 @@ _COLUMNS = ("provider_id", "model_id", "last_used_at", "last_listed_at")
     asset=discovery_stats, description="No model that was listed once is used without being listed any more."
 )
 def used_models_are_listed(ghost: GhostCatalog) -> dg.AssetCheckResult:
-    with failures_told(), ghost.opened() as catalog:
+    with translate_errors(), ghost.opened() as catalog:
         left = [
             model
             for provider in catalog.list_providers()
@@ -116,10 +116,12 @@ def _shown(model: ModelRecord, column: str) -> str:
     description="No provider has been without a complete listing for too long (GHOST_COMPLETE_WITHIN_HOURS).",
 )
 def complete_listing_is_recent(ghost: GhostCatalog) -> dg.AssetCheckResult:
-    with failures_told(), ghost.opened() as catalog:
+    with translate_errors(), ghost.opened() as catalog:
         thresholds, now = catalog.settings.thresholds, datetime.now(UTC)
         health = catalog.list_provider_health()
-    overdue = {one.provider.id: _told(one) for one in health if is_complete_listing_overdue(one, now, thresholds)}
+    overdue = {
+        one.provider.id: _describe_providers(one) for one in health if is_complete_listing_overdue(one, now, thresholds)
+    }
     return dg.AssetCheckResult(
         passed=not overdue,
         severity=dg.AssetCheckSeverity.ERROR,
@@ -130,7 +132,7 @@ def complete_listing_is_recent(ghost: GhostCatalog) -> dg.AssetCheckResult:
 
 check_health = dg.define_asset_job(
     "check_health",
-    selection=dg.AssetSelection.checks(complete_listing_is_recent, holds_have_time_left, used_models_are_listed),
+    selection=dg.AssetSelection.checks(complete_listing_is_recent, holds_are_not_expiring, used_models_are_listed),
     description="Whether each provider can be heard, and lists what is used. Time alone can turn these checks red.",
 )
 
@@ -148,8 +150,8 @@ def check_health_1h(ghost: GhostCatalog) -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest() if is_known else dg.SkipReason("The catalog has no provider yet.")
 
 
-def _told(health: ProviderHealth) -> str:
-    since = complete_listing_missed_since(health)
+def _describe_providers(health: ProviderHealth) -> str:
+    since = incomplete_since(health)
     failures = f"; {health.consecutive_failures} attempts failed in a row" if health.consecutive_failures else ""
     why = f"; {health.provider.held_reason}" if health.provider.held_reason else ""
     return f"since {since:%Y-%m-%d %H:%M} UTC{failures}{why}"

@@ -14,25 +14,25 @@ from ghost_pipeline.defs import monitoring
 from ghost_pipeline.defs.channels import inbox, inference_reports
 from ghost_pipeline.defs.resource import GhostCatalog, providers
 from ghost_pipeline.errors import NoInbox, SettingsError
-from ghost_pipeline.lifecycle.validation import require_set_clock
+from ghost_pipeline.lifecycle.validation import require_valid_clock
 from ghost_pipeline.reported_sightings import (
+    DeadLetter,
     InboxCursor,
     InboxPage,
-    Rejected,
     Sighting,
-    files_of_rejected,
+    dead_letter_files,
     read_inbox,
     read_report,
 )
 
-SECONDS_A_TICK = 20
+TICK_BUDGET_SECONDS = 20
 """After so long a tick begins no further page: Dagster gives up on a tick after 60."""
 
-SECONDS_BETWEEN_TICKS = 14
+TICK_INTERVAL_SECONDS = 14
 """A tick that took something in writes a few events. More often, they would fill the event log; a model that worked
 can wait so long. The daemon looks every 5 seconds, so this is 15."""
 
-SIGHTINGS_A_PAGE = 500
+SIGHTINGS_PER_PAGE = 500
 """In one transaction, so that no other writer waits long."""
 
 _NEWS = ("created", "restored", "reactivated")
@@ -40,7 +40,7 @@ _SHOWN_REASONS = 5
 
 
 @dataclass(slots=True)
-class Intake:
+class SightingBatch:
     """Takes pages in, and counts."""
 
     asset: str
@@ -58,7 +58,7 @@ class Intake:
         """Whether there was nothing."""
         return not self.sightings and not self.rejected
 
-    def take(self, catalog: ModelCatalog, sightings: Sequence[Sighting], rejected: Sequence[Rejected]) -> None:
+    def take(self, catalog: ModelCatalog, sightings: Sequence[Sighting], rejected: Sequence[DeadLetter]) -> None:
         """Set aside what was rejected and record the rest, in one transaction. Again the same: nothing changes."""
         self._set_aside(catalog, rejected)
         results, unholdable = catalog.record_reported([sighting.inference for sighting in sightings])
@@ -95,8 +95,8 @@ class Intake:
             ],
         )
 
-    def _set_aside(self, catalog: ModelCatalog, rejected: Sequence[Rejected]) -> None:
-        catalog.set_aside(files_of_rejected(self.asset, rejected))
+    def _set_aside(self, catalog: ModelCatalog, rejected: Sequence[DeadLetter]) -> None:
+        catalog.set_aside(dead_letter_files(self.asset, rejected))
         self.rejected += len(rejected)
         for one in rejected[: _SHOWN_REASONS - len(self.reasons)]:
             self.reasons.append(f"{' '.join(f'{what} {value}' for what, value in one.where.items())} {one.reason}")
@@ -127,41 +127,41 @@ class Intake:
 
 
 @dg.sensor(
-    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+    minimum_interval_seconds=TICK_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Takes in the lines that were appended to GHOST_HOME/inbox/*.jsonl, each once.",
 )
 def inbox_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) -> dg.SensorResult | dg.SkipReason:
-    ends_at = time.monotonic() + SECONDS_A_TICK
+    ends_at = time.monotonic() + TICK_BUDGET_SECONDS
     now = datetime.now(UTC)
-    require_set_clock(now)
+    require_valid_clock(now)
     try:
         folder = ghost.settings().inbox_dir
-        page = read_inbox(folder, InboxCursor.from_json(context.cursor), SIGHTINGS_A_PAGE, now)
+        page = read_inbox(folder, InboxCursor.from_json(context.cursor), SIGHTINGS_PER_PAGE, now)
     except (NoInbox, SettingsError) as error:
         return dg.SkipReason(str(error))
     for problem in page.unreadable:
         context.log.warning(f"can't be read now: {problem}")
     if page.is_empty:
-        return dg.SensorResult(skip_reason=dg.SkipReason(_nothing(page)), cursor=page.cursor.to_json())
-    intake = Intake(inbox.key.to_user_string())
+        return dg.SensorResult(skip_reason=dg.SkipReason(_idle_reason(page)), cursor=page.cursor.to_json())
+    intake = SightingBatch(inbox.key.to_user_string())
     with ghost.opened() as catalog:
         while not page.is_empty:
             intake.take(catalog, page.sightings, page.rejected)
             cursor = page.cursor
             if time.monotonic() >= ends_at:
                 break
-            page = read_inbox(folder, cursor, SIGHTINGS_A_PAGE, now)
+            page = read_inbox(folder, cursor, SIGHTINGS_PER_PAGE, now)
         stats = catalog.get_discovery_stats()
     return intake.told(context, cursor.to_json(), stats)
 
 
-def _nothing(page: InboxPage) -> str:
+def _idle_reason(page: InboxPage) -> str:
     waiting = ", ".join(page.unfinished)
     return f"nothing new; the last line has no end yet in: {waiting}" if waiting else "nothing new"
 
 
-REPORTS_A_PAGE = 100
+REPORTS_PER_PAGE = 100
 
 SETTLING_SECONDS = 2.0
 """How old a report is before it is taken in. A database with several writers numbers a report before it shows it, so
@@ -178,21 +178,21 @@ _JSON = (
 
 
 @dg.sensor(
-    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+    minimum_interval_seconds=TICK_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Takes in every report on inference_reports, in the order in which they came.",
 )
 def inference_reports_sensor(
     context: dg.SensorEvaluationContext, ghost: GhostCatalog
 ) -> dg.SensorResult | dg.SkipReason:
-    ends_at = time.monotonic() + SECONDS_A_TICK
+    ends_at = time.monotonic() + TICK_BUDGET_SECONDS
     now = datetime.now(UTC)
-    require_set_clock(now)
-    after = read_cursor(context.cursor)
+    require_valid_clock(now)
+    after = read_event_cursor(context.cursor)
     reports = _settled_reports(context.instance, after, now)
     if not reports:
         return dg.SkipReason("no new report")
-    intake = Intake(inference_reports.key.to_user_string())
+    intake = SightingBatch(inference_reports.key.to_user_string())
     with ghost.opened() as catalog:
         while reports:
             sightings, rejected, after = _read_page(reports, now)
@@ -204,7 +204,7 @@ def inference_reports_sensor(
     return intake.told(context, str(after), stats)
 
 
-def read_cursor(text: str | None) -> int:
+def read_event_cursor(text: str | None) -> int:
     """The storage id of the last report that was taken in; 0 at the start, and for a text that a person put there."""
     return int(text) if text and text.isascii() and text.isdigit() else 0
 
@@ -212,27 +212,27 @@ def read_cursor(text: str | None) -> int:
 def _settled_reports(instance: dg.DagsterInstance, after: int, now: datetime) -> list[dg.EventLogRecord]:
     wanted = dg.AssetRecordsFilter(inference_reports.key, after_storage_id=after)
     settled = []
-    for record in instance.fetch_materializations(wanted, REPORTS_A_PAGE, ascending=True).records:
+    for record in instance.fetch_materializations(wanted, REPORTS_PER_PAGE, ascending=True).records:
         if abs(now.timestamp() - record.timestamp) < SETTLING_SECONDS:
             break
         settled.append(record)
     return settled
 
 
-def _read_page(reports: Sequence[dg.EventLogRecord], now: datetime) -> tuple[list[Sighting], list[Rejected], int]:
+def _read_page(reports: Sequence[dg.EventLogRecord], now: datetime) -> tuple[list[Sighting], list[DeadLetter], int]:
     """As many of the reports as fit, and the storage id of the last of them."""
-    read: list[Sighting | Rejected] = []
+    read: list[Sighting | DeadLetter] = []
     after = 0
     for record in reports:
         read += _read_record(record, now)
         after = record.storage_id
-        if len(read) >= SIGHTINGS_A_PAGE:
+        if len(read) >= SIGHTINGS_PER_PAGE:
             break
     sightings = [one for one in read if isinstance(one, Sighting)]
-    return sightings, [one for one in read if isinstance(one, Rejected)], after
+    return sightings, [one for one in read if isinstance(one, DeadLetter)], after
 
 
-def _read_record(record: dg.EventLogRecord, now: datetime) -> list[Sighting | Rejected]:
+def _read_record(record: dg.EventLogRecord, now: datetime) -> list[Sighting | DeadLetter]:
     materialization = record.asset_materialization
     metadata = materialization.metadata if materialization else {}
     # Over HTTP come only these; a table or the like, which a Python program can report, is rejected for what it is.

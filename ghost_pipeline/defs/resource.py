@@ -47,7 +47,7 @@ class GhostCatalog(dg.ConfigurableResource[ModelCatalog]):
 
 
 @contextmanager
-def failures_told() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn the project's errors into Dagster's: what may pass is retried, the rest fails with its one clear line."""
     try:
         yield

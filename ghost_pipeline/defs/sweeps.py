@@ -10,7 +10,7 @@ from pydantic import Field
 from ghost_pipeline.catalog.results import SweepResult
 from ghost_pipeline.defs import monitoring
 from ghost_pipeline.defs.ingestion import parsed_instant
-from ghost_pipeline.defs.resource import GhostCatalog, failures_told
+from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
 
 
 class SweepConfig(dg.Config):
@@ -20,16 +20,16 @@ class SweepConfig(dg.Config):
 
 
 @dg.op(description="Makes ghosts of the models that were not seen for too long.")
-def make_ghosts(context: dg.OpExecutionContext, config: SweepConfig, ghost: GhostCatalog) -> None:
-    with failures_told(), ghost.opened() as catalog:
+def deactivate_stale_models(context: dg.OpExecutionContext, config: SweepConfig, ghost: GhostCatalog) -> None:
+    with translate_errors(), ghost.opened() as catalog:
         result = catalog.mark_stale_models_inactive(now=parsed_instant(config.now), run_id=context.run_id)
         stats = catalog.get_discovery_stats()
     _report(context, "deactivated", result, stats)
 
 
 @dg.op(description="Deletes the models that were ghosts for too long; tombstones keep them.")
-def purge_ghosts(context: dg.OpExecutionContext, config: SweepConfig, ghost: GhostCatalog) -> None:
-    with failures_told(), ghost.opened() as catalog:
+def delete_expired_ghosts(context: dg.OpExecutionContext, config: SweepConfig, ghost: GhostCatalog) -> None:
+    with translate_errors(), ghost.opened() as catalog:
         result = catalog.delete_old_inactive_models(now=parsed_instant(config.now), run_id=context.run_id)
         stats = catalog.get_discovery_stats()
     _report(context, "purged", result, stats)
@@ -37,12 +37,12 @@ def purge_ghosts(context: dg.OpExecutionContext, config: SweepConfig, ghost: Gho
 
 @dg.job(description="Soft delete: models unseen for 24 hours become ghosts.")
 def stale_sweep() -> None:
-    make_ghosts()
+    deactivate_stale_models()
 
 
 @dg.job(description="Hard delete: ghosts of 30 days leave the catalog, each with a tombstone.")
 def purge_sweep() -> None:
-    purge_ghosts()
+    delete_expired_ghosts()
 
 
 @dg.schedule(
@@ -57,7 +57,7 @@ def stale_sweep_24h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) 
     with ghost.opened() as catalog:
         due = catalog.mark_stale_models_inactive(now=now, is_dry_run=True)
         limit = catalog.settings.thresholds.stale_after
-    return _asked(due, make_ghosts.name, now, f"no model was unseen for more than {limit}")
+    return _swept(due, deactivate_stale_models.name, now, f"no model was unseen for more than {limit}")
 
 
 @dg.schedule(
@@ -72,14 +72,14 @@ def purge_sweep_30d(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) 
     with ghost.opened() as catalog:
         due = catalog.delete_old_inactive_models(now=now, is_dry_run=True)
         limit = catalog.settings.thresholds.purge_after
-    return _asked(due, purge_ghosts.name, now, f"no model was a ghost for more than {limit}")
+    return _swept(due, delete_expired_ghosts.name, now, f"no model was a ghost for more than {limit}")
 
 
 def _scheduled_at(context: dg.ScheduleEvaluationContext) -> datetime:
     return context.scheduled_execution_time.astimezone(UTC)
 
 
-def _asked(due: SweepResult, op: str, now: datetime, nothing: str) -> dg.RunRequest | dg.SkipReason:
+def _swept(due: SweepResult, op: str, now: datetime, nothing: str) -> dg.RunRequest | dg.SkipReason:
     if not due.changed:
         held = f"; held: {', '.join(due.held)}" if due.held else ""
         return dg.SkipReason(f"Nothing is due: {nothing}{held}.")

@@ -7,6 +7,6 @@ b'{\\n  "object": "list",\\n  "data": []\\n}\\n'
 In here: models in, bytes out, one small file a format, and writing them to a file whole. Not in here: which models.
 """
 
-from ghost_pipeline.exports.formats import FORMATS, export_models, write_whole
+from ghost_pipeline.exports.formats import FORMATS, export_models, write_export
 
-__all__ = ["FORMATS", "export_models", "write_whole"]
+__all__ = ["FORMATS", "export_models", "write_export"]

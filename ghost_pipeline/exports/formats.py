@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ghost_pipeline.atomic_file import write_whole as replace_whole
+from ghost_pipeline.atomic_file import atomic_write as replace_whole
 from ghost_pipeline.errors import ExportRefused
-from ghost_pipeline.exports.gateways import litellm_config, openai_answer
+from ghost_pipeline.exports.gateways import litellm_config, openai_model_list
 from ghost_pipeline.exports.tabular import csv_table, json_table, parquet_table
 from ghost_pipeline.lifecycle.records import ModelRecord
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_export(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path``: written aside, synced, then renamed. A link stays a link.
 
     The file keeps its permissions; a new one gets those that new files get. Raises ExportRefused.
@@ -39,7 +39,7 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "litellm": Format(litellm_config),
-    "openai": Format(openai_answer, is_json=True),
+    "openai": Format(openai_model_list, is_json=True),
     "json": Format(json_table, is_json=True),
     "csv": Format(csv_table),
     "parquet": Format(parquet_table, is_text=False),

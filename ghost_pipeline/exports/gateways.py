@@ -76,7 +76,7 @@ def _per_token(price: float | None) -> float | None:
     return None if price is None else float(Decimal(str(price)).scaleb(-6))
 
 
-def openai_answer(models: Sequence[ModelRecord]) -> bytes:
+def openai_model_list(models: Sequence[ModelRecord]) -> bytes:
     """``{"object": "list", "data": [...]}``; ``created`` is when the catalog first saw the model, in epoch seconds."""
     uses = Counter(model.model_id for model in models)
     data = [_model(model, is_shared=uses[model.model_id] > 1) for model in models]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ghost_pipeline.errors import InvalidProvider, NotConfigured, SettingsError
-from ghost_pipeline.fetching.urls import address_defect, shown
+from ghost_pipeline.fetching.urls import address_defect, without_query
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.listings.files import provider_in_name
 from ghost_pipeline.providers import REGISTRY
@@ -108,7 +108,7 @@ def _endpoint(provider_id: str, table: _Table) -> Endpoint:
         path=table.get("path", known.path),
         parameters={**known.parameters, **_parameters(table)},
         is_plain_http_allowed=table.get("allow_plain_http", False),
-        is_named_by_user=True,
+        is_configured=True,
     )
     endpoint = replace(endpoint, places={**known.places, **_places(endpoint, table)})
     if "key_variable" in table.values:
@@ -127,7 +127,7 @@ def _like(provider_id: str, table: _Table) -> Endpoint:
 
 
 def _refuse_unknown_keys(known: Endpoint, table: _Table) -> None:
-    allowed = {*_TYPES, *known.place_names}
+    allowed = {*_TYPES, *known.placeholders}
     if known.provider_id in REGISTRY:
         allowed.remove("format")
     for key in sorted(set(table.values) - allowed):
@@ -156,7 +156,7 @@ def _parameters(table: _Table) -> dict[str, str]:
 
 
 def _places(endpoint: Endpoint, table: _Table) -> dict[str, str]:
-    places = {name: table.get(name) for name in endpoint.place_names if name in table.values}
+    places = {name: table.get(name) for name in endpoint.placeholders if name in table.values}
     for name, value in places.items():
         if not _PLACE_VALUE.fullmatch(value):
             raise table.defect(name, "may hold letters, digits, '.', '_' and '-' only")
@@ -168,7 +168,7 @@ def _check_address(endpoint: Endpoint, table: _Table) -> None:
         raise table.defect("path", "must begin with '/'")
     if "?" in endpoint.base_url + endpoint.path:
         raise table.defect("base_url", "and path hold no '?': put parameters into the table 'parameters'")
-    filled = dict.fromkeys(endpoint.lacking_places, "x")
+    filled = dict.fromkeys(endpoint.missing_placeholders, "x")
     defect = address_defect(replace(endpoint, places={**endpoint.places, **filled}).url, endpoint.is_plain_http_allowed)
     if defect:
         raise table.defect("base_url", defect)
@@ -191,7 +191,7 @@ class ConfiguredProvider:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class FetchSelection:
     """Whom a fetch asks."""
 
     endpoints: tuple[Endpoint, ...]
@@ -204,7 +204,7 @@ def configured_providers(settings: Settings) -> list[ConfiguredProvider]:
     return [_configured(endpoint) for _, endpoint in sorted(read_endpoints(settings.providers_file).items())]
 
 
-def choose(settings: Settings, wanted: Sequence[str]) -> Chosen:
+def select_endpoints(settings: Settings, wanted: Sequence[str]) -> FetchSelection:
     """The endpoints of the ``wanted`` providers; of all that have a key or stand in the user's file if none is named.
 
     Raises NotConfigured for a wanted one that can't be asked, or if there is none at all; SettingsError for a file
@@ -212,14 +212,14 @@ def choose(settings: Settings, wanted: Sequence[str]) -> Chosen:
     """
     endpoints = read_endpoints(settings.providers_file)
     if wanted:
-        return Chosen(tuple(_wanted(provider_id, endpoints) for provider_id in dict.fromkeys(wanted)), ())
+        return FetchSelection(tuple(_wanted(provider_id, endpoints) for provider_id in dict.fromkeys(wanted)), ())
     configured = [one for _, endpoint in sorted(endpoints.items()) if (one := _configured(endpoint)).is_chosen]
     if not configured:
         raise NotConfigured(
             "no provider has a key: set one, such as OPENAI_API_KEY, or describe your own server in "
             f"{settings.providers_file or DEFAULT_NAME}"
         )
-    return Chosen(
+    return FetchSelection(
         tuple(endpoints[one.provider_id] for one in configured if one.obstacle is None),
         tuple((one.provider_id, one.obstacle) for one in configured if one.obstacle is not None),
     )
@@ -238,20 +238,20 @@ def _wanted(provider_id: str, endpoints: dict[str, Endpoint]) -> Endpoint:
 
 def _configured(endpoint: Endpoint) -> ConfiguredProvider:
     try:
-        is_key_present, obstacle = endpoint.read_key() is not None, None
+        is_key_present, obstacle = endpoint.read_api_key() is not None, None
     except SettingsError as error:
         is_key_present, obstacle = True, str(error)
     if endpoint.is_key_required and not is_key_present:
         obstacle = f"it needs a key: set {' or '.join(endpoint.key_variables)}"
-    if endpoint.lacking_places:
-        lacking = ", ".join(endpoint.lacking_places)
+    if endpoint.missing_placeholders:
+        lacking = ", ".join(endpoint.missing_placeholders)
         obstacle = f"it needs {lacking}: put it into [providers.{endpoint.provider_id}] of {DEFAULT_NAME}"
     return ConfiguredProvider(
         endpoint.provider_id,
-        None if endpoint.lacking_places else shown(endpoint.url),
+        None if endpoint.missing_placeholders else without_query(endpoint.url),
         endpoint.key_variables,
         endpoint.is_key_required,
         is_key_present,
-        endpoint.is_named_by_user or is_key_present,
+        endpoint.is_configured or is_key_present,
         obstacle,
     )

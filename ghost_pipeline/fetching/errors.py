@@ -2,14 +2,14 @@
 
 from http import HTTPStatus
 
-from ghost_pipeline.fetching.urls import shown
-from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decoded
-from ghost_pipeline.listings.envelope import find_rows, refuse_an_error
+from ghost_pipeline.fetching.urls import without_query
+from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decode_json
+from ghost_pipeline.listings.envelope import find_rows, raise_for_error_envelope
 from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.redaction import Secret
 
 
-class Fault(Exception):
+class FetchError(Exception):
     """The page can't be had; the message says why, for a person to act on."""
 
     def __init__(self, reason: str, status: int | None = None) -> None:
@@ -18,7 +18,7 @@ class Fault(Exception):
         """Of the answer, if there was one."""
 
 
-class PassingFault(Fault):
+class TransientFetchError(FetchError):
     """The same request may succeed a little later."""
 
     def __init__(self, reason: str, status: int | None = None, retry_after: float | None = None) -> None:
@@ -27,9 +27,9 @@ class PassingFault(Fault):
         """Seconds that the provider asks to wait."""
 
 
-def told_status(status: int, body: bytes, endpoint: Endpoint, secret: Secret | None) -> str:
+def describe_http_error(status: int, body: bytes, endpoint: Endpoint, secret: Secret | None) -> str:
     """The sentence for an answer with another status than 200."""
-    parts = [f"HTTP {status} {_phrase(status)}".rstrip() + f" from {shown(endpoint.url)}"]
+    parts = [f"HTTP {status} {_phrase(status)}".rstrip() + f" from {without_query(endpoint.url)}"]
     said = _said(body, secret)
     if said:
         parts.append(said)
@@ -51,13 +51,13 @@ def _said(body: bytes, secret: Secret | None) -> str | None:
     """The provider's own complaint, if its body is JSON and holds one."""
     text = body.decode("utf-8", "replace")
     if secret is not None:
-        text = secret.hidden_in(text)  # before it is cut for quoting, which could leave half of it
+        text = secret.redact_text(text)  # before it is cut for quoting, which could leave half of it
     try:
-        document = decoded(text.encode())
+        document = decode_json(text.encode())
     except (Malformed, RecursionError):
         return None
     try:
-        refuse_an_error(document)
+        raise_for_error_envelope(document)
         find_rows(document, ())
     except Malformed as complaint:
         return str(complaint).removesuffix(f"; {FETCH_AGAIN}")

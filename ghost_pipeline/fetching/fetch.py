@@ -14,13 +14,13 @@ import msgspec
 
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.fetching import folder
-from ghost_pipeline.fetching.errors import Fault
-from ghost_pipeline.fetching.http_client import open_channel, trusted_certificates
+from ghost_pipeline.fetching.errors import FetchError
+from ghost_pipeline.fetching.http_client import create_tls_context, open_client
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
-from ghost_pipeline.fetching.pages import Attempt, merged
-from ghost_pipeline.fetching.urls import shown
+from ghost_pipeline.fetching.pages import ProviderFetch, merged
+from ghost_pipeline.fetching.urls import without_query
 from ghost_pipeline.listings import files
-from ghost_pipeline.listings.files import ListingFile, ResponseFacts, find_listings, newest_listings, read_facts
+from ghost_pipeline.listings.files import ListingFile, ResponseInfo, find_listings, newest_listings, read_response_info
 from ghost_pipeline.listings.parsing import Survey, survey_listing
 from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.redaction import Secret
@@ -28,25 +28,25 @@ from ghost_pipeline.settings import FetchLimits
 
 
 @dataclass(frozen=True, slots=True)
-class Validator:
+class CachedResponse:
     """What a 304 would confirm."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the request; empty if nothing can be confirmed."""
     path: Path | None = None
-    facts: ResponseFacts | None = None
+    facts: ResponseInfo | None = None
 
 
-def validator(newest: ListingFile | None, url: str) -> Validator:
+def conditional_headers(newest: ListingFile | None, url: str) -> CachedResponse:
     """What to ask ``url`` with, given the provider's newest file in the folder."""
-    facts = read_facts(newest.path) if newest else None
+    facts = read_response_info(newest.path) if newest else None
     if newest is None or facts is None or facts.is_partial or facts.pages != 1:
-        return Validator()
+        return CachedResponse()
     if facts.request_sha256 != request_sha256(url):
-        return Validator()
+        return CachedResponse()
     offered = {"If-None-Match": facts.etag, "If-Modified-Since": facts.last_modified}
     headers = {name: value for name, value in offered.items() if value}
-    return Validator(headers, newest.path, facts) if headers else Validator()
+    return CachedResponse(headers, newest.path, facts) if headers else CachedResponse()
 
 
 def request_sha256(url: str) -> str:
@@ -54,7 +54,7 @@ def request_sha256(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()
 
 
-Watch = Callable[[FetchOutcome], None]
+OutcomeCallback = Callable[[FetchOutcome], None]
 
 
 def fetch_listings(
@@ -62,7 +62,7 @@ def fetch_listings(
     directory: Path,
     limits: FetchLimits,
     attempted_at: datetime,
-    on_outcome: Watch = lambda outcome: None,
+    on_outcome: OutcomeCallback = lambda outcome: None,
 ) -> list[FetchOutcome]:
     """Ask every provider of ``endpoints`` for its models; the outcomes are in the same order.
 
@@ -71,7 +71,7 @@ def fetch_listings(
     """
     folder.prepare(directory)
     newest = newest_listings(find_listings(directory).files)
-    fetching = _Fetching(directory, newest, limits, attempted_at, on_outcome, trusted_certificates(), asyncio.Lock())
+    fetching = _Fetching(directory, newest, limits, attempted_at, on_outcome, create_tls_context(), asyncio.Lock())
     return asyncio.run(fetching.all(endpoints))
 
 
@@ -81,7 +81,7 @@ class _Fetching:
     newest: Mapping[str, ListingFile]
     limits: FetchLimits
     attempted_at: datetime
-    on_outcome: Watch
+    on_outcome: OutcomeCallback
     certificates: ssl.SSLContext
     judging: asyncio.Lock
 
@@ -106,16 +106,16 @@ class _Fetching:
     async def _one(self, endpoint: Endpoint) -> FetchOutcome:
         began = time.monotonic()
         try:
-            secret = endpoint.read_key()
+            secret = endpoint.read_api_key()
         except SettingsError as error:
             return FetchOutcome(endpoint.provider_id, FetchResult.FAILED, self.attempted_at, 0.0, str(error))
-        known = await asyncio.to_thread(validator, self.newest.get(endpoint.provider_id), endpoint.url)
-        attempt = Attempt(endpoint, secret, self.limits)
-        async with open_channel(endpoint, secret, self.limits, self.certificates) as channel:
+        known = await asyncio.to_thread(conditional_headers, self.newest.get(endpoint.provider_id), endpoint.url)
+        attempt = ProviderFetch(endpoint, secret, self.limits)
+        async with open_client(endpoint, secret, self.limits, self.certificates) as channel:
             await attempt.read(channel, known.headers, self.judging)
         about = _About(endpoint, attempt, self.attempted_at, time.monotonic() - began, _reason(attempt, secret))
         if attempt.is_confirmed and known.path is not None and known.facts is not None:
-            await asyncio.to_thread(folder.confirm, known.path, about.confirmed(known.facts))
+            await asyncio.to_thread(folder.record_not_modified, known.path, about.confirmed(known.facts))
             return about.outcome(FetchResult.NOT_MODIFIED, known.facts.models, known.path, known.facts.sha256)
         if not attempt.pages:
             return about.outcome(FetchResult.FAILED)
@@ -125,10 +125,10 @@ class _Fetching:
 
     def _kept(self, about: "_About", content: bytes, survey: Survey) -> FetchOutcome:
         """The outcome, its file written."""
-        if survey.defect is not None:
-            about.reason = survey.defect
+        if survey.malformed_reason is not None:
+            about.reason = survey.malformed_reason
             return about.outcome(FetchResult.FAILED)
-        about.reason = about.reason or "; ".join(survey.gaps) or None
+        about.reason = about.reason or "; ".join(survey.incomplete_reasons) or None
         result = FetchResult.PARTIAL if about.reason else FetchResult.FETCHED
         if not survey.model_count:
             result = FetchResult.EMPTY
@@ -144,7 +144,7 @@ class _About:
     """What an outcome and a sidecar say alike."""
 
     endpoint: Endpoint
-    attempt: Attempt
+    attempt: ProviderFetch
     attempted_at: datetime
     duration: float
     reason: str | None
@@ -166,7 +166,7 @@ class _About:
             self.attempt.request_id,
         )
 
-    def confirmed(self, before: files.ResponseFacts) -> files.ResponseFacts:
+    def confirmed(self, before: files.ResponseInfo) -> files.ResponseInfo:
         """The sidecar after a 304; what a further request is conditional on stays."""
         return msgspec.structs.replace(
             before,
@@ -176,9 +176,9 @@ class _About:
             request_id=self.attempt.request_id,
         )
 
-    def facts(self, content: bytes, models: int, is_partial: bool) -> files.ResponseFacts:
+    def facts(self, content: bytes, models: int, is_partial: bool) -> files.ResponseInfo:
         is_single = len(self.attempt.pages) == 1
-        return files.ResponseFacts(
+        return files.ResponseInfo(
             provider=self.endpoint.provider_id,
             file=folder.file_name(self.endpoint.provider_id, self.attempted_at),
             sha256=hashlib.sha256(content).hexdigest(),
@@ -189,7 +189,7 @@ class _About:
             reason=self.reason,
             attempted_at=self.attempted_at,
             duration_seconds=round(self.duration, 3),
-            url=shown(self.endpoint.url),
+            url=without_query(self.endpoint.url),
             request_sha256=request_sha256(self.endpoint.url),
             status=self.attempt.status or 0,
             etag=self.attempt.header("etag") if is_single else None,
@@ -198,16 +198,16 @@ class _About:
         )
 
 
-def _surveyed(provider_id: str, attempt: Attempt) -> tuple[bytes, Survey]:
+def _surveyed(provider_id: str, attempt: ProviderFetch) -> tuple[bytes, Survey]:
     first = attempt.pages[0]
     content = merged(attempt.pages, is_partial=attempt.fault is not None)
     return content, first.survey if content is first.content else survey_listing(provider_id, content)
 
 
-def _reason(attempt: Attempt, secret: Secret | None) -> str | None:
-    fault: Fault | None = attempt.fault
+def _reason(attempt: ProviderFetch, secret: Secret | None) -> str | None:
+    fault: FetchError | None = attempt.fault
     if fault is None:
         return None
     missing = f"page {len(attempt.pages) + 1} is missing: " if attempt.pages else ""
     told = " ".join(f"{missing}{fault}".split())
-    return secret.hidden_in(told) if secret is not None else told
+    return secret.redact_text(told) if secret is not None else told

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from ghost_pipeline.atomic_file import write_whole
+from ghost_pipeline.atomic_file import atomic_write
 from ghost_pipeline.errors import FolderError
-from ghost_pipeline.listings.files import _SIDECAR, ResponseFacts, sidecar_of
+from ghost_pipeline.listings.files import _SIDECAR, ResponseInfo, sidecar_path
 
 _INSTANT = "%Y-%m-%dT%H-%M-%S.%f"
 _UNFINISHED = ".tmp"
@@ -35,17 +35,17 @@ def prepare(directory: Path) -> None:
         raise FolderError(f"the folder {directory} can't be written: check its permissions or name another one")
 
 
-def write(directory: Path, content: bytes, facts: ResponseFacts) -> Path:
+def write(directory: Path, content: bytes, facts: ResponseInfo) -> Path:
     """Put a listing and its sidecar into the folder; each is there whole or not at all.
 
     Raises FolderError, and leaves nothing behind.
     """
     path = directory / facts.file
-    sidecar = sidecar_of(path)
+    sidecar = sidecar_path(path)
     try:
-        _write_whole(sidecar, _encoded(facts))
+        _write_file(sidecar, _encoded(facts))
         try:
-            _write_whole(path, content)
+            _write_file(path, content)
         except BaseException:
             sidecar.unlink(missing_ok=True)
             raise
@@ -54,13 +54,13 @@ def write(directory: Path, content: bytes, facts: ResponseFacts) -> Path:
     return path
 
 
-def confirm(path: Path, facts: ResponseFacts) -> None:
+def record_not_modified(path: Path, facts: ResponseInfo) -> None:
     """Set down that the provider said again what is in the file: its age is that of the newer word.
 
     ``facts`` are those of the newer answer. Raises FolderError.
     """
     try:
-        _write_whole(sidecar_of(path), _encoded(facts))
+        _write_file(sidecar_path(path), _encoded(facts))
         os.utime(path)
     except OSError as error:
         raise FolderError(f"{path} can't be confirmed ({error.strerror}): check its permissions") from None
@@ -87,10 +87,10 @@ def prune(directory: Path, provider_id: str, keep: int) -> None:
         raise FolderError(f"old files in {directory} can't be removed ({error.strerror}): check permissions") from None
 
 
-def _encoded(facts: ResponseFacts) -> bytes:
+def _encoded(facts: ResponseInfo) -> bytes:
     return msgspec.json.format(msgspec.json.encode(facts), indent=1)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def _write_file(path: Path, content: bytes) -> None:
     # Under a name that ``prune`` knows, should a crash leave it there.
-    write_whole(path, content, aside=path.with_name(f".{path.name}{_UNFINISHED}"))
+    atomic_write(path, content, aside=path.with_name(f".{path.name}{_UNFINISHED}"))

@@ -11,10 +11,10 @@ from http import HTTPStatus
 import httpx
 
 from ghost_pipeline.errors import SettingsError
-from ghost_pipeline.fetching.errors import Fault, PassingFault, told_status
-from ghost_pipeline.fetching.retries import stated_wait
-from ghost_pipeline.fetching.urls import address_defect, is_loopback, origin, shown
-from ghost_pipeline.providers.endpoint import Endpoint, joined
+from ghost_pipeline.fetching.errors import FetchError, TransientFetchError, describe_http_error
+from ghost_pipeline.fetching.retries import parse_retry_after
+from ghost_pipeline.fetching.urls import address_defect, is_loopback, origin, without_query
+from ghost_pipeline.providers.endpoint import Endpoint, join_url
 from ghost_pipeline.redaction import Secret
 from ghost_pipeline.settings import FetchLimits
 
@@ -48,13 +48,13 @@ async def read_beginning(response: httpx.Response, max_bytes: int) -> bytes:
             body += part
             if len(body) >= max_bytes:
                 break
-    except (Fault, httpx.TransportError):
+    except (FetchError, httpx.TransportError):
         return b""
     return bytes(body[:max_bytes])
 
 
-def _too_large(max_bytes: int) -> Fault:
-    return Fault(f"the answer is larger than {max_bytes:,} bytes; if that is right, raise GHOST_FETCH_MAX_BYTES")
+def _too_large(max_bytes: int) -> FetchError:
+    return FetchError(f"the answer is larger than {max_bytes:,} bytes; if that is right, raise GHOST_FETCH_MAX_BYTES")
 
 
 async def _unpacked(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
@@ -66,7 +66,7 @@ async def _unpacked(response: httpx.Response, max_bytes: int) -> AsyncIterator[b
         async for part in _from_gzip(response, max_bytes):
             yield part
     else:
-        raise Fault("the answer is packed in a way that was not asked for (only gzip was)")
+        raise FetchError("the answer is packed in a way that was not asked for (only gzip was)")
 
 
 async def _from_gzip(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
@@ -80,11 +80,11 @@ async def _from_gzip(response: httpx.Response, max_bytes: int) -> AsyncIterator[
                 if part:
                     yield part
                 if unpacking.unused_data:
-                    raise Fault("more follows after the end of the gzip-packed answer")
+                    raise FetchError("more follows after the end of the gzip-packed answer")
     except zlib.error:
-        raise Fault("the answer says that it is gzip-packed and is not") from None
+        raise FetchError("the answer says that it is gzip-packed and is not") from None
     if not unpacking.eof:
-        raise PassingFault("the gzip-packed answer ends early")
+        raise TransientFetchError("the gzip-packed answer ends early")
 
 
 # Its DEBUG records hold the headers of answers, and servers repeat keys.
@@ -96,7 +96,7 @@ _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStat
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came back: status 200 with its body, or 304."""
 
     url: str
@@ -105,7 +105,7 @@ class Answer:
     body: bytes
 
 
-class Channel:
+class Client:
     """Requests to one endpoint, with its key."""
 
     def __init__(
@@ -116,7 +116,7 @@ class Channel:
         self._secret = secret
         self._limits = limits
 
-    async def ask(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Answer:
+    async def ask(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Response:
         """The answer from ``url``; ``conditions`` are headers that allow a 304.
 
         Raises Fault, PassingFault where another attempt may help.
@@ -126,28 +126,28 @@ class Channel:
         except httpx.HTTPError as error:
             raise self._broken(error, url) from None
         except httpx.InvalidURL:
-            raise Fault(f"a URL that can't be asked came from {shown(self._endpoint.url)}") from None
+            raise FetchError(f"a URL that can't be asked came from {without_query(self._endpoint.url)}") from None
 
-    async def _follow(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Answer:
+    async def _follow(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Response:
         for _ in range(_MAX_REDIRECTS + 1):
             self._check(url)
             async with self._client.stream("GET", url, headers=self._headers(conditions)) as response:
                 if not response.has_redirect_location:
                     return await self._read(url, response, conditions, max_bytes)
-                url = joined(url, response.headers["location"])
-        raise Fault(f"{shown(self._endpoint.url)} redirects in circles")
+                url = join_url(url, response.headers["location"])
+        raise FetchError(f"{without_query(self._endpoint.url)} redirects in circles")
 
     def _check(self, url: str) -> None:
         """Raises Fault for a URL that must not see the key: redirects and links to next pages come from outside."""
         if origin(url) != origin(self._endpoint.url):
             scheme, host, port = origin(url)
-            raise Fault(
-                f"{shown(self._endpoint.url)} sends to another server ({scheme}://{host}:{port}), which does not get "
-                "the key; if that is right, make it the base_url"
+            raise FetchError(
+                f"{without_query(self._endpoint.url)} sends to another server ({scheme}://{host}:{port}), which "
+                "does not get the key; if that is right, make it the base_url"
             )
         defect = address_defect(url, self._endpoint.is_plain_http_allowed)
         if defect:
-            raise Fault(f"the address {defect}")
+            raise FetchError(f"the address {defect}")
 
     def _headers(self, conditions: Mapping[str, str]) -> dict[str, str]:
         headers = {
@@ -162,34 +162,36 @@ class Channel:
             headers[header.name] = header.prefix + self._secret.reveal()
         return headers
 
-    async def _read(self, url: str, response: httpx.Response, conditions: Mapping[str, str], max_bytes: int) -> Answer:
+    async def _read(
+        self, url: str, response: httpx.Response, conditions: Mapping[str, str], max_bytes: int
+    ) -> Response:
         status = response.status_code
         if status == HTTPStatus.OK:
-            return Answer(url, status, response.headers, await read_whole(response, max_bytes))
+            return Response(url, status, response.headers, await read_whole(response, max_bytes))
         if status == HTTPStatus.NOT_MODIFIED and conditions:
-            return Answer(url, status, response.headers, b"")
+            return Response(url, status, response.headers, b"")
         quotable = await read_beginning(response, _QUOTED_BYTES)
-        reason = told_status(status, quotable, self._endpoint, self._secret)
+        reason = describe_http_error(status, quotable, self._endpoint, self._secret)
         if status in _PASSING:
-            raise PassingFault(reason, status, stated_wait(response.headers.get("retry-after")))
-        raise Fault(reason, status)
+            raise TransientFetchError(reason, status, parse_retry_after(response.headers.get("retry-after")))
+        raise FetchError(reason, status)
 
-    def _broken(self, error: httpx.HTTPError, url: str) -> Fault:
+    def _broken(self, error: httpx.HTTPError, url: str) -> FetchError:
         """The fault behind an exception of httpx, whose own text may repeat what the server sent."""
         host = f"{origin(url)[1]}:{origin(url)[2]}"
         if isinstance(error, httpx.ConnectTimeout):
-            return PassingFault(f"no connection to {host} within {self._limits.connect_within:g} s")
+            return TransientFetchError(f"no connection to {host} within {self._limits.connect_timeout:g} s")
         if isinstance(error, httpx.TimeoutException):
-            return PassingFault(f"{host} was silent for {self._limits.read_within:g} s")
+            return TransientFetchError(f"{host} was silent for {self._limits.read_timeout:g} s")
         if _is_certificate_refused(error):
-            return Fault(
+            return FetchError(
                 f"the TLS certificate of {host} is not trusted; if it is your own, name its CA in SSL_CERT_FILE"
             )
         if isinstance(error, httpx.ConnectError):
-            return PassingFault(f"no connection to {host} ({error})")
+            return TransientFetchError(f"no connection to {host} ({error})")
         if isinstance(error, httpx.TransportError):
-            return PassingFault(f"{host} broke off the connection, or does not speak HTTP")
-        return Fault(f"the request to {host} failed ({type(error).__name__})")
+            return TransientFetchError(f"{host} broke off the connection, or does not speak HTTP")
+        return FetchError(f"the request to {host} failed ({type(error).__name__})")
 
 
 def _is_certificate_refused(error: BaseException | None) -> bool:
@@ -200,7 +202,7 @@ def _is_certificate_refused(error: BaseException | None) -> bool:
     return False
 
 
-def trusted_certificates() -> ssl.SSLContext:
+def create_tls_context() -> ssl.SSLContext:
     """What TLS connections are checked against; made once for all, as it takes a while.
 
     Raises SettingsError if SSL_CERT_FILE or SSL_CERT_DIR can't be used.
@@ -212,14 +214,14 @@ def trusted_certificates() -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def open_channel(
+async def open_client(
     endpoint: Endpoint, secret: Secret | None, limits: FetchLimits, certificates: ssl.SSLContext
-) -> AsyncIterator[Channel]:
+) -> AsyncIterator[Client]:
     """A channel of its own for one provider: no cookie and no connection is shared."""
-    timeout = httpx.Timeout(limits.read_within, connect=limits.connect_within)
+    timeout = httpx.Timeout(limits.read_timeout, connect=limits.connect_timeout)
     # A proxy from the environment is for the world outside.
     is_local = is_loopback(endpoint.url)
     async with httpx.AsyncClient(
         verify=certificates, timeout=timeout, follow_redirects=False, trust_env=not is_local
     ) as client:
-        yield Channel(client, endpoint, secret, limits)
+        yield Client(client, endpoint, secret, limits)

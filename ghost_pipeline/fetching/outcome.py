@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from ghost_pipeline.lifecycle.records import Response
+from ghost_pipeline.lifecycle.records import ResponseSummary
 
 
 class FetchResult(StrEnum):
@@ -54,6 +54,6 @@ class FetchOutcome:
         return self.reason or "the fetch gave no reason"
 
     @property
-    def response_summary(self) -> Response:
+    def response_summary(self) -> ResponseSummary:
         """What the catalog records of the response."""
-        return Response(round(self.duration, 3), self.pages, self.status)
+        return ResponseSummary(round(self.duration, 3), self.pages, self.status)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ghost_pipeline.fetching.errors import Fault
-from ghost_pipeline.fetching.http_client import Answer, Channel
-from ghost_pipeline.fetching.retries import patiently
+from ghost_pipeline.fetching.errors import FetchError
+from ghost_pipeline.fetching.http_client import Client, Response
+from ghost_pipeline.fetching.retries import with_retries
 from ghost_pipeline.listings.decoding import FETCH_AGAIN
 from ghost_pipeline.listings.envelope import paging_gaps
 from ghost_pipeline.listings.parsing import Survey, survey_listing
@@ -38,10 +38,10 @@ def read_page(provider_id: str, content: bytes, content_type: str | None) -> Pag
     Raises Fault if it is no page of models: HTML, an error, something cut off, whatever it is called.
     """
     survey = survey_listing(provider_id, content)
-    if survey.defect is not None:
-        raise Fault(f"the answer is no model list: {survey.defect.removesuffix(f'; {FETCH_AGAIN}')}")
+    if survey.malformed_reason is not None:
+        raise FetchError(f"the answer is no model list: {survey.malformed_reason.removesuffix(f'; {FETCH_AGAIN}')}")
     if not _is_json(content_type):
-        raise Fault("the answer does not call itself JSON (Content-Type), so it is not believed")
+        raise FetchError("the answer does not call itself JSON (Content-Type), so it is not believed")
     return Page(content.removeprefix(_BOM), survey)
 
 
@@ -77,18 +77,18 @@ _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-
 _MAX_HEADER = 200
 
 
-class Attempt:
+class ProviderFetch:
     """The state of a fetch while it goes on; what was read stays, whatever happens next."""
 
     def __init__(self, endpoint: Endpoint, secret: Secret | None, limits: FetchLimits) -> None:
         self.pages: list[Page] = []
-        self.fault: Fault | None = None
+        self.fault: FetchError | None = None
         self.is_confirmed = False
         """Whether a 304 came back."""
         self._endpoint = endpoint
         self._secret = secret
         self._limits = limits
-        self._last: Answer | None = None
+        self._last: Response | None = None
 
     @property
     def status(self) -> int | None:
@@ -107,23 +107,23 @@ class Attempt:
         value = self._last.headers.get(name) if self._last else None
         if value is None or len(value) > _MAX_HEADER or not value.isprintable():
             return None
-        return None if self._secret is not None and self._secret.hidden_in(value) != value else value
+        return None if self._secret is not None and self._secret.redact_text(value) != value else value
 
-    async def read(self, channel: Channel, conditions: Mapping[str, str], judging: asyncio.Lock) -> None:
+    async def read(self, channel: Client, conditions: Mapping[str, str], judging: asyncio.Lock) -> None:
         """Read all pages; ``fault`` says why not all of them came, if so.
 
         ``judging`` is held while a page is parsed: pages of several providers at once would need the memory of all.
         """
         try:
-            async with asyncio.timeout(self._limits.finish_within) as whole:
+            async with asyncio.timeout(self._limits.total_timeout) as whole:
                 await self._read_pages(channel, conditions, judging, whole)
         except TimeoutError:
-            self.fault = Fault(f"not finished within {self._limits.finish_within:g} s")
-        except Fault as fault:
+            self.fault = FetchError(f"not finished within {self._limits.total_timeout:g} s")
+        except FetchError as fault:
             self.fault = fault
 
     async def _read_pages(
-        self, channel: Channel, conditions: Mapping[str, str], judging: asyncio.Lock, whole: asyncio.Timeout
+        self, channel: Client, conditions: Mapping[str, str], judging: asyncio.Lock, whole: asyncio.Timeout
     ) -> None:
         loop = asyncio.get_running_loop()
 
@@ -138,7 +138,7 @@ class Attempt:
             room = self._limits.max_bytes - sum(len(page.content) for page in self.pages)
             allowed = {} if self.pages else conditions
             here = url
-            answer = await patiently(lambda: channel.ask(here, allowed, room), self._limits, time_left)  # noqa: B023
+            answer = await with_retries(lambda: channel.ask(here, allowed, room), self._limits, time_left)  # noqa: B023
             self._last = answer
             if answer.status != 200:
                 self.is_confirmed = True
@@ -150,15 +150,15 @@ class Attempt:
 
     def _check_progress(self, url: str, asked: set[str]) -> None:
         if url in asked:
-            raise Fault("the pages go in circles: a page names one as the next that was read already")
+            raise FetchError("the pages go in circles: a page names one as the next that was read already")
         if len(asked) >= self._limits.max_pages:
-            raise Fault(f"more than {len(asked)} pages; if that is right, raise GHOST_FETCH_MAX_PAGES")
+            raise FetchError(f"more than {len(asked)} pages; if that is right, raise GHOST_FETCH_MAX_PAGES")
 
-    def _page(self, answer: Answer) -> Page:
-        hidden = answer.body if self._secret is None else self._secret.hidden_in_content(answer.body)
+    def _page(self, answer: Response) -> Page:
+        hidden = answer.body if self._secret is None else self._secret.redact_bytes(answer.body)
         page = read_page(self._endpoint.provider_id, hidden, answer.headers.get("content-type"))
         if hidden != answer.body:
-            raise Fault("the answer repeats the key, so it is not kept")
+            raise FetchError("the answer repeats the key, so it is not kept")
         if self.pages and page.survey.rows_key != self.pages[0].survey.rows_key:
-            raise Fault("the page has another shape than the first one")
+            raise FetchError("the page has another shape than the first one")
         return page

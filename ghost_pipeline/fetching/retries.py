@@ -15,7 +15,7 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
-from ghost_pipeline.fetching.errors import Fault, PassingFault
+from ghost_pipeline.fetching.errors import FetchError, TransientFetchError
 from ghost_pipeline.settings import FetchLimits
 
 T = TypeVar("T")
@@ -24,18 +24,18 @@ _LONGEST_WAIT = 30.0
 """Seconds between two attempts, where the provider does not ask for more."""
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], limits: FetchLimits, time_left: Callable[[], float]) -> T:
+async def with_retries(ask: Callable[[], Awaitable[T]], limits: FetchLimits, time_left: Callable[[], float]) -> T:
     """What ``ask`` gives, after as many attempts as it may take.
 
     Waits with jitter, and never less than the provider asks for. Raises Fault once attempts or time are used up.
     """
-    backoff = wait_random_exponential(multiplier=limits.first_wait, max=_LONGEST_WAIT)
+    backoff = wait_random_exponential(multiplier=limits.initial_backoff, max=_LONGEST_WAIT)
 
     def wait(state: RetryCallState) -> float:
-        return backoff(state) + (_asked_to_wait(state) or 0.0)
+        return backoff(state) + (_retry_after(state) or 0.0)
 
     retrying = AsyncRetrying(
-        retry=retry_if_exception_type(PassingFault),
+        retry=retry_if_exception_type(TransientFetchError),
         wait=wait,
         stop=stop_any(stop_after_attempt(limits.attempts), _StopBeforeTheEnd(time_left)),
         reraise=True,
@@ -46,8 +46,8 @@ async def patiently(ask: Callable[[], Awaitable[T]], limits: FetchLimits, time_l
 
     try:
         return await retrying(attempt)
-    except PassingFault as fault:
-        raise Fault(_told(fault, int(retrying.statistics["attempt_number"])), fault.status) from None
+    except TransientFetchError as fault:
+        raise FetchError(_describe_retries(fault, int(retrying.statistics["attempt_number"])), fault.status) from None
 
 
 class _StopBeforeTheEnd(stop_base):
@@ -60,18 +60,18 @@ class _StopBeforeTheEnd(stop_base):
         return retry_state.upcoming_sleep >= self._time_left()
 
 
-def _asked_to_wait(state: RetryCallState) -> float | None:
+def _retry_after(state: RetryCallState) -> float | None:
     fault = state.outcome.exception() if state.outcome else None
-    return fault.retry_after if isinstance(fault, PassingFault) else None
+    return fault.retry_after if isinstance(fault, TransientFetchError) else None
 
 
-def _told(fault: PassingFault, attempts: int) -> str:
+def _describe_retries(fault: TransientFetchError, attempts: int) -> str:
     times = f" ({attempts} attempts)" if attempts > 1 else ""
     asked = f"; it asks to wait {fault.retry_after:,.0f} s" if fault.retry_after else ""
     return f"{fault}{times}{asked}"
 
 
-def stated_wait(retry_after: str | None, now: datetime | None = None) -> float | None:
+def parse_retry_after(retry_after: str | None, now: datetime | None = None) -> float | None:
     """The seconds of a ``Retry-After`` header (RFC 9110, 10.2.3): a number of them, or a date; None if unreadable."""
     text = (retry_after or "").strip()
     if text.isascii() and text.isdecimal():

@@ -46,6 +46,6 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
-def shown(url: str) -> str:
+def without_query(url: str) -> str:
     """``url`` for a person: without its parameters."""
     return url.split("?", maxsplit=1)[0]

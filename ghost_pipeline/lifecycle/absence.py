@@ -29,7 +29,7 @@ def is_protection_ending(provider: ProviderRecord, now: datetime, thresholds: Th
     return ends_at is not None and now >= ends_at - thresholds.hold_warns_before
 
 
-def is_overdue(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:
+def is_unseen_too_long(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:
     """Whether an active model has not been seen for so long that it becomes a ghost, holds apart."""
     return (
         model.is_active
@@ -41,7 +41,7 @@ def is_overdue(model: ModelRecord, now: datetime, thresholds: Thresholds) -> boo
 def is_stale(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
     """Whether the stale sweep makes the model a ghost. A hold covers listed models only."""
     is_covered = model.last_listed_at is not None and is_protected_from_staleness(provider, now, thresholds)
-    return is_overdue(model, now, thresholds) and not is_covered
+    return is_unseen_too_long(model, now, thresholds) and not is_covered
 
 
 def is_purgeable(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
@@ -78,7 +78,7 @@ def is_unlisted(model: ModelRecord, provider: ProviderRecord, now: datetime, thr
     return is_used(model, now, thresholds) and not is_listed(model, provider)
 
 
-def has_left_the_list(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
+def is_delisted(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
     """Whether the model was listed once, is no longer, and works all the same."""
     return (
         model.last_listed_at is not None
@@ -104,7 +104,7 @@ class ProviderHealth:
     """Whether the catalog has a model that the provider ever listed."""
 
 
-def complete_listing_missed_since(health: ProviderHealth) -> datetime | None:
+def incomplete_since(health: ProviderHealth) -> datetime | None:
     """Since when the provider's models are not wholly known; None where nobody waits for a listing.
 
     It is waited for while the provider is held or has listed models, so one that was given up turns green in the end.
@@ -116,5 +116,5 @@ def complete_listing_missed_since(health: ProviderHealth) -> datetime | None:
 
 def is_complete_listing_overdue(health: ProviderHealth, now: datetime, thresholds: Thresholds) -> bool:
     """Whether the provider has been without a complete listing for longer than it may be."""
-    since = complete_listing_missed_since(health)
+    since = incomplete_since(health)
     return since is not None and is_older(since, now, thresholds.complete_within)

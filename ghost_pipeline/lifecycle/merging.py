@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from ghost_pipeline.lifecycle.facts import FACTS, is_free
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
-from ghost_pipeline.lifecycle.transitions import latest
+from ghost_pipeline.lifecycle.transitions import latest_known
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
-def adoption(known: ModelRecord | None, adopted: ModelRecord, past: Tombstone | None = None) -> ModelRecord | None:
+def adopt_model(known: ModelRecord | None, adopted: ModelRecord, past: Tombstone | None = None) -> ModelRecord | None:
     """The model after a row of an old table was adopted; None if it stays out.
 
     Such a row has no instants, so nothing says when it was true. Against a history that is dated it is no evidence:
@@ -19,26 +19,26 @@ def adoption(known: ModelRecord | None, adopted: ModelRecord, past: Tombstone | 
     """
     if known is None:
         return adopted if past is None else None
-    return _filled(known, adopted)
+    return _fill_missing(known, adopted)
 
 
-def importation(known: ModelRecord | None, imported: ModelRecord, past: Tombstone | None = None) -> ModelRecord | None:
+def import_model(known: ModelRecord | None, imported: ModelRecord, past: Tombstone | None = None) -> ModelRecord | None:
     """The model after its history in another catalog, which has instants, was merged into it; None if it stays out.
 
     What a person removed here stays out. What was purged here is back if it was seen after it became a ghost, or if
     a person had added it there.
     """
     if known is not None:
-        return _merged(known, imported)
+        return _merge(known, imported)
     if past is None:
         return imported
     if past.is_closed_to_sightings:
         return None
-    back = _merged(past.record, imported)
+    back = _merge(past.record, imported)
     return back if back.is_active or back.source is Source.MANUAL else None
 
 
-def _merged(known: ModelRecord, imported: ModelRecord) -> ModelRecord:
+def _merge(known: ModelRecord, imported: ModelRecord) -> ModelRecord:
     """One model of two histories: seen from the earliest to the latest instant of both.
 
     The source is that of the earlier first sighting, except that a person's word outweighs both.
@@ -47,7 +47,7 @@ def _merged(known: ModelRecord, imported: ModelRecord) -> ModelRecord:
     is_manual = Source.MANUAL in (known.source, imported.source)
     is_back = _is_back(known, imported)
     is_named = imported.is_name_manual and not known.is_name_manual and imported.name is not None
-    filled = _filled(known, imported)
+    filled = _fill_missing(known, imported)
     return replace(
         filled,
         source=Source.MANUAL if is_manual else earlier.source,
@@ -55,8 +55,8 @@ def _merged(known: ModelRecord, imported: ModelRecord) -> ModelRecord:
         deactivated_at=None if is_back else known.deactivated_at,
         first_seen_at=earlier.first_seen_at,
         last_seen_at=max(known.last_seen_at, imported.last_seen_at),
-        last_listed_at=latest(known.last_listed_at, imported.last_listed_at),
-        last_used_at=latest(known.last_used_at, imported.last_used_at),
+        last_listed_at=latest_known(known.last_listed_at, imported.last_listed_at),
+        last_used_at=latest_known(known.last_used_at, imported.last_used_at),
         name=imported.name if is_named else filled.name,
         is_name_manual=known.is_name_manual or is_named,
         inference_metadata={**(imported.inference_metadata or {}), **(known.inference_metadata or {})} or None,
@@ -71,7 +71,7 @@ def _is_back(known: ModelRecord, imported: ModelRecord) -> bool:
     return becomes_manual or imported.last_seen_at > known.deactivated_at
 
 
-def _filled(known: ModelRecord, other: ModelRecord) -> ModelRecord:
+def _fill_missing(known: ModelRecord, other: ModelRecord) -> ModelRecord:
     """``known`` with the facts that it lacks. It then stands no longer for the listing that confirmed it last."""
     gaps = {
         fact: value

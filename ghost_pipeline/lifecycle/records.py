@@ -104,9 +104,9 @@ class Listing:
     """The sightings; every model id once, the first row of an id wins."""
     inactive_ids: tuple[str, ...] = ()
     """Rows that the provider itself marks inactive, retired or archived: no sighting, and not missing either."""
-    defect: str | None = None
+    malformed_reason: str | None = None
     """Why the listing is malformed, for a person to act on."""
-    gaps: tuple[str, ...] = ()
+    incomplete_reasons: tuple[str, ...] = ()
     """Why there may be more models than these: a paging marker, rows without a usable id."""
     remarks: tuple[str, ...] = ()
     """What was read as unknown though something stood there (a price "n/a")."""
@@ -150,7 +150,7 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class ResponseSummary:
     """How a provider's answer came about, as far as it is known: nothing is, of a file that a person put there."""
 
     seconds: float | None = None

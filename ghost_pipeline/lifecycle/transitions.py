@@ -15,12 +15,12 @@ from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
-def latest(*instants: datetime | None) -> datetime | None:
+def latest_known(*instants: datetime | None) -> datetime | None:
     """The latest of those that are known."""
     return max((instant for instant in instants if instant is not None), default=None)
 
 
-def index_sighting(
+def apply_listing(
     known: ModelRecord | None, listed: ModelRecord, at: datetime, *, is_late: bool, past: Tombstone | None = None
 ) -> ModelRecord:
     """The model after a listing observed ``at`` listed it; ``listed`` carries the facts that the listing states.
@@ -29,9 +29,9 @@ def index_sighting(
     no name takes none away.
     """
     if known is None:
-        return _discovered(listed, Source.INDEX, at, past)
-    seen = _seen(known, at, is_reactivating=not is_late)
-    seen = replace(seen, last_listed_at=latest(known.last_listed_at, at))
+        return _create(listed, Source.INDEX, at, past)
+    seen = _advance(known, at, is_reactivating=not is_late)
+    seen = replace(seen, last_listed_at=latest_known(known.last_listed_at, at))
     if is_late:
         return seen
     return replace(
@@ -49,7 +49,7 @@ def index_sighting(
     )
 
 
-def inference_sighting(
+def apply_inference(
     known: ModelRecord | None,
     used: ModelRecord,
     first_at: datetime,
@@ -61,13 +61,13 @@ def inference_sighting(
     Metadata merges by key and the newer value wins. A name counts only while none is known.
     """
     if known is None:
-        created = _discovered(used, Source.INFERENCE, first_at, past)
-        return _used(_seen(created, last_at), used, last_at)
-    seen = _seen(_seen(known, first_at), last_at)
-    return _used(replace(seen, name=known.name if known.name is not None else used.name), used, last_at)
+        created = _create(used, Source.INFERENCE, first_at, past)
+        return _record_use(_advance(created, last_at), used, last_at)
+    seen = _advance(_advance(known, first_at), last_at)
+    return _record_use(replace(seen, name=known.name if known.name is not None else used.name), used, last_at)
 
 
-def manual_addition(
+def apply_addition(
     known: ModelRecord | None, added: ModelRecord, at: datetime, past: Tombstone | None = None
 ) -> ModelRecord:
     """The model after a person added it ``at``: MANUAL from now on, with every fact that the person stated.
@@ -76,7 +76,7 @@ def manual_addition(
     the row no longer stands for the listing that confirmed it last.
     """
     if known is None:
-        created = _discovered(added, Source.MANUAL, at, past)
+        created = _create(added, Source.MANUAL, at, past)
         return replace(
             created,
             source=Source.MANUAL,
@@ -89,7 +89,7 @@ def manual_addition(
         if (value := getattr(added, fact)) is not None
     }
     record = replace(
-        _seen(known, at),
+        _advance(known, at),
         source=Source.MANUAL,
         name=known.name if added.name is None else added.name,
         is_name_manual=known.is_name_manual or added.name is not None,
@@ -101,17 +101,17 @@ def manual_addition(
     return record
 
 
-def reactivation(known: ModelRecord, now: datetime) -> ModelRecord:
+def reactivate(known: ModelRecord, now: datetime) -> ModelRecord:
     """The model after a person said that it lives."""
-    return _seen(known, now)
+    return _advance(known, now)
 
 
-def restoration(past: Tombstone, now: datetime) -> ModelRecord:
+def restore(past: Tombstone, now: datetime) -> ModelRecord:
     """The model after a person took it back: a ghost, whole as it was."""
     return replace(past.record, is_active=False, deactivated_at=now)
 
 
-def _discovered(sighted: ModelRecord, source: Source, at: datetime, past: Tombstone | None) -> ModelRecord:
+def _create(sighted: ModelRecord, source: Source, at: datetime, past: Tombstone | None) -> ModelRecord:
     created = replace(
         sighted,
         source=source,
@@ -136,14 +136,16 @@ def _discovered(sighted: ModelRecord, source: Source, at: datetime, past: Tombst
     )
 
 
-def _used(known: ModelRecord, used: ModelRecord, last_at: datetime) -> ModelRecord:
+def _record_use(known: ModelRecord, used: ModelRecord, last_at: datetime) -> ModelRecord:
     older, newer = known.inference_metadata, used.inference_metadata
     if known.last_used_at is not None and last_at < known.last_used_at:
         older, newer = newer, older
-    return replace(known, last_used_at=latest(known.last_used_at, last_at), inference_metadata=_merged(older, newer))
+    return replace(
+        known, last_used_at=latest_known(known.last_used_at, last_at), inference_metadata=_merge_metadata(older, newer)
+    )
 
 
-def _seen(known: ModelRecord, at: datetime, *, is_reactivating: bool = True) -> ModelRecord:
+def _advance(known: ModelRecord, at: datetime, *, is_reactivating: bool = True) -> ModelRecord:
     return replace(
         known,
         first_seen_at=min(known.first_seen_at, at),
@@ -153,7 +155,7 @@ def _seen(known: ModelRecord, at: datetime, *, is_reactivating: bool = True) -> 
     )
 
 
-def _merged(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _merge_metadata(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if not newer:
         return older
     return {**(older or {}), **newer}

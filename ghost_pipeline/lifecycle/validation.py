@@ -13,22 +13,22 @@ from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 MAX_SKEW = timedelta(seconds=5)
 """How far a client's clock may be ahead of this one."""
 
-EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+EARLIEST_PLAUSIBLE = datetime(2020, 1, 1, tzinfo=UTC)
 """Before any provider served a language model: a clock that says so is not set."""
 
 
-def believable(at: datetime, now: datetime) -> datetime:
+def clamp_instant(at: datetime, now: datetime) -> datetime:
     """``at``, unless no clock that is right can say so.
 
     What is later than ``now`` plus MAX_SKEW becomes that. What is before EARLIEST becomes ``now``: a client whose clock
     is not set says so now, and its sighting is as good as any.
     """
-    return now if at < EARLIEST else min(at, now + MAX_SKEW)
+    return now if at < EARLIEST_PLAUSIBLE else min(at, now + MAX_SKEW)
 
 
-def require_set_clock(now: datetime) -> None:
+def require_valid_clock(now: datetime) -> None:
     """Raises CatalogUnavailable while this machine's own clock is not set: no instant can be believed then."""
-    if now < EARLIEST:
+    if now < EARLIEST_PLAUSIBLE:
         raise CatalogUnavailable(f"this machine's clock says {now:%Y-%m-%d}: sightings wait until it is set")
 
 
@@ -38,15 +38,17 @@ MAX_METADATA_DEPTH = 32
 _encoded = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
-def checked_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def validate_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """``metadata`` as plain JSON values, detached from the caller's objects; None if there is none.
 
     Raises InvalidMetadata for what is no JSON object of at most 64 KiB: NaN, bytes, cycles, lone surrogates, NUL.
     """
-    return None if metadata is None else {key: json.loads(text) for key, text in metadata_texts(metadata).items()}
+    return (
+        None if metadata is None else {key: json.loads(text) for key, text in encode_metadata_values(metadata).items()}
+    )
 
 
-def metadata_texts(metadata: Mapping[str, Any]) -> dict[str, str]:
+def encode_metadata_values(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Each value of ``metadata`` as JSON text, detached from the caller's objects.
 
     Costs no more than 64 KiB of it do, whatever its size: the rest is not looked at. Raises InvalidMetadata as
@@ -123,7 +125,7 @@ MAX_NUMBER = 10**15
 MAX_SPAN = 1_000_000
 
 
-def aware(instant: datetime) -> datetime:
+def require_aware(instant: datetime) -> datetime:
     """An instant that says its time zone."""
     if not isinstance(instant, datetime):
         raise UsageError(f"an instant must be a datetime with a time zone, not {type(instant).__name__}")
@@ -132,7 +134,7 @@ def aware(instant: datetime) -> datetime:
     return instant
 
 
-def checked_tokens(what: str, number: object) -> int | None:
+def validate_tokens(what: str, number: object) -> int | None:
     """A number of tokens, or None."""
     if number is None:
         return None
@@ -143,7 +145,7 @@ def checked_tokens(what: str, number: object) -> int | None:
     return number
 
 
-def checked_price(what: str, number: object) -> float | None:
+def validate_price(what: str, number: object) -> float | None:
     """A price in USD per million tokens, or None."""
     if number is None:
         return None
@@ -154,14 +156,14 @@ def checked_price(what: str, number: object) -> float | None:
     return number
 
 
-def checked_span(unit: str, span: float) -> timedelta:
+def validate_span(unit: str, span: float) -> timedelta:
     """A span of so many ``hours`` or ``days``."""
     if not 0 <= span <= MAX_SPAN:
         raise UsageError(f"{span} {unit} is out of range: give 0 to {MAX_SPAN:,}")
     return timedelta(**{unit: span})
 
 
-def checked_capabilities(capabilities: Collection[str] | None) -> tuple[str, ...] | None:
+def validate_capabilities(capabilities: Collection[str] | None) -> tuple[str, ...] | None:
     """Words of the vocabulary, sorted; None for none."""
     if isinstance(capabilities, str) or not isinstance(capabilities, Collection | None):
         raise UsageError(f"capabilities must be a list of words, not {str(capabilities)[:40]!r}")
@@ -171,7 +173,7 @@ def checked_capabilities(capabilities: Collection[str] | None) -> tuple[str, ...
     return tuple(sorted(set(capabilities))) if capabilities else None
 
 
-def checked_source(source: Source | str) -> Source:
+def validate_source(source: Source | str) -> Source:
     """A source by its name."""
     try:
         return Source(source)
@@ -179,7 +181,7 @@ def checked_source(source: Source | str) -> Source:
         raise UsageError(f"{source!r} is no source: INDEX, INFERENCE or MANUAL") from None
 
 
-def checked_reason(reason: str) -> str:
+def validate_reason(reason: str) -> str:
     """A reason on one line, which there must be."""
     line = " ".join(reason.split())
     if not line:
@@ -187,7 +189,7 @@ def checked_reason(reason: str) -> str:
     return line
 
 
-def checked_name(name: str | None) -> str | None:
+def validate_name(name: str | None) -> str | None:
     """What people call a model; None for none. Raises InvalidName for what can't be shown or kept."""
     if name is None:
         return None
@@ -200,7 +202,7 @@ def checked_name(name: str | None) -> str | None:
     return name
 
 
-def checked_inference(
+def validate_inference(
     provider_id: str,
     model_id: str,
     first_at: datetime,
@@ -215,5 +217,5 @@ def checked_inference(
     """
     slug = provider_slug(provider_id)
     canonical = canonical_model_id(slug, model_id)
-    believed = [believable(at, now) for at in (first_at, last_at)]
-    return Inference(slug, canonical, min(believed), max(believed), checked_name(name), checked_metadata(metadata))
+    believed = [clamp_instant(at, now) for at in (first_at, last_at)]
+    return Inference(slug, canonical, min(believed), max(believed), validate_name(name), validate_metadata(metadata))

@@ -30,7 +30,7 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Assessment:
     """The verdict on one listing, with what follows from it."""
 
     verdict: Verdict
@@ -40,18 +40,18 @@ class Judgement:
     """Expected, but not in the listing; empty for refused listings."""
     is_late: bool = False
     """Observed before the provider's latest listing: it neither sets, lifts nor confirms anything."""
-    is_tolerated: bool = False
+    is_accepted_empty: bool = False
     """An empty listing that may well be true: a local server that has nothing listed."""
 
     @property
     def is_refused(self) -> bool:
         """Whether nothing of the listing reaches the models and somebody should look at it."""
-        return self.verdict.is_refused and not self.is_tolerated
+        return self.verdict.is_refused and not self.is_accepted_empty
 
     @property
     def sets_hold(self) -> bool:
         """Whether the provider's absences do not count for now, because of this listing."""
-        return self.verdict is not Verdict.COMPLETE and not self.is_late and not self.is_tolerated
+        return self.verdict is not Verdict.COMPLETE and not self.is_late and not self.is_accepted_empty
 
     @property
     def lifts_hold(self) -> bool:
@@ -64,53 +64,53 @@ def is_shrunken(missing: int, expected: int, thresholds: Thresholds) -> bool:
     return missing > thresholds.shrunken_above_count and missing * 100 > expected * thresholds.shrunken_above_percent
 
 
-def judge(listing: Listing, observed_at: datetime, expectation: Expectation, thresholds: Thresholds) -> Judgement:
+def assess(listing: Listing, observed_at: datetime, expectation: Expectation, thresholds: Thresholds) -> Assessment:
     """The verdict on ``listing``: the first of malformed, empty, partial, shrunken, complete that fits."""
     is_late = _is_late(observed_at, expectation.last_listing_at)
-    if listing.defect is not None:
-        return Judgement(Verdict.MALFORMED, listing.defect, is_late=is_late)
+    if listing.malformed_reason is not None:
+        return Assessment(Verdict.MALFORMED, listing.malformed_reason, is_late=is_late)
     if not listing.models:
-        return _judge_empty(listing, expectation, is_late)
+        return _assess_empty(listing, expectation, is_late)
     missing = frozenset(
         expectation.expected_ids - {model.model_id for model in listing.models} - set(listing.inactive_ids)
     )
-    if listing.gaps:
-        return Judgement(Verdict.PARTIAL, _sentence(*listing.gaps, *listing.remarks), missing, is_late)
+    if listing.incomplete_reasons:
+        return Assessment(Verdict.PARTIAL, _sentence(*listing.incomplete_reasons, *listing.remarks), missing, is_late)
     if is_shrunken(len(missing), len(expectation.expected_ids), thresholds):
-        return _judge_shrunken(listing, observed_at, expectation, thresholds, missing, is_late)
-    return Judgement(Verdict.COMPLETE, _sentence(*listing.remarks), missing, is_late)
+        return _assess_shrunken(listing, observed_at, expectation, thresholds, missing, is_late)
+    return Assessment(Verdict.COMPLETE, _sentence(*listing.remarks), missing, is_late)
 
 
-def judge_failed(reason: str, attempted_at: datetime, last_listing_at: datetime | None) -> Judgement:
+def assess_failed_attempt(reason: str, attempted_at: datetime, last_listing_at: datetime | None) -> Assessment:
     """The verdict on an attempt that brought no listing. A local server may serve nothing, but it answers."""
-    return Judgement(Verdict.FAILED, reason, is_late=_is_late(attempted_at, last_listing_at))
+    return Assessment(Verdict.FAILED, reason, is_late=_is_late(attempted_at, last_listing_at))
 
 
 def _is_late(observed_at: datetime, last_listing_at: datetime | None) -> bool:
     return last_listing_at is not None and observed_at < last_listing_at
 
 
-def _judge_empty(listing: Listing, expectation: Expectation, is_late: bool) -> Judgement:
+def _assess_empty(listing: Listing, expectation: Expectation, is_late: bool) -> Assessment:
     count = len(listing.inactive_ids)
     what = f"all {count} models are marked inactive" if count else "the listing holds no model"
-    is_tolerated = listing.provider_id in LOCAL_PROVIDERS and not expectation.expected_ids
+    is_accepted_empty = listing.provider_id in LOCAL_PROVIDERS and not expectation.expected_ids
     advice = (
         "nothing is expected of this local server, so it may be true"
-        if is_tolerated
+        if is_accepted_empty
         else "a provider without models is not believed; fetch the listing again, "
         f"or say 'ghost-pipeline release {listing.provider_id}' if it is true"
     )
-    return Judgement(Verdict.EMPTY, _sentence(what, advice), is_late=is_late, is_tolerated=is_tolerated)
+    return Assessment(Verdict.EMPTY, _sentence(what, advice), is_late=is_late, is_accepted_empty=is_accepted_empty)
 
 
-def _judge_shrunken(
+def _assess_shrunken(
     listing: Listing,
     observed_at: datetime,
     expectation: Expectation,
     thresholds: Thresholds,
     missing: frozenset[str],
     is_late: bool,
-) -> Judgement:
+) -> Assessment:
     share = f"{len(missing)} of {len(expectation.expected_ids)} expected models are missing"
     present = {model.model_id for model in listing.models}
     confirmed = (
@@ -121,12 +121,12 @@ def _judge_shrunken(
     earlier = None if is_late else next(confirmed, None)
     if earlier is not None:
         said = f"{share}, as in the shrunken listing of {earlier.observed_at:%Y-%m-%d %H:%M} UTC: confirmed"
-        return Judgement(Verdict.COMPLETE, _sentence(said, *listing.remarks), missing, is_late)
+        return Assessment(Verdict.COMPLETE, _sentence(said, *listing.remarks), missing, is_late)
     advice = (
         "not believed until another listing says the same, or 'ghost-pipeline release "
         f"{listing.provider_id}' says that they are gone"
     )
-    return Judgement(Verdict.SHRUNKEN, _sentence(share, advice, *listing.remarks), missing, is_late)
+    return Assessment(Verdict.SHRUNKEN, _sentence(share, advice, *listing.remarks), missing, is_late)
 
 
 def _confirms(

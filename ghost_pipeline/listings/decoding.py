@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ghost_pipeline.redaction import quoted
+from ghost_pipeline.redaction import quote_redacted
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF32_BOMS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
@@ -29,13 +29,13 @@ _MAX_DETAIL = 120  # the path of a deeply nested value is long
 _decode = msgspec.json.Decoder().decode
 
 
-def decoded(content: bytes) -> Any:
+def decode_json(content: bytes) -> Any:
     """The JSON value in ``content``.
 
     Raises Malformed where there is none, and RecursionError where it is nested too deeply.
     """
     text = content.removeprefix(_UTF8_BOM)
-    _refuse_what_is_no_json(text)
+    _reject_non_json(text)
     try:
         return _decode(text)
     except UnicodeDecodeError:
@@ -48,7 +48,7 @@ def decoded(content: bytes) -> Any:
         raise Malformed(_syntax_complaint(str(error), text)) from None
 
 
-def _refuse_what_is_no_json(text: bytes) -> None:
+def _reject_non_json(text: bytes) -> None:
     if not text:
         raise Malformed(f"the file is empty (0 bytes of content); {FETCH_AGAIN}")
     for magic, compression in _COMPRESSIONS.items():
@@ -66,7 +66,7 @@ def _refuse_what_is_no_json(text: bytes) -> None:
 
 def _title_of(markup: bytes) -> str:
     title = _MARKUP_TITLE.search(markup)
-    return f" titled {quoted(title.group(1).decode('utf-8', 'replace'))}" if title else ""
+    return f" titled {quote_redacted(title.group(1).decode('utf-8', 'replace'))}" if title else ""
 
 
 def _encoding_complaint(text: bytes) -> str | None:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed
-from ghost_pipeline.providers.wire_format import BARE_LIST
-from ghost_pipeline.redaction import quoted
+from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST
+from ghost_pipeline.redaction import quote_redacted
 
-ROWS_ANYWHERE = ("data", "models", "result", "results", "items", "modelSummaries", "publisherModels")
+FALLBACK_ROW_KEYS = ("data", "models", "result", "results", "items", "modelSummaries", "publisherModels")
 """Where rows are looked for when they are not where the provider's format has them."""
 
 _MESSAGES = ("message", "detail", "msg", "error_description", "title", "error", "description")
@@ -22,7 +22,7 @@ class Rows(NamedTuple):
     key: str
 
 
-def refuse_an_error(document: Any) -> None:
+def raise_for_error_envelope(document: Any) -> None:
     """Raises Malformed if ``document`` is a provider's way of saying that it failed, whatever else it holds."""
     if isinstance(document, list) and len(document) == 1:
         document = document[0]
@@ -39,17 +39,17 @@ def refuse_an_error(document: Any) -> None:
         raise Malformed(f"the provider answered without data (data: null){_told(document)}; {FETCH_AGAIN}")
 
 
-def find_rows(document: Any, rows_at: Sequence[str]) -> Rows:
+def find_rows(document: Any, row_keys: Sequence[str]) -> Rows:
     """The rows of ``document``: where the format has them, else where listings commonly have them.
 
     Raises Malformed if there is no list of rows.
     """
     if isinstance(document, list):
-        return Rows(document, BARE_LIST)
+        return Rows(document, TOP_LEVEL_LIST)
     if not isinstance(document, dict):
         kind = "null" if document is None else type(document).__name__
         raise Malformed(f"a single JSON value ({kind}) is no model list; {FETCH_AGAIN}")
-    places = [key for key in dict.fromkeys((*rows_at, *ROWS_ANYWHERE)) if isinstance(document.get(key), list)]
+    places = [key for key in dict.fromkeys((*row_keys, *FALLBACK_ROW_KEYS)) if isinstance(document.get(key), list)]
     if not places:
         raise Malformed(_unknown_shape(document))
     key = next((key for key in places if document[key]), places[0])
@@ -57,7 +57,7 @@ def find_rows(document: Any, rows_at: Sequence[str]) -> Rows:
 
 
 def _unknown_shape(document: Mapping[str, Any]) -> str:
-    keys = ", ".join(quoted(key, 40) for key in sorted(document)[:8]) or "nothing"
+    keys = ", ".join(quote_redacted(key, 40) for key in sorted(document)[:8]) or "nothing"
     return f"no list of models in the JSON object (it holds {keys}){_told(document)}; {FETCH_AGAIN}"
 
 
@@ -73,18 +73,18 @@ def _told(*complaints: Any) -> str:
 
 def _parts(complaint: Any) -> list[str]:
     if isinstance(complaint, str):
-        return [quoted(complaint)] if complaint.strip() else []
+        return [quote_redacted(complaint)] if complaint.strip() else []
     if not isinstance(complaint, dict):
         return []
     kinds = [
-        f"{kind} {quoted(str(value), 60)}"
+        f"{kind} {quote_redacted(str(value), 60)}"
         for kind in _KINDS
         if isinstance(value := complaint.get(kind), str | int) and not isinstance(value, bool) and value != ""
     ]
     for name in _MESSAGES:
         message = complaint.get(name)
         if isinstance(message, str) and message.strip():
-            return [*kinds, quoted(message)]
+            return [*kinds, quote_redacted(message)]
         if isinstance(message, dict) and (inner := _parts(message)):
             return [*kinds, *inner]
     return kinds

@@ -13,7 +13,7 @@ import msgspec
 
 from ghost_pipeline.errors import InvalidProvider, NoListings
 from ghost_pipeline.lifecycle.identity import provider_slug
-from ghost_pipeline.lifecycle.records import Response
+from ghost_pipeline.lifecycle.records import ResponseSummary
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,7 +42,7 @@ class DirectoryScan:
     """File name and reason, for names of which a person may wonder why they were not read."""
 
 
-class _PassedOver(Exception):
+class _Skipped(Exception):
     """Why a file is no candidate."""
 
 
@@ -60,7 +60,7 @@ def find_listings(directory: Path) -> DirectoryScan:
             files.append(_listing_file(directory / name))
         except FileNotFoundError:
             continue  # gone since the folder was listed
-        except _PassedOver as reason:
+        except _Skipped as reason:
             passed_over.append((os.fsencode(name).decode("utf-8", "backslashreplace"), str(reason)))
     return DirectoryScan(tuple(files), tuple(passed_over))
 
@@ -86,21 +86,21 @@ def _names_in(directory: Path) -> list[str]:
 
 def _listing_file(path: Path) -> ListingFile:
     if not _is_utf8(path.name):
-        raise _PassedOver("its name is not UTF-8: rename it")
+        raise _Skipped("its name is not UTF-8: rename it")
     try:
         status = path.stat()
     except FileNotFoundError:
         if path.is_symlink():
-            raise _PassedOver("it is a link to a file that does not exist") from None
+            raise _Skipped("it is a link to a file that does not exist") from None
         raise
     except OSError as error:
-        raise _PassedOver(f"it can't be looked at ({error.strerror})") from None
+        raise _Skipped(f"it can't be looked at ({error.strerror})") from None
     if not stat.S_ISREG(status.st_mode):
-        raise _PassedOver("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file")
+        raise _Skipped("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file")
     try:
         provider_id = provider_in_name(path.name)
     except InvalidProvider as error:
-        raise _PassedOver(str(error)) from None
+        raise _Skipped(str(error)) from None
     modified_at = _instant(status.st_mtime_ns)
     return ListingFile(
         path=path,
@@ -178,7 +178,7 @@ def instant_in_name(name: str) -> datetime | None:
 _SIDECAR = ".response"
 
 
-class ResponseFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The sidecar: how the answer in a file came about."""
 
     provider: str
@@ -202,22 +202,22 @@ class ResponseFacts(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None
 
 
-def read_facts(path: Path) -> ResponseFacts | None:
+def read_response_info(path: Path) -> ResponseInfo | None:
     """The sidecar of a listing; None if it has none, if it can't be read, or if the listing has changed since."""
     try:
-        facts = msgspec.json.decode(sidecar_of(path).read_bytes(), type=ResponseFacts)
+        facts = msgspec.json.decode(sidecar_path(path).read_bytes(), type=ResponseInfo)
         is_as_written = hashlib.sha256(path.read_bytes()).hexdigest() == facts.sha256
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return facts if is_as_written else None
 
 
-def sidecar_of(path: Path) -> Path:
+def sidecar_path(path: Path) -> Path:
     """Where the facts of a listing's response are kept."""
     return path.with_name(path.name + _SIDECAR)
 
 
-def newest_file(models_dir: Path, provider_id: str) -> Path:
+def find_newest_file(models_dir: Path, provider_id: str) -> Path:
     """The provider's newest file in the folder. Raises NoListings."""
     newest = newest_listings(find_listings(models_dir).files)
     if provider_id not in newest:
@@ -233,7 +233,7 @@ def read_file(path: Path) -> bytes:
         raise NoListings(f"{path} can't be read: {error.strerror}; put it back or ask for another file") from error
 
 
-def response_of(path: Path) -> Response:
+def response_summary_of(path: Path) -> ResponseSummary:
     """How the answer in the file came about, if it was fetched here and has not been touched since."""
-    facts = read_facts(path)
-    return Response() if facts is None else Response(facts.duration_seconds, facts.pages, facts.status)
+    facts = read_response_info(path)
+    return ResponseSummary() if facts is None else ResponseSummary(facts.duration_seconds, facts.pages, facts.status)

@@ -13,10 +13,10 @@ from ghost_pipeline.errors import InvalidModelId
 from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.identity import canonical_model_id
 from ghost_pipeline.lifecycle.records import ListedModel, Listing
-from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decoded
-from ghost_pipeline.listings.envelope import Rows, find_rows, paging_gaps, refuse_an_error
+from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decode_json
+from ghost_pipeline.listings.envelope import Rows, find_rows, paging_gaps, raise_for_error_envelope
 from ghost_pipeline.providers import format_of
-from ghost_pipeline.providers.wire_format import BARE_LIST, Facts, Fields, Format, Remarks, Row
+from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Facts, Fields, FieldWarnings, Format, Row
 
 PARSER_VERSION = 2
 """To be raised whenever what all formats share (this folder, without ``formats``) gives another outcome."""
@@ -24,7 +24,7 @@ PARSER_VERSION = 2
 T = TypeVar("T")
 
 _POSITIONS_SHOWN = 3
-_encode = msgspec.json.Encoder(order="sorted").encode
+_encode_row = msgspec.json.Encoder(order="sorted").encode
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 """An escaped NUL, and not an escaped backslash before ``u0000``."""
 
@@ -41,16 +41,16 @@ def format_version(provider_id: str) -> str:
 def parse_listing(provider_id: str, content: bytes) -> Listing:
     """The listing in ``content``. Never raises: what can't be read gives a listing with a ``defect``."""
     read = _read(provider_id, content, lambda reading, document: reading.listing(document))
-    return Listing(provider_id, defect=read) if isinstance(read, str) else read
+    return Listing(provider_id, malformed_reason=read) if isinstance(read, str) else read
 
 
 class Survey(NamedTuple):
     """What a listing is as a whole. Same words as in ``lifecycle.listing.Listing``."""
 
-    defect: str | None = None
+    malformed_reason: str | None = None
     model_count: int = 0
-    gaps: tuple[str, ...] = ()
-    rows_key: str = BARE_LIST
+    incomplete_reasons: tuple[str, ...] = ()
+    rows_key: str = TOP_LEVEL_LIST
     """Where the rows stand."""
     row_count: int = 0
     envelope: Mapping[str, Any] = MappingProxyType({})
@@ -60,17 +60,17 @@ class Survey(NamedTuple):
 def survey_listing(provider_id: str, content: bytes) -> Survey:
     """What ``parse_listing`` says of ``content`` as a whole, for a fraction of its cost: no model's facts are read."""
     read = _read(provider_id, content, lambda reading, document: reading.survey(document))
-    return Survey(defect=read) if isinstance(read, str) else read
+    return Survey(malformed_reason=read) if isinstance(read, str) else read
 
 
 def _read(provider_id: str, content: bytes, conclude: "Callable[[_Reading, Any], T]") -> T | str:
     """What ``conclude`` makes of the rows in ``content``; a text for what can't be read."""
     try:
-        with _collector_paused():
-            document = decoded(content)
-            refuse_an_error(document)
+        with _gc_paused():
+            document = decode_json(content)
+            raise_for_error_envelope(document)
             wire_format = format_of(provider_id)
-            reading = _Reading(provider_id, wire_format, find_rows(document, wire_format.rows_at))
+            reading = _Reading(provider_id, wire_format, find_rows(document, wire_format.row_keys))
             return conclude(reading, document)
     except Malformed as defect:
         return str(defect)
@@ -79,7 +79,7 @@ def _read(provider_id: str, content: bytes, conclude: "Callable[[_Reading, Any],
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def _gc_paused() -> Iterator[None]:
     """No cyclic garbage collection meanwhile.
 
     Parsing makes millions of objects and no cycles; looking for some took 40 % of the time of a listing of 100 MB.
@@ -104,7 +104,7 @@ class _Reading:
         self._id_field = _id_field(found, wire_format)
         self._inactive_ids: list[str] = []
         self._unusable: list[int] = []
-        self._remarks = Remarks()
+        self._remarks = FieldWarnings()
 
     def listing(self, document: Any) -> Listing:
         """What the rows say.
@@ -113,7 +113,7 @@ class _Reading:
         """
         read = self._format.read
         models = tuple(
-            _listed(model_id, self._kept(row, model_id), read(Fields(row, model_id, self._remarks)))
+            _to_listed_model(model_id, self._kept(row, model_id), read(Fields(row, model_id, self._remarks)))
             for model_id, row in self._sightings()
         )
         self._refuse_rows_of_nothing()
@@ -121,7 +121,7 @@ class _Reading:
             self._provider_id,
             models=models,
             inactive_ids=tuple(self._inactive_ids),
-            gaps=self._gaps(document),
+            incomplete_reasons=self._gaps(document),
             remarks=self._remarks.sentences(),
         )
 
@@ -163,7 +163,7 @@ class _Reading:
 
     def _kept(self, row: Row, model_id: str) -> str:
         """The row as JSON text. NUL characters are replaced: PostgreSQL has no place for them."""
-        text = _encode(row).decode()
+        text = _encode_row(row).decode()
         if "\\u0000" in text:
             kept = _NUL.sub(r"\1\\ufffd", text)
             if kept != text:
@@ -192,7 +192,7 @@ class _Reading:
         )
 
 
-def _listed(model_id: str, provider_data: str, facts: Facts) -> ListedModel:
+def _to_listed_model(model_id: str, provider_data: str, facts: Facts) -> ListedModel:
     return ListedModel(
         model_id,
         provider_data,
@@ -214,7 +214,7 @@ def _id_field(found: Rows, wire_format: Format) -> str:
     id elsewhere, is for people.
     """
     candidates: Sequence[str] = (*wire_format.id_fields, "id")
-    if found.key not in (*wire_format.rows_at, ""):
+    if found.key not in (*wire_format.row_keys, ""):
         candidates = ("id", *wire_format.id_fields)
     for field in candidates:
         if any(type(row) is dict and field in row for row in found.rows):

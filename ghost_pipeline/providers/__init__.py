@@ -21,7 +21,7 @@ from ghost_pipeline.providers.builtin.together import TOGETHER
 from ghost_pipeline.providers.builtin.vertex import VERTEX
 from ghost_pipeline.providers.builtin.xai import XAI
 from ghost_pipeline.providers.builtin.zenmux import ZENMUX
-from ghost_pipeline.providers.endpoint import Endpoint, KeyHeader, NextLink, Numbered, Token
+from ghost_pipeline.providers.endpoint import AuthHeader, CursorPaging, Endpoint, NextLinkPaging, PageNumberPaging
 from ghost_pipeline.providers.wire_format import Format
 
 FORMATS: Mapping[str, Format] = {
@@ -68,25 +68,25 @@ _DECLARED = (
         "anthropic",
         "https://api.anthropic.com/v1",
         key_variables=("ANTHROPIC_API_KEY",),
-        key_header=KeyHeader("x-api-key", ""),
+        key_header=AuthHeader("x-api-key", ""),
         headers={"anthropic-version": "2023-06-01"},
         parameters={"limit": "1000"},
-        paging=Token("last_id", "after_id", only_if="has_more"),
+        paging=CursorPaging("last_id", "after_id", only_if="has_more"),
     ),
     Endpoint(  # Gemini API reference, "models.list": 50 a page, at most 1,000. The key never goes into the URL
         "google",
         "https://generativelanguage.googleapis.com/v1beta",
         key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-        key_header=KeyHeader("x-goog-api-key", ""),
+        key_header=AuthHeader("x-goog-api-key", ""),
         parameters={"pageSize": "1000"},
-        paging=Token("nextPageToken", "pageToken"),
+        paging=CursorPaging("nextPageToken", "pageToken"),
     ),
     Endpoint(  # API reference, "List available models"; public
         "openrouter",
         "https://openrouter.ai/api/v1",
         key_variables=("OPENROUTER_API_KEY",),
         is_key_required=False,
-        paging=NextLink(),
+        paging=NextLinkPaging(),
     ),
     Endpoint(  # API reference, "List models"
         "groq",
@@ -126,7 +126,7 @@ _DECLARED = (
         "/accounts/{account_id}/models",
         key_variables=("FIREWORKS_API_KEY",),
         parameters={"pageSize": "200"},
-        paging=Token("nextPageToken", "pageToken"),
+        paging=CursorPaging("nextPageToken", "pageToken"),
         places={"account_id": "fireworks"},
     ),
     Endpoint(  # API reference, "List Models": 20 a page, at most 1,000
@@ -134,7 +134,7 @@ _DECLARED = (
         "https://api.cohere.com/v1",
         key_variables=("CO_API_KEY", "COHERE_API_KEY"),
         parameters={"page_size": "1000"},
-        paging=Token("next_page_token", "page_token"),
+        paging=CursorPaging("next_page_token", "page_token"),
     ),
     Endpoint(  # NIM API reference, "List models"
         "nvidia",
@@ -173,7 +173,7 @@ _DECLARED = (
         "azure",
         "https://{resource}.openai.azure.com/openai",
         key_variables=("AZURE_OPENAI_API_KEY",),
-        key_header=KeyHeader("api-key", ""),
+        key_header=AuthHeader("api-key", ""),
         parameters={"api-version": "2024-10-21"},
     ),
     Endpoint(  # API reference, "Model Search"; no largest page is documented
@@ -181,7 +181,7 @@ _DECLARED = (
         "https://api.cloudflare.com/client/v4",
         "/accounts/{account_id}/ai/models/search",
         key_variables=("CLOUDFLARE_API_TOKEN",),
-        paging=Numbered(),
+        paging=PageNumberPaging(),
     ),
     Endpoint(  # documentation, "OpenAI-Compatible Server"
         "vllm",

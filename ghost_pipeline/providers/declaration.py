@@ -12,7 +12,7 @@ from ghost_pipeline.lifecycle.records import ModelRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class LiteLLMRoute:
     """One provider's way."""
 
     prefix: str
@@ -28,16 +28,17 @@ class Route:
         return {"model": f"{prefix}/{_id_for_litellm(model)}", **from_environment}
 
 
-def _keyed(prefix: str, variable: str, chat_prefix: str | None = None) -> Route:
-    return Route(prefix, {"api_key": variable}, chat_prefix)
+def api_key_route(prefix: str, variable: str, chat_prefix: str | None = None) -> LiteLLMRoute:
+    """Return the route of a provider that needs a key and nothing else."""
+    return LiteLLMRoute(prefix, {"api_key": variable}, chat_prefix)
 
 
-ROUTES: Mapping[str, Route] = {
-    "anthropic": _keyed("anthropic", "ANTHROPIC_API_KEY"),
-    "azure": Route(
+ROUTES: Mapping[str, LiteLLMRoute] = {
+    "anthropic": api_key_route("anthropic", "ANTHROPIC_API_KEY"),
+    "azure": LiteLLMRoute(
         "azure", {"api_key": "AZURE_API_KEY", "api_base": "AZURE_API_BASE", "api_version": "AZURE_API_VERSION"}
     ),
-    "bedrock": Route(
+    "bedrock": LiteLLMRoute(
         "bedrock",
         {
             "aws_access_key_id": "AWS_ACCESS_KEY_ID",
@@ -45,34 +46,36 @@ ROUTES: Mapping[str, Route] = {
             "aws_region_name": "AWS_REGION_NAME",
         },
     ),
-    "cerebras": _keyed("cerebras", "CEREBRAS_API_KEY"),
-    "cloudflare": _keyed("cloudflare", "CLOUDFLARE_API_KEY"),  # and CLOUDFLARE_ACCOUNT_ID, which it reads by itself
-    "cohere": _keyed("cohere", "COHERE_API_KEY", chat_prefix="cohere_chat"),
-    "deepseek": _keyed("deepseek", "DEEPSEEK_API_KEY"),
-    "fireworks": _keyed("fireworks_ai", "FIREWORKS_AI_API_KEY"),
-    "github": _keyed("github", "GITHUB_API_KEY"),
-    "google": _keyed("gemini", "GEMINI_API_KEY"),
-    "groq": _keyed("groq", "GROQ_API_KEY"),
-    "huggingface": _keyed("huggingface", "HF_TOKEN"),
-    "lmstudio": Route("lm_studio", {"api_base": "LM_STUDIO_API_BASE"}),
-    "mistral": _keyed("mistral", "MISTRAL_API_KEY"),
-    "nvidia": _keyed("nvidia_nim", "NVIDIA_NIM_API_KEY"),
-    "ollama": Route("ollama", {"api_base": "OLLAMA_API_BASE"}, chat_prefix="ollama_chat"),
-    "openai": _keyed("openai", "OPENAI_API_KEY"),
-    "openrouter": _keyed("openrouter", "OPENROUTER_API_KEY"),
-    "perplexity": _keyed("perplexity", "PERPLEXITYAI_API_KEY"),
-    "together": _keyed("together_ai", "TOGETHERAI_API_KEY"),
-    "vertex": Route("vertex_ai", {"vertex_project": "VERTEXAI_PROJECT", "vertex_location": "VERTEXAI_LOCATION"}),
-    "vllm": Route("hosted_vllm", {"api_base": "HOSTED_VLLM_API_BASE"}),
-    "xai": _keyed("xai", "XAI_API_KEY"),
+    "cerebras": api_key_route("cerebras", "CEREBRAS_API_KEY"),
+    "cloudflare": api_key_route(
+        "cloudflare", "CLOUDFLARE_API_KEY"
+    ),  # and CLOUDFLARE_ACCOUNT_ID, which it reads by itself
+    "cohere": api_key_route("cohere", "COHERE_API_KEY", chat_prefix="cohere_chat"),
+    "deepseek": api_key_route("deepseek", "DEEPSEEK_API_KEY"),
+    "fireworks": api_key_route("fireworks_ai", "FIREWORKS_AI_API_KEY"),
+    "github": api_key_route("github", "GITHUB_API_KEY"),
+    "google": api_key_route("gemini", "GEMINI_API_KEY"),
+    "groq": api_key_route("groq", "GROQ_API_KEY"),
+    "huggingface": api_key_route("huggingface", "HF_TOKEN"),
+    "lmstudio": LiteLLMRoute("lm_studio", {"api_base": "LM_STUDIO_API_BASE"}),
+    "mistral": api_key_route("mistral", "MISTRAL_API_KEY"),
+    "nvidia": api_key_route("nvidia_nim", "NVIDIA_NIM_API_KEY"),
+    "ollama": LiteLLMRoute("ollama", {"api_base": "OLLAMA_API_BASE"}, chat_prefix="ollama_chat"),
+    "openai": api_key_route("openai", "OPENAI_API_KEY"),
+    "openrouter": api_key_route("openrouter", "OPENROUTER_API_KEY"),
+    "perplexity": api_key_route("perplexity", "PERPLEXITYAI_API_KEY"),
+    "together": api_key_route("together_ai", "TOGETHERAI_API_KEY"),
+    "vertex": LiteLLMRoute("vertex_ai", {"vertex_project": "VERTEXAI_PROJECT", "vertex_location": "VERTEXAI_LOCATION"}),
+    "vllm": LiteLLMRoute("hosted_vllm", {"api_base": "HOSTED_VLLM_API_BASE"}),
+    "xai": api_key_route("xai", "XAI_API_KEY"),
 }
 """Provider slug -> how LiteLLM reaches it."""
 
 
-def route_of(provider_id: str) -> Route:
+def route_of(provider_id: str) -> LiteLLMRoute:
     """How LiteLLM reaches the provider."""
     variable = provider_id.upper().replace("-", "_")
-    other = Route("openai", {"api_key": f"{variable}_API_KEY", "api_base": f"{variable}_API_BASE"})
+    other = LiteLLMRoute("openai", {"api_key": f"{variable}_API_KEY", "api_base": f"{variable}_API_BASE"})
     return ROUTES.get(provider_id, other)
 
 

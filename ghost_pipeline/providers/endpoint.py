@@ -11,7 +11,7 @@ from ghost_pipeline.redaction import Secret
 from ghost_pipeline.settings import read_secret
 
 
-def joined(url: str, reference: str) -> str:
+def join_url(url: str, reference: str) -> str:
     """What ``reference`` means in an answer from ``url``; an unreadable one is returned as it is."""
     try:
         return urljoin(url, reference)
@@ -19,7 +19,7 @@ def joined(url: str, reference: str) -> str:
         return reference
 
 
-def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
+def with_query(url: str, parameters: Mapping[str, str]) -> str:
     """``url`` with ``parameters`` in its query, in the place of those of the same name."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True)) | dict(parameters)
@@ -34,7 +34,7 @@ class Paging(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class OnePage:
+class SinglePage:
     """All models in one answer."""
 
     def next_url(self, url: str, envelope: Mapping[str, Any], row_count: int) -> str | None:
@@ -43,7 +43,7 @@ class OnePage:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class CursorPaging:
     """A field of the answer goes into a parameter of the next request, as long as it is there."""
 
     field: str
@@ -56,11 +56,11 @@ class Token:
         token = envelope.get(self.field)
         if self.only_if is not None and envelope.get(self.only_if) is not True:
             return None
-        return with_parameters(url, {self.parameter: token}) if isinstance(token, str) and token else None
+        return with_query(url, {self.parameter: token}) if isinstance(token, str) and token else None
 
 
 @dataclass(frozen=True, slots=True)
-class NextLink:
+class NextLinkPaging:
     """The answer holds the next URL, whole or relative, at ``within.field``."""
 
     within: str = "links"
@@ -70,11 +70,11 @@ class NextLink:
         """The link."""
         links = envelope.get(self.within)
         link = links.get(self.field) if isinstance(links, dict) else None
-        return joined(url, link) if isinstance(link, str) and link else None
+        return join_url(url, link) if isinstance(link, str) and link else None
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class PageNumberPaging:
     """Pages have numbers from 1; the answer tells its own, and how many there are or how many rows fill one."""
 
     within: str = "result_info"
@@ -88,14 +88,14 @@ class Numbered:
         page, pages, page_size = info["page"], info.get("total_pages"), info.get("per_page")
         is_full = type(page_size) is int and 0 < page_size <= row_count
         is_more = page < pages if type(pages) is int else is_full
-        return with_parameters(url, {self.parameter: str(page + 1)}) if is_more else None
+        return with_query(url, {self.parameter: str(page + 1)}) if is_more else None
 
 
-_PLACE = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class KeyHeader:
+class AuthHeader:
     """The request header that carries the key."""
 
     name: str = "Authorization"
@@ -114,36 +114,36 @@ class Endpoint:
     """Environment variables that may hold the key; the first that is set counts. None: no key is sent."""
     is_key_required: bool = True
     """False for public lists and servers on one's own machine."""
-    key_header: KeyHeader = KeyHeader()
+    key_header: AuthHeader = AuthHeader()
     headers: Mapping[str, str] = field(default_factory=dict)
     """What the provider wants besides the key."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Of the query: the page size, and whatever else the provider wants."""
-    paging: Paging = field(default_factory=OnePage)
+    paging: Paging = field(default_factory=SinglePage)
     places: Mapping[str, str] = field(default_factory=dict)
     """Name -> value, for the places in ``base_url`` and ``path``."""
     is_plain_http_allowed: bool = False
     """Whether the user's file allows plain http to another machine."""
-    is_named_by_user: bool = False
+    is_configured: bool = False
     """Whether the providers file has a table of it."""
 
     @property
-    def place_names(self) -> tuple[str, ...]:
+    def placeholders(self) -> tuple[str, ...]:
         """The places of the URL, filled or not."""
-        return tuple(dict.fromkeys(_PLACE.findall(self.base_url + self.path)))
+        return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.base_url + self.path)))
 
     @property
-    def lacking_places(self) -> tuple[str, ...]:
+    def missing_placeholders(self) -> tuple[str, ...]:
         """The places that nobody has filled."""
-        return tuple(name for name in self.place_names if name not in self.places)
+        return tuple(name for name in self.placeholders if name not in self.places)
 
     @property
     def url(self) -> str:
         """The URL of the first page. Only for an endpoint that lacks no place."""
-        url = _PLACE.sub(lambda place: self.places[place.group(1)], self.base_url.rstrip("/") + self.path)
+        url = _PLACEHOLDER.sub(lambda place: self.places[place.group(1)], self.base_url.rstrip("/") + self.path)
         return f"{url}?{urlencode(self.parameters)}" if self.parameters else url
 
-    def read_key(self) -> Secret | None:
+    def read_api_key(self) -> Secret | None:
         """The key, read from the environment now; None if there is none.
 
         Raises SettingsError for a value that can't stand in a request header.

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 from ghost_pipeline.providers import values
 from ghost_pipeline.providers.values import Unreadable
 
-BARE_LIST = ""
-"""The name, in a format's ``rows_at``, of rows that stand in no envelope."""
+TOP_LEVEL_LIST = ""
+"""The name, in a format's ``row_keys``, of rows that stand in no envelope."""
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 _MAX_ID_SHOWN = 80
 
 
-class Remarks:
+class FieldWarnings:
     """Which fields could not be read, in how many rows, and in which one first."""
 
     __slots__ = ("_unreadable",)
@@ -44,7 +44,7 @@ class Fields:
 
     __slots__ = ("_model_id", "_path", "_remarks", "_row")
 
-    def __init__(self, row: Row, model_id: str, remarks: Remarks, path: tuple[str, ...] = ()) -> None:
+    def __init__(self, row: Row, model_id: str, remarks: FieldWarnings, path: tuple[str, ...] = ()) -> None:
         self._row = row
         self._model_id = model_id
         self._remarks = remarks
@@ -110,17 +110,17 @@ class Fields:
             return None
 
 
-class Meanings:
+class CapabilityMap:
     """The capabilities that the words of one field stand for."""
 
     def __init__(self, table: Mapping[str, str]) -> None:
         self.table = dict(table)
 
 
-INPUTS = Meanings({"image": "vision", "images": "vision", "audio": "audio", "speech": "audio"})
+INPUT_MODALITIES = CapabilityMap({"image": "vision", "images": "vision", "audio": "audio", "speech": "audio"})
 """Input modalities. Text and files as input are no capability of their own, and there is no word for video input."""
 
-OUTPUTS = Meanings(
+OUTPUT_MODALITIES = CapabilityMap(
     {
         "text": "text",
         "transcription": "text",
@@ -138,18 +138,18 @@ OUTPUTS = Meanings(
 
 
 @lru_cache(maxsize=4096)
-def meaning(words: tuple[str, ...] | None, meanings: Meanings) -> tuple[str, ...]:
+def map_words(words: tuple[str, ...] | None, meanings: CapabilityMap) -> tuple[str, ...]:
     """The capabilities that ``words`` stand for."""
     return tuple([meanings.table[word] for word in words if word in meanings.table]) if words else ()
 
 
-def flagged(*flags: tuple[bool | None, str]) -> tuple[str, ...]:
+def from_flags(*flags: tuple[bool | None, str]) -> tuple[str, ...]:
     """The capabilities whose flag is true."""
     return tuple([capability for is_said, capability in flags if is_said])
 
 
 @lru_cache(maxsize=4096)
-def capabilities(*found: tuple[str, ...]) -> tuple[str, ...] | None:
+def merge_capabilities(*found: tuple[str, ...]) -> tuple[str, ...] | None:
     """All of ``found``, sorted and once each; None if there is nothing, because silence is no "can't"."""
     return tuple(sorted({capability for part in found for capability in part})) or None
 
@@ -166,10 +166,10 @@ class Facts(NamedTuple):
     expires_at: datetime | None = None
 
 
-_GONE = frozenset({"inactive", "retired", "archived"})
+INACTIVE_STATUSES = frozenset({"inactive", "retired", "archived"})
 
 
-def says_inactive(row: Row) -> bool:
+def is_marked_inactive(row: Row) -> bool:
     """Whether a row says in plain words that its model is inactive, retired or archived.
 
     "Deprecated" and "legacy" announce an end and are none: such a model still answers.
@@ -178,10 +178,10 @@ def says_inactive(row: Row) -> bool:
         return True
     if row.get("archived") is True or row.get("retired") is True:
         return True
-    return is_word_of(row.get("status"), _GONE) or is_word_of(row.get("state"), _GONE)
+    return matches_any(row.get("status"), INACTIVE_STATUSES) or matches_any(row.get("state"), INACTIVE_STATUSES)
 
 
-def is_word_of(value: object, words: Collection[str]) -> bool:
+def matches_any(value: object, words: Collection[str]) -> bool:
     """Whether ``value`` is one of ``words``, in lower case or not."""
     return type(value) is str and value.lower() in words
 
@@ -192,11 +192,11 @@ class Format:
 
     name: str
     version: int
-    """To be raised whenever ``read``, ``is_inactive``, ``rows_at`` or ``id_fields`` give another outcome."""
+    """To be raised whenever ``read``, ``is_inactive``, ``row_keys`` or ``id_fields`` give another outcome."""
     read: Callable[[Fields], Facts]
-    rows_at: tuple[str, ...] = ("data",)
+    row_keys: tuple[str, ...] = ("data",)
     """Keys of the envelope that hold the rows; ``envelope.BARE_LIST`` stands for no envelope."""
     id_fields: tuple[str, ...] = ("id",)
     """The first of these that any row has is the id field of the listing."""
-    is_inactive: Callable[[Row], bool] = says_inactive
+    is_inactive: Callable[[Row], bool] = is_marked_inactive
     """Whether the provider itself says that a row's model is inactive, retired or archived."""

@@ -6,6 +6,6 @@ In here: syntax, where each sighting stands, and how far the inbox is read. What
 
 from ghost_pipeline.reported_sightings.inbox import InboxPage, read_inbox
 from ghost_pipeline.reported_sightings.inbox_files import InboxCursor
-from ghost_pipeline.reported_sightings.report import Rejected, Sighting, files_of_rejected, read_report
+from ghost_pipeline.reported_sightings.report import DeadLetter, Sighting, dead_letter_files, read_report
 
-__all__ = ["InboxCursor", "InboxPage", "Rejected", "Sighting", "files_of_rejected", "read_inbox", "read_report"]
+__all__ = ["DeadLetter", "InboxCursor", "InboxPage", "Sighting", "dead_letter_files", "read_inbox", "read_report"]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ghost_pipeline.reported_sightings.inbox_files import (
     SUFFIX,
+    FilePosition,
     InboxCursor,
     InboxFile,
     Position,
-    ReadFile,
     find_files,
-    mark_of,
+    fingerprint,
 )
-from ghost_pipeline.reported_sightings.report import Rejected, Sighting, Where, read_sighting
+from ghost_pipeline.reported_sightings.report import DeadLetter, Location, Sighting, read_sighting
 
 MAX_LINE_BYTES = 256 * 1024
 """64 KiB of metadata, written with escapes."""
@@ -78,7 +78,7 @@ class InboxPage:
     cursor: InboxCursor
     """Where to read on, once the page is dealt with."""
     sightings: Sequence[Sighting] = ()
-    rejected: Sequence[Rejected] = ()
+    rejected: Sequence[DeadLetter] = ()
     unfinished: Sequence[str] = ()
     """Files that end in a line without an end: it waits."""
     unreadable: Sequence[str] = ()
@@ -96,8 +96,8 @@ class _Reading:
     cursor: InboxCursor
     limit: int
     now: datetime
-    files: dict[int, ReadFile] = field(default_factory=dict)
-    read: list[Sighting | Rejected] = field(default_factory=list)
+    files: dict[int, FilePosition] = field(default_factory=dict)
+    read: list[Sighting | DeadLetter] = field(default_factory=list)
     lines: int = 0
     bytes: int = 0
     unfinished: list[str] = field(default_factory=list)
@@ -118,18 +118,18 @@ def read_inbox(folder: Path, cursor: InboxCursor, limit: int, now: datetime) -> 
     found = find_files(folder)
     for file in found:
         if file.path.name.endswith(SUFFIX) or file.inode in cursor.files:
-            _read_on(file, reading)
-    _keep_the_rest(reading, [*found, *find_files(folder)])
+            _read_file(file, reading)
+    _retain_renamed(reading, [*found, *find_files(folder)])
     return InboxPage(
         InboxCursor(reading.files),
         [one for one in reading.read if isinstance(one, Sighting)],
-        [one for one in reading.read if isinstance(one, Rejected)],
+        [one for one in reading.read if isinstance(one, DeadLetter)],
         reading.unfinished,
         reading.unreadable,
     )
 
 
-def _keep_the_rest(reading: _Reading, found: Sequence[InboxFile]) -> None:
+def _retain_renamed(reading: _Reading, found: Sequence[InboxFile]) -> None:
     """Forget only files that are gone: one look at a folder may miss a file that is renamed meanwhile, two do not."""
     there = {file.inode for file in found}
     for inode, known in reading.cursor.files.items():
@@ -137,7 +137,7 @@ def _keep_the_rest(reading: _Reading, found: Sequence[InboxFile]) -> None:
             reading.files.setdefault(inode, known)
 
 
-def _read_on(file: InboxFile, reading: _Reading) -> None:
+def _read_file(file: InboxFile, reading: _Reading) -> None:
     if reading.is_full:
         return
     try:
@@ -146,12 +146,12 @@ def _read_on(file: InboxFile, reading: _Reading) -> None:
             content.seek(position.offset)
             appended = content.read(READ_BYTES)
             lines, after = split_lines(appended, position, reading.limit - reading.lines)
-            mark = mark_of(content, after.offset)
+            mark = fingerprint(content, after.offset)
     except OSError as error:
         reading.unreadable.append(f"{file.path.name}: {error.strerror or error}")
         return
     if after.offset:
-        reading.files[file.inode] = ReadFile(after, mark)
+        reading.files[file.inode] = FilePosition(after, mark)
     reading.lines += len(lines)
     reading.bytes += after.offset - position.offset
     if len(appended) < READ_BYTES and after.offset < position.offset + len(appended) and not reading.is_full:
@@ -163,10 +163,10 @@ def _read_on(file: InboxFile, reading: _Reading) -> None:
 
 def _read_line(line: Line, file: InboxFile, told_at: datetime, reading: _Reading) -> None:
     content = line.content.removeprefix(_BOM) if line.number == 1 else line.content
-    where: Where = {"file": _shown(file.path.name), "line": line.number}
+    where: Location = {"file": _shown(file.path.name), "line": line.number}
     said = content.decode(errors="backslashreplace")
     if line.is_too_long:
-        reading.read.append(Rejected(where, f"has more than {MAX_LINE_BYTES:,} bytes; this is its beginning", said))
+        reading.read.append(DeadLetter(where, f"has more than {MAX_LINE_BYTES:,} bytes; this is its beginning", said))
     elif content.strip():
         reading.read.append(read_sighting(content, where, said, told_at, reading.now))
 

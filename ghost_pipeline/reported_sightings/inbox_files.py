@@ -28,7 +28,7 @@ MARK_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
-class ReadFile:
+class FilePosition:
     """How far a file is read, and how what was read of it begins and ends."""
 
     position: Position
@@ -39,12 +39,12 @@ class ReadFile:
 class InboxCursor:
     """Inode -> how far that file is read. A file that is renamed keeps its inode."""
 
-    files: Mapping[int, ReadFile] = field(default_factory=dict)
+    files: Mapping[int, FilePosition] = field(default_factory=dict)
 
     def position_in(self, inode: int, content: BinaryIO) -> Position:
         """Where to read on; the beginning for a file that is new, cut short, or holds something else by now."""
         known = self.files.get(inode)
-        if known is None or mark_of(content, known.position.offset) != known.mark:
+        if known is None or fingerprint(content, known.position.offset) != known.mark:
             return Position()
         return known.position
 
@@ -61,7 +61,7 @@ class InboxCursor:
         try:
             return cls(
                 {
-                    int(inode): ReadFile(Position(int(offset), int(lines), bool(is_in_long_line)), str(mark))
+                    int(inode): FilePosition(Position(int(offset), int(lines), bool(is_in_long_line)), str(mark))
                     for inode, (offset, lines, is_in_long_line, mark) in json.loads(text or "{}").items()
                 }
             )
@@ -69,7 +69,7 @@ class InboxCursor:
             return cls()
 
 
-def mark_of(content: BinaryIO, offset: int) -> str:
+def fingerprint(content: BinaryIO, offset: int) -> str:
     """A digest of the first and the last bytes before ``offset``, which tells a file from what replaced it."""
     content.seek(0)
     head = content.read(min(offset, MARK_BYTES))

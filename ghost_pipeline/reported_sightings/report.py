@@ -13,16 +13,16 @@ import msgspec
 
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.records import Inference
-from ghost_pipeline.lifecycle.validation import checked_inference
+from ghost_pipeline.lifecycle.validation import validate_inference
 
-Where = Mapping[str, str | int]
+Location = Mapping[str, str | int]
 """Where a sighting stands: {"file": "gateway.jsonl", "line": 7}."""
 
-MAX_SAID_LENGTH = 256 * 1024
+MAX_RAW_LENGTH = 256 * 1024
 """Characters that are kept of what was said and rejected."""
 
 
-class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _SightingPayload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str
     model: str
     name: str | None = None
@@ -41,19 +41,19 @@ class Sighting:
     """How many inferences it stands for."""
     is_clamped: bool
     """Whether an instant was one that no clock that is right can say."""
-    where: Where
+    where: Location
     said: str
 
-    def rejected(self, reason: str) -> "Rejected":
+    def rejected(self, reason: str) -> "DeadLetter":
         """The same, set aside after all."""
-        return Rejected(self.where, reason, self.said[:MAX_SAID_LENGTH])
+        return DeadLetter(self.where, reason, self.said[:MAX_RAW_LENGTH])
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class DeadLetter:
     """What is no sighting: where it stands, why it is none, and what was said."""
 
-    where: Where
+    where: Location
     reason: str
     said: str
 
@@ -64,36 +64,36 @@ class Rejected:
 
 
 def read_sighting(
-    statement: bytes | Mapping[str, Any], where: Where, said: str, told_at: datetime, now: datetime
-) -> Sighting | Rejected:
+    statement: bytes | Mapping[str, Any], where: Location, said: str, told_at: datetime, now: datetime
+) -> Sighting | DeadLetter:
     """The sighting that JSON text, or an object that was JSON, states; ``told_at`` is its instant if it says none."""
     try:
         stated = _decoded(statement)
         first_at, last_at = _instants(stated, told_at)
-        inference = checked_inference(
+        inference = validate_inference(
             stated.provider, stated.model, first_at, last_at, stated.name, stated.metadata, now
         )
     except UnicodeDecodeError as error:
-        return Rejected(where, f"is not UTF-8 (byte {error.start})", said[:MAX_SAID_LENGTH])
+        return DeadLetter(where, f"is not UTF-8 (byte {error.start})", said[:MAX_RAW_LENGTH])
     except UnicodeEncodeError:
-        return Rejected(where, "holds half a character (a lone surrogate)", said[:MAX_SAID_LENGTH])
+        return DeadLetter(where, "holds half a character (a lone surrogate)", said[:MAX_RAW_LENGTH])
     except (msgspec.MsgspecError, RecursionError, UsageError) as error:
-        return Rejected(where, str(error) or type(error).__name__, said[:MAX_SAID_LENGTH])
+        return DeadLetter(where, str(error) or type(error).__name__, said[:MAX_RAW_LENGTH])
     is_clamped = (inference.first_at, inference.last_at) != (first_at, last_at)
     return Sighting(inference, stated.count, is_clamped, where, said)
 
 
-def _decoded(statement: bytes | Mapping[str, Any]) -> _Statement:
+def _decoded(statement: bytes | Mapping[str, Any]) -> _SightingPayload:
     if isinstance(statement, bytes):
         statement.decode()  # msgspec does not look into strings that nobody asked for
         return _decode(statement)
-    return msgspec.convert(statement, _Statement)
+    return msgspec.convert(statement, _SightingPayload)
 
 
-_decode = msgspec.json.Decoder(_Statement).decode
+_decode = msgspec.json.Decoder(_SightingPayload).decode
 
 
-def _instants(stated: _Statement, told_at: datetime) -> tuple[datetime, datetime]:
+def _instants(stated: _SightingPayload, told_at: datetime) -> tuple[datetime, datetime]:
     first_at = None if stated.first_at is None else _instant("first_at", stated.first_at)
     if stated.last_at is None:
         return (told_at, told_at) if first_at is None else (first_at, max(first_at, told_at))
@@ -122,14 +122,16 @@ MAX_SIGHTINGS = 1_000
 _BATCH = "sightings"
 
 
-def read_report(said: Mapping[str, Any], where: Where, told_at: datetime, now: datetime) -> list[Sighting | Rejected]:
-    """The sightings of a report; what is none of them comes back as Rejected, and stops none of the rest."""
+def read_report(
+    said: Mapping[str, Any], where: Location, told_at: datetime, now: datetime
+) -> list[Sighting | DeadLetter]:
+    """The sightings of a report; what is none of them comes back as DeadLetter, and stops none of the rest."""
     if _BATCH not in said:
         return [_read(said, where, told_at, now)]
     batch = said[_BATCH]
     problem = _problem(said, batch)
     if problem:
-        return [Rejected(where, problem, _text(said))]
+        return [DeadLetter(where, problem, _text(said))]
     return [_read(one, {**where, "sighting": number}, told_at, now) for number, one in enumerate(batch, 1)]
 
 
@@ -143,7 +145,7 @@ def _problem(said: Mapping[str, Any], batch: object) -> str | None:
     return None
 
 
-def _read(one: Any, where: Where, told_at: datetime, now: datetime) -> Sighting | Rejected:
+def _read(one: Any, where: Location, told_at: datetime, now: datetime) -> Sighting | DeadLetter:
     return read_sighting(one, where, _text(one), told_at, now)
 
 
@@ -154,7 +156,7 @@ def _text(said: object) -> str:
 _UNUSUAL = re.compile(r"[^\w.-]")
 
 
-def files_of_rejected(channel: str, rejected: Iterable[Rejected]) -> dict[str, str]:
+def dead_letter_files(channel: str, rejected: Iterable[DeadLetter]) -> dict[str, str]:
     """Name of a file in the archive -> its lines: one for each file of the inbox, one for reports.
 
     The same again has the same name. Reports have numbers of their own, so there the first line names all of them, and
@@ -171,11 +173,11 @@ def files_of_rejected(channel: str, rejected: Iterable[Rejected]) -> dict[str, s
     return files
 
 
-def _origin(one: Rejected) -> str:
+def _origin(one: DeadLetter) -> str:
     if "report" in one.where:
         return "report"
     return _UNUSUAL.sub("_", str(one.where["file"]))[:100]
 
 
-def _number(first: Rejected) -> str:
+def _number(first: DeadLetter) -> str:
     return f"-{first.where['report']:09d}" if "report" in first.where else f"-line-{first.where['line']:09d}"

@@ -220,13 +220,13 @@ class Oracle:
         last_at = self.providers[listing.provider_id].last_listing_at
         is_late = last_at is not None and observed_at < last_at
         expected = self.expected(listing.provider_id)
-        if listing.defect is not None:
+        if listing.malformed_reason is not None:
             return Judgement(Verdict.MALFORMED, is_late, False, frozenset())
         if not listing.models:
             return Judgement(Verdict.EMPTY, is_late, listing.provider_id in LOCAL and not expected, frozenset())
         missing = expected - {row.model_id for row in listing.models} - set(listing.inactive_ids)
         verdict = Verdict.COMPLETE
-        if listing.gaps:
+        if listing.incomplete_reasons:
             verdict = Verdict.PARTIAL
         elif is_shrunken(len(missing), len(expected)) and (
             is_late or not self._confirms(listing, observed_at, missing)
@@ -251,7 +251,7 @@ class Oracle:
         )
 
     def _hold(self, provider: Provider, judged: Judgement, observed_at: datetime) -> None:
-        if judged.verdict is not Verdict.COMPLETE and not judged.is_late and not judged.is_tolerated:
+        if judged.verdict is not Verdict.COMPLETE and not judged.is_late and not judged.is_accepted_empty:
             provider.held_since = provider.held_since or observed_at
 
     def _see_listed(self, listing_id: int, row: ListedModel, *, is_late: bool) -> set[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ghost_pipeline.catalog.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ListingOutcome, Submission, SweepResult
+from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing, SweepResult
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -44,18 +44,18 @@ def parse(provider_id: str, content: bytes) -> Listing:
     """Read what :func:`listing_bytes` wrote."""
     said = json.loads(content)
     if said["is_broken"]:
-        return Listing(provider_id, defect="the file is broken")
+        return Listing(provider_id, malformed_reason="the file is broken")
     models = tuple(
         ListedModel(model_id, json.dumps({"id": model_id, "said": number}), **FACTS[number])
         for model_id, number in said["rows"].items()
     )
     gaps = ("more follows",) if said["is_cut"] else ()
-    return Listing(provider_id, models=models, inactive_ids=tuple(said["inactive"]), gaps=gaps)
+    return Listing(provider_id, models=models, inactive_ids=tuple(said["inactive"]), incomplete_reasons=gaps)
 
 
 def settled(outcome: ListingOutcome) -> Outcome:
     """What both sides must agree on of an outcome."""
-    return Outcome(outcome.verdict, outcome.is_late, outcome.is_tolerated, outcome.counts)
+    return Outcome(outcome.verdict, outcome.is_late, outcome.is_accepted_empty, outcome.counts)
 
 
 class Pair:
@@ -76,7 +76,7 @@ class Pair:
         """Admit a listing on both sides."""
         self.submitted[provider_id].append(content)
         version = "test/1" if self._formats is None else f"test/{next(self._formats)}"
-        submission = Submission(provider_id, f"{provider_id}.json", content, observed_at, version)
+        submission = SubmittedListing(provider_id, f"{provider_id}.json", content, observed_at, version)
         outcome = self.catalog.admit(submission, parse)
         assert outcome.listing_id not in self.listing_ids
         self.listing_ids.append(outcome.listing_id)

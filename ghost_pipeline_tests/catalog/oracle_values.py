@@ -51,7 +51,7 @@ class Outcome(NamedTuple):
 
     verdict: Verdict
     is_late: bool
-    is_tolerated: bool
+    is_accepted_empty: bool
     counts: ListingCounts | None
 
 
@@ -60,7 +60,7 @@ class Judgement(NamedTuple):
 
     verdict: Verdict
     is_late: bool
-    is_tolerated: bool
+    is_accepted_empty: bool
     missing: frozenset[str]
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.absence import ProviderHealth
-from ghost_pipeline.lifecycle.records import Response
+from ghost_pipeline.lifecycle.records import ResponseSummary
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.catalog.backends import Place
 from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
@@ -32,7 +32,7 @@ def attempt(catalog: ModelCatalog, provider_id: str, verdict: Verdict, at: datet
     if verdict is Verdict.FAILED:
         catalog.record_failed_attempt(provider_id, "no connection", at)
         return
-    admitted = catalog.admit(Submission(provider_id, "file.json", CONTENTS[verdict], at, "test/1"), parse)
+    admitted = catalog.admit(SubmittedListing(provider_id, "file.json", CONTENTS[verdict], at, "test/1"), parse)
     assert admitted.verdict is verdict
     catalog.reconcile(admitted.listing_id, parse)
 
@@ -106,7 +106,7 @@ def test_a_failed_attempt_keeps_how_the_answer_came_about(opened: Callable[[], M
     with opened() as catalog:
         attempt(catalog, "openai", Verdict.COMPLETE, NOON)
         failed = catalog.record_failed_attempt(
-            "OpenAI", " HTTP 500\n from there ", NOON + HOUR, "run-7", Response(1.25, 0, 500)
+            "OpenAI", " HTTP 500\n from there ", NOON + HOUR, "run-7", ResponseSummary(1.25, 0, 500)
         )
         health = health_of(catalog, "openai")
     assert failed.reason == "HTTP 500 from there"

@@ -211,13 +211,13 @@ def test_a_release_makes_the_latest_listing_the_last_complete_one(oracle: Told) 
 
 def test_a_local_server_may_serve_nothing_only_where_nothing_is_expected(oracle: Told) -> None:
     nothing = listing_bytes({})
-    assert oracle.submit(nothing, 0, "ollama").is_tolerated
+    assert oracle.submit(nothing, 0, "ollama").is_accepted_empty
     oracle.submit(listing_bytes({"llama": 0}), 1, "ollama")
-    assert not oracle.submit(nothing, 2, "ollama").is_tolerated
+    assert not oracle.submit(nothing, 2, "ollama").is_accepted_empty
     oracle.release("ollama")
-    assert oracle.submit(nothing, 3, "ollama").is_tolerated
+    assert oracle.submit(nothing, 3, "ollama").is_accepted_empty
     assert oracle.providers["ollama"].held_since is None
-    assert not oracle.submit(nothing, 0, "openai").is_tolerated
+    assert not oracle.submit(nothing, 0, "openai").is_accepted_empty
 
 
 def test_a_name_that_a_person_gave_stays_and_no_name_takes_none_away(oracle: Told) -> None:

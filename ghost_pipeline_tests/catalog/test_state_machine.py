@@ -197,7 +197,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def _tell(self, outcome: ListingOutcome) -> None:
         late = "late " if outcome.is_late else ""
-        tolerated = "tolerated " if outcome.is_tolerated else ""
+        tolerated = "tolerated " if outcome.is_accepted_empty else ""
         event(f"listing: {late}{tolerated}{outcome.verdict}")
 
 

@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 
-from ghost_pipeline.catalog.queries import discovery_stats, find_models, left_the_list, unlisted
+from ghost_pipeline.catalog.queries import discovery_stats, find_models, is_delisted_sql, is_unlisted_sql
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import model_values
 from ghost_pipeline.catalog.storage.tables import metadata, models, providers
-from ghost_pipeline.lifecycle.absence import has_left_the_list, is_unlisted
+from ghost_pipeline.lifecycle.absence import is_delisted, is_unlisted
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
@@ -79,20 +79,20 @@ def test_just_the_models_are_found_and_counted_that_the_rule_calls_unlisted(
         )
         if rows:
             connection.execute(sa.insert(models), [model_values(row) for row in rows])
-        which = unlisted(NOW, rules)
+        which = is_unlisted_sql(NOW, rules)
         found = {(row.provider_id, row.model_id) for row in find_models(connection, which=which)}
         others = {(row.provider_id, row.model_id) for row in find_models(connection, which=sa.not_(which))}
         stats = discovery_stats(connection, which)
         left = {
             (row.provider_id, row.model_id)
             for provider in known
-            for row in find_models(connection, which=left_the_list(provider, NOW, rules))
+            for row in find_models(connection, which=is_delisted_sql(provider, NOW, rules))
         }
         transaction.rollback()
     assert found == expected
     assert others == {(row.provider_id, row.model_id) for row in rows} - expected
     assert left == {
-        (row.provider_id, row.model_id) for row in rows if has_left_the_list(row, of[row.provider_id], NOW, rules)
+        (row.provider_id, row.model_id) for row in rows if is_delisted(row, of[row.provider_id], NOW, rules)
     }
     assert stats["unlisted"] == len(expected)
     for slug in SLUGS:

@@ -8,7 +8,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from ghost_pipeline import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.cli import main
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 
@@ -40,7 +40,7 @@ def listing_bytes(model_ids: Iterable[str]) -> bytes:
 
 def list_models(provider_id: str, content: bytes, observed_at: datetime = DAY_1) -> None:
     """A listing reaches the catalog that the environment names, without Dagster."""
-    submission = Submission(
+    submission = SubmittedListing(
         provider_id, f"{provider_id}_models.json", content, observed_at, format_version(provider_id), "run-1"
     )
     with ModelCatalog.open() as catalog:

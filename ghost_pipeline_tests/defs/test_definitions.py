@@ -26,7 +26,7 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         ("raw_provider_models", "listing_is_complete"),
         ("raw_provider_models", "listing_has_not_shrunk"),
         ("discovery_stats", "used_models_are_listed"),
-        ("discovery_stats", "holds_have_time_left"),
+        ("discovery_stats", "holds_are_not_expiring"),
         ("discovery_stats", "complete_listing_is_recent"),
     }
     assert {job.name for job in repository.get_all_jobs()} >= {

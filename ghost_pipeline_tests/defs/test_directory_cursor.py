@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ghost_pipeline.defs.directory_sensor import Cursor, read_cursor
+from ghost_pipeline.defs.directory_sensor import DirectoryCursor, read_directory_cursor
 from ghost_pipeline.listings.files import ListingFile
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -16,35 +16,35 @@ def file_of(provider_id: str = "openai", stated_at: datetime = NOON, mtime_ns: i
 
 
 def test_everything_is_news_at_the_start() -> None:
-    assert read_cursor(None).is_news(file_of(), LATER)
-    assert read_cursor("").is_news(file_of(), LATER)
+    assert read_directory_cursor(None).is_news(file_of(), LATER)
+    assert read_directory_cursor("").is_news(file_of(), LATER)
 
 
 def test_a_file_asked_for_is_no_news_after_the_cursor_was_kept_and_read() -> None:
-    kept = Cursor().after([file_of()], LATER).to_json()
-    assert not read_cursor(kept).is_news(file_of(), LATER)
+    kept = DirectoryCursor().after([file_of()], LATER).to_json()
+    assert not read_directory_cursor(kept).is_news(file_of(), LATER)
 
 
 def test_another_mtime_or_size_is_news() -> None:
-    cursor = Cursor().after([file_of()], LATER)
+    cursor = DirectoryCursor().after([file_of()], LATER)
     assert cursor.is_news(file_of(mtime_ns=6), LATER)
     assert cursor.is_news(file_of(size=11), LATER)
 
 
 def test_a_file_stated_earlier_is_no_news_however_late_it_was_written() -> None:
-    cursor = Cursor().after([file_of()], LATER)
+    cursor = DirectoryCursor().after([file_of()], LATER)
     assert not cursor.is_news(file_of(stated_at=NOON - timedelta(seconds=1), mtime_ns=99), LATER)
     assert cursor.is_news(file_of(stated_at=NOON + timedelta(seconds=1), mtime_ns=1), LATER)
 
 
 def test_asking_for_one_provider_forgets_no_other() -> None:
-    cursor = Cursor().after([file_of("openai")], LATER).after([file_of("google")], LATER)
+    cursor = DirectoryCursor().after([file_of("openai")], LATER).after([file_of("google")], LATER)
     assert not cursor.is_news(file_of("openai"), LATER)
     assert not cursor.is_news(file_of("google"), LATER)
     assert cursor.is_news(file_of("xai"), LATER)
 
 
 def test_a_cursor_is_not_changed_by_what_comes_after_it() -> None:
-    start = Cursor()
+    start = DirectoryCursor()
     start.after([file_of()], LATER)
     assert start.is_news(file_of(), LATER)

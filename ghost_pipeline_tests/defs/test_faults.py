@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ghost_pipeline import settings
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, failure_of
@@ -22,10 +22,10 @@ from ghost_pipeline_tests.fetching.server import always, body_reply
 def limits(fault: FaultyPage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Short ones, as if they were the defaults; most of them are no settings."""
     short = settings.FetchLimits(
-        read_within=fault.read_within,
-        finish_within=fault.finish_within,
+        read_timeout=fault.read_timeout,
+        total_timeout=fault.total_timeout,
         attempts=QUICK.attempts,
-        first_wait=QUICK.first_wait,
+        initial_backoff=QUICK.initial_backoff,
         max_bytes=1_000_000,
     )
     monkeypatch.setattr(settings, "_fetch_limits", lambda env: short)
@@ -35,7 +35,7 @@ def submit(workshop: Workshop, content: bytes) -> None:
     """A listing reaches the catalog without a run."""
     with workshop.catalog() as catalog:
         at = max((one.provider.last_listing_at or NOON for one in catalog.list_provider_health()), default=NOON)
-        submission = Submission("openai", "openai.json", content, at, format_version("openai"))
+        submission = SubmittedListing("openai", "openai.json", content, at, format_version("openai"))
         catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
 
 

@@ -14,7 +14,7 @@ from ghost_pipeline_tests.defs.builders import Workshop, listing
 def checked(workshop: Workshop) -> tuple[dg.ExecuteInProcessResult, dg.AssetCheckEvaluation]:
     result = workshop.definitions.resolve_job_def("check_health").execute_in_process(instance=workshop.instance)
     evaluations = {one.check_name: one for one in result.get_asset_check_evaluations()}
-    assert set(evaluations) == {"complete_listing_is_recent", "holds_have_time_left", "used_models_are_listed"}
+    assert set(evaluations) == {"complete_listing_is_recent", "holds_are_not_expiring", "used_models_are_listed"}
     return result, evaluations["complete_listing_is_recent"]
 
 

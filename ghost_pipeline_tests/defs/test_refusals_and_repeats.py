@@ -7,7 +7,7 @@ import pytest
 
 from ghost_pipeline.defs.directory_sensor import models_directory_sensor
 from ghost_pipeline.defs.ingestion import admitted_listing
-from ghost_pipeline.defs.monitoring import holds_have_time_left
+from ghost_pipeline.defs.monitoring import holds_are_not_expiring
 from ghost_pipeline.defs.sweeps import purge_sweep_30d
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing
@@ -35,7 +35,7 @@ def test_a_failed_fetch_costs_no_model_in_the_sweep_that_follows(workshop: Works
     workshop.drop("mistral_models.json", listing("two"), later)
     assert {name: run.success for name, run in workshop.run_all().items()} == {"openai": False, "mistral": True}
     job = workshop.definitions.resolve_job_def("stale_sweep")
-    config = {"ops": {"make_ghosts": {"config": {"now": (later + timedelta(hours=1)).isoformat()}}}}
+    config = {"ops": {"deactivate_stale_models": {"config": {"now": (later + timedelta(hours=1)).isoformat()}}}}
     result = job.execute_in_process(instance=workshop.instance, run_config=config)
     assert workshop.active("openai") == ["one", "two"]
     assert workshop.active("mistral") == ["two"]
@@ -150,7 +150,7 @@ def test_a_purge_tells_each_partition_that_lost_a_model(workshop: Workshop) -> N
 
 def test_no_hold_is_no_warning(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing("one"), NOON)
-    result = holds_have_time_left(ghost=workshop.ghost)
+    result = holds_are_not_expiring(ghost=workshop.ghost)
     assert isinstance(result, dg.AssetCheckResult)
     assert result.passed
 

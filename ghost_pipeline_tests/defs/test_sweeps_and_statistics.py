@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs.monitoring import holds_have_time_left
+from ghost_pipeline.defs.monitoring import holds_are_not_expiring
 from ghost_pipeline.defs.sweeps import purge_sweep_30d, stale_sweep_24h
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, listing
 
@@ -80,7 +80,7 @@ def test_statistics_are_plotted_by_source_and_state(workshop: Workshop) -> None:
 
 def test_a_hold_that_is_about_to_end_warns(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing(), NOON)  # long ago: its protection has ended
-    result = holds_have_time_left(ghost=workshop.ghost)
+    result = holds_are_not_expiring(ghost=workshop.ghost)
     assert isinstance(result, dg.AssetCheckResult)
     assert not result.passed
     assert result.severity is dg.AssetCheckSeverity.WARN

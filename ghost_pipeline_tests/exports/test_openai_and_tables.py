@@ -28,7 +28,7 @@ def test_an_openai_answer_has_the_documented_shape() -> None:
 
 def test_an_openai_answer_is_a_listing_that_this_project_reads_itself() -> None:
     listing = parse_listing("openai", export_models([FULL, model(model_id="b")], "openai"))
-    assert listing.defect is None
+    assert listing.malformed_reason is None
     assert [one.model_id for one in listing.models] == ["b", "gpt-x"]
 
 

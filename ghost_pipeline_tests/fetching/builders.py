@@ -20,7 +20,7 @@ from ghost_pipeline_tests.fetching.server import Script, Server
 
 KEY = "sk-Zq9vExample4711Kk"
 NOON = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
-QUICK = FetchLimits(connect_within=10, read_within=10, finish_within=30, first_wait=0.01, attempts=3)
+QUICK = FetchLimits(connect_timeout=10, read_timeout=10, total_timeout=30, initial_backoff=0.01, attempts=3)
 PLACES = {"account_id": "acme", "region": "eu-west-1", "resource": "acme"}
 
 Serve = Callable[[Script], Server]

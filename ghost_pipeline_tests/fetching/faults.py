@@ -33,8 +33,8 @@ class FaultyPage:
     """A part of the reason."""
     attempts: int = 3
     """How often the page is asked for; workshop.QUICK allows three."""
-    read_within: float = QUICK.read_within
-    finish_within: float = QUICK.finish_within
+    read_timeout: float = QUICK.read_timeout
+    total_timeout: float = QUICK.total_timeout
     """Seconds; little where that is the limit to be met."""
 
 
@@ -55,12 +55,12 @@ def _echoing_headers(line: Line) -> None:
 
 
 FAULTS = {
-    "slow headers": FaultyPage(silent_reply(2), "was silent for 0.2 s", read_within=0.2),
-    "headers that never end": FaultyPage(dripping_head_reply(0.05), "not finished within 0.5 s", 1, finish_within=0.5),
-    "a slow body": FaultyPage(dripping_reply(0.05), "not finished within 0.5 s", 1, finish_within=0.5),
+    "slow headers": FaultyPage(silent_reply(2), "was silent for 0.2 s", read_timeout=0.2),
+    "headers that never end": FaultyPage(dripping_head_reply(0.05), "not finished within 0.5 s", 1, total_timeout=0.5),
+    "a slow body": FaultyPage(dripping_reply(0.05), "not finished within 0.5 s", 1, total_timeout=0.5),
     "a connection cut in the middle": FaultyPage(cut_reply(LISTING, 40), "broke off the connection"),
     "a length that is too long": FaultyPage(
-        body_reply(LISTING, content_length="500"), "was silent for 0.2 s", read_within=0.2
+        body_reply(LISTING, content_length="500"), "was silent for 0.2 s", read_timeout=0.2
     ),
     "a length that is too short": FaultyPage(body_reply(LISTING, content_length="60"), "cut off", attempts=1),
     "no HTTP at all": FaultyPage(_no_http, "does not speak HTTP"),

@@ -13,7 +13,7 @@ import pytest
 
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.fetching.fetch import fetch_listings
-from ghost_pipeline.fetching.http_client import trusted_certificates
+from ghost_pipeline.fetching.http_client import create_tls_context
 from ghost_pipeline.fetching.outcome import FetchResult
 from ghost_pipeline_tests.fetching.builders import KEY, NOON, QUICK, Serve, at, fetch_one, ids_of, newest
 from ghost_pipeline_tests.fetching.faults import FAULTS, LISTING
@@ -54,7 +54,7 @@ def test_a_provider_that_asks_to_wait_is_left_alone_for_as_long(serve: Serve, fo
 
 def test_waits_differ_so_that_many_do_not_come_back_at_once(serve: Serve, folder: Path) -> None:
     server = serve(always(FAULTS["500"].reply))
-    limits = replace(QUICK, attempts=2, first_wait=0.1)
+    limits = replace(QUICK, attempts=2, initial_backoff=0.1)
     durations = {round(fetch_one(at(server), folder, limits).duration, 3) for _ in range(5)}
     assert len(durations) > 1
 
@@ -81,7 +81,7 @@ def test_a_next_page_on_another_server_is_not_asked(serve: Serve, folder: Path) 
     outcome = fetch_one(at(serve(always(json_reply(page))), "openrouter"), folder)
     assert outcome.result is FetchResult.PARTIAL
     assert other.requests == []
-    assert newest(folder, "openrouter").gaps
+    assert newest(folder, "openrouter").incomplete_reasons
 
 
 def test_gzip_is_unpacked(serve: Serve, folder: Path) -> None:
@@ -120,7 +120,7 @@ def test_pages_that_go_in_circles_are_left_and_what_was_read_is_partial(serve: S
     assert (outcome.result, len(server.requests)) == (FetchResult.PARTIAL, 2)
     assert "in circles" in (outcome.reason or "")
     assert ids_of(newest(folder, "google")) == ["gemini-x"]
-    assert newest(folder, "google").gaps
+    assert newest(folder, "google").incomplete_reasons
 
 
 def test_pages_without_an_end_are_left_at_the_limit(serve: Serve, folder: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_slow_provider_delays_no_other(serve: Serve, folder: Path) -> None:
         if len(heard) == 3:
             others_done.set()
 
-    outcomes = fetch_listings(endpoints, folder, replace(QUICK, read_within=30), NOON, watch)
+    outcomes = fetch_listings(endpoints, folder, replace(QUICK, read_timeout=30), NOON, watch)
     assert [one.result for one in outcomes] == [FetchResult.FETCHED] * 4
     assert [one.provider_id for one in outcomes] == ["openai", "groq", "deepseek", "nvidia"]
     assert heard[-1] == "openai"
@@ -197,7 +197,7 @@ def test_a_key_that_can_not_be_sent_is_told_by_the_name_of_its_variable(
 
 
 def test_certificates_are_always_checked() -> None:
-    certificates = trusted_certificates()
+    certificates = create_tls_context()
     assert certificates.verify_mode is ssl.CERT_REQUIRED
     assert certificates.check_hostname
 
@@ -207,7 +207,7 @@ def test_certificates_that_can_not_be_read_are_told_and_not_done_without(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
     with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
-        trusted_certificates()
+        create_tls_context()
 
 
 def test_a_server_without_tls_is_not_asked_in_plain_http_instead(serve: Serve, folder: Path) -> None:

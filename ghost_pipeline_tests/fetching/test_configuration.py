@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ghost_pipeline.errors import NotConfigured, SettingsError
-from ghost_pipeline.fetching.configuration import choose, configured_providers, read_endpoints
+from ghost_pipeline.fetching.configuration import configured_providers, read_endpoints, select_endpoints
 from ghost_pipeline.fetching.outcome import FetchResult
 from ghost_pipeline.fetching.urls import address_defect, is_loopback
 from ghost_pipeline.providers import REGISTRY
@@ -35,7 +35,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 def test_any_server_in_openai_s_shape_takes_two_lines(write: Write, serve: Serve, folder: Path) -> None:
     server = serve(always(body_reply(ids_bytes("a"))))
     settings = write(f'[providers.my-gateway]\nbase_url = "{server.url}/v1/"\n')
-    [endpoint] = choose(settings, []).endpoints
+    [endpoint] = select_endpoints(settings, []).endpoints
     assert fetch_one(endpoint, folder).result is FetchResult.FETCHED
     assert ids_of(newest(folder, "my-gateway")) == ["a"]
     assert server.requests[0].target == "/v1/models"
@@ -51,7 +51,7 @@ def test_a_server_can_be_like_another_provider_and_have_a_key(
         "[providers.gpu-box.parameters]\nverbose = 1\n"
     )
     monkeypatch.setenv("BOX_KEY", KEY)
-    [endpoint] = choose(settings, ["gpu-box"]).endpoints
+    [endpoint] = select_endpoints(settings, ["gpu-box"]).endpoints
     assert fetch_one(endpoint, folder).models == 1
     assert server.requests[0].target == "/api/tags?verbose=1"
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
@@ -99,14 +99,14 @@ def test_places_are_filled_from_the_file(write: Write) -> None:
 )
 def test_what_is_wrong_is_told_with_file_and_key_and_without_a_value(write: Write, text: str, told: str) -> None:
     with pytest.raises(SettingsError, match=told) as caught:
-        choose(write(text), [])
+        select_endpoints(write(text), [])
     assert "mine.toml" in str(caught.value)
     assert "SECRET" not in str(caught.value)
 
 
 def test_plain_http_to_another_machine_is_the_user_s_decision(write: Write) -> None:
     table = '[providers.x]\nbase_url = "http://gateway.lan:8080/v1"\n'
-    [endpoint] = choose(write(table + "allow_plain_http = true"), []).endpoints
+    [endpoint] = select_endpoints(write(table + "allow_plain_http = true"), []).endpoints
     assert endpoint.url == "http://gateway.lan:8080/v1/models"
 
 
@@ -133,7 +133,7 @@ def test_all_that_have_a_key_or_stand_in_the_file_are_chosen(write: Write, monke
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", KEY)
     monkeypatch.setenv("GROQ_API_KEY", "two\nlines")
     monkeypatch.setenv("XAI_API_KEY", " ")
-    chosen = choose(write("[providers.vllm]\n[providers.mistral]\n"), [])
+    chosen = select_endpoints(write("[providers.vllm]\n[providers.mistral]\n"), [])
     assert [endpoint.provider_id for endpoint in chosen.endpoints] == ["openai", "vllm"]
     assert dict(chosen.passed_over) == {
         "cloudflare": "it needs account_id: put it into [providers.cloudflare] of providers.toml",
@@ -143,7 +143,7 @@ def test_all_that_have_a_key_or_stand_in_the_file_are_chosen(write: Write, monke
 
 
 def test_a_public_list_is_asked_by_name_without_a_key(write: Write) -> None:
-    assert [one.provider_id for one in choose(write(""), ["openrouter"]).endpoints] == ["openrouter"]
+    assert [one.provider_id for one in select_endpoints(write(""), ["openrouter"]).endpoints] == ["openrouter"]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_public_list_is_asked_by_name_without_a_key(write: Write) -> None:
 )
 def test_who_can_not_be_asked_is_told_what_to_do(write: Write, wanted: list[str], told: str) -> None:
     with pytest.raises(NotConfigured, match=told):
-        choose(write(""), wanted)
+        select_endpoints(write(""), wanted)
 
 
 def test_what_is_configured_is_listed_without_a_key(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,8 +175,8 @@ def test_the_file_in_the_current_folder_is_read_if_there_is_one(
 ) -> None:
     write("")
     monkeypatch.chdir(tmp_path)
-    assert not read_endpoints(None)["vllm"].is_named_by_user
+    assert not read_endpoints(None)["vllm"].is_configured
     (tmp_path / "providers.toml").write_text("[providers.vllm]\n")
-    assert read_endpoints(None)["vllm"].is_named_by_user
+    assert read_endpoints(None)["vllm"].is_configured
     with pytest.raises(SettingsError, match="correct GHOST_PROVIDERS_FILE"):
         read_endpoints(tmp_path / "missing.toml")

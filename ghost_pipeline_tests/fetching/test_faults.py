@@ -14,7 +14,7 @@ from ghost_pipeline_tests.fetching.server import Asked, Reply, always, body_repl
 
 
 def limits_for(fault: FaultyPage) -> FetchLimits:
-    return replace(QUICK, read_within=fault.read_within, finish_within=fault.finish_within, max_bytes=1_000_000)
+    return replace(QUICK, read_timeout=fault.read_timeout, total_timeout=fault.total_timeout, max_bytes=1_000_000)
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
@@ -54,7 +54,7 @@ def test_a_fault_on_page_2_leaves_what_page_1_said_and_says_that_more_follows(
     assert outcome.reason.startswith("page 2 is missing: ")
     listing = newest(folder, "anthropic")
     assert ids_of(listing) == ["claude-1"]
-    assert listing.gaps == ("has_more is true: more pages follow; fetch all of them into one listing",)
+    assert listing.incomplete_reasons == ("has_more is true: more pages follow; fetch all of them into one listing",)
 
 
 def test_the_key_is_in_no_file_of_a_good_answer(serve: Serve, folder: Path) -> None:

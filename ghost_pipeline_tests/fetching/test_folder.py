@@ -12,7 +12,7 @@ from ghost_pipeline.errors import FolderError
 from ghost_pipeline.fetching.fetch import fetch_listings
 from ghost_pipeline.fetching.folder import file_name, prune
 from ghost_pipeline.fetching.outcome import FetchResult
-from ghost_pipeline.listings.files import find_listings, instant_in_name, provider_in_name, read_facts
+from ghost_pipeline.listings.files import find_listings, instant_in_name, provider_in_name, read_response_info
 from ghost_pipeline_tests.fetching.builders import NOON, QUICK, Serve, at, fetch_one, ids_bytes, names_in
 from ghost_pipeline_tests.fetching.server import always, body_reply
 
@@ -31,7 +31,7 @@ def test_a_file_s_name_says_whose_it_is_and_when_it_was_fetched(instant: datetim
 def test_a_sidecar_tells_how_the_answer_came_about(serve: Serve, folder: Path) -> None:
     outcome = fetch_one(at(serve(always(body_reply(LISTING, etag='"1"', x_request_id="req-1")))), folder)
     assert outcome.path is not None
-    facts = read_facts(outcome.path)
+    facts = read_response_info(outcome.path)
     assert facts is not None
     assert (facts.status, facts.pages, facts.models, facts.bytes) == (200, 1, 1, len(LISTING))
     assert (facts.etag, facts.request_id, outcome.request_id) == ('"1"', "req-1", "req-1")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ghost_pipeline.fetching.pages import merged, read_page
 from ghost_pipeline.listings.envelope import paging_gaps
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.providers.endpoint import NextLink, Numbered, OnePage, Paging, Token
+from ghost_pipeline.providers.endpoint import CursorPaging, NextLinkPaging, PageNumberPaging, Paging, SinglePage
 
 URL = "https://provider.example/v1/models?limit=2"
 # No blanks: an id of blanks alone is none, and its row is told as unread wherever it stands.
@@ -28,12 +28,12 @@ envelopes = st.fixed_dictionaries(
 )
 styles = st.sampled_from(
     [
-        OnePage(),
-        Token("last_id", "after_id", only_if="has_more"),
-        Token("nextPageToken", "pageToken"),
-        Token("next_page_token", "page_token"),
-        NextLink(),
-        Numbered(),
+        SinglePage(),
+        CursorPaging("last_id", "after_id", only_if="has_more"),
+        CursorPaging("nextPageToken", "pageToken"),
+        CursorPaging("next_page_token", "page_token"),
+        NextLinkPaging(),
+        PageNumberPaging(),
     ]
 )
 
@@ -49,7 +49,7 @@ def test_a_merged_listing_holds_every_row_once_and_verbatim(pages: list[list[Any
     document = msgspec.json.decode(content)
     assert document["data"] == [row for page in pages for row in page]
     assert document["page"] == len(pages) - 1
-    assert bool(parse_listing("openai", content).gaps) == is_partial
+    assert bool(parse_listing("openai", content).incomplete_reasons) == is_partial
 
 
 @given(styles, envelopes, st.lists(rows, min_size=1, max_size=3))
@@ -58,14 +58,14 @@ def test_wherever_a_page_names_a_next_one_the_listing_cut_there_is_partial(
 ) -> None:
     page = read_page("openai", bytes_of({"data": listed, **envelope}), None)
     if style.next_url(URL, page.survey.envelope, page.survey.row_count) is not None:
-        assert parse_listing("openai", merged([page], is_partial=True)).gaps
+        assert parse_listing("openai", merged([page], is_partial=True)).incomplete_reasons
 
 
 @given(envelopes, st.lists(rows, min_size=1, max_size=3))
 def test_a_marker_that_nobody_followed_stays_in_the_file(envelope: dict[str, Any], listed: list[Any]) -> None:
     content = bytes_of({"data": listed, **envelope})
     assert merged([read_page("openai", content, None)], is_partial=False) == content
-    assert bool(parse_listing("openai", content).gaps) == bool(paging_gaps(envelope))
+    assert bool(parse_listing("openai", content).incomplete_reasons) == bool(paging_gaps(envelope))
 
 
 def test_numbers_keep_their_digits() -> None:
@@ -77,19 +77,19 @@ def test_numbers_keep_their_digits() -> None:
 @pytest.mark.parametrize(
     ("style", "envelope", "following"),
     [
-        (Token("t", "token"), {"t": "a b&c"}, f"{URL}&token=a+b%26c"),
-        (Token("t", "limit"), {"t": "x"}, "https://provider.example/v1/models?limit=x"),
-        (Token("t", "token"), {"t": ""}, None),
-        (Token("t", "token"), {"t": 7}, None),
-        (Token("t", "token", only_if="has_more"), {"t": "a"}, None),
-        (NextLink(), {"links": {"next": "?page=2"}}, "https://provider.example/v1/models?page=2"),
-        (NextLink(), {"links": {"next": "https://other.example/"}}, "https://other.example/"),
-        (NextLink(), {"links": None}, None),
-        (Numbered(), {"result_info": {"page": 1, "total_pages": 2}}, f"{URL}&page=2"),
-        (Numbered(), {"result_info": {"page": 2, "total_pages": 2}}, None),
-        (Numbered(), {"result_info": {"page": 1, "per_page": 2}}, f"{URL}&page=2"),
-        (Numbered(), {"result_info": {"page": 1, "per_page": 3}}, None),
-        (Numbered(), {}, None),
+        (CursorPaging("t", "token"), {"t": "a b&c"}, f"{URL}&token=a+b%26c"),
+        (CursorPaging("t", "limit"), {"t": "x"}, "https://provider.example/v1/models?limit=x"),
+        (CursorPaging("t", "token"), {"t": ""}, None),
+        (CursorPaging("t", "token"), {"t": 7}, None),
+        (CursorPaging("t", "token", only_if="has_more"), {"t": "a"}, None),
+        (NextLinkPaging(), {"links": {"next": "?page=2"}}, "https://provider.example/v1/models?page=2"),
+        (NextLinkPaging(), {"links": {"next": "https://other.example/"}}, "https://other.example/"),
+        (NextLinkPaging(), {"links": None}, None),
+        (PageNumberPaging(), {"result_info": {"page": 1, "total_pages": 2}}, f"{URL}&page=2"),
+        (PageNumberPaging(), {"result_info": {"page": 2, "total_pages": 2}}, None),
+        (PageNumberPaging(), {"result_info": {"page": 1, "per_page": 2}}, f"{URL}&page=2"),
+        (PageNumberPaging(), {"result_info": {"page": 1, "per_page": 3}}, None),
+        (PageNumberPaging(), {}, None),
     ],
 )
 def test_the_next_page_is_where_the_answer_says(style: Paging, envelope: dict[str, Any], following: str | None) -> None:

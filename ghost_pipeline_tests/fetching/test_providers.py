@@ -54,7 +54,7 @@ def test_a_missing_second_page_leaves_a_file_that_says_so_itself(serve: Serve, f
     assert outcome.reason.startswith("page 2 is missing: HTTP 410 Gone")
     listing = newest(folder, provider_id)
     assert listing.models == parse_listing(provider_id, fixture_bytes(provider_id)).models[:1]
-    assert listing.gaps
+    assert listing.incomplete_reasons
 
 
 def test_cloudflare_without_a_number_of_pages_is_read_until_a_page_is_not_full(serve: Serve, folder: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_partial_listing_without_a_marker_of_its_own_gets_one(serve: Serve, fo
         return json_reply(page) if "page" not in asked.parameters else json_reply({}, 403)
 
     assert fetch_one(at(serve(script), "cloudflare"), folder).result is FetchResult.PARTIAL
-    assert newest(folder, "cloudflare").gaps == (
+    assert newest(folder, "cloudflare").incomplete_reasons == (
         "has_more is true: more pages follow; fetch all of them into one listing",
     )
 

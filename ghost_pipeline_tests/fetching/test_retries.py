@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghost_pipeline.fetching.retries import stated_wait
+from ghost_pipeline.fetching.retries import parse_retry_after
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -27,4 +27,4 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
-    assert stated_wait(header, NOW) == seconds
+    assert parse_retry_after(header, NOW) == seconds

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghost_pipeline.lifecycle.facts import FACTS, is_free
-from ghost_pipeline.lifecycle.merging import adoption, importation
+from ghost_pipeline.lifecycle.merging import adopt_model, import_model
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
@@ -48,7 +48,7 @@ def histories(draw: st.DrawFn) -> ModelRecord:
 
 
 def merged(known: ModelRecord, imported: ModelRecord) -> ModelRecord:
-    record = importation(known, imported)
+    record = import_model(known, imported)
     assert record is not None
     return record
 
@@ -102,7 +102,7 @@ def test_the_source_is_that_of_the_earlier_first_sighting_unless_a_person_added_
 def test_facts_that_were_filled_in_are_not_said_to_come_from_the_last_listing(
     known: ModelRecord, imported: ModelRecord
 ) -> None:
-    for record in (merged(known, imported), adoption(known, imported)):
+    for record in (merged(known, imported), adopt_model(known, imported)):
         assert record is not None
         is_filled = any(getattr(known, fact) is None and getattr(record, fact) is not None for fact in FACTS)
         assert record.listing_id == (None if is_filled else known.listing_id)
@@ -112,23 +112,23 @@ def test_facts_that_were_filled_in_are_not_said_to_come_from_the_last_listing(
 def test_adoption_changes_no_instant_no_source_and_no_state_of_a_model_that_is_known(
     known: ModelRecord, row: ModelRecord
 ) -> None:
-    record = adoption(known, row)
+    record = adopt_model(known, row)
     assert record is not None
     facts = {fact: getattr(known, fact) for fact in FACTS}
     assert replace(record, **facts, listing_id=known.listing_id) == known
-    assert adoption(record, row) == record
+    assert adopt_model(record, row) == record
 
 
 @given(histories(), histories(), st.sampled_from([EventKind.PURGED, EventKind.REMOVED]))
 def test_what_has_left_the_catalog_stays_out_of_an_adoption(
     gone: ModelRecord, row: ModelRecord, kind: EventKind
 ) -> None:
-    assert adoption(None, row, Tombstone(kind, gone)) is None
+    assert adopt_model(None, row, Tombstone(kind, gone)) is None
 
 
 @given(histories(), histories())
 def test_what_a_person_removed_stays_out_of_an_import(gone: ModelRecord, imported: ModelRecord) -> None:
-    assert importation(None, imported, Tombstone(EventKind.REMOVED, gone)) is None
+    assert import_model(None, imported, Tombstone(EventKind.REMOVED, gone)) is None
 
 
 def ghost(deactivated_at: datetime) -> ModelRecord:
@@ -143,14 +143,14 @@ def seen(last_seen_at: datetime, source: Source = Source.INFERENCE) -> ModelReco
 
 def test_what_was_purged_is_back_with_its_past_if_it_was_seen_after_it_became_a_ghost() -> None:
     past = Tombstone(EventKind.PURGED, ghost(NOW - 2 * DAY))
-    assert importation(None, seen(NOW - 2 * DAY), past) is None
-    back = importation(None, seen(NOW - DAY), past)
+    assert import_model(None, seen(NOW - 2 * DAY), past) is None
+    back = import_model(None, seen(NOW - DAY), past)
     assert back is not None
     assert (back.is_active, back.source, back.name, back.first_seen_at) == (True, Source.INDEX, "A", NOW - 9 * DAY)
 
 
 def test_what_was_purged_is_back_if_a_person_had_added_it_elsewhere() -> None:
-    back = importation(None, seen(NOW - 3 * DAY, Source.MANUAL), Tombstone(EventKind.PURGED, ghost(NOW)))
+    back = import_model(None, seen(NOW - 3 * DAY, Source.MANUAL), Tombstone(EventKind.PURGED, ghost(NOW)))
     assert back is not None
     assert (back.is_active, back.source) == (True, Source.MANUAL)
 

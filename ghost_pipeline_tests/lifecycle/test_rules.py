@@ -10,8 +10,8 @@ from ghost_pipeline.lifecycle.absence import is_protection_ending, is_purgeable,
 from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.identity import PROVIDER_ALIASES, canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.validation import checked_metadata
-from ghost_pipeline.lifecycle.verdicts import Expectation, Judgement, ShrunkenListing, is_shrunken, judge
+from ghost_pipeline.lifecycle.validation import validate_metadata
+from ghost_pipeline.lifecycle.verdicts import Assessment, Expectation, ShrunkenListing, assess, is_shrunken
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 from ghost_pipeline.settings import Thresholds
 
@@ -22,9 +22,9 @@ FREE_PROVIDER = ProviderRecord("openai", "OpenAI")
 THIRTY = frozenset(f"m{number}" for number in range(30))
 
 
-def judged(model_ids: frozenset[str], at: datetime = NOW, provider: str = "openai", **expected: object) -> Judgement:
+def judged(model_ids: frozenset[str], at: datetime = NOW, provider: str = "openai", **expected: object) -> Assessment:
     rows = tuple(ListedModel(model_id, "{}") for model_id in sorted(model_ids))
-    return judge(Listing(provider, rows), at, Expectation(**expected), RULES)  # type: ignore[arg-type]
+    return assess(Listing(provider, rows), at, Expectation(**expected), RULES)  # type: ignore[arg-type]
 
 
 def model(**facts: object) -> ModelRecord:
@@ -44,19 +44,19 @@ def test_shrunken_means_more_than_a_fifth_and_more_than_five(missing: int, expec
 
 
 def test_verdicts_are_tried_in_order() -> None:
-    bad = Listing("openai", (ListedModel("m0", "{}"),), defect="cut off", gaps=("has_more",))
-    assert judge(bad, NOW, Expectation(THIRTY), RULES).verdict is Verdict.MALFORMED
+    bad = Listing("openai", (ListedModel("m0", "{}"),), malformed_reason="cut off", incomplete_reasons=("has_more",))
+    assert assess(bad, NOW, Expectation(THIRTY), RULES).verdict is Verdict.MALFORMED
     assert judged(frozenset(), expected_ids=THIRTY).verdict is Verdict.EMPTY
-    cut = replace(bad, defect=None)
-    assert judge(cut, NOW, Expectation(THIRTY), RULES).verdict is Verdict.PARTIAL
+    cut = replace(bad, malformed_reason=None)
+    assert assess(cut, NOW, Expectation(THIRTY), RULES).verdict is Verdict.PARTIAL
     assert judged(frozenset({"m0"}), expected_ids=THIRTY).verdict is Verdict.SHRUNKEN
     assert judged(THIRTY, expected_ids=THIRTY).verdict is Verdict.COMPLETE
 
 
 def test_inactive_rows_are_not_missing() -> None:
     said = Listing("openai", (ListedModel("m0", "{}"),), inactive_ids=tuple(THIRTY - {"m0"}))
-    judgement = judge(said, NOW, Expectation(THIRTY), RULES)
-    assert (judgement.verdict, judgement.missing_ids) == (Verdict.COMPLETE, frozenset())
+    assessment = assess(said, NOW, Expectation(THIRTY), RULES)
+    assert (assessment.verdict, assessment.missing_ids) == (Verdict.COMPLETE, frozenset())
 
 
 def test_a_shrunken_listing_is_confirmed_an_hour_later_and_not_before() -> None:
@@ -80,14 +80,14 @@ def test_a_model_that_came_back_or_many_more_that_left_confirm_nothing() -> None
 def test_a_late_listing_sets_lifts_and_confirms_nothing() -> None:
     gone = frozenset(f"m{number}" for number in range(10))
     for model_ids in (frozenset[str](), THIRTY - gone, THIRTY):
-        judgement = judged(
+        assessment = judged(
             model_ids,
             NOW + HOUR,
             expected_ids=THIRTY,
             last_listing_at=NOW + 2 * HOUR,
             shrunken=(ShrunkenListing(NOW, gone),),
         )
-        assert (judgement.is_late, judgement.sets_hold, judgement.lifts_hold) == (True, False, False)
+        assert (assessment.is_late, assessment.sets_hold, assessment.lifts_hold) == (True, False, False)
     assert judged(THIRTY - gone, NOW, expected_ids=THIRTY, last_listing_at=NOW + HOUR).verdict is Verdict.SHRUNKEN
 
 
@@ -160,8 +160,8 @@ def test_metadata_is_a_small_json_object_of_its_own() -> None:
     cyclic["self"] = cyclic
     for bad in ({"x": float("nan")}, {"x": b"bytes"}, cyclic, {"x": "\ud800"}, {"x": "y" * 70_000}, ["list"]):
         with pytest.raises(InvalidMetadata):
-            checked_metadata(bad)  # type: ignore[arg-type]
+            validate_metadata(bad)  # type: ignore[arg-type]
     mine = {"nested": {"n": 1}}
-    kept = checked_metadata(mine)
+    kept = validate_metadata(mine)
     mine["nested"]["n"] = 2
     assert kept == {"nested": {"n": 1}}

@@ -7,13 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
-from ghost_pipeline.lifecycle.transitions import (
-    index_sighting,
-    inference_sighting,
-    manual_addition,
-    reactivation,
-    restoration,
-)
+from ghost_pipeline.lifecycle.transitions import apply_addition, apply_inference, apply_listing, reactivate, restore
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -35,16 +29,16 @@ PURGED = Tombstone(
 
 
 def listed(known: ModelRecord | None, at: datetime = NOON, *, is_late: bool = False) -> ModelRecord:
-    return index_sighting(known, STATED, at, is_late=is_late)
+    return apply_listing(known, STATED, at, is_late=is_late)
 
 
 def used(known: ModelRecord | None, at: datetime = NOON, past: Tombstone | None = None) -> ModelRecord:
     sighted = replace(STATED, name="Used", context_window=None, listing_id=None, inference_metadata={"n": 1})
-    return inference_sighting(known, sighted, at, at, past)
+    return apply_inference(known, sighted, at, at, past)
 
 
 def added(known: ModelRecord | None, at: datetime = NOON) -> ModelRecord:
-    return manual_addition(known, replace(STATED, name=None, context_window=None, listing_id=None), at)
+    return apply_addition(known, replace(STATED, name=None, context_window=None, listing_id=None), at)
 
 
 SIGHTINGS = pytest.mark.parametrize(
@@ -98,7 +92,7 @@ def test_a_late_listing_widens_the_span_and_touches_no_fact_and_no_ghost() -> No
 
 def test_a_listing_refreshes_facts_down_to_unknown_but_takes_no_name_away() -> None:
     known = replace(ACTIVE, name="Known", context_window=4, input_price=1.0, is_free=False)
-    seen = index_sighting(known, replace(STATED, name=None, context_window=None), NOON, is_late=False)
+    seen = apply_listing(known, replace(STATED, name=None, context_window=None), NOON, is_late=False)
     assert (seen.name, seen.context_window, seen.input_price, seen.is_free) == ("Known", None, None, None)
 
 
@@ -122,7 +116,7 @@ def test_of_two_inferences_the_later_metadata_wins_in_whatever_order_they_arrive
 
 
 def test_a_purged_model_that_is_listed_again_gets_back_what_its_tombstone_keeps() -> None:
-    back = index_sighting(None, STATED, NOON, is_late=False, past=PURGED)
+    back = apply_listing(None, STATED, NOON, is_late=False, past=PURGED)
     assert (back.source, back.first_seen_at, back.last_used_at, back.inference_metadata) == (
         Source.INFERENCE,
         GHOST.first_seen_at,
@@ -138,16 +132,16 @@ def test_only_a_person_reopens_what_a_person_removed() -> None:
 
 
 def test_a_restored_model_is_a_ghost_from_now_on() -> None:
-    assert restoration(PURGED, NOON) == replace(PURGED.record, is_active=False, deactivated_at=NOON)
+    assert restore(PURGED, NOON) == replace(PURGED.record, is_active=False, deactivated_at=NOON)
 
 
 @pytest.mark.parametrize("known", [ACTIVE, GHOST])
 def test_a_person_who_says_that_a_model_lives_changes_only_its_life(known: ModelRecord) -> None:
-    assert reactivation(known, NOON) == replace(known, is_active=True, deactivated_at=None, last_seen_at=NOON)
+    assert reactivate(known, NOON) == replace(known, is_active=True, deactivated_at=None, last_seen_at=NOON)
 
 
 def test_adding_by_hand_judges_freeness_by_both_prices() -> None:
     known = replace(ACTIVE, input_price=0.0, output_price=5.0, is_free=False)
     bare = replace(STATED, name=None, context_window=None, listing_id=None)
-    assert manual_addition(known, replace(bare, output_price=0.0), NOON).is_free is True
-    assert manual_addition(known, replace(bare, context_window=5), NOON).is_free is False
+    assert apply_addition(known, replace(bare, output_price=0.0), NOON).is_free is True
+    assert apply_addition(known, replace(bare, context_window=5), NOON).is_free is False

@@ -39,7 +39,9 @@ VALUES = st.recursive(
 def is_sound(listing: Listing) -> bool:
     ids = [model.model_id for model in listing.models]
     is_unique = len({*ids, *listing.inactive_ids}) == len(ids) + len(listing.inactive_ids)
-    return is_unique and (listing.defect is None or not (ids or listing.inactive_ids or listing.gaps))
+    return is_unique and (
+        listing.malformed_reason is None or not (ids or listing.inactive_ids or listing.incomplete_reasons)
+    )
 
 
 @given(PROVIDERS, st.binary(max_size=200))

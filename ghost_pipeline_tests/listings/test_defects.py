@@ -24,9 +24,9 @@ LISTING = b'{"object": "list", "data": [{"id": "gpt-x", "object": "model"}]}'
 
 def defect(content: bytes, provider_id: str = "openai") -> str:
     listing = parse_listing(provider_id, content)
-    assert listing.defect is not None
+    assert listing.malformed_reason is not None
     assert (listing.models, listing.inactive_ids) == ((), ())
-    return listing.defect
+    return listing.malformed_reason
 
 
 def defect_of(document: Any, provider_id: str = "openai") -> str:
@@ -110,18 +110,18 @@ def test_errors_and_unknown_shapes_are_named(document: Any, says: str) -> None:
 
 @pytest.mark.parametrize("harmless", [{"error": None}, {"errors": []}, {"success": True}, {"error": ""}])
 def test_fields_that_report_no_error_are_fine(harmless: dict[str, Any]) -> None:
-    assert parsed("openai", {**harmless, "data": [{"id": "m"}]}).defect is None
+    assert parsed("openai", {**harmless, "data": [{"id": "m"}]}).malformed_reason is None
 
 
 @pytest.mark.parametrize("document", [[], {"data": []}, {"models": []}, {"result": [], "success": True}])
 def test_a_listing_of_nothing_is_no_defect(document: Any) -> None:
     listing = parsed("openai", document)
-    assert (listing.models, listing.defect, listing.gaps) == ((), None, ())
+    assert (listing.models, listing.malformed_reason, listing.incomplete_reasons) == ((), None, ())
 
 
 def test_rows_that_are_all_inactive_are_no_defect() -> None:
     listing = parsed("groq", {"data": [{"id": "m", "active": False}]})
-    assert (listing.models, listing.inactive_ids, listing.defect) == ((), ("m",), None)
+    assert (listing.models, listing.inactive_ids, listing.malformed_reason) == ((), ("m",), None)
 
 
 def test_a_byte_order_mark_of_utf8_is_fine() -> None:
@@ -139,8 +139,8 @@ def test_no_beginning_of_a_fixture_is_a_listing(fixture_name: str) -> None:
     del rows_of(first_rows)[2:]
     content = json.dumps(first_rows).encode()
     provider_id = provider_of(fixture_name)
-    assert parse_listing(provider_id, content).defect is None
-    assert all(parse_listing(provider_id, content[:end]).defect for end in range(len(content)))
+    assert parse_listing(provider_id, content).malformed_reason is None
+    assert all(parse_listing(provider_id, content[:end]).malformed_reason for end in range(len(content)))
 
 
 @pytest.mark.parametrize("provider_id", ["anthropic", "xai"])
@@ -149,8 +149,8 @@ def test_no_beginning_of_a_real_listing_is_a_listing(provider_id: str) -> None:
         pytest.skip("no real listings beside the repository")
     [path] = REAL_LISTINGS.glob(f"{provider_id}_*.json")
     content = path.read_bytes().strip()
-    assert parse_listing(provider_id, content).defect is None
-    assert all(parse_listing(provider_id, content[:end]).defect for end in range(len(content)))
+    assert parse_listing(provider_id, content).malformed_reason is None
+    assert all(parse_listing(provider_id, content[:end]).malformed_reason for end in range(len(content)))
 
 
 def test_the_reason_for_a_cut_says_where() -> None:

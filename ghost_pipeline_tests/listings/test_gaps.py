@@ -30,7 +30,7 @@ MARKERS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize("fixture_name", [name for name in FIXTURE_NAMES if isinstance(fixture(name), dict)])
 def test_a_paging_marker_makes_the_listing_partial(fixture_name: str, marker: dict[str, Any], name: str) -> None:
     listing = parsed(provider_of(fixture_name), {**fixture(fixture_name), **marker})
-    [gap] = listing.gaps
+    [gap] = listing.incomplete_reasons
     assert gap.startswith(name)
     assert len(listing.models) > 0
 
@@ -49,7 +49,7 @@ def test_a_paging_marker_makes_the_listing_partial(fixture_name: str, marker: di
     ],
 )
 def test_what_is_no_marker_leaves_the_listing_complete(envelope: dict[str, Any]) -> None:
-    assert parsed("openai", {"data": [{"id": "m"}], **envelope}).gaps == ()
+    assert parsed("openai", {"data": [{"id": "m"}], **envelope}).incomplete_reasons == ()
 
 
 @pytest.mark.parametrize(
@@ -58,21 +58,21 @@ def test_what_is_no_marker_leaves_the_listing_complete(envelope: dict[str, Any])
 )
 def test_a_row_without_an_id_makes_the_listing_partial(row: Any) -> None:
     listing = parsed("openai", {"data": [{"id": "first"}, row, {"id": "third"}]})
-    assert listing.gaps == ("1 of 3 rows has no usable 'id' (row 2, counted from 1)",)
+    assert listing.incomplete_reasons == ("1 of 3 rows has no usable 'id' (row 2, counted from 1)",)
     assert [model.model_id for model in listing.models] == ["first", "third"]
 
 
 def test_many_rows_without_an_id_are_counted_and_the_first_few_named() -> None:
     listing = parsed("openai", {"data": [{"id": "m"}, *({} for _ in range(9))]})
-    assert listing.gaps == ("9 of 10 rows have no usable 'id' (row 2, 3, 4, …, counted from 1)",)
+    assert listing.incomplete_reasons == ("9 of 10 rows have no usable 'id' (row 2, 3, 4, …, counted from 1)",)
 
 
 def test_a_marker_without_models_is_still_a_gap() -> None:
     listing = parsed("google", {"models": [], "nextPageToken": "CAE"})
     assert listing.models == ()
-    assert len(listing.gaps) == 1
+    assert len(listing.incomplete_reasons) == 1
 
 
 def test_the_token_of_a_marker_is_not_repeated() -> None:
-    [gap] = parsed("google", {"models": [{"name": "models/m"}], "nextPageToken": "c2VjcmV0"}).gaps
+    [gap] = parsed("google", {"models": [{"name": "models/m"}], "nextPageToken": "c2VjcmV0"}).incomplete_reasons
     assert "c2VjcmV0" not in gap

@@ -30,7 +30,12 @@ def rows_and_listing(provider_id: str) -> tuple[list[dict[str, Any]], Listing]:
 def test_a_real_listing_is_whole(provider_id: str, count: int) -> None:
     _, listing = rows_and_listing(provider_id)
     assert len(listing.models) == count
-    assert (listing.defect, listing.gaps, listing.remarks, listing.inactive_ids) == (None, (), (), ())
+    assert (listing.malformed_reason, listing.incomplete_reasons, listing.remarks, listing.inactive_ids) == (
+        None,
+        (),
+        (),
+        (),
+    )
 
 
 @pytest.mark.parametrize("provider_id", COUNTS)

@@ -117,7 +117,7 @@ def test_a_price_that_cannot_be_read_is_unknown_and_named(price: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "pricing": {"prompt": price, "completion": "0"}}]})
     assert (listing.models[0].input_price, listing.models[0].is_free) == (None, None)
     assert listing.remarks == ("pricing.prompt could not be read in 1 row and counts as unknown there (first: m)",)
-    assert listing.gaps == ()
+    assert listing.incomplete_reasons == ()
 
 
 def test_a_tiny_price_is_not_taken_for_free() -> None:

@@ -26,7 +26,11 @@ documents = st.fixed_dictionaries(
 
 def agree(provider_id: str, content: bytes) -> None:
     listing, survey = parse_listing(provider_id, content), survey_listing(provider_id, content)
-    assert (survey.defect, survey.model_count, survey.gaps) == (listing.defect, len(listing.models), listing.gaps)
+    assert (survey.malformed_reason, survey.model_count, survey.incomplete_reasons) == (
+        listing.malformed_reason,
+        len(listing.models),
+        listing.incomplete_reasons,
+    )
 
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)

@@ -32,7 +32,7 @@ def parsed(provider_id: str, document: Any) -> Listing:
 
 def models_of(fixture_name: str) -> dict[str, ListedModel]:
     listing = parse_listing(provider_of(fixture_name), fixture_bytes(fixture_name))
-    assert listing.defect is None
+    assert listing.malformed_reason is None
     return {model.model_id: model for model in listing.models}
 
 

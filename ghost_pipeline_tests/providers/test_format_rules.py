@@ -108,7 +108,7 @@ def test_cloudflare_s_row_numbers_are_not_taken_for_ids() -> None:
     rows = [{"id": "7a143886", "name": "@cf/meta/llama"}, {"id": "429b9e8b"}]
     listing = parsed("cloudflare", {"result": rows, "success": True, "errors": []})
     assert [model.model_id for model in listing.models] == ["@cf/meta/llama"]
-    assert listing.gaps == ("1 of 2 rows has no usable 'name' (row 2, counted from 1)",)
+    assert listing.incomplete_reasons == ("1 of 2 rows has no usable 'name' (row 2, counted from 1)",)
 
 
 def test_rows_outside_the_provider_s_own_envelope_are_identified_by_id_first() -> None:
@@ -120,7 +120,7 @@ def test_one_listing_has_one_id_field() -> None:
     rows = [{"name": "models/gemini-x"}, {"id": "gemini-y"}]
     listing = parsed("google", {"models": rows})
     assert [model.model_id for model in listing.models] == ["gemini-x"]
-    assert len(listing.gaps) == 1
+    assert len(listing.incomplete_reasons) == 1
 
 
 def test_lm_studio_s_native_rows_are_identified_by_key() -> None:

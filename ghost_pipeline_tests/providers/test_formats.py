@@ -32,7 +32,7 @@ def test_every_field_is_read_and_nothing_else_is_made_up(
 def test_a_fixture_is_whole_and_every_row_of_it_is_accounted_for(fixture_name: str) -> None:
     provider_id = provider_of(fixture_name)
     listing = parse_listing(provider_id, fixture_bytes(fixture_name))
-    assert (listing.defect, listing.gaps, listing.remarks) == (None, (), ())
+    assert (listing.malformed_reason, listing.incomplete_reasons, listing.remarks) == (None, (), ())
     assert listing.inactive_ids == INACTIVE.get(fixture_name, ())
     assert len(listing.models) + len(listing.inactive_ids) == len(rows_of(fixture(fixture_name)))
 
@@ -53,7 +53,7 @@ def test_capabilities_are_of_the_vocabulary_sorted_and_unique(fixture_name: str)
 def test_a_known_provider_in_the_generic_shape_is_read_too(fixture_name: str) -> None:
     listing = parsed(provider_of(fixture_name), {"object": "list", "data": [{"id": "some-model", "object": "model"}]})
     assert [model.model_id for model in listing.models] == ["some-model"]
-    assert listing.gaps == ()
+    assert listing.incomplete_reasons == ()
 
 
 @pytest.mark.parametrize("fixture_name", [name for name in FIXTURE_NAMES if name != "lmstudio"])

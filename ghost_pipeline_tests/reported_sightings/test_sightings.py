@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghost_pipeline.lifecycle.validation import MAX_SKEW
-from ghost_pipeline.reported_sightings import Rejected, Sighting, read_report
+from ghost_pipeline.reported_sightings import DeadLetter, Sighting, read_report
 from ghost_pipeline.reported_sightings.report import MAX_SIGHTINGS, read_sighting
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -17,11 +17,11 @@ TOLD_AT = NOW - timedelta(minutes=5)
 SAID = {"provider": "openai", "model": "gpt-x"}
 
 
-def read(**said: Any) -> Sighting | Rejected:
+def read(**said: Any) -> Sighting | DeadLetter:
     return read_text(json.dumps({**SAID, **said}))
 
 
-def read_text(text: str | bytes) -> Sighting | Rejected:
+def read_text(text: str | bytes) -> Sighting | DeadLetter:
     content = text.encode() if isinstance(text, str) else text
     return read_sighting(content, {"line": 1}, "as it was said", TOLD_AT, NOW)
 
@@ -32,8 +32,8 @@ def sighting(**said: Any) -> Sighting:
     return one
 
 
-def reason(one: Sighting | Rejected) -> str:
-    assert isinstance(one, Rejected), one
+def reason(one: Sighting | DeadLetter) -> str:
+    assert isinstance(one, DeadLetter), one
     assert one.said == "as it was said"
     return one.reason
 
@@ -125,8 +125,8 @@ def test_a_report_is_one_sighting_or_a_list_of_which_the_bad_ones_stop_none() ->
     assert isinstance(one, Sighting)
     good, bad, worse = read_report({"sightings": [SAID, {}, None]}, {"report": 3}, TOLD_AT, NOW)
     assert isinstance(good, Sighting)
-    assert isinstance(bad, Rejected)
-    assert isinstance(worse, Rejected)
+    assert isinstance(bad, DeadLetter)
+    assert isinstance(worse, DeadLetter)
     assert (bad.where, bad.said) == ({"report": 3, "sighting": 2}, "{}")
 
 
@@ -135,20 +135,20 @@ def test_a_report_is_one_sighting_or_a_list_of_which_the_bad_ones_stop_none() ->
 )
 def test_a_report_that_states_no_sightings_is_rejected_whole(said: dict[str, Any]) -> None:
     (one,) = read_report(said, {"report": 3}, TOLD_AT, NOW)
-    assert isinstance(one, Rejected)
+    assert isinstance(one, DeadLetter)
     assert json.loads(one.to_line()) == {"report": 3, "reason": one.reason, "said": json.dumps(said)}
 
 
 def test_a_report_of_too_many_sightings_is_rejected_whole() -> None:
     assert len(read_report({"sightings": [SAID] * MAX_SIGHTINGS}, {"report": 3}, TOLD_AT, NOW)) == MAX_SIGHTINGS
     (one,) = read_report({"sightings": [SAID] * (MAX_SIGHTINGS + 1)}, {"report": 3}, TOLD_AT, NOW)
-    assert isinstance(one, Rejected)
+    assert isinstance(one, DeadLetter)
     assert "1,001 sightings" in one.reason
 
 
 def test_a_report_with_nan_is_rejected() -> None:
     (one,) = read_report({**SAID, "metadata": {"a": float("nan")}}, {"report": 3}, TOLD_AT, NOW)
-    assert isinstance(one, Rejected)
+    assert isinstance(one, DeadLetter)
 
 
 ANY_TEXT = st.text(st.characters(), max_size=5) | st.just("\ud800")
@@ -165,7 +165,7 @@ KEYS = (
 @given(said=st.dictionaries(KEYS, ANY_JSON | st.just("x"), max_size=8))
 def test_whatever_is_reported_stops_nothing_and_can_be_kept(said: dict[str, Any]) -> None:
     for one in read_report(said, {"report": 3}, TOLD_AT, NOW):
-        kept = one if isinstance(one, Rejected) else one.rejected("the database refuses it")
+        kept = one if isinstance(one, DeadLetter) else one.rejected("the database refuses it")
         assert json.loads(kept.to_line().encode())["reason"] is not None
 
 

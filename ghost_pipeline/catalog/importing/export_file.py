@@ -11,60 +11,60 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.importing.merge import (
     NOT_AN_OBJECT,
-    Remarks,
+    MessageSample,
     holds_nul,
-    intake_result,
-    is_kept_aside,
-    provider_object,
-    take_in,
+    import_result,
+    is_wrapped,
+    merge_models,
+    to_json_object,
 )
-from ghost_pipeline.catalog.results import IntakeResult
+from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import InvalidExport, InvalidMetadata, UsageError
 from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.merging import importation
+from ghost_pipeline.lifecycle.merging import import_model
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.validation import (
-    checked_capabilities,
-    checked_metadata,
-    checked_name,
-    checked_price,
-    checked_source,
-    checked_tokens,
+    validate_capabilities,
+    validate_metadata,
+    validate_name,
+    validate_price,
+    validate_source,
+    validate_tokens,
 )
 from ghost_pipeline.lifecycle.vocabulary import Source
-from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decoded
+from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decode_json
 
 
-def import_rows(database: Database, rows: Sequence[Any], origin: str, now: datetime) -> IntakeResult:
+def import_rows(database: Database, rows: Sequence[Any], origin: str, now: datetime) -> ImportResult:
     """Merge the rows into the catalog, one provider a transaction, after all of them were checked.
 
     Raises InvalidExport, and nothing is written, if a row can't be used; CatalogError.
     """
-    remarks = Remarks()
+    remarks = MessageSample()
     by_provider = _checked(rows, origin, now, remarks)
     counts: Counter[str] = Counter()
     for slug, records in sorted(by_provider.items()):
         counts.update(database.write(partial(_import_provider, slug=slug, records=records, origin=origin, now=now)))
     found = sorted({column for row in rows for column in row})
-    columns = {"name" if column == "model_name" else column: column for column in found if column in READ}
-    left_out = tuple(column for column in found if column not in READ | FOLLOWING)
-    return intake_result(origin, columns, left_out, counts, Remarks(), remarks)
+    columns = {"name" if column == "model_name" else column: column for column in found if column in IMPORTED_COLUMNS}
+    left_out = tuple(column for column in found if column not in IMPORTED_COLUMNS | DERIVED_COLUMNS)
+    return import_result(origin, columns, left_out, counts, MessageSample(), remarks)
 
 
 def _import_provider(
     connection: sa.Connection, slug: str, records: Sequence[ModelRecord], origin: str, now: datetime
 ) -> Counter[str]:
     repository.lock_provider(connection, slug)
-    return take_in(connection, slug, records, importation, now, {"imported_from": origin})
+    return merge_models(connection, slug, records, import_model, now, {"imported_from": origin})
 
 
-def _checked(rows: Sequence[Any], origin: str, now: datetime, remarks: Remarks) -> dict[str, list[ModelRecord]]:
+def _checked(rows: Sequence[Any], origin: str, now: datetime, remarks: MessageSample) -> dict[str, list[ModelRecord]]:
     """Slug -> its models."""
     by_provider: dict[str, list[ModelRecord]] = {}
-    unusable = Remarks()
+    unusable = MessageSample()
     for number, row in enumerate(rows, start=1):
         try:
             record = exported_record(row, now)
@@ -72,7 +72,7 @@ def _checked(rows: Sequence[Any], origin: str, now: datetime, remarks: Remarks) 
             unusable.add(f"row {number}{_named(row)}: {error}")
             continue
         by_provider.setdefault(record.provider_id, []).append(record)
-        if is_kept_aside(record.provider_data):
+        if is_wrapped(record.provider_data):
             remarks.add(f"row {number}{_named(row)}: its provider_data is no JSON object: kept as {NOT_AN_OBJECT!r}")
     if unusable.count:
         more = "; …" if unusable.count > len(unusable.first) else ""
@@ -115,8 +115,8 @@ class ExportedModel(msgspec.Struct):
     inference_metadata: dict[str, Any] | None = None
 
 
-READ = frozenset(ExportedModel.__struct_fields__)
-FOLLOWING = frozenset({"is_free", "listing_id"})
+IMPORTED_COLUMNS = frozenset(ExportedModel.__struct_fields__)
+DERIVED_COLUMNS = frozenset({"is_free", "listing_id"})
 """What this catalog exports as well and never takes in: it follows from the prices, and from its own listings."""
 
 
@@ -130,7 +130,7 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
         read = msgspec.convert(row, ExportedModel, strict=False)  # not strict: SQLite exports booleans as 0 and 1
     except msgspec.ValidationError as error:
         raise InvalidExport(str(error)) from error
-    slug, source = provider_slug(read.provider_id), checked_source(read.source.upper())
+    slug, source = provider_slug(read.provider_id), validate_source(read.source.upper())
     first_seen_at = min(_instant("first_seen_at", read.first_seen_at), now)
     last_seen_at = min(_instant("last_seen_at", read.last_seen_at), now)
     if first_seen_at > last_seen_at:
@@ -143,17 +143,17 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
         is_active=read.is_active,
         first_seen_at=first_seen_at,
         last_seen_at=last_seen_at,
-        name=checked_name(read.name if read.name is not None else read.model_name),
+        name=validate_name(read.name if read.name is not None else read.model_name),
         is_name_manual=read.is_name_manual,
         last_listed_at=_past("last_listed_at", read.last_listed_at, first_seen_at if is_listed else None, now),
         last_used_at=_past("last_used_at", read.last_used_at, first_seen_at if is_used else None, now),
         deactivated_at=None if read.is_active else _past("deactivated_at", read.deactivated_at, now, now) or now,
         is_free=is_free(read.input_price, read.output_price),
-        context_window=checked_tokens("context_window", read.context_window),
-        max_output_tokens=checked_tokens("max_output_tokens", read.max_output_tokens),
-        input_price=checked_price("input_price", read.input_price),
-        output_price=checked_price("output_price", read.output_price),
-        capabilities=checked_capabilities(read.capabilities),
+        context_window=validate_tokens("context_window", read.context_window),
+        max_output_tokens=validate_tokens("max_output_tokens", read.max_output_tokens),
+        input_price=validate_price("input_price", read.input_price),
+        output_price=validate_price("output_price", read.output_price),
+        capabilities=validate_capabilities(read.capabilities),
         expires_at=None if read.expires_at is None else _instant("expires_at", read.expires_at),
         provider_data=_provider_data(read.provider_data),
         inference_metadata=_metadata(read.inference_metadata),
@@ -178,22 +178,22 @@ def _instant(column: str, text: str) -> datetime:
 
 def _provider_data(kept: Any) -> dict[str, Any] | None:
     try:
-        return provider_object(kept)
+        return to_json_object(kept)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExport(f"provider_data can't be kept as JSON: {error}") from error
 
 
 def _metadata(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
-    checked = checked_metadata(metadata)
+    checked = validate_metadata(metadata)
     if checked is not None and holds_nul(checked):
         raise InvalidMetadata("inference_metadata holds a NUL character")
     return checked
 
 
-def rows_in(name: str, content: bytes) -> list[Any]:
+def read_export_rows(name: str, content: bytes) -> list[Any]:
     """The rows of the export: a list, or an object with the list under ``models``. Raises InvalidExport."""
     try:
-        document = decoded(content)
+        document = decode_json(content)
     except Malformed as defect:
         raise InvalidExport(f"{name}: {str(defect).replace(FETCH_AGAIN, 'export it again')}") from defect
     except RecursionError as error:

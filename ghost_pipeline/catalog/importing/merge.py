@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.results import IntakeResult
+from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage.repository import (
     insert_models,
     newest_tombstones,
@@ -24,10 +24,10 @@ from ghost_pipeline.lifecycle.facts import FACTS
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
-SHOWN = 20
+MAX_MESSAGES = 20
 
 
-class Remarks:
+class MessageSample:
     """Counts every remark and keeps the first."""
 
     def __init__(self) -> None:
@@ -42,13 +42,13 @@ class Remarks:
     def add(self, remark: str, rows: int = 1) -> None:
         """A remark on so many rows."""
         self.count += rows
-        if len(self._first) < SHOWN:
+        if len(self._first) < MAX_MESSAGES:
             self._first.append(remark)
 
-    def extend(self, others: "Remarks") -> None:
+    def extend(self, others: "MessageSample") -> None:
         """The remarks of somebody else, after these."""
         self.count += others.count
-        self._first.extend(others.first[: SHOWN - len(self._first)])
+        self._first.extend(others.first[: MAX_MESSAGES - len(self._first)])
 
 
 NOT_AN_OBJECT = "not_an_object"
@@ -57,7 +57,7 @@ NOT_AN_OBJECT = "not_an_object"
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def provider_object(kept: Any) -> dict[str, Any] | None:
+def to_json_object(kept: Any) -> dict[str, Any] | None:
     """``kept`` (a JSON value, or text with JSON in it) as an object; None for nothing.
 
     Nothing is lost: text that is no JSON, and JSON that is no object or that PostgreSQL can't keep, becomes the value
@@ -78,7 +78,7 @@ def provider_object(kept: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else {NOT_AN_OBJECT: value}
 
 
-def is_kept_aside(provider_data: Mapping[str, Any] | None) -> bool:
+def is_wrapped(provider_data: Mapping[str, Any] | None) -> bool:
     """Whether it is what ``provider_object`` made of something that was no JSON object."""
     return provider_data is not None and provider_data.keys() == {NOT_AN_OBJECT}
 
@@ -96,7 +96,7 @@ Rule = Callable[[ModelRecord | None, ModelRecord, Tombstone | None], ModelRecord
 """(known, taken in, tombstone) -> the model afterwards, None if it stays out. See lifecycle/intake.py."""
 
 
-def take_in(
+def merge_models(
     connection: sa.Connection,
     provider_id: str,
     records: Iterable[ModelRecord],
@@ -112,23 +112,23 @@ def take_in(
     counts: Counter[str] = Counter()
     met: set[str] = set()
     for batch in _batches(records):
-        for model_id, effect in _take_in_batch(connection, provider_id, batch, rule, at, origin).items():
+        for model_id, effect in _merge_batch(connection, provider_id, batch, rule, at, origin).items():
             counts["repeated" if model_id in met else effect] += 1
             met.add(model_id)
         counts["repeated"] += len(batch) - len({record.model_id for record in batch})
     return counts
 
 
-def intake_result(
+def import_result(
     origin: str,
     columns: dict[str, str],
     left_out: tuple[str, ...],
     counts: Counter[str],
-    refusals: Remarks,
-    remarks: Remarks,
-) -> IntakeResult:
+    refusals: MessageSample,
+    remarks: MessageSample,
+) -> ImportResult:
     """What is told of it all."""
-    return IntakeResult(
+    return ImportResult(
         origin=origin,
         columns=columns,
         left_out=left_out,
@@ -151,7 +151,7 @@ def _batches(records: Iterable[ModelRecord]) -> Iterator[list[ModelRecord]]:
         yield batch
 
 
-def _take_in_batch(
+def _merge_batch(
     connection: sa.Connection,
     provider_id: str,
     batch: list[ModelRecord],

@@ -11,25 +11,25 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.importing.merge import (
     NOT_AN_OBJECT,
-    Remarks,
-    intake_result,
-    is_kept_aside,
-    provider_object,
-    take_in,
+    MessageSample,
+    import_result,
+    is_wrapped,
+    merge_models,
+    to_json_object,
 )
-from ghost_pipeline.catalog.results import IntakeResult
+from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.schema import VERSION_TABLE
 from ghost_pipeline.catalog.storage.tables import metadata
 from ghost_pipeline.errors import InvalidModelId, InvalidName, InvalidProvider, UnknownTable
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.merging import adoption
+from ghost_pipeline.lifecycle.merging import adopt_model
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.lifecycle.validation import checked_name
+from ghost_pipeline.lifecycle.validation import validate_name
 from ghost_pipeline.lifecycle.vocabulary import Source
 
-USUAL_COLUMNS: dict[str, tuple[str, ...]] = {
+COLUMN_CANDIDATES: dict[str, tuple[str, ...]] = {
     "provider": ("provider_id", "provider", "provider_name", "vendor"),
     "model": ("model_id", "model", "model_slug"),
     "name": ("model_name", "name", "display_name", "title"),
@@ -42,7 +42,7 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class OldTable:
+class SourceTable:
     """A table to adopt. ``columns`` says which of its columns is the provider, the model, the name and the data."""
 
     name: str
@@ -77,13 +77,13 @@ class OldTable:
         return self._table.c[self.columns[what]] if what in self.columns else sa.null()
 
 
-def find_old_table(connection: sa.Connection, name: str, wanted: Mapping[str, str | None]) -> OldTable:
+def inspect_source_table(connection: sa.Connection, name: str, wanted: Mapping[str, str | None]) -> SourceTable:
     """The table called ``name`` (or ``schema.name``), with the ``wanted`` columns and the usual ones for the rest.
 
     Raises UnknownTable if there is none, if it is the catalog's own, or if its columns can't be told.
     """
     inspector = sa.inspect(connection)
-    schema, table = _located(inspector, name)
+    schema, table = _locate_table(inspector, name)
     own = table.lower() if connection.dialect.name == "sqlite" else table  # where Models is the same as models
     if schema in (None, inspector.default_schema_name) and own in (*metadata.tables, VERSION_TABLE):
         raise UnknownTable(
@@ -91,15 +91,17 @@ def find_old_table(connection: sa.Connection, name: str, wanted: Mapping[str, st
             "'ghost-pipeline db import'"
         )
     found = [column["name"] for column in inspector.get_columns(table, schema)]
-    columns = {what: column for what in USUAL_COLUMNS if (column := _chosen(name, what, wanted.get(what), found))}
+    columns = {
+        what: column for what in COLUMN_CANDIDATES if (column := _select_column(name, what, wanted.get(what), found))
+    }
     key = inspector.get_pk_constraint(table, schema)["constrained_columns"]
     clause = sa.table(table, *(sa.column(column) for column in found), schema=schema)
     left_out = tuple(column for column in found if column not in columns.values())
-    return OldTable(name, columns, left_out, clause, tuple(key))
+    return SourceTable(name, columns, left_out, clause, tuple(key))
 
 
 @contextmanager
-def any_text_read(connection: sa.Connection) -> Iterator[None]:
+def invalid_text_as_bytes(connection: sa.Connection) -> Iterator[None]:
     """Let SQLite give texts that are no UTF-8, which other programs may have written, as bytes."""
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name != "sqlite":
@@ -120,7 +122,7 @@ def _text_or_bytes(text: bytes) -> str | bytes:
         return text
 
 
-def _located(inspector: sa.Inspector, name: str) -> tuple[str | None, str]:
+def _locate_table(inspector: sa.Inspector, name: str) -> tuple[str | None, str]:
     """Schema and name of the table."""
     if inspector.has_table(name):
         return None, name
@@ -132,9 +134,9 @@ def _located(inspector: sa.Inspector, name: str) -> tuple[str | None, str]:
     raise UnknownTable(f"the catalog's database has no table {name!r}: {known}; GHOST_DATABASE_URL names the database")
 
 
-def _chosen(table: str, what: str, wanted: str | None, found: Sequence[str]) -> str | None:
+def _select_column(table: str, what: str, wanted: str | None, found: Sequence[str]) -> str | None:
     """The column that ``wanted`` or else custom names; None for one that may be missing."""
-    names = USUAL_COLUMNS[what] if wanted is None else (wanted,)
+    names = COLUMN_CANDIDATES[what] if wanted is None else (wanted,)
     for name in names:
         for column in found:
             if column == name or (wanted is None and column.lower() == name):
@@ -154,26 +156,26 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def adopt(database: Database, name: str, wanted: Mapping[str, str | None], now: datetime) -> IntakeResult:
+def adopt(database: Database, name: str, wanted: Mapping[str, str | None], now: datetime) -> ImportResult:
     """Take in every row of the table, one provider a transaction; the table itself is left as it is.
 
     A model that is new here is INDEX, active, first and last seen and listed now. Doing it again changes nothing, and
     goes on where the first time was broken off. Raises UnknownTable, CatalogError.
     """
-    with database.reading() as connection, any_text_read(connection):
-        old = find_old_table(connection, name, wanted)
+    with database.reading() as connection, invalid_text_as_bytes(connection):
+        old = inspect_source_table(connection, name, wanted)
         counted = old.count_by_provider(connection)
-    refusals, remarks, counts = Remarks(), Remarks(), Counter[str]()
+    refusals, remarks, counts = MessageSample(), MessageSample(), Counter[str]()
     for slug, spellings in _by_slug(counted, refusals).items():
         provider = _Provider(old, slug, spellings, now)
         said = database.write(provider.adopt)
         counts.update(said.counts)
         refusals.extend(said.refusals)
         remarks.extend(said.remarks)
-    return intake_result(name, old.columns, old.left_out, counts, refusals, remarks)
+    return import_result(name, old.columns, old.left_out, counts, refusals, remarks)
 
 
-def _by_slug(counted: Sequence[tuple[Any, int]], refusals: Remarks) -> dict[str, list[str]]:
+def _by_slug(counted: Sequence[tuple[Any, int]], refusals: MessageSample) -> dict[str, list[str]]:
     """Slug -> how the table spells it. Rows of what is no provider are refused."""
     spellings: dict[str, list[str]] = {}
     for spelling, rows in counted:
@@ -185,35 +187,37 @@ def _by_slug(counted: Sequence[tuple[Any, int]], refusals: Remarks) -> dict[str,
 
 
 @dataclass(slots=True)
-class _Said:
+class _Row:
     """What became of one provider's rows."""
 
     counts: Counter[str]
-    refusals: Remarks
-    remarks: Remarks
+    refusals: MessageSample
+    remarks: MessageSample
 
 
 @dataclass(frozen=True, slots=True)
 class _Provider:
     """The rows of one provider."""
 
-    old: OldTable
+    old: SourceTable
     slug: str
     spellings: list[str]
     now: datetime
 
-    def adopt(self, connection: sa.Connection) -> _Said:
+    def adopt(self, connection: sa.Connection) -> _Row:
         """Take them in."""
         provider = repository.lock_provider(connection, self.slug)
         # So that holds cover them. After a complete listing, which lacked them, they would be expected of the next.
         listed_at = self.now if provider.last_complete_at is None else None
-        said = _Said(Counter(), Remarks(), Remarks())
-        with any_text_read(connection):
+        said = _Row(Counter(), MessageSample(), MessageSample())
+        with invalid_text_as_bytes(connection):
             records = self._records(connection, said, listed_at)
-            said.counts = take_in(connection, self.slug, records, adoption, self.now, {"adopted_from": self.old.name})
+            said.counts = merge_models(
+                connection, self.slug, records, adopt_model, self.now, {"adopted_from": self.old.name}
+            )
         return said
 
-    def _records(self, connection: sa.Connection, said: _Said, listed_at: datetime | None) -> Iterator[ModelRecord]:
+    def _records(self, connection: sa.Connection, said: _Row, listed_at: datetime | None) -> Iterator[ModelRecord]:
         for model, name, data in self.old.read(connection, self.spellings):
             try:
                 model_id = canonical_model_id(self.slug, model)
@@ -232,15 +236,15 @@ class _Provider:
                 provider_data=self._data(model_id, data, said.remarks),
             )
 
-    def _name(self, model_id: str, name: Any, remarks: Remarks) -> str | None:
+    def _name(self, model_id: str, name: Any, remarks: MessageSample) -> str | None:
         try:
-            return checked_name(name) or None
+            return validate_name(name) or None
         except InvalidName as error:
             remarks.add(f"{self.slug} {model_id}: {error}; it has no name now")
             return None
 
-    def _data(self, model_id: str, data: Any, remarks: Remarks) -> dict[str, Any] | None:
-        kept = provider_object(data)
-        if is_kept_aside(kept):
+    def _data(self, model_id: str, data: Any, remarks: MessageSample) -> dict[str, Any] | None:
+        kept = to_json_object(data)
+        if is_wrapped(kept):
             remarks.add(f"{self.slug} {model_id}: its data is no JSON object: kept as {NOT_AN_OBJECT!r}")
         return kept

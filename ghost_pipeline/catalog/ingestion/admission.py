@@ -6,18 +6,18 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
 from ghost_pipeline.catalog.ingestion.unchanged import find_unchanged
-from ghost_pipeline.catalog.results import FailedAttempt, ListingOutcome, Parse, Submission
+from ghost_pipeline.catalog.results import FailedAttempt, ListingOutcome, Parse, SubmittedListing
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.lifecycle.records import Listing, ProviderRecord
-from ghost_pipeline.lifecycle.verdicts import Judgement, judge, judge_failed
+from ghost_pipeline.lifecycle.verdicts import Assessment, assess, assess_failed_attempt
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.settings import Thresholds
 
 
 def admit(
-    database: Database, archive: Archive, thresholds: Thresholds, submission: Submission, parse: Parse
+    database: Database, archive: Archive, thresholds: Thresholds, submission: SubmittedListing, parse: Parse
 ) -> ListingOutcome:
     """Admit one listing. No model changes here. Raises CatalogError, ArchiveError.
 
@@ -38,40 +38,40 @@ def record_failure(database: Database, failed: FailedAttempt) -> ListingOutcome:
 
 def _record_failure(connection: sa.Connection, failed: FailedAttempt) -> ListingOutcome:
     provider = repository.lock_provider(connection, failed.provider_id)
-    judgement = judge_failed(failed.reason, failed.attempted_at, provider.last_listing_at)
-    listing_id = attempts.insert_failed_attempt(connection, failed, judgement)
-    _note(connection, provider, failed.attempted_at, judgement)
+    assessment = assess_failed_attempt(failed.reason, failed.attempted_at, provider.last_listing_at)
+    listing_id = attempts.insert_failed_attempt(connection, failed, assessment)
+    _update_provider(connection, provider, failed.attempted_at, assessment)
     return attempts.read_outcome(connection, listing_id)
 
 
-def _note(connection: sa.Connection, provider: ProviderRecord, at: datetime, judgement: Judgement) -> None:
-    repository.note_listing(connection, provider, at)
-    if judgement.sets_hold:
-        repository.set_hold(connection, provider, at, hold_reason(judgement))
+def _update_provider(connection: sa.Connection, provider: ProviderRecord, at: datetime, assessment: Assessment) -> None:
+    repository.advance_last_listing_at(connection, provider, at)
+    if assessment.sets_hold:
+        repository.set_hold(connection, provider, at, hold_reason(assessment))
 
 
-def _admit_unchanged(connection: sa.Connection, submission: Submission, digest: str) -> ListingOutcome | None:
+def _admit_unchanged(connection: sa.Connection, submission: SubmittedListing, digest: str) -> ListingOutcome | None:
     provider = repository.lock_provider(connection, submission.provider_id)
     earlier = find_unchanged(connection, provider, digest, submission.format_version, submission.observed_at)
     if earlier is None:
         return None
-    judgement = Judgement(Verdict.COMPLETE)
-    listing_id = attempts.insert_attempt(connection, submission, digest, judgement, earlier.inactive)
-    _note(connection, provider, submission.observed_at, judgement)
-    return attempts.outcome(submission, listing_id, digest, judgement, None)
+    assessment = Assessment(Verdict.COMPLETE)
+    listing_id = attempts.insert_attempt(connection, submission, digest, assessment, earlier.inactive)
+    _update_provider(connection, provider, submission.observed_at, assessment)
+    return attempts.to_outcome(submission, listing_id, digest, assessment, None)
 
 
 def _admit_parsed(
-    connection: sa.Connection, submission: Submission, digest: str, listing: Listing, thresholds: Thresholds
+    connection: sa.Connection, submission: SubmittedListing, digest: str, listing: Listing, thresholds: Thresholds
 ) -> ListingOutcome:
     provider = repository.lock_provider(connection, submission.provider_id)
     expectation = attempts.expectation(connection, provider)
-    judgement = judge(listing, submission.observed_at, expectation, thresholds)
-    listing_id = attempts.insert_attempt(connection, submission, digest, judgement, listing.inactive_ids)
-    _note(connection, provider, submission.observed_at, judgement)
-    return attempts.outcome(submission, listing_id, digest, judgement, None)
+    assessment = assess(listing, submission.observed_at, expectation, thresholds)
+    listing_id = attempts.insert_attempt(connection, submission, digest, assessment, listing.inactive_ids)
+    _update_provider(connection, provider, submission.observed_at, assessment)
+    return attempts.to_outcome(submission, listing_id, digest, assessment, None)
 
 
-def hold_reason(judgement: Judgement) -> str:
+def hold_reason(assessment: Assessment) -> str:
     """Why the provider is held, with the verdict that did it."""
-    return f"{judgement.verdict.value}: {judgement.reason or 'no reason given'}"
+    return f"{assessment.verdict.value}: {assessment.reason or 'no reason given'}"

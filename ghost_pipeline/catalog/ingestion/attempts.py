@@ -6,11 +6,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.results import FailedAttempt, ListingCounts, ListingOutcome, Submission
+from ghost_pipeline.catalog.results import FailedAttempt, ListingCounts, ListingOutcome, SubmittedListing
 from ghost_pipeline.catalog.storage.tables import listings, models
 from ghost_pipeline.errors import CatalogError
-from ghost_pipeline.lifecycle.records import ProviderRecord, Response
-from ghost_pipeline.lifecycle.verdicts import Expectation, Judgement, ShrunkenListing
+from ghost_pipeline.lifecycle.records import ProviderRecord, ResponseSummary
+from ghost_pipeline.lifecycle.verdicts import Assessment, Expectation, ShrunkenListing
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 PREVIEW_LENGTH = 20
@@ -18,7 +18,7 @@ PREVIEW_LENGTH = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ListingAttempt:
     """One row of ``listings``; a failed one has no file, no bytes and no format."""
 
     id: int
@@ -52,11 +52,15 @@ _COUNT_COLUMNS = {
 
 REFUSED = tuple(verdict.value for verdict in Verdict if verdict.is_refused)
 
-_ATTEMPT_COLUMNS = tuple(listings.c[name] for name in Attempt.__dataclass_fields__)
+_ATTEMPT_COLUMNS = tuple(listings.c[name] for name in ListingAttempt.__dataclass_fields__)
 
 
 def insert_attempt(
-    connection: sa.Connection, submission: Submission, sha256: str, judgement: Judgement, inactive: Sequence[str]
+    connection: sa.Connection,
+    submission: SubmittedListing,
+    sha256: str,
+    assessment: Assessment,
+    inactive: Sequence[str],
 ) -> int:
     """Record an attempt; a refused one is finished with that. Gives its id."""
     values: dict[str, object] = {
@@ -66,26 +70,26 @@ def insert_attempt(
         "bytes": len(submission.content),
         "format_version": submission.format_version,
         "observed_at": submission.observed_at,
-        "is_late": judgement.is_late,
-        "verdict": judgement.verdict.value,
-        "reason": judgement.reason,
+        "is_late": assessment.is_late,
+        "verdict": assessment.verdict.value,
+        "reason": assessment.reason,
         "inactive": list(inactive),
         "run_id": submission.run_id,
         **_response_columns(submission.response),
     }
-    if judgement.verdict.is_refused:
+    if assessment.verdict.is_refused:
         values |= _count_columns(ListingCounts())
     return _insert(connection, values)
 
 
-def insert_failed_attempt(connection: sa.Connection, failed: FailedAttempt, judgement: Judgement) -> int:
+def insert_failed_attempt(connection: sa.Connection, failed: FailedAttempt, assessment: Assessment) -> int:
     """Record an attempt that brought no listing. Gives its id."""
     values: dict[str, object] = {
         "provider_id": failed.provider_id,
         "observed_at": failed.attempted_at,
-        "is_late": judgement.is_late,
-        "verdict": judgement.verdict.value,
-        "reason": judgement.reason,
+        "is_late": assessment.is_late,
+        "verdict": assessment.verdict.value,
+        "reason": assessment.reason,
         "inactive": [],
         "run_id": failed.run_id,
         **_response_columns(failed.response),
@@ -100,23 +104,25 @@ def _insert(connection: sa.Connection, values: Mapping[str, object]) -> int:
     return int(inserted[0])
 
 
-def finish_attempt(connection: sa.Connection, attempt: Attempt, judgement: Judgement, counts: ListingCounts) -> None:
+def complete_attempt(
+    connection: sa.Connection, attempt: ListingAttempt, assessment: Assessment, counts: ListingCounts
+) -> None:
     """Complete an attempt's row; one that is complete keeps what it said."""
-    is_confirmable = judgement.verdict is Verdict.SHRUNKEN and not judgement.is_late
+    is_confirmable = assessment.verdict is Verdict.SHRUNKEN and not assessment.is_late
     connection.execute(
         sa.update(listings)
         .where(listings.c.id == attempt.id, listings.c.model_count.is_(None))
         .values(
-            verdict=judgement.verdict.value,
-            reason=judgement.reason,
-            is_late=judgement.is_late,
-            missing_ids=sorted(judgement.missing_ids) if is_confirmable else None,
+            verdict=assessment.verdict.value,
+            reason=assessment.reason,
+            is_late=assessment.is_late,
+            missing_ids=sorted(assessment.missing_ids) if is_confirmable else None,
             **_count_columns(counts),
         )
     )
 
 
-def read_attempt(connection: sa.Connection, listing_id: int) -> Attempt:
+def read_attempt(connection: sa.Connection, listing_id: int) -> ListingAttempt:
     """The attempt with that id. Raises CatalogError if there is none."""
     row = connection.execute(sa.select(*_ATTEMPT_COLUMNS).where(listings.c.id == listing_id)).one_or_none()
     if row is None:
@@ -136,7 +142,7 @@ def find_attempt(connection: sa.Connection, provider_id: str, run_id: str | None
     return connection.execute(query).scalar()
 
 
-def latest_reconciled(connection: sa.Connection, provider_id: str) -> Attempt | None:
+def latest_reconciled(connection: sa.Connection, provider_id: str) -> ListingAttempt | None:
     """The provider's latest listing that was folded into the models, late ones apart."""
     query = (
         sa.select(*_ATTEMPT_COLUMNS)
@@ -169,8 +175,8 @@ def read_outcome(connection: sa.Connection, listing_id: int) -> ListingOutcome:
     attempt = read_attempt(connection, listing_id)
     row = connection.execute(sa.select(*_COUNT_COLUMNS.values()).where(listings.c.id == listing_id)).one()
     counts = ListingCounts(*row) if attempt.is_finished else None
-    judgement = Judgement(attempt.verdict, attempt.reason, is_late=attempt.is_late)
-    return outcome(attempt, attempt.id, attempt.sha256, judgement, counts)
+    assessment = Assessment(attempt.verdict, attempt.reason, is_late=attempt.is_late)
+    return to_outcome(attempt, attempt.id, attempt.sha256, assessment, counts)
 
 
 def expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectation:
@@ -198,11 +204,11 @@ def expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectat
     )
 
 
-def outcome(
-    attempt: Attempt | Submission,
+def to_outcome(
+    attempt: ListingAttempt | SubmittedListing,
     listing_id: int,
     sha256: str | None,
-    judgement: Judgement,
+    assessment: Assessment,
     counts: ListingCounts | None,
     created_ids: Sequence[str] = (),
 ) -> ListingOutcome:
@@ -213,25 +219,25 @@ def outcome(
         file_name=attempt.file_name,
         sha256=sha256,
         observed_at=attempt.observed_at,
-        verdict=judgement.verdict,
-        reason=judgement.reason,
-        is_late=judgement.is_late,
-        is_tolerated=judgement.is_tolerated,
-        counts=ListingCounts() if counts is None and judgement.verdict.is_refused else counts,
+        verdict=assessment.verdict,
+        reason=assessment.reason,
+        is_late=assessment.is_late,
+        is_accepted_empty=assessment.is_accepted_empty,
+        counts=ListingCounts() if counts is None and assessment.verdict.is_refused else counts,
         created_ids=tuple(created_ids),
-        missing_ids=tuple(sorted(judgement.missing_ids)[:PREVIEW_LENGTH]),
+        missing_ids=tuple(sorted(assessment.missing_ids)[:PREVIEW_LENGTH]),
     )
 
 
-def _attempt(row: sa.Row[tuple[object, ...]]) -> Attempt:
+def _attempt(row: sa.Row[tuple[object, ...]]) -> ListingAttempt:
     values = dict(row._mapping)
     values["verdict"] = Verdict(values["verdict"])
-    return Attempt(**values)
+    return ListingAttempt(**values)
 
 
 def _count_columns(counts: ListingCounts) -> dict[str, int]:
     return {column.name: getattr(counts, name) for name, column in _COUNT_COLUMNS.items()}
 
 
-def _response_columns(response: Response) -> dict[str, float | int | None]:
-    return {name: getattr(response, name) for name in Response.__dataclass_fields__}
+def _response_columns(response: ResponseSummary) -> dict[str, float | int | None]:
+    return {name: getattr(response, name) for name in ResponseSummary.__dataclass_fields__}

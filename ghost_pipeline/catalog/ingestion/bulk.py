@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.ingestion.attempts import Attempt
+from ghost_pipeline.catalog.ingestion.attempts import ListingAttempt
 from ghost_pipeline.catalog.storage.tables import (
     BigId,
     Instant,
@@ -136,17 +136,17 @@ def _field(value: object) -> str:
     return text
 
 
-def later_of(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:
+def greatest(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:
     """``column`` advanced to ``instant``, never moved back."""
     return sa.case((column >= instant, column), else_=instant)
 
 
-def earlier_of(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:
+def least(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:
     """``column`` moved back to ``instant``, never advanced."""
     return sa.case((column <= instant, column), else_=instant)
 
 
-def mark_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: Attempt) -> None:
+def mark_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> None:
     """Set down that the attempt listed the models in ``which``: seen, listed, active, confirmed by it."""
     connection.execute(
         sa.update(models)
@@ -155,12 +155,12 @@ def mark_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attemp
     )
 
 
-def widen_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: Attempt) -> None:
+def widen_seen_span(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> None:
     """Set down that a late attempt listed the models in ``which``: their spans widen, nothing else."""
     connection.execute(sa.update(models).where(which).values(**_widened(attempt)))
 
 
-def write_reactivations(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: Attempt) -> int:
+def write_reactivations(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> int:
     """Write the events of the ghosts in ``which`` that the attempt brings back, before it does. Gives how many."""
     inserted = connection.execute(
         sa.insert(model_events).from_select(
@@ -175,7 +175,7 @@ def write_reactivations(connection: sa.Connection, which: sa.ColumnElement[bool]
     return inserted.rowcount
 
 
-def event_literals(kind: EventKind, attempt: Attempt) -> tuple[sa.ColumnElement[object], ...]:
+def event_literals(kind: EventKind, attempt: ListingAttempt) -> tuple[sa.ColumnElement[object], ...]:
     """kind, at, source, listing_id and run_id of an event that the attempt causes, as columns of a SELECT."""
     return (
         sa.literal(kind.value, model_events.c.kind.type),
@@ -186,10 +186,10 @@ def event_literals(kind: EventKind, attempt: Attempt) -> tuple[sa.ColumnElement[
     )
 
 
-def _widened(attempt: Attempt) -> dict[str, sa.ColumnElement[object]]:
+def _widened(attempt: ListingAttempt) -> dict[str, sa.ColumnElement[object]]:
     at = sa.literal(attempt.observed_at, models.c.last_seen_at.type)
     return {
-        "first_seen_at": earlier_of(models.c.first_seen_at, at),
-        "last_seen_at": later_of(models.c.last_seen_at, at),
-        "last_listed_at": later_of(models.c.last_listed_at, at),
+        "first_seen_at": least(models.c.first_seen_at, at),
+        "last_seen_at": greatest(models.c.last_seen_at, at),
+        "last_listed_at": greatest(models.c.last_listed_at, at),
     }

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
 from ghost_pipeline.catalog.ingestion.admission import hold_reason
-from ghost_pipeline.catalog.ingestion.attempts import Attempt
+from ghost_pipeline.catalog.ingestion.attempts import ListingAttempt
 from ghost_pipeline.catalog.ingestion.bulk import (
     analyze,
     event_literals,
@@ -20,7 +20,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     stage,
     staged,
     unstage,
-    widen_listed,
+    widen_seen_span,
     write_reactivations,
 )
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
@@ -41,8 +41,8 @@ from ghost_pipeline.catalog.storage.tables import model_events, models
 from ghost_pipeline.lifecycle.events import changed_facts
 from ghost_pipeline.lifecycle.facts import FACTS
 from ghost_pipeline.lifecycle.records import Listing, ModelEvent
-from ghost_pipeline.lifecycle.transitions import index_sighting
-from ghost_pipeline.lifecycle.verdicts import Judgement, judge
+from ghost_pipeline.lifecycle.transitions import apply_listing
+from ghost_pipeline.lifecycle.verdicts import Assessment, assess
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source, Verdict
 from ghost_pipeline.settings import Thresholds
 
@@ -71,33 +71,33 @@ def reconcile(
 
 
 def _reconcile_parsed(
-    connection: sa.Connection, attempt: Attempt, listing: Listing, thresholds: Thresholds
+    connection: sa.Connection, attempt: ListingAttempt, listing: Listing, thresholds: Thresholds
 ) -> ListingOutcome:
     provider = repository.lock_provider(connection, attempt.provider_id)
-    judgement = judge(listing, attempt.observed_at, attempts.expectation(connection, provider), thresholds)
-    if judgement.verdict.is_refused:
+    assessment = assess(listing, attempt.observed_at, attempts.expectation(connection, provider), thresholds)
+    if assessment.verdict.is_refused:
         # Admission finished it and set the hold; a person may have released the provider since.
-        return attempts.outcome(attempt, attempt.id, attempt.sha256, judgement, ListingCounts())
-    counts, created_ids = _apply(connection, attempt, listing, judgement)
-    judgement = _told_of_kept_out(judgement, len(listing.models) - counts.models)
-    attempts.finish_attempt(connection, attempt, judgement, counts)
-    if judgement.sets_hold and not attempt.is_finished and attempt.verdict is Verdict.COMPLETE:
+        return attempts.to_outcome(attempt, attempt.id, attempt.sha256, assessment, ListingCounts())
+    counts, created_ids = _apply(connection, attempt, listing, assessment)
+    assessment = _with_suppressed_count(assessment, len(listing.models) - counts.models)
+    attempts.complete_attempt(connection, attempt, assessment, counts)
+    if assessment.sets_hold and not attempt.is_finished and attempt.verdict is Verdict.COMPLETE:
         # Where admission asked for the hold, a person may have released the provider since.
-        repository.set_hold(connection, provider, attempt.observed_at, hold_reason(judgement))
-    if judgement.lifts_hold:
+        repository.set_hold(connection, provider, attempt.observed_at, hold_reason(assessment))
+    if assessment.lifts_hold:
         repository.lift_hold(connection, provider, attempt.observed_at)
-    return attempts.outcome(attempt, attempt.id, attempt.sha256, judgement, counts, created_ids)
+    return attempts.to_outcome(attempt, attempt.id, attempt.sha256, assessment, counts, created_ids)
 
 
-def _told_of_kept_out(judgement: Judgement, kept_out: int) -> Judgement:
+def _with_suppressed_count(assessment: Assessment, kept_out: int) -> Assessment:
     if not kept_out:
-        return judgement
+        return assessment
     said = f"{kept_out} listed models stay out, because a person removed them"
-    return replace(judgement, reason="; ".join(part for part in (judgement.reason, said) if part))
+    return replace(assessment, reason="; ".join(part for part in (assessment.reason, said) if part))
 
 
 def _apply(
-    connection: sa.Connection, attempt: Attempt, listing: Listing, judgement: Judgement
+    connection: sa.Connection, attempt: ListingAttempt, listing: Listing, assessment: Assessment
 ) -> tuple[ListingCounts, tuple[str, ...]]:
     stage(connection, listing.models)
     found = _match(connection, attempt)
@@ -107,8 +107,8 @@ def _apply(
         _create(connection, attempt)
     if found.buried:
         _restore_from_tombstones(connection, attempt)
-    if found.known and judgement.is_late:
-        widen_listed(connection, _KNOWN, attempt)
+    if found.known and assessment.is_late:
+        widen_seen_span(connection, _KNOWN, attempt)
     elif found.known:
         updated = _refresh_facts(connection, attempt)
         reactivated = write_reactivations(connection, _KNOWN, attempt)
@@ -120,13 +120,13 @@ def _apply(
         updated=updated,
         confirmed=found.known - updated,
         reactivated=reactivated,
-        missing=len(judgement.missing_ids),
+        missing=len(assessment.missing_ids),
     )
     return counts, created_ids
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _MatchCounts:
     """How many of the staged models the catalog has, has not, and had once; those that are kept out apart."""
 
     known: int
@@ -134,7 +134,7 @@ class _Found:
     buried: int
 
 
-def _match(connection: sa.Connection, attempt: Attempt) -> _Found:
+def _match(connection: sa.Connection, attempt: ListingAttempt) -> _MatchCounts:
     """Find the row or the tombstone of every staged model; leave out those that a person keeps out."""
     # A look-up for each row, by the unique index: a join's plan would turn on what the database knows of its tables.
     known = sa.select(models.c.id).where(
@@ -160,7 +160,7 @@ def _match(connection: sa.Connection, attempt: Attempt) -> _Found:
     total, known, buried = connection.execute(
         sa.select(sa.func.count(), sa.func.count(matched.c.known_id), sa.func.count(matched.c.tombstone_id))
     ).one()
-    return _Found(known=known, new=total - known, buried=buried)
+    return _MatchCounts(known=known, new=total - known, buried=buried)
 
 
 def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
     return tuple(connection.execute(query).scalars())
 
 
-def _create(connection: sa.Connection, attempt: Attempt) -> None:
+def _create(connection: sa.Connection, attempt: ListingAttempt) -> None:
     at = sa.literal(attempt.observed_at, models.c.last_seen_at.type)
     columns = {
         models.c.provider_id: sa.literal(attempt.provider_id),
@@ -198,7 +198,7 @@ def _create(connection: sa.Connection, attempt: Attempt) -> None:
         )
 
 
-def _restore_from_tombstones(connection: sa.Connection, attempt: Attempt) -> None:
+def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt) -> None:
     """Give the models that were purged once, and are created again, what their tombstones keep."""
     query = (
         sa.select(models.c.id, *(column.label(f"model_{column.name}") for column in MODEL_COLUMNS), *EVENT_COLUMNS)
@@ -210,13 +210,13 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: Attempt) -> Non
     for row in connection.execute(query):
         listed = model_record({column.name: row._mapping[f"model_{column.name}"] for column in MODEL_COLUMNS})
         past = tombstone_of(model_event(row))
-        record = index_sighting(None, listed, attempt.observed_at, is_late=attempt.is_late, past=past)
+        record = apply_listing(None, listed, attempt.observed_at, is_late=attempt.is_late, past=past)
         restored.append({"row_id": row.id, **model_values(record)})
     update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
     connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)
 
 
-def _refresh_facts(connection: sa.Connection, attempt: Attempt) -> int:
+def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
     """Write what the listing says anew, and an event for each model of which a fact changed. Gives how many."""
     stated: dict[str, sa.ColumnElement[Any]] = {name: staged.c[name] for name in FACTS}
     stated["name"] = sa.case(
@@ -240,7 +240,7 @@ def _refresh_facts(connection: sa.Connection, attempt: Attempt) -> int:
     return len(events)  # of texts that differ, 1 and 1.0 say the same
 
 
-def _changed(row: Mapping[str, Any], attempt: Attempt) -> ModelEvent:
+def _changed(row: Mapping[str, Any], attempt: ListingAttempt) -> ModelEvent:
     old = {name: row[f"old_{name}"] for name in FACTS}
     new = {name: row[f"new_{name}"] for name in FACTS}
     return ModelEvent(

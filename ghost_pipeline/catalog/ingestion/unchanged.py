@@ -9,13 +9,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
-from ghost_pipeline.catalog.ingestion.attempts import Attempt
+from ghost_pipeline.catalog.ingestion.attempts import ListingAttempt
 from ghost_pipeline.catalog.ingestion.bulk import mark_listed, write_reactivations
 from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.lifecycle.records import ProviderRecord
-from ghost_pipeline.lifecycle.verdicts import Judgement
+from ghost_pipeline.lifecycle.verdicts import Assessment
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 
@@ -25,7 +25,7 @@ def find_unchanged(
     digest: str | None,
     format_version: str | None,
     observed_at: datetime,
-) -> Attempt | None:
+) -> ListingAttempt | None:
     """The listing that these bytes repeat, if repeating it is all that there is to do.
 
     It must have been complete with nothing to remark (such as models that a person keeps out), every model of it must
@@ -53,7 +53,7 @@ def find_unchanged(
     return earlier if standing == earlier.model_count and others is None else None
 
 
-def reconcile_unchanged(connection: sa.Connection, attempt: Attempt) -> ListingOutcome | None:
+def reconcile_unchanged(connection: sa.Connection, attempt: ListingAttempt) -> ListingOutcome | None:
     """Confirm the models of the listing that this attempt repeats; None where the long way must be gone."""
     provider = repository.lock_provider(connection, attempt.provider_id)
     earlier = find_unchanged(connection, provider, attempt.sha256, attempt.format_version, attempt.observed_at)
@@ -64,13 +64,13 @@ def reconcile_unchanged(connection: sa.Connection, attempt: Attempt) -> ListingO
     mark_listed(connection, confirmed, attempt)
     count = earlier.model_count or 0
     counts = ListingCounts(models=count, confirmed=count, reactivated=reactivated)
-    judgement = Judgement(Verdict.COMPLETE)
-    attempts.finish_attempt(connection, attempt, judgement, counts)
+    assessment = Assessment(Verdict.COMPLETE)
+    attempts.complete_attempt(connection, attempt, assessment, counts)
     repository.lift_hold(connection, provider, attempt.observed_at)
-    return attempts.outcome(attempt, attempt.id, attempt.sha256, judgement, counts)
+    return attempts.to_outcome(attempt, attempt.id, attempt.sha256, assessment, counts)
 
 
-def _confirmed_by(provider: ProviderRecord, earlier: Attempt) -> sa.ColumnElement[bool]:
+def _confirmed_by(provider: ProviderRecord, earlier: ListingAttempt) -> sa.ColumnElement[bool]:
     # last_listed_at narrows it to an index range; listing_id alone has no index.
     return sa.and_(
         models.c.provider_id == provider.id,

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from ghost_pipeline.atomic_file import write_whole
+from ghost_pipeline.atomic_file import atomic_write
 from ghost_pipeline.errors import ArchiveError
 
 
-class ArchivePlace(Protocol):
+class ArchiveBackend(Protocol):
     """What an archive needs of the place where it is. Names use ``/``."""
 
     def size(self, name: str) -> int | None:
@@ -42,7 +42,7 @@ class Folder:
         """Write a file, whole or not at all."""
         path = self._path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        atomic_write(path, content)
 
     def read(self, name: str) -> bytes:
         """Read a file."""
@@ -79,12 +79,12 @@ class RemoteFolder:
         return bytes(self._files.cat_file(f"{self._path}/{name}"))
 
 
-def place_of(location: str) -> ArchivePlace:
+def open_backend(location: str) -> ArchiveBackend:
     """The place that a path or a URL names. Raises what fsspec raises for a file system that isn't there."""
     return RemoteFolder(location) if "://" in location else Folder(Path(location))
 
 
-def shown_place(location: str) -> str:
+def redact_location(location: str) -> str:
     """The location without a password."""
     return without_password(location, location)
 
@@ -104,12 +104,12 @@ class Archive:
 
     def __init__(self, location: Path | str) -> None:
         self._location = str(location)
-        self.shown = shown_place(self._location)
+        self.shown = redact_location(self._location)
 
     @cached_property
-    def _place(self) -> ArchivePlace:
+    def _place(self) -> ArchiveBackend:
         """Reached when it is first needed: most of what opens a catalog has no business with its archive."""
-        return place_of(self._location)
+        return open_backend(self._location)
 
     @staticmethod
     def name_of(digest: str) -> str:

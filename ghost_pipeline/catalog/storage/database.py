@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 import tenacity
 
-from ghost_pipeline.catalog.storage.database_errors import commit_told, errors_told, shown
+from ghost_pipeline.catalog.storage.database_errors import redact_url, translate_commit_errors, translate_errors
 from ghost_pipeline.catalog.storage.tables import canonical_json
 from ghost_pipeline.errors import CatalogConflict, CatalogError, SettingsError
 
@@ -46,13 +46,13 @@ class Database:
     @property
     def shown_url(self) -> str:
         """The URL without its password."""
-        return shown(self.url)
+        return redact_url(self.url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that only reads, all of it from one moment. Raises CatalogError."""
         options = {} if self.is_sqlite else _POSTGRESQL_READING
-        with errors_told(self.url), self._connected(options) as connection, connection.begin():
+        with translate_errors(self.url), self._connected(options) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -64,7 +64,7 @@ class Database:
         """
         options = _SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING
         with (
-            errors_told(self.url),
+            translate_errors(self.url),
             self._connected(options) as connection,
             _foreign_keys(connection, is_enforced=has_foreign_keys),
         ):
@@ -74,7 +74,7 @@ class Database:
             except BaseException:
                 transaction.rollback()
                 raise
-            with commit_told(self.url):
+            with translate_commit_errors(self.url):
                 transaction.commit()
 
     def write(self, work: Callable[[sa.Connection], _Result]) -> _Result:

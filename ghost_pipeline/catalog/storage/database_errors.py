@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.errors import CatalogConflict, CatalogError, CatalogSchemaError, CatalogUnavailable
 
-_Told = tuple[type[CatalogError], str]
+_Translation = tuple[type[CatalogError], str]
 _UPGRADE = "run 'ghost-pipeline db upgrade'"
 _NO_SCHEMA = (CatalogSchemaError, f"it has no catalog schema: {_UPGRADE}")
 _OTHER_SCHEMA = (CatalogSchemaError, f"its schema is not this program's: {_UPGRADE}")
@@ -25,7 +25,7 @@ _AWAY = (CatalogUnavailable, "check that it can be reached and try again")
 _NOT_LET_IN = (CatalogError, "check the user and the password in GHOST_DATABASE_URL")
 _NO_DATABASE = (CatalogError, "create the database, or correct its name in GHOST_DATABASE_URL")
 
-_BY_SQLSTATE: dict[str, _Told] = {
+_BY_SQLSTATE: dict[str, _Translation] = {
     "42P01": _NO_SCHEMA,
     "42P07": _TAKEN,
     "42703": _OTHER_SCHEMA,
@@ -44,7 +44,7 @@ _BY_SQLSTATE: dict[str, _Told] = {
 }
 """PostgreSQL's codes, or how they begin (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
-_SQLITE_WORDS: tuple[tuple[str, _Told], ...] = (
+_SQLITE_WORDS: tuple[tuple[str, _Translation], ...] = (
     ("no such table", _NO_SCHEMA),
     ("no such column", _OTHER_SCHEMA),
     ("already exists", _TAKEN),
@@ -57,7 +57,7 @@ _SQLITE_WORDS: tuple[tuple[str, _Told], ...] = (
 )
 """SQLite has no codes that tell these apart."""
 
-_POSTGRESQL_WORDS: tuple[tuple[str, _Told], ...] = (
+_POSTGRESQL_WORDS: tuple[tuple[str, _Translation], ...] = (
     ("too many connections", _AWAY),
     ("authentication failed", _NOT_LET_IN),
     ("no password supplied", _NOT_LET_IN),
@@ -70,54 +70,54 @@ _POSTGRESQL_WORDS: tuple[tuple[str, _Told], ...] = (
 
 
 @contextmanager
-def errors_told(url: sa.URL) -> Iterator[None]:
+def translate_errors(url: sa.URL) -> Iterator[None]:
     """Turn what SQLAlchemy raises into CatalogError and its kinds."""
     try:
         yield
     except sa.exc.DBAPIError as error:
-        kind, advice = _kind(error, url)
-        raise kind(f"catalog {shown(url)}: {_said(error)}; {advice}") from error
+        kind, advice = _classify(error, url)
+        raise kind(f"catalog {redact_url(url)}: {_driver_message(error)}; {advice}") from error
     except sa.exc.TimeoutError as error:
-        raise CatalogUnavailable(f"catalog {shown(url)}: no free connection; try again") from error
+        raise CatalogUnavailable(f"catalog {redact_url(url)}: no free connection; try again") from error
 
 
 @contextmanager
-def commit_told(url: sa.URL) -> Iterator[None]:
+def translate_commit_errors(url: sa.URL) -> Iterator[None]:
     """The same around a commit. If the connection breaks there, nobody knows whether it was done."""
     try:
-        with errors_told(url):
+        with translate_errors(url):
             yield
     except CatalogConflict as error:
         cause = error.__cause__
         if isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated:
             raise CatalogUnavailable(
-                f"catalog {shown(url)}: the connection broke at the commit, so it is not known whether the change was "
-                "made: look, and do it again if it was not"
+                f"catalog {redact_url(url)}: the connection broke at the commit, so it is not known whether the "
+                "change was made: look, and do it again if it was not"
             ) from error
         raise
 
 
-def shown(url: sa.URL) -> str:
+def redact_url(url: sa.URL) -> str:
     """The URL without what is secret in it."""
     secret = [name for name in url.query if "pass" in name.lower()]
     return url.difference_update_query(secret).render_as_string(hide_password=True)
 
 
-def _kind(error: sa.exc.DBAPIError, url: sa.URL) -> _Told:
+def _classify(error: sa.exc.DBAPIError, url: sa.URL) -> _Translation:
     sqlstate = getattr(error.orig, "pgcode", None) or ""
     for length in (5, 3, 2):
         if sqlstate[:length] in _BY_SQLSTATE:
             return _BY_SQLSTATE[sqlstate[:length]]
     if error.connection_invalidated:
         return _GONE
-    said = _said(error)
+    said = _driver_message(error)
     for words, told in _SQLITE_WORDS if url.get_backend_name() == "sqlite" else _POSTGRESQL_WORDS:
         if words in said:
             return told
     return _AWAY if isinstance(error, sa.exc.OperationalError) else (CatalogError, "look at the catalog's database")
 
 
-def _said(error: sa.exc.DBAPIError) -> str:
+def _driver_message(error: sa.exc.DBAPIError) -> str:
     lines = [line.strip() for line in str(error.orig).strip().splitlines()]
     # Of several addresses that were tried, the one that a server answered at tells more.
     answered = [line for line in lines if "FATAL:" in line]

@@ -12,7 +12,7 @@ from ghost_pipeline.catalog.storage.tables import model_events, models, provider
 from ghost_pipeline.errors import UnknownProvider
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord, Tombstone
-from ghost_pipeline.lifecycle.transitions import latest
+from ghost_pipeline.lifecycle.transitions import latest_known
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source
 
 MODEL_COLUMNS = tuple(models.c[field.name] for field in fields(ModelRecord))
@@ -149,7 +149,7 @@ def require_provider(connection: sa.Connection, provider_id: str) -> ProviderRec
     query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise unknown_provider(provider_id)
+        raise unknown_provider_error(provider_id)
     return provider_record(row)
 
 
@@ -157,7 +157,7 @@ def read_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord
     """The provider, not locked, so that readers can ask too. Raises UnknownProvider."""
     row = connection.execute(sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id)).one_or_none()
     if row is None:
-        raise unknown_provider(provider_id)
+        raise unknown_provider_error(provider_id)
     return provider_record(row)
 
 
@@ -171,9 +171,9 @@ def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
     return [provider_record(row) for row in connection.execute(sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id))]
 
 
-def note_listing(connection: sa.Connection, provider: ProviderRecord, observed_at: datetime) -> None:
+def advance_last_listing_at(connection: sa.Connection, provider: ProviderRecord, observed_at: datetime) -> None:
     """Advance the instant of the provider's last listing."""
-    _update(connection, provider.id, last_listing_at=latest(provider.last_listing_at, observed_at))
+    _update(connection, provider.id, last_listing_at=latest_known(provider.last_listing_at, observed_at))
 
 
 def set_hold(connection: sa.Connection, provider: ProviderRecord, since: datetime, reason: str) -> None:
@@ -189,7 +189,7 @@ def lift_hold(connection: sa.Connection, provider: ProviderRecord, last_complete
         provider.id,
         held_since=None,
         held_reason=None,
-        last_complete_at=latest(provider.last_complete_at, last_complete_at),
+        last_complete_at=latest_known(provider.last_complete_at, last_complete_at),
     )
 
 
@@ -197,7 +197,7 @@ def _update(connection: sa.Connection, provider_id: str, **values: object) -> No
     connection.execute(sa.update(providers).where(providers.c.id == provider_id).values(values))
 
 
-def unknown_provider(provider_id: str) -> UnknownProvider:
+def unknown_provider_error(provider_id: str) -> UnknownProvider:
     """The error that says so."""
     return UnknownProvider(
         f"the catalog has no provider {provider_id!r}: 'ghost-pipeline providers' lists those that it has"

@@ -53,7 +53,7 @@ def upgrade(database: Database) -> None:
     from alembic import command  # noqa: PLC0415 - needed only when there is something to migrate
 
     with database.writing(has_foreign_keys=False) as connection:
-        _take_turns(connection)
+        _acquire_migration_lock(connection)
         _rename_first_version_table(connection)
         revision = _revision(connection)
         if revision == HEAD:
@@ -63,7 +63,7 @@ def upgrade(database: Database) -> None:
         command.upgrade(alembic_config(connection), HEAD)
 
 
-def _take_turns(connection: sa.Connection) -> None:
+def _acquire_migration_lock(connection: sa.Connection) -> None:
     """On PostgreSQL: one upgrader at a time, and none waits, or is waited for, without end. SQLite locks as a whole."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")

@@ -3,7 +3,7 @@
 The default page holds 20 models and says so with ``has_more``.
 """
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, capabilities, flagged
+from ghost_pipeline.providers.wire_format import Facts, Fields, Format, from_flags, merge_capabilities
 
 
 def _read(fields: Fields) -> Facts:
@@ -11,8 +11,8 @@ def _read(fields: Fields) -> Facts:
         name=fields.text("display_name"),
         context_window=fields.tokens("max_input_tokens"),
         max_output_tokens=fields.tokens("max_tokens"),
-        capabilities=capabilities(
-            flagged(
+        capabilities=merge_capabilities(
+            from_flags(
                 (fields.flag("capabilities", "image_input", "supported"), "vision"),
                 (fields.flag("capabilities", "structured_outputs", "supported"), "json"),
                 (fields.flag("capabilities", "thinking", "supported"), "reasoning"),

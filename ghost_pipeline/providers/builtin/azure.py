@@ -9,17 +9,17 @@ from ghost_pipeline.providers.wire_format import (
     Fields,
     Format,
     Row,
-    capabilities,
-    flagged,
-    is_word_of,
-    says_inactive,
+    from_flags,
+    is_marked_inactive,
+    matches_any,
+    merge_capabilities,
 )
 
 
 def _read(fields: Fields) -> Facts:
     return Facts(
-        capabilities=capabilities(
-            flagged(
+        capabilities=merge_capabilities(
+            from_flags(
                 (fields.flag("capabilities", "completion"), "text"),
                 (fields.flag("capabilities", "chat_completion"), "text"),
                 (fields.flag("capabilities", "embeddings"), "embedding"),
@@ -31,9 +31,9 @@ def _read(fields: Fields) -> Facts:
 
 def _is_inactive(row: Row) -> bool:
     return (
-        says_inactive(row)
-        or is_word_of(row.get("lifecycle_status"), ("retired", "archived"))
-        or is_word_of(row.get("status"), ("deleted",))
+        is_marked_inactive(row)
+        or matches_any(row.get("lifecycle_status"), ("retired", "archived"))
+        or matches_any(row.get("status"), ("deleted",))
     )
 
 

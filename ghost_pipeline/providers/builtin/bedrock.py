@@ -5,17 +5,17 @@ state End-of-Life, in which requests fail.
 """
 
 from ghost_pipeline.providers.wire_format import (
-    INPUTS,
-    OUTPUTS,
+    INPUT_MODALITIES,
+    OUTPUT_MODALITIES,
     Facts,
     Fields,
     Format,
     Row,
-    capabilities,
-    flagged,
-    is_word_of,
-    meaning,
-    says_inactive,
+    from_flags,
+    is_marked_inactive,
+    map_words,
+    matches_any,
+    merge_capabilities,
 )
 
 _GONE = frozenset({"eol", "end_of_life", "retired"})
@@ -24,10 +24,10 @@ _GONE = frozenset({"eol", "end_of_life", "retired"})
 def _read(fields: Fields) -> Facts:
     return Facts(
         name=fields.text("modelName"),
-        capabilities=capabilities(
-            meaning(fields.words("inputModalities"), INPUTS),
-            meaning(fields.words("outputModalities"), OUTPUTS),
-            flagged((fields.flag("responseStreamingSupported"), "streaming")),
+        capabilities=merge_capabilities(
+            map_words(fields.words("inputModalities"), INPUT_MODALITIES),
+            map_words(fields.words("outputModalities"), OUTPUT_MODALITIES),
+            from_flags((fields.flag("responseStreamingSupported"), "streaming")),
         ),
         expires_at=fields.instant("modelLifecycle", "endOfLifeTime"),
     )
@@ -35,7 +35,7 @@ def _read(fields: Fields) -> Facts:
 
 def _is_inactive(row: Row) -> bool:
     lifecycle = row.get("modelLifecycle")
-    return says_inactive(row) or (type(lifecycle) is dict and is_word_of(lifecycle.get("status"), _GONE))
+    return is_marked_inactive(row) or (type(lifecycle) is dict and matches_any(lifecycle.get("status"), _GONE))
 
 
-BEDROCK = Format("bedrock", 1, _read, rows_at=("modelSummaries",), id_fields=("modelId",), is_inactive=_is_inactive)
+BEDROCK = Format("bedrock", 1, _read, row_keys=("modelSummaries",), id_fields=("modelId",), is_inactive=_is_inactive)

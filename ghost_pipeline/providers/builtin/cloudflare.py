@@ -5,7 +5,7 @@
 """
 
 from ghost_pipeline.providers.values import per_million
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, capabilities, flagged
+from ghost_pipeline.providers.wire_format import Facts, Fields, Format, from_flags, merge_capabilities
 
 _TASKS = {
     "automatic speech recognition": ("audio", "text"),
@@ -28,9 +28,9 @@ def _read(fields: Fields) -> Facts:
         context_window=window.tokens("value") if window else None,
         input_price=_price(properties.get("price"), "per m input tokens"),
         output_price=_price(properties.get("price"), "per m output tokens"),
-        capabilities=capabilities(
+        capabilities=merge_capabilities(
             *(_TASKS.get(task, ()) for task in tasks),
-            flagged(*((_is_true(properties.get(name)), meant) for name, meant in _FLAGS.items())),
+            from_flags(*((_is_true(properties.get(name)), meant) for name, meant in _FLAGS.items())),
         ),
         expires_at=deprecation.instant("value") if deprecation else None,
     )
@@ -47,4 +47,4 @@ def _price(part: Fields | None, unit: str) -> float | None:
     return None
 
 
-CLOUDFLARE = Format("cloudflare", 1, _read, rows_at=("result",), id_fields=("name",))
+CLOUDFLARE = Format("cloudflare", 1, _read, row_keys=("result",), id_fields=("name",))

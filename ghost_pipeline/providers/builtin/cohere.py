@@ -3,9 +3,9 @@
 ``name`` is the id, ``context_length`` a floating-point number. ``is_deprecated`` rows still answer.
 """
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, meaning
+from ghost_pipeline.providers.wire_format import CapabilityMap, Facts, Fields, Format, map_words, merge_capabilities
 
-_ENDPOINTS = Meanings(
+_ENDPOINTS = CapabilityMap(
     {
         "chat": "text",
         "generate": "text",
@@ -15,7 +15,7 @@ _ENDPOINTS = Meanings(
         "rerank": "rerank",
     }
 )
-_FEATURES = Meanings(
+_FEATURES = CapabilityMap(
     {
         "tools": "tools",
         "strict_tools": "tools",
@@ -30,11 +30,11 @@ _FEATURES = Meanings(
 def _read(fields: Fields) -> Facts:
     return Facts(
         context_window=fields.tokens("context_length"),
-        capabilities=capabilities(
-            meaning(fields.words("endpoints"), _ENDPOINTS),
-            meaning(fields.words("features"), _FEATURES),
+        capabilities=merge_capabilities(
+            map_words(fields.words("endpoints"), _ENDPOINTS),
+            map_words(fields.words("features"), _FEATURES),
         ),
     )
 
 
-COHERE = Format("cohere", 1, _read, rows_at=("models",), id_fields=("name",))
+COHERE = Format("cohere", 1, _read, row_keys=("models",), id_fields=("name",))

@@ -4,18 +4,26 @@
 the same facts in other spellings.
 """
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, flagged, meaning
+from ghost_pipeline.providers.wire_format import (
+    CapabilityMap,
+    Facts,
+    Fields,
+    Format,
+    from_flags,
+    map_words,
+    merge_capabilities,
+)
 
-_KINDS = Meanings({"embedding_model": "embedding"})
+_KINDS = CapabilityMap({"embedding_model": "embedding"})
 
 
 def _read(fields: Fields) -> Facts:
     return Facts(
         name=fields.text("displayName"),
         context_window=fields.tokens("contextLength") or fields.tokens("context_length"),
-        capabilities=capabilities(
-            meaning(fields.words("kind"), _KINDS),
-            flagged(
+        capabilities=merge_capabilities(
+            map_words(fields.words("kind"), _KINDS),
+            from_flags(
                 (fields.flag("supportsTools") or fields.flag("supports_tools"), "tools"),
                 (fields.flag("supportsImageInput") or fields.flag("supports_image_input"), "vision"),
                 (fields.flag("supports_chat"), "text"),
@@ -25,4 +33,4 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-FIREWORKS = Format("fireworks", 1, _read, rows_at=("models",), id_fields=("name",))
+FIREWORKS = Format("fireworks", 1, _read, row_keys=("models",), id_fields=("name",))

@@ -1,18 +1,18 @@
 """GitHub Models: ``GET /catalog/models`` (REST API, "Models catalog"), a bare list."""
 
 from ghost_pipeline.providers.wire_format import (
-    BARE_LIST,
-    INPUTS,
-    OUTPUTS,
+    INPUT_MODALITIES,
+    OUTPUT_MODALITIES,
+    TOP_LEVEL_LIST,
+    CapabilityMap,
     Facts,
     Fields,
     Format,
-    Meanings,
-    capabilities,
-    meaning,
+    map_words,
+    merge_capabilities,
 )
 
-_CAPABILITIES = Meanings({"streaming": "streaming", "tool-calling": "tools", "reasoning": "reasoning"})
+_CAPABILITIES = CapabilityMap({"streaming": "streaming", "tool-calling": "tools", "reasoning": "reasoning"})
 
 
 def _read(fields: Fields) -> Facts:
@@ -20,12 +20,12 @@ def _read(fields: Fields) -> Facts:
         name=fields.text("name"),
         context_window=fields.tokens("limits", "max_input_tokens"),
         max_output_tokens=fields.tokens("limits", "max_output_tokens"),
-        capabilities=capabilities(
-            meaning(fields.words("capabilities"), _CAPABILITIES),
-            meaning(fields.words("supported_input_modalities"), INPUTS),
-            meaning(fields.words("supported_output_modalities"), OUTPUTS),
+        capabilities=merge_capabilities(
+            map_words(fields.words("capabilities"), _CAPABILITIES),
+            map_words(fields.words("supported_input_modalities"), INPUT_MODALITIES),
+            map_words(fields.words("supported_output_modalities"), OUTPUT_MODALITIES),
         ),
     )
 
 
-GITHUB = Format("github", 1, _read, rows_at=(BARE_LIST,))
+GITHUB = Format("github", 1, _read, row_keys=(TOP_LEVEL_LIST,))

@@ -3,9 +3,17 @@
 ``predict`` and ``predictLongRunning`` serve images as well as video and say neither. The reference lists no price.
 """
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, flagged, meaning
+from ghost_pipeline.providers.wire_format import (
+    CapabilityMap,
+    Facts,
+    Fields,
+    Format,
+    from_flags,
+    map_words,
+    merge_capabilities,
+)
 
-_METHODS = Meanings(
+_METHODS = CapabilityMap(
     {
         "generatecontent": "text",
         "batchgeneratecontent": "text",
@@ -27,11 +35,11 @@ def _read(fields: Fields) -> Facts:
         name=fields.text("displayName"),
         context_window=fields.tokens("inputTokenLimit"),
         max_output_tokens=fields.tokens("outputTokenLimit"),
-        capabilities=capabilities(
-            meaning(fields.words("supportedGenerationMethods"), _METHODS),
-            flagged((fields.flag("thinking"), "reasoning")),
+        capabilities=merge_capabilities(
+            map_words(fields.words("supportedGenerationMethods"), _METHODS),
+            from_flags((fields.flag("thinking"), "reasoning")),
         ),
     )
 
 
-GOOGLE = Format("google", 1, _read, rows_at=("models",), id_fields=("name",))
+GOOGLE = Format("google", 1, _read, row_keys=("models",), id_fields=("name",))

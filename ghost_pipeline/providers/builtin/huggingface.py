@@ -8,7 +8,16 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from ghost_pipeline.providers.values import per_million
-from ghost_pipeline.providers.wire_format import INPUTS, OUTPUTS, Facts, Fields, Format, capabilities, flagged, meaning
+from ghost_pipeline.providers.wire_format import (
+    INPUT_MODALITIES,
+    OUTPUT_MODALITIES,
+    Facts,
+    Fields,
+    Format,
+    from_flags,
+    map_words,
+    merge_capabilities,
+)
 
 T = TypeVar("T")
 
@@ -19,11 +28,11 @@ def _read(fields: Fields) -> Facts:
         context_window=_agreed(offer.tokens("context_length") for offer in live),
         input_price=_agreed(offer.price(per_million, "pricing", "input") for offer in live),
         output_price=_agreed(offer.price(per_million, "pricing", "output") for offer in live),
-        capabilities=capabilities(
-            meaning(fields.words("architecture", "input_modalities"), INPUTS),
-            meaning(fields.words("architecture", "output_modalities"), OUTPUTS),
+        capabilities=merge_capabilities(
+            map_words(fields.words("architecture", "input_modalities"), INPUT_MODALITIES),
+            map_words(fields.words("architecture", "output_modalities"), OUTPUT_MODALITIES),
             *(
-                flagged((offer.flag("supports_tools"), "tools"), (offer.flag("supports_structured_output"), "json"))
+                from_flags((offer.flag("supports_tools"), "tools"), (offer.flag("supports_structured_output"), "json"))
                 for offer in live
             ),
         ),

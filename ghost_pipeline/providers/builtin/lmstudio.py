@@ -3,10 +3,18 @@
 A model that is "not-loaded" is loaded when it is asked for, so it is a sighting.
 """
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, flagged, meaning
+from ghost_pipeline.providers.wire_format import (
+    CapabilityMap,
+    Facts,
+    Fields,
+    Format,
+    from_flags,
+    map_words,
+    merge_capabilities,
+)
 
-_TYPES = Meanings({"llm": "text", "vlm": "vision", "embedding": "embedding", "embeddings": "embedding"})
-_CAPABILITIES = Meanings({"tool_use": "tools", "vision": "vision"})
+_TYPES = CapabilityMap({"llm": "text", "vlm": "vision", "embedding": "embedding", "embeddings": "embedding"})
+_CAPABILITIES = CapabilityMap({"tool_use": "tools", "vision": "vision"})
 
 
 def _read(fields: Fields) -> Facts:
@@ -14,24 +22,24 @@ def _read(fields: Fields) -> Facts:
     return Facts(
         name=fields.text("display_name"),
         context_window=fields.tokens("max_context_length"),
-        capabilities=capabilities(
-            meaning(types, _TYPES),
-            flagged((types == ("vlm",), "text")),
+        capabilities=merge_capabilities(
+            map_words(types, _TYPES),
+            from_flags((types == ("vlm",), "text")),
             _flags(fields) if fields.is_object("capabilities") else _words(fields),
         ),
     )
 
 
 def _words(fields: Fields) -> tuple[str, ...]:
-    return meaning(fields.words("capabilities"), _CAPABILITIES)
+    return map_words(fields.words("capabilities"), _CAPABILITIES)
 
 
 def _flags(fields: Fields) -> tuple[str, ...]:
-    return flagged(
+    return from_flags(
         (fields.flag("capabilities", "vision"), "vision"),
         (fields.flag("capabilities", "trained_for_tool_use"), "tools"),
         (fields.is_object("capabilities", "reasoning"), "reasoning"),
     )
 
 
-LMSTUDIO = Format("lmstudio", 1, _read, rows_at=("data", "models"), id_fields=("key", "id"))
+LMSTUDIO = Format("lmstudio", 1, _read, row_keys=("data", "models"), id_fields=("key", "id"))

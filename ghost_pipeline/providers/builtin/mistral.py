@@ -4,7 +4,7 @@ A model repeats under each of its aliases, and every such id can be called, so e
 models say ``archived: true`` when they are.
 """
 
-from ghost_pipeline.providers.wire_format import BARE_LIST, Facts, Fields, Format, capabilities, flagged
+from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Facts, Fields, Format, from_flags, merge_capabilities
 
 _CAPABILITIES = {
     "completion_chat": "text",
@@ -23,11 +23,11 @@ def _read(fields: Fields) -> Facts:
     return Facts(
         name=fields.text("name"),
         context_window=fields.tokens("max_context_length"),
-        capabilities=capabilities(
-            flagged(*((fields.flag("capabilities", said), meant) for said, meant in _CAPABILITIES.items()))
+        capabilities=merge_capabilities(
+            from_flags(*((fields.flag("capabilities", said), meant) for said, meant in _CAPABILITIES.items()))
         ),
         expires_at=fields.instant("deprecation"),
     )
 
 
-MISTRAL = Format("mistral", 1, _read, rows_at=("data", BARE_LIST))
+MISTRAL = Format("mistral", 1, _read, row_keys=("data", TOP_LEVEL_LIST))

@@ -3,9 +3,9 @@
 ``capabilities`` has the words of "Show Model Information", which newer servers repeat in the list.
 """
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, Meanings, capabilities, meaning
+from ghost_pipeline.providers.wire_format import CapabilityMap, Facts, Fields, Format, map_words, merge_capabilities
 
-_CAPABILITIES = Meanings(
+_CAPABILITIES = CapabilityMap(
     {
         "completion": "text",
         "embedding": "embedding",
@@ -20,8 +20,8 @@ _CAPABILITIES = Meanings(
 def _read(fields: Fields) -> Facts:
     return Facts(
         context_window=fields.tokens("details", "context_length"),
-        capabilities=capabilities(meaning(fields.words("capabilities"), _CAPABILITIES)),
+        capabilities=merge_capabilities(map_words(fields.words("capabilities"), _CAPABILITIES)),
     )
 
 
-OLLAMA = Format("ollama", 1, _read, rows_at=("models",), id_fields=("name", "model"))
+OLLAMA = Format("ollama", 1, _read, row_keys=("models",), id_fields=("name", "model"))

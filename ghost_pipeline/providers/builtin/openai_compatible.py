@@ -4,7 +4,7 @@ OpenAI's API reference ("List models") documents no other field. Servers that co
 names; those are read where they stand, and none is required.
 """
 
-from ghost_pipeline.providers.wire_format import BARE_LIST, Facts, Fields, Format
+from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Facts, Fields, Format
 
 
 def read_common_fields(fields: Fields) -> Facts:
@@ -23,7 +23,7 @@ GENERIC = Format(
     "generic",
     1,
     read_common_fields,
-    rows_at=("data", "models", "result", BARE_LIST),
+    row_keys=("data", "models", "result", TOP_LEVEL_LIST),
     id_fields=("id", "model_id", "modelId", "name"),
 )
 """For providers that the registry does not know."""

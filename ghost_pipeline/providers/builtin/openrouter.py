@@ -5,9 +5,18 @@ on where a request goes, so it is unknown. The suffix ``:free`` of an id says no
 """
 
 from ghost_pipeline.providers.values import per_token
-from ghost_pipeline.providers.wire_format import INPUTS, OUTPUTS, Facts, Fields, Format, Meanings, capabilities, meaning
+from ghost_pipeline.providers.wire_format import (
+    INPUT_MODALITIES,
+    OUTPUT_MODALITIES,
+    CapabilityMap,
+    Facts,
+    Fields,
+    Format,
+    map_words,
+    merge_capabilities,
+)
 
-_PARAMETERS = Meanings(
+_PARAMETERS = CapabilityMap(
     {
         "tools": "tools",
         "reasoning": "reasoning",
@@ -25,10 +34,10 @@ def _read(fields: Fields) -> Facts:
         fields.tokens("top_provider", "max_completion_tokens"),
         fields.price(per_token, "pricing", "prompt"),
         fields.price(per_token, "pricing", "completion"),
-        capabilities(
-            meaning(fields.words("architecture", "input_modalities"), INPUTS),
-            meaning(fields.words("architecture", "output_modalities"), OUTPUTS),
-            meaning(fields.words("supported_parameters"), _PARAMETERS),
+        merge_capabilities(
+            map_words(fields.words("architecture", "input_modalities"), INPUT_MODALITIES),
+            map_words(fields.words("architecture", "output_modalities"), OUTPUT_MODALITIES),
+            map_words(fields.words("supported_parameters"), _PARAMETERS),
         ),
         fields.instant("expiration_date"),
     )

@@ -4,9 +4,17 @@ Images, audio and video are not billed by the token: their 0 says nothing about 
 """
 
 from ghost_pipeline.providers.values import per_million
-from ghost_pipeline.providers.wire_format import BARE_LIST, Facts, Fields, Format, Meanings, capabilities, meaning
+from ghost_pipeline.providers.wire_format import (
+    TOP_LEVEL_LIST,
+    CapabilityMap,
+    Facts,
+    Fields,
+    Format,
+    map_words,
+    merge_capabilities,
+)
 
-_TYPES = Meanings(
+_TYPES = CapabilityMap(
     {
         "chat": "text",
         "language": "text",
@@ -29,8 +37,8 @@ def _read(fields: Fields) -> Facts:
         context_window=fields.tokens("context_length"),
         input_price=fields.price(per_million, "pricing", "input") if is_by_the_token else None,
         output_price=fields.price(per_million, "pricing", "output") if is_by_the_token else None,
-        capabilities=capabilities(meaning(types, _TYPES)),
+        capabilities=merge_capabilities(map_words(types, _TYPES)),
     )
 
 
-TOGETHER = Format("together", 1, _read, rows_at=(BARE_LIST, "data"))
+TOGETHER = Format("together", 1, _read, row_keys=(TOP_LEVEL_LIST, "data"))

@@ -11,4 +11,4 @@ def _read(fields: Fields) -> Facts:
     return Facts(name=fields.text("displayName"))
 
 
-VERTEX = Format("vertex", 1, _read, rows_at=("publisherModels",), id_fields=("name",))
+VERTEX = Format("vertex", 1, _read, row_keys=("publisherModels",), id_fields=("name",))

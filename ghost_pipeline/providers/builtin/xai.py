@@ -4,7 +4,15 @@ Token prices are in "USD cents per 100 million tokens".
 """
 
 from ghost_pipeline.providers.values import cents_per_100_million
-from ghost_pipeline.providers.wire_format import INPUTS, OUTPUTS, Facts, Fields, Format, capabilities, meaning
+from ghost_pipeline.providers.wire_format import (
+    INPUT_MODALITIES,
+    OUTPUT_MODALITIES,
+    Facts,
+    Fields,
+    Format,
+    map_words,
+    merge_capabilities,
+)
 
 
 def _read(fields: Fields) -> Facts:
@@ -12,11 +20,11 @@ def _read(fields: Fields) -> Facts:
         context_window=fields.tokens("context_length"),
         input_price=fields.price(cents_per_100_million, "prompt_text_token_price"),
         output_price=fields.price(cents_per_100_million, "completion_text_token_price"),
-        capabilities=capabilities(
-            meaning(fields.words("input_modalities"), INPUTS),
-            meaning(fields.words("output_modalities"), OUTPUTS),
+        capabilities=merge_capabilities(
+            map_words(fields.words("input_modalities"), INPUT_MODALITIES),
+            map_words(fields.words("output_modalities"), OUTPUT_MODALITIES),
         ),
     )
 
 
-XAI = Format("xai", 1, _read, rows_at=("data", "models"))
+XAI = Format("xai", 1, _read, row_keys=("data", "models"))

@@ -7,7 +7,16 @@ Other units than ``perMTokens`` are no token prices; another currency than USD i
 """
 
 from ghost_pipeline.providers.values import per_million
-from ghost_pipeline.providers.wire_format import INPUTS, OUTPUTS, Facts, Fields, Format, capabilities, flagged, meaning
+from ghost_pipeline.providers.wire_format import (
+    INPUT_MODALITIES,
+    OUTPUT_MODALITIES,
+    Facts,
+    Fields,
+    Format,
+    from_flags,
+    map_words,
+    merge_capabilities,
+)
 
 
 def _read(fields: Fields) -> Facts:
@@ -16,10 +25,10 @@ def _read(fields: Fields) -> Facts:
         context_window=fields.tokens("context_length"),
         input_price=_price(fields, "prompt"),
         output_price=_price(fields, "completion"),
-        capabilities=capabilities(
-            meaning(fields.words("input_modalities"), INPUTS),
-            meaning(fields.words("output_modalities"), OUTPUTS),
-            flagged((fields.flag("capabilities", "reasoning"), "reasoning")),
+        capabilities=merge_capabilities(
+            map_words(fields.words("input_modalities"), INPUT_MODALITIES),
+            map_words(fields.words("output_modalities"), OUTPUT_MODALITIES),
+            from_flags((fields.flag("capabilities", "reasoning"), "reasoning")),
         ),
     )
 

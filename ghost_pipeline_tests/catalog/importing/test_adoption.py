@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.importing import merge
-from ghost_pipeline.catalog.results import IntakeResult
+from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import schema
 from ghost_pipeline.errors import CatalogError, UnknownTable
 from ghost_pipeline.lifecycle.records import ModelRecord
@@ -33,12 +33,12 @@ def models_of(catalog: ModelCatalog) -> dict[tuple[str, str], ModelRecord]:
     return {(model.provider_id, model.model_id): model for model in catalog.find_models(is_active=None)}
 
 
-def counts(result: IntakeResult) -> dict[str, int]:
+def counts(result: ImportResult) -> dict[str, int]:
     names = ("rows", "created", "updated", "unchanged", "repeated", "kept_out", "refused")
     return {name: number for name in names if (number := getattr(result, name))}
 
 
-def adopted(place: Place, at: datetime = NOW, **columns: Any) -> IntakeResult:
+def adopted(place: Place, at: datetime = NOW, **columns: Any) -> ImportResult:
     with place.opened() as catalog:
         return catalog.adopt_table("old_models", now=at, **columns)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ghost_pipeline import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import InvalidExport
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
@@ -187,7 +187,7 @@ def test_what_was_removed_stays_out_and_what_was_purged_comes_back_if_it_was_see
 def test_a_whole_catalog_comes_through_its_own_export(place: Place, tmp_path: Path) -> None:
     listing = b'{"data": [{"id": "a", "context_window": 8000}, {"id": "b"}]}'
     with place.opened() as catalog:
-        submission = Submission("groq", "groq.json", listing, NOW, format_version("groq"))
+        submission = SubmittedListing("groq", "groq.json", listing, NOW, format_version("groq"))
         catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
         catalog.track_successful_inference("groq", "used", "Used", {"region": "eu"}, observed_at=NOW - 50 * DAY)
         catalog.add_manual_model(
@@ -222,7 +222,7 @@ def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what
                 catalog.import_models([row("m", provider_id="groq", context_window=1000)], "old.json", NOW)
                 assert only(catalog).context_window == 1000
             at = NOW + timedelta(hours=hours)
-            submission = Submission("groq", "groq.json", listing, at, format_version("groq"))
+            submission = SubmittedListing("groq", "groq.json", listing, at, format_version("groq"))
             catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
         assert only(catalog).context_window is None
 

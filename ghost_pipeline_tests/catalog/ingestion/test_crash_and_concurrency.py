@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ListingOutcome, Submission
+from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline_tests.catalog.backends import Place
 
@@ -46,7 +46,7 @@ def listing(*model_ids: str, version: int = 0) -> bytes:
 
 
 def ingest(catalog: ModelCatalog, content: bytes, at: datetime, provider: str = "openai") -> ListingOutcome:
-    submission = Submission(provider, f"{provider}.json", content, at, format_version(provider))
+    submission = SubmittedListing(provider, f"{provider}.json", content, at, format_version(provider))
     admitted = catalog.admit(submission, parse_listing)
     return catalog.reconcile(admitted.listing_id, parse_listing)
 
@@ -150,6 +150,6 @@ def test_a_listing_that_was_cut_off_changes_no_model(place: Place) -> None:
 def test_no_prefix_of_a_real_listing_holds_a_model(name: str) -> None:
     (path,) = REAL.glob(f"{name}_*.json")
     content = path.read_bytes().rstrip()
-    assert parse_listing(name, content).defect is None
+    assert parse_listing(name, content).malformed_reason is None
     for length in range(len(content)):
         assert parse_listing(name, content[:length]).models == ()

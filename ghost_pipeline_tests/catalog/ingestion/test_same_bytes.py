@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from ghost_pipeline.catalog.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.lifecycle.records import Listing
 from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, Pair, listing_bytes, parse
@@ -115,6 +115,6 @@ def test_bytes_that_repeat_a_complete_listing_are_not_parsed_again(place: Place)
 
     with place.opened(lambda: EPOCH) as catalog:
         for hour in range(3):
-            submission = Submission("openai", "openai.json", CONTENTS[0], EPOCH + timedelta(hours=hour), "test/1")
+            submission = SubmittedListing("openai", "openai.json", CONTENTS[0], EPOCH + timedelta(hours=hour), "test/1")
             catalog.reconcile(catalog.admit(submission, counting_parse).listing_id, counting_parse)
             assert len(parsed) == 2  # admission and reconciliation of the first

@@ -10,7 +10,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from ghost_pipeline import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.errors import ArchiveError, SettingsError
 from ghost_pipeline.settings import Settings
@@ -122,7 +122,7 @@ def test_a_catalog_whose_home_is_a_url_archives_there(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path}/catalog.db").at_home(home)
     content = listing_bytes({"gpt-x": 1})
     with ModelCatalog.open(settings) as catalog:
-        submission = Submission("openai", "openai.json", content, datetime(2026, 5, 1, tzinfo=UTC), "test/1")
+        submission = SubmittedListing("openai", "openai.json", content, datetime(2026, 5, 1, tzinfo=UTC), "test/1")
         catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
         assert len(catalog.find_models()) == 1
     assert Kept(f"{home}/archive").names() == [Archive.name_of(sha256(content).hexdigest())]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.ingestion.bulk import stage, staged
-from ghost_pipeline.catalog.results import ListingOutcome, Submission
+from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import CatalogConflict, CatalogError, CatalogSchemaError, CatalogUnavailable
 from ghost_pipeline.lifecycle.records import ListedModel
@@ -44,7 +44,7 @@ def broken(own: Server, tmp_path: Path) -> Iterator[Place]:
 
 
 def ingest(catalog: ModelCatalog, content: bytes) -> ListingOutcome:
-    admitted = catalog.admit(Submission("openai", "openai.json", content, NOON, "test/1"), parse)
+    admitted = catalog.admit(SubmittedListing("openai", "openai.json", content, NOON, "test/1"), parse)
     return catalog.reconcile(admitted.listing_id, parse)
 
 
@@ -132,7 +132,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_listing_leaves_the_catalog_as_i
     with place.opened() as catalog:
         ingest(catalog, FIVE)
         before = catalog.find_models(), catalog.list_providers(), catalog.list_events()
-        admitted = catalog.admit(Submission("openai", "openai.json", LONG, NOON, "test/1"), parse)
+        admitted = catalog.admit(SubmittedListing("openai", "openai.json", LONG, NOON, "test/1"), parse)
         fill_up(place, catalog)
         with pytest.raises(CatalogUnavailable, match="free some space and try again"):
             catalog.reconcile(admitted.listing_id, parse)
@@ -173,7 +173,7 @@ def test_a_server_that_goes_away_in_the_middle_is_told_and_the_catalog_is_whole_
             return parse(provider_id, content)
 
         with pytest.raises(CatalogUnavailable, match="try again") as caught:
-            catalog.admit(Submission("openai", "openai.json", WHOLE, NOON, "test/1"), crashing_parse)  # type: ignore[arg-type]
+            catalog.admit(SubmittedListing("openai", "openai.json", WHOLE, NOON, "test/1"), crashing_parse)  # type: ignore[arg-type]
         assert "\n" not in str(caught.value)
         own.start_again()
         assert len(catalog.find_models()) == 5

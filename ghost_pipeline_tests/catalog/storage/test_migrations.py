@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage import schema
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.tables import listings, metadata
@@ -88,7 +88,7 @@ def test_a_catalog_whose_version_has_alembic_s_own_table_goes_on(database: Datab
 
 def test_failed_attempts_come_with_the_third_step_and_leave_with_it(place: Place) -> None:
     with place.opened() as catalog:
-        listed = Submission("openai", "openai.json", listing_bytes({"a": 1}), NOON, "test/1")
+        listed = SubmittedListing("openai", "openai.json", listing_bytes({"a": 1}), NOON, "test/1")
         catalog.reconcile(catalog.admit(listed, parse).listing_id, parse)
         catalog.record_failed_attempt("openai", "no connection", NOON + timedelta(hours=1))
         models = catalog.find_models()

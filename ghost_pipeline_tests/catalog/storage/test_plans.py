@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import Submission
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
 from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
@@ -75,7 +75,7 @@ def _listing(provider_id: str, hour: int) -> dict[str, Any]:
 def ingest(catalog: ModelCatalog, at: datetime) -> None:
     content = listing_bytes({f"model-{number:03}": 1 for number in range(100, 600)})
     for hour in range(2):  # looked into, and then the same again
-        submission = Submission("p07", "p07.json", content, at + timedelta(hours=hour), "test/1")
+        submission = SubmittedListing("p07", "p07.json", content, at + timedelta(hours=hour), "test/1")
         catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
 
 
