@@ -68,10 +68,10 @@ def test_a_tick_that_dies_after_its_commit_is_done_again_and_changes_nothing(cha
 
 
 def test_a_big_backlog_is_taken_in_over_several_ticks(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reported_sightings, "SIGHTINGS_A_PAGE", 3)
+    monkeypatch.setattr(reported_sightings, "SIGHTINGS_PER_PAGE", 3)
     channel.append("a.jsonl", *(said(f"m{number}") for number in range(8)))
     with monkeypatch.context() as patch:
-        patch.setattr(reported_sightings, "SECONDS_A_TICK", -1)
+        patch.setattr(reported_sightings, "TICK_BUDGET_SECONDS", -1)
         assert channel.taken()["sightings"] == 3
     assert channel.taken()["sightings"] == 5
     assert len(channel.workshop.active("openai")) == 8

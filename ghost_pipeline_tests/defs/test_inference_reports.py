@@ -63,8 +63,8 @@ def test_a_model_that_works_as_before_is_no_news_of_the_catalog(channel: Channel
 def test_every_report_is_taken_in_whatever_the_size_of_a_page(
     channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reported_sightings, "REPORTS_A_PAGE", 3)
-    monkeypatch.setattr(reported_sightings, "SIGHTINGS_A_PAGE", 2)
+    monkeypatch.setattr(reported_sightings, "REPORTS_PER_PAGE", 3)
+    monkeypatch.setattr(reported_sightings, "SIGHTINGS_PER_PAGE", 2)
     for number in range(11):
         channel.report(provider="openai", model=f"m{number}")
         channel.workshop.instance.report_runless_asset_event(dg.AssetMaterialization("something_else"))
@@ -76,8 +76,8 @@ def test_every_report_is_taken_in_whatever_the_size_of_a_page(
 def test_a_tick_ends_when_its_time_is_up_and_the_next_goes_on(
     channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reported_sightings, "SECONDS_A_TICK", -1)
-    monkeypatch.setattr(reported_sightings, "REPORTS_A_PAGE", 4)
+    monkeypatch.setattr(reported_sightings, "TICK_BUDGET_SECONDS", -1)
+    monkeypatch.setattr(reported_sightings, "REPORTS_PER_PAGE", 4)
     for number in range(10):
         channel.report(provider="openai", model=f"m{number}")
     assert [channel.taken().get("sightings") for _ in range(4)] == [4, 4, 2, None]
