@@ -169,9 +169,20 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA temp_store = MEMORY")
+    _use_write_ahead_log(cursor)
+    cursor.close()
+
+
+@tenacity.retry(
+    # SQLite fails this statement at once while another connection writes, whatever the busy time-out is.
+    retry=tenacity.retry_if_exception(lambda error: getattr(error, "sqlite_errorname", None) == "SQLITE_BUSY"),
+    wait=tenacity.wait_fixed(0.02),
+    stop=tenacity.stop_after_delay(SQLITE_BUSY_SECONDS),
+    reraise=True,
+)
+def _use_write_ahead_log(cursor: Any) -> None:
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.close()
 
 
 @contextmanager

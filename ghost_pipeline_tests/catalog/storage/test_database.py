@@ -1,5 +1,8 @@
 """The database's errors are the project's, hold no password, and leave nothing half-written."""
 
+import sqlite3
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -69,4 +72,18 @@ def test_a_transaction_that_raises_leaves_nothing_behind(tmp_path: Path) -> None
         write_half(database)
     with database.reading() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM notes")).scalar() == 0
+    database.close()
+
+
+def test_a_new_file_that_another_program_is_writing_is_opened_once_that_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as writer:
+        writer.execute("CREATE TABLE somebody (id INTEGER)")
+        writer.execute("BEGIN IMMEDIATE")
+        commit = threading.Timer(0.3, writer.execute, ["COMMIT"])
+        commit.start()
+        database = Database(f"sqlite:///{path}")
+        with database.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        commit.join()
     database.close()
