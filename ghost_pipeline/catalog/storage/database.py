@@ -1,7 +1,10 @@
 """The connection to the catalog's database: one transaction a call, tried again where that can help."""
 
+import os
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +25,9 @@ POSTGRESQL_CONNECT_SECONDS = 10
 TRIES = 4
 """How often a transaction is begun that others undo (a deadlock, a serialization failure, a dropped connection)."""
 
+FileIdentity = tuple[int, int]
+"""The device and inode of a file."""
+
 _Result = TypeVar("_Result")
 _SQLITE_WRITING = {"is_writing": True}
 _POSTGRESQL_WRITING = {"isolation_level": "READ COMMITTED"}  # after a lock is got, what was committed meanwhile is seen
@@ -39,8 +45,12 @@ class Database:
         self.url = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _engine(self.url)
+        self._opened_file: FileIdentity | None = None
+        self._reopening = threading.Lock()
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "connect", self._remember_file)
+            sa.event.listen(self.engine, "close", self._empty_log_of_replaced_file)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
     @property
@@ -88,8 +98,12 @@ class Database:
             wait=tenacity.wait_random_exponential(multiplier=0.05, max=1.0),
             reraise=True,
         ):
-            with attempt, self.writing() as connection:
-                result = work(connection)
+            with attempt:
+                file = self._file_identity()
+                with self.writing() as connection:
+                    result = work(connection)
+                if file is not None and file != self._file_identity():
+                    raise CatalogConflict(f"catalog {self.shown_url} was replaced by another file during a transaction")
         return result
 
     def make_folder(self) -> None:
@@ -109,8 +123,42 @@ class Database:
 
     @contextmanager
     def _connected(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
+        self._reopen_replaced_file()
         with self.engine.connect() as connection:
             yield connection.execution_options(**options)
+
+    def _file_identity(self) -> FileIdentity | None:
+        """Return the device and inode of the SQLite file at the URL's path; None if there is no such file."""
+        path = self.url.database
+        if not self.is_sqlite or not path or path.startswith(("file:", ":")):
+            return None
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _reopen_replaced_file(self) -> None:
+        """Close the pooled connections if the file at the path is another one, such as a restored backup.
+
+        They would write to the file that was replaced, without an error. All are closed before one is opened, because
+        SQLite's locks belong to the process and the path.
+        """
+        file = self._file_identity()
+        with self._reopening:
+            if self._opened_file is not None and file != self._opened_file:
+                self.engine.dispose()
+            self._opened_file = file
+
+    def _remember_file(self, _connection: object, record: Any) -> None:
+        record.info["file"] = self._file_identity()
+
+    def _empty_log_of_replaced_file(self, connection: Any, record: Any) -> None:
+        """Write SQLite's log into the replaced file, so that the next connection does not apply it to the new one."""
+        if record is not None and record.info.get("file") != self._file_identity():
+            with suppress(sqlite3.Error):  # another program still uses it
+                connection.execute("PRAGMA busy_timeout = 0")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
 
 def _engine(url: sa.URL) -> sa.Engine:
