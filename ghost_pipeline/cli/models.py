@@ -7,7 +7,7 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.queries import ModelHistory
-from ghost_pipeline.cli.options import json_option, provider_argument, provider_option
+from ghost_pipeline.cli.options import json_option, model_argument, provider_argument, provider_option
 from ghost_pipeline.cli.output import print_json, print_table, shown
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, EventKind, Source
@@ -103,7 +103,7 @@ def _state(model: ModelRecord) -> str:
 
 @click.command(epilog="Example: ghost-pipeline show openai gpt-4o")
 @provider_argument
-@click.argument("model_id")
+@model_argument
 @json_option
 def show(provider: str, model_id: str, is_json: bool) -> None:
     """One model: where it came from, every event, the listing and the run behind it."""

@@ -15,13 +15,13 @@ class InstantType(click.ParamType[datetime]):
     name = "instant"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The aware instant."""
+        """Return the aware instant."""
         if isinstance(value, datetime):
             return value
         try:
             instant = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no ISO 8601 instant, such as 2025-12-06T07:15:05Z", param, ctx)
+            self.fail(f"{value!r} is not an ISO 8601 timestamp, such as 2025-12-06T07:15:05Z", param, ctx)
         return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
@@ -31,17 +31,32 @@ class ProviderType(click.ParamType[str]):
     name = "provider"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The slug."""
+        """Return the slug."""
         try:
             return provider_slug(value)
         except InvalidProvider as error:
             self.fail(str(error), param, ctx)
 
 
+class ModelIdType(click.ParamType[str]):
+    """A model id. An empty one is refused: it usually comes from an unset shell variable."""
+
+    name = "model id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id as it was given; the catalog canonicalizes it."""
+        text = str(value)
+        if not text.strip():
+            self.fail("the model id is empty; give the id that the provider's API takes", param, ctx)
+        return text
+
+
 INSTANT = InstantType()
 PROVIDER = ProviderType()
+MODEL_ID = ModelIdType()
 
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document on stdout.")
 provider_argument = click.argument("provider", type=PROVIDER)
+model_argument = click.argument("model_id", type=MODEL_ID)
 provider_option = click.option("--provider", "-p", type=PROVIDER, help="Only this provider.")
-now_option = click.option("--now", type=INSTANT, help="As of this instant instead of the present.")
+now_option = click.option("--now", type=INSTANT, help="Evaluate as of this instant; default: the current time.")

@@ -6,13 +6,20 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SweepResult
-from ghost_pipeline.cli.options import json_option, now_option, provider_argument, provider_option
+from ghost_pipeline.cli.options import (
+    MODEL_ID,
+    json_option,
+    model_argument,
+    now_option,
+    provider_argument,
+    provider_option,
+)
 from ghost_pipeline.cli.output import print_json, warn
 
 
 @click.command(epilog="Example: ghost-pipeline reactivate openai gpt-4-32k")
 @provider_argument
-@click.argument("model_id")
+@model_argument
 @json_option
 def reactivate(provider: str, model_id: str, is_json: bool) -> None:
     """This model lives: active and seen now."""
@@ -41,7 +48,7 @@ def release(provider: str, is_json: bool) -> None:
 
 @click.command(epilog="Example: ghost-pipeline remove openai gpt-3.5-turbo-0301")
 @provider_argument
-@click.argument("model_id", required=False)
+@click.argument("model_id", type=MODEL_ID, required=False)
 @json_option
 def remove(provider: str, model_id: str | None, is_json: bool) -> None:
     """Out of the catalog, and stay out, until 'add' or 'restore'.
@@ -50,7 +57,7 @@ def remove(provider: str, model_id: str | None, is_json: bool) -> None:
     the first time later is new all the same.
     """
     with ModelCatalog.open() as catalog:
-        removed = catalog.remove_model(provider, model_id) if model_id else catalog.remove_provider(provider)
+        removed = catalog.remove_provider(provider) if model_id is None else catalog.remove_model(provider, model_id)
     if is_json:
         print_json({"provider_id": provider, "model_id": model_id, "removed": removed})
     else:
@@ -59,7 +66,7 @@ def remove(provider: str, model_id: str | None, is_json: bool) -> None:
 
 @click.command(epilog="Example: ghost-pipeline restore openai gpt-3.5-turbo-0301")
 @provider_argument
-@click.argument("model_id")
+@model_argument
 @json_option
 def restore(provider: str, model_id: str, is_json: bool) -> None:
     """Take back a purged or removed model, whole, as a ghost."""

@@ -10,7 +10,7 @@ import click
 from ghost_pipeline.additions import read_additions
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SightingResult
-from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option, provider_argument
+from ghost_pipeline.cli.options import INSTANT, MODEL_ID, PROVIDER, json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import EXIT_REFUSED, print_json
 from ghost_pipeline.errors import InvalidAdditions
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
@@ -28,7 +28,7 @@ def _object(ctx: click.Context, param: click.Parameter, value: str | None) -> di
 
 @click.command(epilog="Example: ghost-pipeline track openai gpt-5-preview --metadata '{\"latency_ms\": 412}'")
 @provider_argument
-@click.argument("model_id")
+@model_argument
 @click.option("--name", help="What people call the model; counts while no name is known.")
 @click.option("--metadata", callback=_object, help="A JSON object, merged into what is known.")
 @json_option
@@ -41,7 +41,7 @@ def track(provider: str, model_id: str, name: str | None, metadata: dict[str, An
 
 @click.command(epilog="Example: ghost-pipeline add openai ft:gpt-4o:acme --name 'Acme tuned' --context-window 128000")
 @click.argument("provider", type=PROVIDER, required=False)
-@click.argument("model_id", required=False)
+@click.argument("model_id", type=MODEL_ID, required=False)
 @click.option(
     "--from",
     "file",

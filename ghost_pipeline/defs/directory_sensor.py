@@ -1,11 +1,11 @@
-"""The sensor that ingests new files of ``latest_models/``, and its cursor."""
+"""The sensor that requests a run for each new file of the models folder, and its cursor."""
 
 import json
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 
 import dagster as dg
 
@@ -17,76 +17,77 @@ from ghost_pipeline.listings.files import ListingFile, find_listings, newest_lis
 
 @dataclass(frozen=True, slots=True)
 class RequestedFile:
-    """A file as it was when a run was asked for it. Its age is capped at that instant: no clock of another machine
-    may make every later file look old."""
+    """A file as it was when a run was requested for it."""
 
     name: str
-    age: str
-    """The instant in its name, else its mtime; ISO 8601."""
+    stated_at: str
+    """The instant in its name, else its mtime, capped at the time of the request; ISO 8601. Without the cap, one file
+    from a machine whose clock is ahead would make every later file look old."""
     mtime_ns: int
     size: int
 
     @classmethod
     def of(cls, file: ListingFile, now: datetime) -> "RequestedFile":
-        """What is remembered of ``file``, seen ``now``."""
+        """Return what the cursor keeps of ``file`` if its run is requested ``now``."""
         return cls(file.path.name, min(file.stated_at, now).isoformat(), file.mtime_ns, file.size)
 
     def is_same(self, other: "RequestedFile") -> bool:
-        """Whether it is the same file, unchanged."""
+        """Return True if ``other`` is the same file, unchanged."""
         return (self.name, self.mtime_ns, self.size) == (other.name, other.mtime_ns, other.size)
 
     def is_older(self, other: "RequestedFile") -> bool:
-        """Whether ``other`` is the newer statement of the two."""
-        return datetime.fromisoformat(self.age) < datetime.fromisoformat(other.age)
+        """Return True if ``other`` states the later instant."""
+        return datetime.fromisoformat(self.stated_at) < datetime.fromisoformat(other.stated_at)
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryCursor:
-    """Provider -> the last file asked for."""
+    """The last file of each provider for which a run was requested."""
 
-    asked: dict[str, RequestedFile] = field(default_factory=dict)
+    requested: dict[str, RequestedFile] = field(default_factory=dict)
+    """By provider slug."""
 
-    def is_news(self, file: ListingFile, now: datetime) -> bool:
-        """Whether the file is not the one asked for last, and not older than it."""
-        last, this = self.asked.get(file.provider_id), RequestedFile.of(file, now)
+    def is_new(self, file: ListingFile, now: datetime) -> bool:
+        """Return True if ``file`` differs from its provider's last requested file and is not older than that."""
+        last, this = self.requested.get(file.provider_id), RequestedFile.of(file, now)
         return last is None or not (this.is_same(last) or this.is_older(last))
 
-    def after(self, files: Iterable[ListingFile], now: datetime) -> "DirectoryCursor":
-        """The cursor once runs have been asked for ``files``."""
-        return DirectoryCursor({**self.asked, **{file.provider_id: RequestedFile.of(file, now) for file in files}})
+    def advanced(self, files: Iterable[ListingFile], now: datetime) -> "DirectoryCursor":
+        """Return the cursor after runs were requested for ``files``."""
+        return DirectoryCursor({**self.requested, **{file.provider_id: RequestedFile.of(file, now) for file in files}})
 
     def to_json(self) -> str:
-        """The cursor as Dagster keeps it."""
+        """Return the cursor as the text that Dagster stores."""
         return json.dumps(
             {
-                provider_id: [asked.name, asked.age, asked.mtime_ns, asked.size]
-                for provider_id, asked in sorted(self.asked.items())
+                provider_id: [file.name, file.stated_at, file.mtime_ns, file.size]
+                for provider_id, file in sorted(self.requested.items())
             }
         )
 
 
 def read_directory_cursor(text: str | None) -> DirectoryCursor:
-    """The cursor that Dagster kept; an empty one at the start, and for a text that a person put there.
+    """Return the cursor that Dagster stored; an empty one at the start and for an unparseable text.
 
-    To start over is harmless: what was asked for before has the same run key, and no run key runs twice.
+    Starting over is harmless: the run keys are the same again, and Dagster starts no second run for a run key.
     """
     try:
         return DirectoryCursor(
-            {provider_id: RequestedFile(*asked) for provider_id, asked in json.loads(text or "{}").items()}
+            {provider_id: RequestedFile(*values) for provider_id, values in json.loads(text or "{}").items()}
         )
     except (ValueError, TypeError, AttributeError):
         return DirectoryCursor()
 
 
 SETTLING_SECONDS = 0.3
-"""A file whose size and mtime stay the same for that long is taken to be written."""
+"""A file whose size and mtime stay the same for this long is complete."""
 
 
 @dg.sensor(
     job=ingest_listing,
-    minimum_interval_seconds=4,  # the daemon looks every 5 seconds; 5 here would drift to 10
+    minimum_interval_seconds=4,  # the daemon evaluates sensors every 5 seconds; 5 here would drift to 10
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="One run for each provider whose newest file in the models folder changed.",
+    description="Requests one run for each provider whose newest file in the models folder has changed.",
 )
 def models_directory_sensor(
     context: dg.SensorEvaluationContext, ghost: GhostCatalog
@@ -97,41 +98,48 @@ def models_directory_sensor(
         return dg.SkipReason(str(error))
     cursor = read_directory_cursor(context.cursor)
     now = datetime.now(UTC)
-    changed = [file for file in newest.values() if cursor.is_news(file, now)]
-    settled = _settled(changed)
+    settled, blocked = _split_by_readiness([file for file in newest.values() if cursor.is_new(file, now)])
     if not settled:
-        waiting = "; ".join(f"{file.path.name} is still being written" for file in changed)
-        return dg.SkipReason(waiting or f"{len(newest)} providers, no newer file")
+        return dg.SkipReason("; ".join(blocked) or f"{len(newest)} providers, no newer file")
+    for reason in blocked:
+        context.log.warning(reason)
     return dg.SensorResult(
-        run_requests=[_request(file, digest, now) for file, digest in settled],
-        dynamic_partitions_requests=[providers.build_add_request([file.provider_id for file, _ in settled])],
-        cursor=cursor.after([file for file, _ in settled], now).to_json(),
+        run_requests=[_run_request(file, now) for file in settled],
+        dynamic_partitions_requests=[providers.build_add_request([file.provider_id for file in settled])],
+        cursor=cursor.advanced(settled, now).to_json(),
     )
 
 
-def _request(file: ListingFile, digest: str, asked_at: datetime) -> dg.RunRequest:
-    # The mtime is in the key, or a file that goes back to what it was would never run again, and the same bytes
-    # fetched anew would not count as evidence.
+def _run_request(file: ListingFile, requested_at: datetime) -> dg.RunRequest:
+    # With the mtime in the key, a file that returns to an earlier content runs again, and the same bytes fetched anew
+    # count as fresh evidence.
     return dg.RunRequest(
-        run_key=f"{file.provider_id}:{digest}:{file.mtime_ns}",
+        run_key=f"{file.provider_id}:{file.path.name}:{file.mtime_ns}:{file.size}",
         partition_key=file.provider_id,
-        run_config=listing_run_config(file.path, min(file.modified_at, asked_at)),
+        run_config=listing_run_config(file.path, min(file.modified_at, requested_at)),
     )
 
 
-def _settled(changed: list[ListingFile]) -> list[tuple[ListingFile, str]]:
-    """Those that are not being written just now, with their digests. One wait serves them all."""
-    if not changed:
-        return []
-    time.sleep(SETTLING_SECONDS)
-    return [(file, digest) for file in changed if (digest := _digest_if_unchanged(file)) is not None]
+def _split_by_readiness(changed: Sequence[ListingFile]) -> tuple[list[ListingFile], list[str]]:
+    """Return the files that a run can read now, and for each of the others why not. One wait serves them all."""
+    if changed:
+        time.sleep(SETTLING_SECONDS)
+    reasons = {file.path: _blocked_reason(file) for file in changed}
+    return (
+        [file for file in changed if reasons[file.path] is None],
+        [reason for reason in reasons.values() if reason is not None],
+    )
 
 
-def _digest_if_unchanged(file: ListingFile) -> str | None:
+def _blocked_reason(file: ListingFile) -> str | None:
+    """Return why no run can read the file now; None if one can. Opens the file, but reads nothing of it."""
     try:
-        stat = file.path.stat()
-        if (stat.st_mtime_ns, stat.st_size) != (file.mtime_ns, file.size):
-            return None
-        return sha256(file.path.read_bytes()).hexdigest()
-    except OSError:  # gone or not readable yet: the next tick sees
-        return None
+        with file.path.open("rb") as content:
+            status = os.fstat(content.fileno())
+    except FileNotFoundError:
+        return f"{file.path.name} was removed or renamed just now"
+    except OSError as error:
+        return f"{file.path.name} can't be read: {error.strerror}; check its permissions"
+    if (status.st_mtime_ns, status.st_size) != (file.mtime_ns, file.size):
+        return f"{file.path.name} is still being written"
+    return None

@@ -18,16 +18,29 @@ from ghost_pipeline.lifecycle.absence import (
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 
-NAME = "discovery_stats"
+STATISTICS_ASSET = "discovery_stats"
+
+_CATALOG_CHANGED = dg.AutomationCondition.any_deps_updated()
+
+CATALOG_CHANGED_SINCE_REQUEST = (
+    _CATALOG_CHANGED.since(dg.AutomationCondition.newly_requested() & ~_CATALOG_CHANGED)
+    & ~dg.AutomationCondition.in_progress()
+).with_label("the catalog changed since the last request")
+"""True until a run is requested after the last change of the catalog.
+
+An update is visible at one evaluation only, so a plain ``& ~in_progress()`` would lose one that arrives during a run:
+that run may have read the catalog before. ``since`` remembers it. A request counts as seen one evaluation later, and an
+update that arrives in between must outlive it: therefore the reset excludes evaluations that see an update.
+"""
 
 
 @dg.asset(
-    name=NAME,
+    name=STATISTICS_ASSET,
     deps=[model_catalog],
     kinds={"sql"},
     group_name="catalog",
     description="Models by source, state and provider, and how many work though no list shows them.",
-    automation_condition=dg.AutomationCondition.any_deps_updated() & ~dg.AutomationCondition.in_progress(),
+    automation_condition=CATALOG_CHANGED_SINCE_REQUEST,
 )
 def discovery_stats(ghost: GhostCatalog) -> dg.MaterializeResult[None]:
     with translate_errors(), ghost.opened() as catalog:

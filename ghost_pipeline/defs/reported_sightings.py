@@ -89,7 +89,7 @@ class SightingBatch:
                 dg.AssetObservation(self.asset, metadata=self._counts()),
                 *self._news(),
                 dg.AssetMaterialization(
-                    monitoring.NAME,
+                    monitoring.STATISTICS_ASSET,
                     metadata={**monitoring.stats_metadata(stats), "sightings": self.sightings},
                 ),
             ],

@@ -93,7 +93,7 @@ def _report(context: dg.OpExecutionContext, what: str, result: SweepResult, stat
         context.log_event(dg.AssetObservation(asset_key="model_catalog", partition=provider_id, metadata={what: count}))
     context.log_event(
         dg.AssetMaterialization(
-            asset_key=monitoring.NAME,
+            asset_key=monitoring.STATISTICS_ASSET,
             metadata={**monitoring.stats_metadata(stats), what: result.changed},
         )
     )

@@ -1,12 +1,13 @@
 """Errors on the command line: one line that says what, where and what to do, and an exit code."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import pytest
 
 from ghost_pipeline.cli import main
-from ghost_pipeline_tests.cli.run_cli import Shell
+from ghost_pipeline_tests.cli.run_cli import Shell, list_models, listing_bytes
 
 UNKNOWN_MODEL = [
     ("show", "openai", "nope"),
@@ -108,6 +109,35 @@ def test_an_unusable_database_url_is_exit_code_2_without_its_password(
     said = shell.error(*command, exit_code=2)
     assert "GHOST_DATABASE_URL" in said
     assert "hunter2" not in said
+
+
+EMPTY_NAMES = [
+    ("remove", "openai", ""),
+    ("remove", "openai", "  "),
+    ("remove", ""),
+    ("restore", "openai", ""),
+    ("reactivate", "openai", ""),
+    ("show", "openai", ""),
+    ("track", "openai", ""),
+    ("track", "", "gpt-x"),
+    ("add", "openai", ""),
+    ("add", "", "gpt-x"),
+    ("release", ""),
+    ("fetch", ""),
+    ("sweep", "--provider", ""),
+    ("purge", "--provider", ""),
+    ("ingest", "--provider", ""),
+    ("models", "--provider", ""),
+    ("export", "--to", "json", "--provider", ""),
+]
+
+
+@pytest.mark.parametrize("command", EMPTY_NAMES, ids=repr)
+def test_an_unset_shell_variable_is_wrong_usage_and_changes_nothing(shell: Shell, command: tuple[str, ...]) -> None:
+    for provider_id in ("openai", "xai"):
+        list_models(provider_id, listing_bytes(["a", "b"]), datetime.now(UTC))
+    shell.error(*command, exit_code=2)
+    assert shell.json("stats")["active"] == 4
 
 
 def test_a_setting_that_is_no_number_is_exit_code_2(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

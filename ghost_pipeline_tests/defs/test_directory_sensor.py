@@ -1,29 +1,37 @@
 """The sensor on the models folder."""
 
+import os
+import shutil
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
+import pytest
 
+from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, listing
 
 
-def asked(answer: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:
+def requested(answer: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:
     return list(answer.run_requests or ()) if isinstance(answer, dg.SensorResult) else []
 
 
-def test_one_run_is_asked_for_each_provider_and_partitions_are_made(workshop: Workshop) -> None:
+def test_one_run_is_requested_for_each_provider_and_partitions_are_created(workshop: Workshop) -> None:
     workshop.drop("openai_models.json", listing("a"))
     workshop.drop("gemini-models.json", b'{"models": [{"name": "models/g"}]}')
     workshop.drop("notes.txt", b"no listing")
-    assert [request.partition_key for request in asked(workshop.tick())] == ["google", "openai"]
+    assert [request.partition_key for request in requested(workshop.tick())] == ["google", "openai"]
     assert set(workshop.instance.get_dynamic_partitions("provider")) == {"google", "openai"}
 
 
-def test_a_file_that_did_not_change_is_not_asked_for_again(workshop: Workshop) -> None:
+def test_a_file_that_did_not_change_is_not_requested_again(workshop: Workshop) -> None:
     workshop.drop("openai_models.json", listing("a"))
-    assert asked(workshop.tick())
+    assert requested(workshop.tick())
     answer = workshop.tick()
     assert isinstance(answer, dg.SkipReason)
     assert "no newer file" in str(answer.skip_message)
@@ -31,9 +39,9 @@ def test_a_file_that_did_not_change_is_not_asked_for_again(workshop: Workshop) -
 
 def test_the_same_bytes_fetched_anew_are_new_evidence(workshop: Workshop) -> None:
     workshop.drop("openai_models.json", listing("a"))
-    (first,) = asked(workshop.tick())
+    (first,) = requested(workshop.tick())
     workshop.drop("openai_models.json", listing("a"), NOON + timedelta(hours=1))
-    (second,) = asked(workshop.tick())
+    (second,) = requested(workshop.tick())
     assert first.run_key != second.run_key
 
 
@@ -41,28 +49,28 @@ def test_a_file_that_goes_back_to_what_it_was_runs_again(workshop: Workshop) -> 
     keys = []
     for hours, content in enumerate((listing("a"), listing("b"), listing("a"))):
         workshop.drop("openai_models.json", content, NOON + timedelta(hours=hours))
-        keys += [request.run_key for request in asked(workshop.tick())]
+        keys += [request.run_key for request in requested(workshop.tick())]
     assert len(set(keys)) == 3
 
 
-def test_an_older_file_than_the_last_is_never_asked_for(workshop: Workshop) -> None:
+def test_an_older_file_than_the_last_is_never_requested(workshop: Workshop) -> None:
     workshop.drop("openai_models_2026-05-01T00-00-00.json", listing("old"))
     newest = workshop.drop("openai_models_2026-05-02T00-00-00.json", listing("new"))
-    (request,) = asked(workshop.tick())
+    (request,) = requested(workshop.tick())
     assert newest.name in str(request.run_config)
     newest.unlink()
-    assert not asked(workshop.tick())
+    assert not requested(workshop.tick())
 
 
-def test_a_run_is_asked_as_of_the_files_mtime(workshop: Workshop) -> None:
+def test_a_run_is_requested_as_of_the_files_mtime(workshop: Workshop) -> None:
     workshop.drop("openai_models.json", listing("a"), NOON)
-    (request,) = asked(workshop.tick())
+    (request,) = requested(workshop.tick())
     assert request.run_config["ops"]["raw_provider_models"]["config"]["observed_at"] == NOON.isoformat()
 
 
 def test_an_mtime_in_the_future_is_capped_at_the_tick(workshop: Workshop) -> None:
     workshop.drop("openai_models.json", listing("a"), datetime.now(UTC) + timedelta(days=400))
-    (request,) = asked(workshop.tick())
+    (request,) = requested(workshop.tick())
     observed_at = request.run_config["ops"]["raw_provider_models"]["config"]["observed_at"]
     assert datetime.fromisoformat(observed_at) <= datetime.now(UTC)
 
@@ -86,7 +94,7 @@ def test_a_file_that_is_still_being_written_is_left_for_the_next_tick(workshop: 
         writer.join()
     assert isinstance(answer, dg.SkipReason)
     assert "still being written" in str(answer.skip_message)
-    assert len(asked(workshop.tick())) == 1
+    assert len(requested(workshop.tick())) == 1
 
 
 def test_a_folder_that_is_not_there_is_a_reason_not_an_error(workshop: Workshop) -> None:
@@ -96,14 +104,76 @@ def test_a_folder_that_is_not_there_is_a_reason_not_an_error(workshop: Workshop)
 
 def test_a_file_from_the_future_does_not_make_later_files_look_old(workshop: Workshop) -> None:
     workshop.drop("openai_models.json", listing("a"), datetime.now(UTC) + timedelta(days=400))
-    assert asked(workshop.tick())
+    assert requested(workshop.tick())
     workshop.drop("openai_models.json", listing("b"), datetime.now(UTC) + timedelta(seconds=1))
-    assert asked(workshop.tick())
+    assert requested(workshop.tick())
 
 
-def test_a_cursor_that_a_person_broke_starts_over(workshop: Workshop) -> None:
+def test_an_unparseable_cursor_starts_over(workshop: Workshop) -> None:
     workshop.drop("openai_models.json", listing("a"))
-    (first,) = asked(workshop.tick())
+    (first,) = requested(workshop.tick())
     workshop.cursor = "reset"
-    (again,) = asked(workshop.tick())
+    (again,) = requested(workshop.tick())
     assert again.run_key == first.run_key
+
+
+NOBODY = 65534
+
+
+@contextmanager
+def without_roots_rights() -> Iterator[None]:
+    """Permissions mean nothing to root, so for this block the process is nobody."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder(workshop: Workshop) -> Iterator[Path]:
+    """A models folder that every user can enter, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    workshop.ghost = GhostCatalog(home=workshop.ghost.home, models_dir=str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_file_that_cannot_be_read_is_reported_as_such_and_runs_once_it_can(
+    workshop: Workshop, open_folder: Path
+) -> None:
+    path = open_folder / "openai_models.json"
+    path.write_bytes(listing("a"))
+    path.chmod(0)
+    with without_roots_rights():
+        answer = workshop.tick()
+    assert isinstance(answer, dg.SkipReason)
+    assert str(answer.skip_message) == "openai_models.json can't be read: Permission denied; check its permissions"
+    path.chmod(0o644)
+    with without_roots_rights():
+        assert len(requested(workshop.tick())) == 1
+
+
+def test_a_file_that_cannot_be_read_delays_no_other(workshop: Workshop, open_folder: Path) -> None:
+    for provider_id in ("openai", "xai"):
+        (open_folder / f"{provider_id}_models.json").write_bytes(listing("a"))
+    (open_folder / "openai_models.json").chmod(0)
+    with without_roots_rights():
+        assert [request.partition_key for request in requested(workshop.tick())] == ["xai"]
+
+
+def test_the_run_key_names_provider_file_mtime_and_size(workshop: Workshop) -> None:
+    path = workshop.drop("openai_models.json", listing("a"))
+    (request,) = requested(workshop.tick())
+    status = path.stat()
+    assert request.run_key == f"openai:openai_models.json:{status.st_mtime_ns}:{status.st_size}"
+
+
+def test_a_tick_reads_no_byte_of_a_listing(workshop: Workshop) -> None:
+    path = workshop.drop("openai_models.json", b"")
+    os.truncate(path, 100 * 2**30)  # sparse: to read it would take a minute and 100 GiB of memory
+    assert len(requested(workshop.tick())) == 1
