@@ -25,6 +25,9 @@ check: .venv/dev  ## ruff, mypy (strict) and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs-settings: .venv/dev  ## regenerate docs/settings.md from ghost_pipeline/settings.py
+	@$(BIN)/python -c "from ghost_pipeline.settings import document_settings; print(document_settings(), end='')" > docs/settings.md
+
 bench: .venv/dev  ## the measurements behind the README's numbers
 	$(BIN)/python -m benchmarks
 

@@ -1,39 +1,58 @@
-"""Every error that Ghost Pipeline raises on purpose.
+"""The exceptions of Ghost Pipeline, and the one place where their messages are put together.
 
     GhostPipelineError
-    ├── UsageError            wrong input: nothing was done                       (exit code 2)
+    ├── UsageError            invalid input: nothing was done                     (exit code 2)
     │   ├── SettingsError         an environment variable or option that can't be used
-    │   ├── InvalidProvider       not a provider name
-    │   ├── InvalidModelId        not a model id
-    │   ├── InvalidName           not a name that can be kept
+    │   ├── InvalidProvider       not a valid provider name
+    │   ├── InvalidModelId        not a valid model id
+    │   ├── InvalidName           not a name that can be stored
     │   ├── InvalidMetadata       not a small JSON object
-    │   ├── InvalidAdditions      models to add by hand that can't all be added
-    │   ├── ExportRefused         models that can't be written as asked for, or not there
+    │   ├── InvalidAdditions      models to add by hand, at least one of which is invalid
+    │   ├── ExportRefused         models that can't be written in this format or to this place
     │   ├── UnknownProvider       no such provider in the catalog
     │   ├── UnknownModel          no such model in the catalog
-    │   ├── ModelExists           there is nothing to restore: the model is in the catalog
-    │   ├── NoListings            no listing file where one was looked for
-    │   ├── NoInbox               no folder of reports that can be read
-    │   ├── NotConfigured         a provider that can't be asked: unknown, or no key or address
-    │   ├── UnknownTable          no table, or no column of it, that can be adopted
+    │   ├── ModelExists           a model to restore that is in the catalog
+    │   ├── NoListings            no listing file where one is expected
+    │   ├── NoInbox               no inbox folder that can be read
+    │   ├── NotConfigured         a provider that can't be fetched: unknown, or without a key or a base_url
+    │   ├── UnknownTable          no such table, or no such column of it
     │   └── InvalidExport         not an export that can be imported
-    ├── FolderError           fetched listings can't be written                    (exit code 3)
-    └── CatalogError          the catalog could not be reached or changed         (exit code 3)
-        ├── CatalogUnavailable    may pass: locked, full, gone away; worth a retry
-        │   └── CatalogConflict       others undid the transaction, or the connection broke; a retry at once may do
+    ├── FolderError           the folder of listings can't be written             (exit code 3)
+    └── CatalogError          the catalog can't be reached or changed             (exit code 3)
+        ├── CatalogUnavailable    locked, full or disconnected; a later retry may succeed
+        │   └── CatalogConflict       the transaction was rolled back by others; an immediate retry may succeed
         ├── CatalogSchemaError    the schema is missing, older or newer than this program
         └── ArchiveError          the archive of raw listings can't be read or written
 
-Each message is one line that says what, where and what to do, and holds no secret.
+An exception belongs here if a caller or a user may want to handle it. Its reason names what happened and to what; its
+advice names what to do. Together they are one line, which contains no secret.
 """
 
 
 class GhostPipelineError(Exception):
-    """Base of all of them."""
+    """Base class of all exceptions of this package.
+
+    ``str(error)`` is ``reason; advice``, or the reason alone if there is no advice.
+    """
+
+    def __init__(self, reason: str = "", advice: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """What happened, and to what."""
+        self.advice = advice
+        """What to do about it; may be empty."""
+
+    def __str__(self) -> str:
+        return format_message(self.reason, self.advice)
+
+
+def format_message(reason: str, advice: str = "") -> str:
+    """Return the line that shows a reason with its advice."""
+    return f"{reason}; {advice}" if advice else reason
 
 
 class UsageError(GhostPipelineError, ValueError):
-    """Wrong input: nothing was done."""
+    """Invalid input: nothing was done."""
 
 
 class SettingsError(UsageError):
@@ -41,15 +60,15 @@ class SettingsError(UsageError):
 
 
 class InvalidProvider(UsageError):
-    """Not a provider name."""
+    """Not a valid provider name."""
 
 
 class InvalidModelId(UsageError):
-    """Not a model id."""
+    """Not a valid model id."""
 
 
 class InvalidName(UsageError):
-    """Not a name that can be kept."""
+    """Not a name that can be stored."""
 
 
 class InvalidMetadata(UsageError):
@@ -57,11 +76,11 @@ class InvalidMetadata(UsageError):
 
 
 class InvalidAdditions(UsageError):
-    """Models to add by hand that can't all be added: none was."""
+    """Models to add by hand, at least one of which is invalid: none was added."""
 
 
 class ExportRefused(UsageError):
-    """Models that can't be written as asked for, or not to that place: nothing was written."""
+    """Models that can't be written in this format or to this place: nothing was written."""
 
 
 class UnknownProvider(UsageError):
@@ -73,23 +92,23 @@ class UnknownModel(UsageError):
 
 
 class ModelExists(UsageError):
-    """There is nothing to restore: the model is in the catalog."""
+    """A model to restore that is in the catalog."""
 
 
 class NotConfigured(UsageError):
-    """A provider that can't be asked: nobody said where it is, or its key is not there."""
+    """A provider that can't be fetched: it has no base_url, or its key is not set."""
 
 
 class NoListings(UsageError):
-    """No listing file where one was looked for."""
+    """No listing file where one is expected."""
 
 
 class NoInbox(UsageError):
-    """No folder of reports that can be read."""
+    """No inbox folder that can be read."""
 
 
 class UnknownTable(UsageError):
-    """No table, or no column of it, that can be adopted."""
+    """No such table, or no such column of it."""
 
 
 class InvalidExport(UsageError):
@@ -101,15 +120,15 @@ class FolderError(GhostPipelineError):
 
 
 class CatalogError(GhostPipelineError):
-    """The catalog could not be reached or changed."""
+    """The catalog can't be reached or changed."""
 
 
 class CatalogUnavailable(CatalogError):
-    """The catalog can't be reached or changed now; the same may work later."""
+    """The catalog can't be reached or changed now; a later retry may succeed."""
 
 
 class CatalogConflict(CatalogUnavailable):
-    """The transaction was undone by what others did, or its connection broke; the same may work at once."""
+    """The transaction was rolled back by others, or its connection broke; an immediate retry may succeed."""
 
 
 class CatalogSchemaError(CatalogError):

@@ -1,125 +1,228 @@
-"""What can be set from outside. The only reader of the environment."""
+"""The settings, each declared once, and the only reader of the environment.
+
+A setting is a field of ``Settings``, ``Thresholds`` or ``FetchLimits``: its declaration holds the variable, the unit,
+the bounds, the description and the default. Reading it and its line of ``docs/settings.md`` follow from that.
+"""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import msgspec
 
 from ghost_pipeline.errors import SettingsError
+
+T = TypeVar("T")
+
+_DECLARATION = "declaration"
+_TYPE_NAMES = {int: "whole number", float: "number", timedelta: "number", Path: "path", str: "text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What is known of one setting besides its attribute, its type and its default."""
+
+    description: str
+    variable: str | None
+    """The environment variable; None for a setting that only a program can change."""
+    unit: str
+    """Of a number. ``hours`` or ``days`` for a timedelta."""
+    minimum: float
+    maximum: float
+    default_text: str
+    """Describes a default that the value alone does not."""
+
+
+def setting(
+    default: T,
+    description: str,
+    variable: str | None = None,
+    unit: str = "",
+    minimum: float = 0,
+    maximum: float = 1_000_000,
+    default_text: str = "",
+) -> T:
+    """Declare a field that an environment variable sets. Bounds are inclusive and in ``unit``."""
+    declaration = Declaration(description, variable, unit, minimum, maximum, default_text)
+    declared: T = field(default=default, metadata={_DECLARATION: declaration})
+    return declared
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The numbers in the lifecycle rules; lifecycle/ says what each one does."""
+    """The numbers in the rules of ``lifecycle``."""
 
-    stale_after: timedelta = timedelta(hours=24)
-    """Unseen for longer than this, a model becomes a ghost."""
-    purge_after: timedelta = timedelta(days=30)
-    """A ghost for longer than this, a model is purged."""
-    hold_protects_for: timedelta = timedelta(days=7)
-    """How long a hold keeps the stale sweep from a provider's listed models."""
-    hold_warns_before: timedelta = timedelta(days=1)
-    """How long before the end of that protection people are warned."""
-    complete_within: timedelta = timedelta(hours=48)
-    """How long a provider may be without a complete listing before a check turns red."""
-    confirm_after: timedelta = timedelta(hours=1)
-    """How much later than a shrunken listing another one must be to confirm it."""
-    shrunken_above_percent: int = 20
-    """More than this share of the expected models missing, and ..."""
-    shrunken_above_count: int = 5
-    """... more than this many of them, makes a listing shrunken."""
+    stale_after: timedelta = setting(
+        timedelta(hours=24), "A model unseen for longer becomes a ghost.", "GHOST_STALE_AFTER_HOURS", "hours"
+    )
+    purge_after: timedelta = setting(
+        timedelta(days=30), "A ghost for longer is purged.", "GHOST_PURGE_AFTER_DAYS", "days", maximum=100_000
+    )
+    hold_protects_for: timedelta = setting(
+        timedelta(days=7),
+        "How long a hold keeps the listed models of a provider from becoming stale.",
+        "GHOST_HOLD_PROTECTS_DAYS",
+        "days",
+        maximum=100_000,
+    )
+    hold_warns_before: timedelta = setting(
+        timedelta(days=1), "How long before the end of that protection a warning appears.", unit="days"
+    )
+    complete_within: timedelta = setting(
+        timedelta(hours=48),
+        "Without a complete listing of a provider for longer, its check fails.",
+        "GHOST_COMPLETE_WITHIN_HOURS",
+        "hours",
+    )
+    confirm_after: timedelta = setting(
+        timedelta(hours=1),
+        "How much later than a shrunken listing another one must be to confirm it.",
+        "GHOST_CONFIRM_AFTER_HOURS",
+        "hours",
+    )
+    shrunken_above_percent: int = setting(
+        20,
+        "A listing is shrunken if more than this share of the expected models is missing ...",
+        "GHOST_SHRUNKEN_ABOVE_PERCENT",
+        "percent",
+        maximum=100,
+    )
+    shrunken_above_count: int = setting(
+        5,
+        "... and more than this many of them.",
+        "GHOST_SHRUNKEN_ABOVE_COUNT",
+        "models",
+        maximum=1_000_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How long, how often and how much a provider is asked. Spans are in seconds."""
+    """The limits of a fetch in time, size and number."""
 
-    connect_timeout: float = 10
-    read_timeout: float = 30
-    """The longest silence in an answer."""
-    total_timeout: float = 120
-    """One provider, with all pages and repetitions."""
-    attempts: int = 4
-    """For each page."""
-    initial_backoff: float = 1
-    """Before the second attempt, on average half of it; doubles with each further one."""
-    max_bytes: int = 32_000_000
-    """Of all pages of one provider, unpacked."""
-    max_pages: int = 100
-    concurrency: int = 32
-    """Providers asked at the same time."""
-    keep_files: int = 10
-    """Fetched listings of each provider that stay in the folder, the newest ones."""
+    connect_timeout: float = setting(10, "The longest wait for a connection.", unit="seconds")
+    read_timeout: float = setting(30, "The longest silence within a response.", unit="seconds")
+    total_timeout: float = setting(
+        120,
+        "The longest fetch of one provider, with all pages and retries.",
+        "GHOST_FETCH_FINISH_SECONDS",
+        "seconds",
+        minimum=1,
+        maximum=86_400,
+    )
+    attempts: int = setting(4, "Attempts for each page.", unit="attempts")
+    initial_backoff: float = setting(
+        1, "The wait before the second attempt, on average half of it; doubles with each attempt.", unit="seconds"
+    )
+    max_bytes: int = setting(
+        32_000_000,
+        "The largest listing of one provider: all pages, uncompressed.",
+        "GHOST_FETCH_MAX_BYTES",
+        "bytes",
+        minimum=1,
+        maximum=1_000_000_000,
+    )
+    max_pages: int = setting(
+        100, "The largest number of pages of one provider.", "GHOST_FETCH_MAX_PAGES", "pages", 1, 10_000
+    )
+    concurrency: int = setting(
+        32, "Providers that are fetched at the same time.", "GHOST_FETCH_CONCURRENCY", "providers", 1, 256
+    )
+    keep_files: int = setting(
+        10,
+        "Fetched listings of each provider that stay in the folder, newest first.",
+        "GHOST_FETCH_KEEP_FILES",
+        "files",
+        minimum=1,
+        maximum=1_000_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are, and the thresholds. Relative paths count from the current folder."""
+    """Locations, thresholds and limits. Relative paths start at the current folder."""
 
-    home: Path = Path(".ghost")
-    """Holds the embedded catalog, the archive of raw listings, and Dagster's own files."""
+    home: Path = setting(
+        Path(".ghost"),
+        "Holds the embedded catalog, the archive of raw listings, the inbox and Dagster's files. A URL such as "
+        "`s3://bucket/ghost` holds the archive only: also set `GHOST_DATABASE_URL`, `GHOST_INBOX_DIR` and "
+        "`DAGSTER_HOME` then.",
+        "GHOST_HOME",
+    )
     home_url: str = ""
-    """Set where GHOST_HOME is an fsspec URL, which several machines share: the archive is there then, and the catalog
-    and Dagster's own files are where GHOST_DATABASE_URL and DAGSTER_HOME say."""
-    models_dir: Path = Path("latest_models")
-    """Where the provider files are."""
-    inbox: Path | None = None
-    """Where other programs append what worked; unless given, ``inbox`` under ``home``."""
-    database_url: str = ""
-    """SQLAlchemy URL of the catalog; empty for the embedded default under ``home``."""
-    providers_file: Path | None = None
-    """The user's own words on providers; None for ``providers.toml`` in the current folder, if there is one."""
+    """GHOST_HOME if it is an fsspec URL, which several machines can share; else empty."""
+    models_dir: Path = setting(Path("latest_models"), "The folder of the provider files.", "GHOST_MODELS_DIR")
+    inbox: Path | None = setting(
+        None,
+        "The folder to which other programs append JSON Lines.",
+        "GHOST_INBOX_DIR",
+        default_text="`inbox` under `GHOST_HOME`",
+    )
+    database_url: str = setting(
+        "",
+        "The SQLAlchemy URL of the catalog: `postgresql://…` or `sqlite:///…`.",
+        "GHOST_DATABASE_URL",
+        default_text="SQLite under `GHOST_HOME`",
+    )
+    providers_file: Path | None = setting(
+        None,
+        "Adds providers and changes how they are fetched.",
+        "GHOST_PROVIDERS_FILE",
+        default_text="`providers.toml` in the current folder, if it exists",
+    )
+    dagster_dir: Path | None = setting(
+        None,
+        "The folder of Dagster's configuration and, unless that names another place, of its runs.",
+        "DAGSTER_HOME",
+        default_text="`dagster` under `GHOST_HOME`",
+    )
     thresholds: Thresholds = field(default_factory=Thresholds)
     fetch_limits: FetchLimits = field(default_factory=FetchLimits)
 
     @property
     def catalog_url(self) -> str:
-        """The SQLAlchemy URL of the catalog, the embedded default resolved. Raises SettingsError if there is none."""
+        """The SQLAlchemy URL of the catalog. Raises SettingsError if GHOST_HOME is a URL and none is set."""
         if self.home_url and not self.database_url:
-            raise SettingsError("GHOST_HOME is a URL, which can't hold the embedded catalog: set GHOST_DATABASE_URL")
+            raise SettingsError("GHOST_HOME is a URL, which can't hold the embedded catalog", "set GHOST_DATABASE_URL")
         return self.database_url or f"sqlite:///{self.home.absolute() / 'catalog.db'}"
 
     @property
     def archive_location(self) -> str:
-        """Where the bytes of every listing are kept: a path, or a URL."""
+        """The path or URL of the archive of raw listings."""
         return f"{self.home_url.rstrip('/')}/archive" if self.home_url else str(self.home.absolute() / "archive")
 
     @property
     def inbox_dir(self) -> Path:
-        """The folder of JSON Lines that other programs append to. Raises SettingsError if there is none."""
-        if self.home_url and self.inbox is None:
-            raise SettingsError("GHOST_HOME is a URL, which can't hold the inbox: set GHOST_INBOX_DIR to a folder")
-        return (self.inbox or self.home / "inbox").absolute()
+        """The folder of the inbox. Raises SettingsError if GHOST_HOME is a URL and none is set."""
+        return self._local_folder(self.inbox, "inbox", "the inbox", "GHOST_INBOX_DIR")
 
     @property
     def dagster_home(self) -> Path:
-        """Where Dagster keeps its runs, unless DAGSTER_HOME says otherwise. Raises SettingsError if there is none."""
-        if self.home_url and not os.environ.get("DAGSTER_HOME"):
-            raise SettingsError(
-                "GHOST_HOME is a URL, which can't hold Dagster's own files: set DAGSTER_HOME to a folder"
-            )
-        return Path(os.environ.get("DAGSTER_HOME") or self.home / "dagster").absolute()
+        """The folder of Dagster's files. Raises SettingsError if GHOST_HOME is a URL and none is set."""
+        return self._local_folder(self.dagster_dir, "dagster", "Dagster's own files", "DAGSTER_HOME")
+
+    def _local_folder(self, configured: Path | None, name: str, content: str, variable: str) -> Path:
+        if self.home_url and configured is None:
+            raise SettingsError(f"GHOST_HOME is a URL, which can't hold {content}", f"set {variable} to a folder")
+        return (configured or self.home / name).absolute()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """The settings that ``GHOST_*`` variables give; unset and empty ones mean the default.
+        """Read the settings from ``environ``, by default the variables of this process.
 
-        Raises SettingsError for a number that is none, or below the smallest that makes sense.
+        Unset and empty variables mean the default. Raises SettingsError for a value that is not a number or out of
+        bounds.
         """
         env = os.environ if environ is None else environ
-        default = cls()
-        return cls(
-            models_dir=Path(env.get("GHOST_MODELS_DIR") or default.models_dir).expanduser(),
-            inbox=Path(env["GHOST_INBOX_DIR"]).expanduser() if env.get("GHOST_INBOX_DIR") else None,
-            database_url=env.get("GHOST_DATABASE_URL") or default.database_url,
-            providers_file=Path(env["GHOST_PROVIDERS_FILE"]).expanduser() if env.get("GHOST_PROVIDERS_FILE") else None,
-            thresholds=_thresholds(env),
-            fetch_limits=_fetch_limits(env),
-        ).at_home(env.get("GHOST_HOME") or str(default.home))
+        home = env.get("GHOST_HOME", "")
+        settings = read_settings(cls, {name: value for name, value in env.items() if name != "GHOST_HOME"})
+        return settings.at_home(home) if home else settings
 
     def at_home(self, home: str) -> "Settings":
-        """These settings with another GHOST_HOME: a folder, or an fsspec URL."""
+        """Return these settings with another GHOST_HOME: a folder, or an fsspec URL."""
         local = home.removeprefix("file://")
         if "://" in local:
             return replace(self, home_url=local)
@@ -127,53 +230,87 @@ class Settings:
 
 
 def read_secret(variable: str) -> str | None:
-    """The value of an environment variable that holds a key. Read when it is needed, and kept nowhere."""
+    """Return the value of an environment variable that holds a key. It is read when it is needed and never stored."""
     return os.environ.get(variable)
 
 
-def _thresholds(env: Mapping[str, str]) -> Thresholds:
-    default = Thresholds()
-    return replace(
-        default,
-        stale_after=_duration(env, "GHOST_STALE_AFTER_HOURS", "hours", default.stale_after),
-        purge_after=_duration(env, "GHOST_PURGE_AFTER_DAYS", "days", default.purge_after),
-        hold_protects_for=_duration(env, "GHOST_HOLD_PROTECTS_DAYS", "days", default.hold_protects_for),
-        complete_within=_duration(env, "GHOST_COMPLETE_WITHIN_HOURS", "hours", default.complete_within),
-        confirm_after=_duration(env, "GHOST_CONFIRM_AFTER_HOURS", "hours", default.confirm_after),
-        shrunken_above_percent=int(
-            _number(env, "GHOST_SHRUNKEN_ABOVE_PERCENT", default.shrunken_above_percent, highest=100)
-        ),
-        shrunken_above_count=int(_number(env, "GHOST_SHRUNKEN_ABOVE_COUNT", default.shrunken_above_count)),
-    )
+def read_settings(group: type[T], env: Mapping[str, str]) -> T:
+    """Build ``group``, a dataclass with declared settings, from variables; groups within it as well.
+
+    Raises SettingsError for a value that is not a number or out of bounds.
+    """
+    values: dict[str, Any] = {}
+    for name, kind, declaration in _declared(group):
+        if isinstance(kind, type) and is_dataclass(kind):
+            values[name] = read_settings(kind, env)
+        elif declaration is not None and declaration.variable and env.get(declaration.variable, "").strip():
+            values[name] = _parse(env[declaration.variable].strip(), kind, declaration)
+    return group(**values)
 
 
-def _fetch_limits(env: Mapping[str, str]) -> FetchLimits:
-    default = FetchLimits()
-    return replace(
-        default,
-        total_timeout=_number(env, "GHOST_FETCH_FINISH_SECONDS", default.total_timeout, highest=86_400, lowest=1),
-        max_bytes=int(_number(env, "GHOST_FETCH_MAX_BYTES", default.max_bytes, lowest=1)),
-        max_pages=int(_number(env, "GHOST_FETCH_MAX_PAGES", default.max_pages, highest=10_000, lowest=1)),
-        concurrency=int(_number(env, "GHOST_FETCH_CONCURRENCY", default.concurrency, highest=256, lowest=1)),
-        keep_files=int(_number(env, "GHOST_FETCH_KEEP_FILES", default.keep_files, lowest=1)),
-    )
+def document_settings(group: type = Settings) -> str:
+    """Return ``docs/settings.md``: a table of the settings of ``group`` and of the groups within it."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Generated by `make docs-settings` from ghost_pipeline/settings.py. -->",
+        "",
+        "Ghost Pipeline reads its settings from environment variables. An unset or empty variable means the default;",
+        "a value of another type or out of bounds is an error.",
+        "",
+        "Providers' keys have their usual variables, such as `OPENAI_API_KEY`; `ghost-pipeline providers` lists them.",
+        "`deploy/dagster-postgres.yaml` reads the URL of Dagster's own storage from `DAGSTER_POSTGRES_URL`.",
+        "",
+        "| variable | type | default | description |",
+        "|---|---|---|---|",
+        *_rows(group),
+    ]
+    return "\n".join(lines) + "\n"
 
 
-def _duration(env: Mapping[str, str], variable: str, unit: str, default: timedelta) -> timedelta:
-    one = timedelta(**{unit: 1})
-    return _number(env, variable, default / one, highest=1_000_000) * one
+def _declared(group: type) -> Iterator[tuple[str, Any, Declaration | None]]:
+    """Yield name, type (of an optional one, the type that is not None) and declaration of each field."""
+    kinds = get_type_hints(group)
+    for one in fields(group):
+        kind = kinds[one.name]
+        chosen = next((option for option in get_args(kind) if option is not type(None)), kind)
+        yield one.name, chosen, one.metadata.get(_DECLARATION)
 
 
-def _number(
-    env: Mapping[str, str], variable: str, default: float, highest: float = 1_000_000_000, lowest: float = 0
-) -> float:
-    text = env.get(variable, "").strip()
-    if not text:
-        return default
+def _parse(text: str, kind: Any, declaration: Declaration) -> Any:
+    if kind is str:
+        return text
+    if kind is Path:
+        return Path(text).expanduser()
     try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not lowest <= number <= highest:
-        raise SettingsError(f"{variable}={text!r} is not a number from {lowest} to {highest:,.0f}: correct or unset it")
-    return number
+        # Not strict means that numbers are read from text; a fraction is still not an int.
+        number = msgspec.convert(text, float if kind is timedelta else kind, strict=False)
+    except msgspec.ValidationError:
+        number = None
+    if number is None or not declaration.minimum <= number <= declaration.maximum:
+        what = f"a {_TYPE_NAMES[kind]} from {declaration.minimum:,g} to {declaration.maximum:,.0f}"
+        raise SettingsError(f"{declaration.variable}={text!r} is not {what}", "correct or unset it")
+    return timedelta(**{declaration.unit: number}) if kind is timedelta else number
+
+
+def _rows(group: type) -> Iterator[str]:
+    defaults = group()
+    for name, kind, declaration in _declared(group):
+        if isinstance(kind, type) and is_dataclass(kind):
+            yield from _rows(kind)
+        elif declaration is not None and declaration.variable:
+            shown = declaration.default_text or _format_default(getattr(defaults, name), declaration)
+            yield f"| `{declaration.variable}` | {_describe(kind, declaration)} | {shown} | {declaration.description} |"
+
+
+def _describe(kind: Any, declaration: Declaration) -> str:
+    if kind in (str, Path):
+        return _TYPE_NAMES[kind]
+    bounds = f"{declaration.minimum:,g} to {declaration.maximum:,.0f}"
+    return f"{_TYPE_NAMES[kind]} ({declaration.unit}), {bounds}"
+
+
+def _format_default(value: Any, declaration: Declaration) -> str:
+    if isinstance(value, timedelta):
+        value = value / timedelta(**{declaration.unit: 1})
+    return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else f"`{value}`"
