@@ -1,252 +1,212 @@
-"""Sightings that wait for delivery: merging, limits, drops."""
+"""Sightings that wait for delivery: what callers add to, how sightings merge, limits and counted drops."""
 
 import json
-import logging
 import threading
-import time
-import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from ghost_pipeline.errors import UsageError
-from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.validation import MAX_METADATA_BYTES, encode_metadata_values, text_bytes, validate_name
 
-log = logging.getLogger("ghost_pipeline.client")
-
 Reason = Literal[
-    "invalid",  # what was said is no sighting
+    "invalid",  # the arguments of the call are not a valid sighting
     "full",  # too many models wait already
-    "metadata",  # the sighting was kept, of its metadata there was too much
-    "refused",  # the database can't hold it
+    "metadata",  # the sighting was kept, but not all of its metadata
+    "refused",  # the database can't store it
     "undelivered",  # the catalog could not be reached before the end
-    "closed",  # said after close()
+    "closed",  # tracked after close()
 ]
-
-LOG_AGAIN_AFTER = 60.0
-"""Seconds in which one line of a kind is logged at most."""
-
-
-class Drops:
-    """Counts. Each is written by one thread alone."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[Reason] = Counter()
-        self.example = ""
-        """Why the latest was dropped."""
-
-    def add(self, reason: Reason, why: str, count: int = 1) -> None:
-        """Count what can't be kept."""
-        self.counts[reason] += count
-        self.example = why
-
-    def absorb(self, other: "Drops") -> None:
-        """Count in what another thread dropped."""
-        self.counts.update(dict(other.counts))  # a copy in one step: its thread may be adding a reason
-        self.example = other.example or self.example
-
-
-class DropLog:
-    """Tells from time to time how much was dropped, so that a broken caller does not fill the log as well."""
-
-    def __init__(self) -> None:
-        self._told: Counter[Reason] = Counter()
-        self._told_at = -LOG_AGAIN_AFTER
-
-    def tell(self, dropped: Drops, *, is_last: bool = False) -> None:
-        """Log what was dropped since the last line, unless that was just now."""
-        now = time.monotonic()
-        news = dropped.counts - self._told
-        if not news or (now - self._told_at < LOG_AGAIN_AFTER and not is_last):
-            return
-        counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(news.items()))
-        log.warning("sightings dropped: %s; the latest: %s", counts, dropped.example)
-        self._told, self._told_at = dropped.counts.copy(), now
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """A name and metadata, each value with the instant it is of. Never changed: threads share it."""
-
-    name: str | None = None
-    name_at: float = 0.0
-    texts: Mapping[str, tuple[float, str]] = field(default_factory=dict)
-    """Key -> (instant, JSON text)."""
-    size: int = 0
-    """Bytes of the keys and texts."""
-    cut: int = 0
-    """How many values had to go because all of them were too much for one model."""
-
-    @property
-    def metadata(self) -> dict[str, Any] | None:
-        """The values by key; None if there are none."""
-        return {key: json.loads(text) for key, (_, text) in self.texts.items()} or None
-
-
-Noted = tuple[float, float, Learned | None]
-"""The first and the last instant, in seconds since the epoch, and what was learned. A tuple, because it is what a
-tracked call makes, and nothing is cheaper to make."""
-
-
-def learned(name: str | None, metadata: Mapping[str, Any] | None, at: float) -> Learned | None:
-    """What a call tells besides that the model answered. Raises InvalidName, InvalidMetadata."""
-    name = validate_name(name)
-    texts = {} if metadata is None else encode_metadata_values(metadata)
-    if name is None and not texts:
-        return None
-    return Learned(
-        name=name,
-        name_at=at,
-        texts={key: (at, text) for key, text in texts.items()},
-        size=sum(map(text_bytes, texts, texts.values())),
-    )
-
-
-def merged(one: Noted, other: Noted) -> Noted:
-    """Both notes as one: the earliest and latest instants, and of each value the newest (of two equals ``other``'s)."""
-    return min(one[0], other[0]), max(one[1], other[1]), _merged_learned(one[2], other[2])
-
-
-def learned_bytes(noted: Noted | None) -> int:
-    """How much memory the metadata of a note takes, about."""
-    return 0 if noted is None or noted[2] is None else noted[2].size
-
-
-def _merged_learned(one: Learned | None, other: Learned | None) -> Learned | None:
-    if one is None or other is None or one is other:
-        return other if one is None else one
-    named = one if other.name is None or (one.name is not None and one.name_at > other.name_at) else other
-    texts = dict(one.texts)
-    for key, (at, text) in other.texts.items():
-        if key not in texts or at >= texts[key][0]:
-            texts[key] = at, text
-    size = sum(text_bytes(key, text) for key, (_, text) in texts.items())
-    cut = one.cut + other.cut
-    if size > MAX_METADATA_BYTES:
-        before = len(texts)
-        texts, size = _newest_half(texts)
-        cut += before - len(texts)
-    return Learned(named.name, named.name_at, texts, size, cut)
-
-
-def _newest_half(texts: Mapping[str, tuple[float, str]]) -> tuple[dict[str, tuple[float, str]], int]:
-    """The newest values that fill half of what is kept: cutting to the brim would cut again at every call."""
-    kept: dict[str, tuple[float, str]] = {}
-    size = 0
-    for key, (at, text) in sorted(texts.items(), key=lambda item: item[1][0], reverse=True):
-        size += text_bytes(key, text)
-        if kept and size > MAX_METADATA_BYTES // 2:
-            return kept, size - text_bytes(key, text)
-        kept[key] = at, text
-    return kept, size
-
 
 Model = tuple[str, str]
 """Provider and model: as the caller spells them, or as the catalog does."""
 
-MAX_LEARNED_BYTES = 8 * 1024 * 1024
+MAX_PENDING_METADATA_BYTES = 8 * 1024 * 1024
 
 
-class Notes:
-    """At most one note a model, of at most ``max_models`` models, with at most MAX_LEARNED_BYTES of metadata.
+class Drops:
+    """Count what was dropped. Safe with threads and, being reentrant, with signal handlers."""
 
-    What is over the limits is counted in ``drops``.
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._counts: Counter[Reason] = Counter()
+        self.example = ""
+        """Why the latest was dropped."""
+
+    @property
+    def counts(self) -> Counter[Reason]:
+        """A copy of the count for each reason."""
+        with self._lock:
+            return self._counts.copy()
+
+    def add(self, reason: Reason, example: str, count: int = 1) -> None:
+        """Count ``count`` dropped sightings or values."""
+        with self._lock:
+            self._counts[reason] += count
+            self.example = example
+
+
+ObservedValue = tuple[float, str, int]
+"""One value of metadata: its instant in seconds since the epoch, its JSON text, the bytes of key and text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedMetadata:
+    """The name and the metadata of a model, each value with its instant in seconds since the epoch. Immutable."""
+
+    name: str | None = None
+    name_at: float = 0.0
+    values: Mapping[str, ObservedValue] = field(default_factory=dict)
+    size_bytes: int = 0
+    """Size of the keys and JSON texts."""
+    dropped_values: int = 0
+    """How many values were dropped because one model had more than MAX_METADATA_BYTES of them."""
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """The decoded values by key; None if there are none."""
+        return {key: json.loads(text) for key, (_, text, _) in self.values.items()} or None
+
+
+class Sighting(NamedTuple):
+    """When a model answered first and last, in seconds since the epoch, and what was observed of it."""
+
+    first_at: float
+    last_at: float
+    observed: ObservedMetadata | None = None
+
+
+def observe(name: str | None, metadata: Mapping[str, Any] | None, at: float) -> ObservedMetadata | None:
+    """Return the name and metadata of one call; None if it has neither. Raises InvalidName, InvalidMetadata."""
+    name = validate_name(name)
+    texts = {} if metadata is None else encode_metadata_values(metadata)
+    if name is None and not texts:
+        return None
+    values = {key: (at, text, text_bytes(key, text)) for key, text in texts.items()}
+    return ObservedMetadata(name, at, values, sum(size for _, _, size in values.values()))
+
+
+def merge(one: Sighting, other: Sighting) -> Sighting:
+    """Merge two sightings of a model: the outer instants, and each value's newest (of two equals ``other``'s)."""
+    first, last, observed = one
+    other_first, other_last, other_observed = other
+    return Sighting(
+        first if first < other_first else other_first,
+        last if last > other_last else other_last,
+        _merge_observed(observed, other_observed),
+    )
+
+
+def _merge_observed(one: ObservedMetadata | None, other: ObservedMetadata | None) -> ObservedMetadata | None:
+    if one is None or other is None or one is other:
+        return other if one is None else one
+    named = one if other.name is None or (one.name is not None and one.name_at > other.name_at) else other
+    values = dict(one.values)
+    size = one.size_bytes
+    for key, value in other.values.items():
+        current = values.get(key)
+        if current is None or value[0] >= current[0]:
+            values[key] = value
+            size += value[2] - (0 if current is None else current[2])
+    dropped = one.dropped_values + other.dropped_values
+    if size > MAX_METADATA_BYTES:
+        count = len(values)
+        values, size = _newest_half(values)
+        dropped += count - len(values)
+    return ObservedMetadata(named.name, named.name_at, values, size, dropped)
+
+
+def _newest_half(values: Mapping[str, ObservedValue]) -> tuple[dict[str, ObservedValue], int]:
+    """Return the newest values that fill half of the limit: cutting to the limit would cut again at every call."""
+    kept: dict[str, ObservedValue] = {}
+    size = 0
+    for key, value in sorted(values.items(), key=lambda item: item[1][0], reverse=True):
+        if kept and size + value[2] > MAX_METADATA_BYTES // 2:
+            break
+        kept[key] = value
+        size += value[2]
+    return kept, size
+
+
+class PendingSightings:
+    """One sighting per model, of at most ``max_models`` models, with at most MAX_PENDING_METADATA_BYTES of metadata.
+
+    Counts in ``drops`` what is over the limits. Not safe with threads.
     """
 
     def __init__(self, max_models: int, drops: Drops) -> None:
-        self.by_model: dict[Model, Noted] = {}
-        self.drops = drops
-        self.learned_bytes = 0
+        self.by_model: dict[Model, Sighting] = {}
+        self._metadata_bytes = 0
         self._max_models = max_models
+        self._drops = drops
 
-    def fold(self, model: Model, noted: Noted) -> None:
-        """Note ``noted`` besides what is noted of the model already."""
-        known = self.by_model.get(model)
-        if known is None and len(self.by_model) >= self._max_models:
-            self.drops.add("full", f"more than {self._max_models:,} models wait to be written")
-            return
-        both = noted if known is None else merged(known, noted)
-        grown = learned_bytes(both) - learned_bytes(known)
-        if grown > 0 and self.learned_bytes + grown > MAX_LEARNED_BYTES:
-            self.drops.add("metadata", f"more than {MAX_LEARNED_BYTES:,} bytes of metadata wait to be written")
-            both, grown = (both[0], both[1], None if known is None else known[2]), 0
-        self.by_model[model] = both
-        self.learned_bytes += grown
+    def add(self, model: Model, sighting: Sighting) -> int:
+        """Merge ``sighting`` with the model's pending one. Return how many models are pending, 0 without room."""
+        current = self.by_model.get(model)
+        if current is None and len(self.by_model) >= self._max_models:
+            self._drops.add("full", f"more than {self._max_models:,} models wait to be written")
+            return 0
+        merged = sighting if current is None else merge(current, sighting)
+        growth = _metadata_bytes(merged) - _metadata_bytes(current)
+        if growth > 0 and self._metadata_bytes + growth > MAX_PENDING_METADATA_BYTES:
+            self._drops.add("metadata", f"more than {MAX_PENDING_METADATA_BYTES:,} bytes of metadata wait")
+            merged, growth = merged._replace(observed=None if current is None else current.observed), 0
+        self.by_model[model] = merged
+        self._metadata_bytes += growth
+        return len(self.by_model)
 
     def remove(self, models: Iterable[Model]) -> None:
-        """Take out the notes of these models."""
-        self.learned_bytes -= sum(learned_bytes(self.by_model.pop(model)) for model in models)
+        """Remove the sightings of these models."""
+        self._metadata_bytes -= sum(_metadata_bytes(self.by_model.pop(model)) for model in models)
 
 
-class Buffer:
-    """What one thread noted and dropped."""
-
-    def __init__(self, max_models: int) -> None:
-        self.drops = Drops()
-        self.notes = Notes(max_models, self.drops)
-        self.generation = 0
+def _metadata_bytes(sighting: Sighting | None) -> int:
+    return 0 if sighting is None or sighting.observed is None else sighting.observed.size_bytes
 
 
-class _Life:
-    """Ends with the thread in whose locals it is."""
+class SightingBuffer:
+    """What the program's threads add to and the writer takes from.
 
+    ``last_used`` is the fast path: storing the current instant for a model that is in it is atomic and needs no lock.
+    A store that races with ``take`` puts the model back, and the next ``take`` returns it. Everything else happens
+    under ``lock``, which is reentrant because a signal handler may interrupt its holder, and is held for microseconds.
+    """
 
-class Mine(threading.local):
-    """In each thread, the buffer of that thread; it joins ``buffers`` at its first use."""
-
-    def __init__(self, buffers: "Buffers") -> None:
-        self._life = _Life()
-        self.buffer = buffers.join(self._life)
-        self.by_model = self.buffer.notes.by_model
-
-
-class Buffers:
-    """The buffers of all threads. Collecting is for one thread at a time."""
-
-    def __init__(self, max_models: int) -> None:
+    def __init__(self, max_models: int, drops: Drops) -> None:
+        self.last_used: dict[Model, float] = {}
+        self.drops = drops
+        self.lock = threading.RLock()
+        self.is_closed = False
         self._max_models = max_models
-        self._all: list[tuple[weakref.ref[_Life], Buffer]] = []
-        self.drops = Drops()
-        """What was dropped while collecting and writing, and by threads that are over."""
-        self.generation = 0
-        """How often was collected."""
+        self._pending = PendingSightings(max_models, drops)
 
-    def __len__(self) -> int:
-        return len(self._all)
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing was added since the last ``take``."""
+        return not self._pending.by_model
 
-    def join(self, life: _Life) -> Buffer:
-        """A buffer that is collected until ``life`` ends."""
-        buffer = Buffer(self._max_models)
-        self._all.append((weakref.ref(life), buffer))
-        return buffer
+    def add(self, model: Model, sighting: Sighting, *, is_current: bool) -> int:
+        """Add a sighting; drop it if the buffer is closed. Return how many models are pending; 0 if it was dropped.
 
-    def collect(self, waiting: Notes) -> None:
-        """Move everything that is noted into ``waiting``, under the catalog's names."""
-        for entry in list(self._all):
-            life, buffer = entry
-            is_over = life() is None  # asked first: after that its thread notes nothing more
-            for provider_id, model_id in list(buffer.notes.by_model):
-                noted = buffer.notes.by_model.pop((provider_id, model_id))
-                try:
-                    slug = provider_slug(provider_id)
-                    waiting.fold((slug, canonical_model_id(slug, model_id)), noted)
-                except UsageError as error:
-                    self.drops.add("invalid", str(error))
-            if is_over:
-                self._all.remove(entry)
-                self.drops.absorb(buffer.drops)
-        self.generation += 1
+        ``is_current``: it happened just now, and later calls of this model may take the fast path.
+        """
+        with self.lock:
+            if self.is_closed:
+                self.drops.add("closed", "the tracker is closed")
+                return 0
+            count = self._pending.add(model, sighting)
+            if count and is_current:
+                self.last_used[model] = sighting.last_at
+            return count
 
-    def uncollected(self) -> int:
-        """How many notes are in the buffers."""
-        return sum(len(buffer.notes.by_model) for _, buffer in list(self._all))
-
-    def all_drops(self) -> Drops:
-        """What was dropped so far, in all threads."""
-        total = Drops()
-        total.absorb(self.drops)
-        for _, buffer in list(self._all):
-            total.absorb(buffer.drops)
-        return total
+    def take(self) -> dict[Model, Sighting]:
+        """Remove and return everything."""
+        with self.lock:
+            pending, self._pending = self._pending, PendingSightings(self._max_models, self.drops)
+        sightings = pending.by_model
+        for model in list(self.last_used):
+            at = self.last_used.pop(model, None)
+            if at is not None:
+                used = Sighting(at, at)
+                sightings[model] = merge(sightings[model], used) if model in sightings else used
+        return sightings

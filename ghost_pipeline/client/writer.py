@@ -1,188 +1,289 @@
-"""The thread that delivers what waits."""
+"""The thread that delivers pending sightings to the catalog: when, how often again, and how it ends."""
 
+import logging
 import queue
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import SightingResult
-from ghost_pipeline.catalog.sightings import record_storable
-from ghost_pipeline.client.pending import LOG_AGAIN_AFTER, Buffers, DropLog, Drops, Model, Noted, Notes, log
+from ghost_pipeline.client.pending import Drops, Model, PendingSightings, Reason, Sighting, SightingBuffer
 from ghost_pipeline.errors import GhostPipelineError
+from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.validation import clamp_instant, require_valid_clock
 from ghost_pipeline.settings import Settings
 
+log = logging.getLogger("ghost_pipeline.client")
+
+LOG_AGAIN_AFTER = 60.0
+"""Seconds in which one line of a kind is logged at most."""
+
 MAX_PER_TRANSACTION = 500
 """Sightings in one transaction, so that no other writer waits long."""
 
+FIRST_BACKOFF = 0.1
+MAX_BACKOFF = 60.0
+"""Seconds until delivery to an unavailable catalog is tried again: doubled each time, between these."""
+
+EARLIEST, LATEST = (datetime(year, 1, 2, tzinfo=UTC).timestamp() for year in (1, 9999))
+"""What ``datetime`` can represent in UTC, in seconds since the epoch."""
+
+
+class DropLog:
+    """Log at intervals how much was dropped, so that a broken caller does not fill the log."""
+
+    def __init__(self) -> None:
+        self._logged: Counter[Reason] = Counter()
+        self._logged_at = -LOG_AGAIN_AFTER
+
+    def log_if_due(self, drops: Drops, *, is_last: bool = False) -> None:
+        """Log what was dropped since the last line, unless that line is recent."""
+        now, counts = time.monotonic(), drops.counts
+        new = counts - self._logged
+        if not new or (now - self._logged_at < LOG_AGAIN_AFTER and not is_last):
+            return
+        summary = ", ".join(f"{count:,} {reason}" for reason, count in sorted(new.items()))
+        log.warning("sightings dropped: %s; the latest: %s", summary, drops.example)
+        self._logged, self._logged_at = counts, now
+
 
 class Delivery:
-    """Writes notes. Used by one thread at a time."""
+    """Write sightings to the catalog, from one thread at a time."""
 
     def __init__(self, settings: Settings | None, drops: Drops) -> None:
         self._settings = settings
         self._drops = drops
         self._catalog: ModelCatalog | None = None
         self.in_database = threading.Lock()
-        """Held while the database's driver is at work. A process that forks meanwhile would give its child a driver
-        whose own locks are taken for ever."""
+        """Held while the database driver is at work. A fork in that moment would leave the child a driver whose own
+        locks are never released."""
         self.clamped = 0
-        """Instants that no clock that is right can have said."""
 
-    def write(self, notes: Mapping[Model, Noted]) -> None:
-        """Write them all, except those that the database can't hold. Raises GhostPipelineError if it takes none now."""
+    def write(self, sightings: Mapping[Model, Sighting]) -> None:
+        """Write all sightings that the database can store, count the others. Raises GhostPipelineError if unavailable.
+
+        After an error some may be written; to write them again gives the same result.
+        """
         now = datetime.now(UTC)
         require_valid_clock(now)
-        if self._catalog is None:
-            with self.in_database:
-                self._catalog = ModelCatalog.open(self._settings)
-        inferences = [self._inference(model, noted, now) for model, noted in notes.items()]
+        inferences = self._to_inferences(sightings, now)
+        with self.in_database:
+            self._catalog = self._catalog or ModelCatalog.open(self._settings)
         for begin in range(0, len(inferences), MAX_PER_TRANSACTION):
-            _, refused = record_storable(
-                partial(self._record, self._catalog), inferences[begin : begin + MAX_PER_TRANSACTION]
-            )
-            for inference, why in refused:
-                self._drops.add("refused", f"{inference.model_id!r}: {why}")
+            with self.in_database:
+                _, refused = self._catalog.record_reported(inferences[begin : begin + MAX_PER_TRANSACTION])
+            for inference, reason in refused:
+                self._drops.add("refused", f"{inference.model_id!r}: {reason}")
 
     def close(self) -> None:
-        """Close the connections."""
-        if self._catalog is not None:
+        """Close the connections. The next write opens, and if need be upgrades, the catalog again."""
+        catalog, self._catalog = self._catalog, None
+        if catalog is not None:
             with self.in_database:
-                self._catalog.close()
-            self._catalog = None
+                catalog.close()
 
-    def _inference(self, model: Model, noted: Noted, now: datetime) -> Inference:
-        first_at, last_at, learned = noted
-        said = [datetime.fromtimestamp(at, UTC) for at in (first_at, last_at)]
-        believed = [clamp_instant(at, now) for at in said]
-        self.clamped += said != believed
-        if learned is not None and learned.cut:
-            self._drops.add("metadata", f"{model[1]!r} has more metadata than is kept of one model", learned.cut)
+    def _to_inferences(self, sightings: Mapping[Model, Sighting], now: datetime) -> list[Inference]:
+        inferences = []
+        for model, sighting in sightings.items():
+            try:
+                inferences.append(self._to_inference(model, sighting, now))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not stop the others
+                self._drops.add("refused", f"{model[1]!r}: {type(error).__name__}: {error}")
+        return inferences
+
+    def _to_inference(self, model: Model, sighting: Sighting, now: datetime) -> Inference:
+        observed = sighting.observed
+        stated = [
+            datetime.fromtimestamp(min(max(at, EARLIEST), LATEST), UTC) for at in (sighting.first_at, sighting.last_at)
+        ]
+        clamped = [clamp_instant(at, now) for at in stated]
+        self.clamped += stated != clamped
+        if observed is not None and observed.dropped_values:
+            self._drops.add("metadata", f"{model[1]!r} has too much metadata for one model", observed.dropped_values)
         return Inference(
             *model,
-            first_at=min(believed),
-            last_at=max(believed),
-            name=None if learned is None else learned.name,
-            metadata=None if learned is None else learned.metadata,
+            first_at=min(clamped),
+            last_at=max(clamped),
+            name=None if observed is None else observed.name,
+            metadata=None if observed is None else observed.metadata,
         )
 
-    def _record(self, catalog: ModelCatalog, inferences: Sequence[Inference]) -> list[SightingResult]:
-        with self.in_database:
-            return catalog.record_inferences(inferences)
 
-
-FIRST_BACKOFF = 0.1
-MAX_BACKOFF = 60.0
-"""Seconds until a catalog that did not take the notes is tried again: twice as many each time, between these."""
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class FlushRequest:
-    """To write everything now. ``is_delivered`` once that is ``done``: whether the catalog has it all."""
+    """A request to write everything now. ``is_delivered`` is valid once ``done`` is set."""
 
-    is_last: bool = False
     is_delivered: bool = False
     done: threading.Event = field(default_factory=threading.Event)
 
 
+open_writers: "set[Writer]" = set()
+"""The writers that may still have something to deliver; ended at the end of the program."""
+
+
 class Writer:
-    """Collects the buffers and writes them. Its methods are for the writing thread, but for ``ask`` and ``wake``."""
+    """Take sightings from the buffer and deliver them, in a thread that starts with the first one.
+
+    ``start``, ``notify``, ``flush``, ``end`` and ``finish`` are for any thread, the rest for the writing one.
+    """
 
     def __init__(
-        self, settings: Settings | None, buffers: Buffers, interval: float, write_at_models: int, max_models: int
+        self, settings: Settings | None, buffer: SightingBuffer, interval: float, write_at_models: int, max_models: int
     ) -> None:
-        self._buffers = buffers
+        self._buffer = buffer
         self._interval = interval
         self._write_at_models = write_at_models
         self._max_models = max_models
+        self.thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._requests: queue.SimpleQueue[FlushRequest | None] = queue.SimpleQueue()
-        self._is_woken = False
-        self._waiting = Notes(max_models, buffers.drops)
-        self._delivery = Delivery(settings, buffers.drops)
+        self._last_request = FlushRequest()
+        self._is_notified = False
+        self._is_discarded = False
+        self._waiting = PendingSightings(max_models, buffer.drops)
+        self._delivery = Delivery(settings, buffer.drops)
         self._drop_log = DropLog()
         self._failures = 0
-        self._failure_told_at = -LOG_AGAIN_AFTER
+        self._failure_logged_at = -LOG_AGAIN_AFTER
         self._written: set[Model] = set()
         """Models written in this interval: size alone does not write them again."""
+        open_writers.add(self)
 
     @property
     def in_database(self) -> threading.Lock:
-        """Held while the database's driver is at work."""
+        """The lock that is held while the database driver is at work."""
         return self._delivery.in_database
 
     @property
     def clamped(self) -> int:
-        """Sightings with an instant that no clock that is right can have said."""
+        """The number of sightings whose instants were clamped."""
         return self._delivery.clamped
 
-    def wake(self) -> None:
-        """Much is noted. From any thread, even from a signal's: a SimpleQueue never waits for its reader."""
-        if not self._is_woken:
-            self._is_woken = True
+    def start(self) -> None:
+        """Start the thread, unless it runs or another caller is starting it."""
+        if self.thread is not None or not self._starting.acquire(blocking=False):
+            return
+        try:
+            if self.thread is None:
+                thread = threading.Thread(target=self._run, name="ghost-pipeline-tracker", daemon=True)
+                thread.start()
+                self.thread = thread
+        except RuntimeError:
+            pass  # the interpreter is ending and starts no thread; finish() writes what is pending
+        finally:
+            self._starting.release()
+
+    def notify(self) -> None:
+        """Report that many models are pending. Never waits, and is safe in signal handlers."""
+        if not self._is_notified:
+            self._is_notified = True
             self._requests.put(None)
 
-    def ask(self, request: FlushRequest) -> None:
-        """Have everything written. From any thread."""
-        self._requests.put(request)
+    def flush(self, timeout: float | None) -> bool:
+        """Write everything now and wait ``timeout`` seconds at most. Return True if the catalog has it all."""
+        self.start()
+        request = FlushRequest()
+        with self._buffer.lock:  # a request behind the last one would never be completed
+            is_closed, is_running = self._buffer.is_closed, self._is_running()
+            if is_closed:
+                request = self._last_request
+            elif is_running:
+                self._requests.put(request)
+        if not (is_closed or is_running):
+            self._complete(request)
+        request.done.wait(timeout)
+        return request.is_delivered
 
-    def run(self) -> None:
+    def end(self) -> None:
+        """Close the buffer and have the thread deliver what is pending, without waiting for it."""
+        with self._buffer.lock:
+            self._buffer.is_closed = True
+            if self._is_running():
+                self._requests.put(self._last_request)
+            elif self._buffer.is_empty and self.thread is None:
+                open_writers.discard(self)
+
+    def finish(self, timeout: float) -> None:
+        """Deliver what is pending and wait ``timeout`` seconds at most; count as dropped what is not delivered."""
+        self.end()
+        if not self._is_running() and not self._last_request.done.is_set():
+            self._complete(self._last_request)
+        self._last_request.done.wait(timeout)
+        if not self._last_request.is_delivered:
+            self._discard_pending()
+        open_writers.discard(self)
+
+    def _is_running(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
+
+    def _run(self) -> None:
         """Write until the last request."""
         due_at = time.monotonic() + self._interval
-        while True:
+        while not self._last_request.done.is_set():
             try:
                 request = self._requests.get(timeout=max(0.0, due_at - time.monotonic()))
             except queue.Empty:
                 self._written.clear()
                 self._write_all()
-                due_at = time.monotonic() + self._wait()
+                due_at = time.monotonic() + self._seconds_until_next()
             else:
-                self._is_woken = False
+                self._is_notified = False
                 if request is None:
                     self._write_new()
-                elif self.answer(request).is_last:
-                    return
-            self._drop_log.tell(self._buffers.all_drops())
+                else:
+                    self._complete(request)
+            self._drop_log.log_if_due(self._buffer.drops)
 
-    def answer(self, request: FlushRequest) -> FlushRequest:
-        """Write everything now, whatever came before."""
+    def _complete(self, request: FlushRequest) -> None:
         try:
             request.is_delivered = self._write_all()
-            if request.is_last:
+            if request is self._last_request:
                 self._delivery.close()
-                self._drop_log.tell(self._buffers.all_drops(), is_last=True)
+                if not request.is_delivered:
+                    self._discard_pending()
+                self._drop_log.log_if_due(self._buffer.drops, is_last=True)
+                open_writers.discard(self)
         finally:
             request.done.set()
-        return request
 
-    def drop_the_rest(self) -> None:
-        """Count what never reached the catalog."""
-        left = len(self._waiting.by_model) + self._buffers.uncollected()
-        if left:
-            self._buffers.drops.add("undelivered", "the catalog could not be reached before the end", left)
-        self._drop_log.tell(self._buffers.all_drops(), is_last=True)
+    def _discard_pending(self) -> None:
+        """Count what is not delivered, once."""
+        with self._buffer.lock:
+            is_first, self._is_discarded = not self._is_discarded, True
+        models = {*self._waiting.by_model, *self._buffer.take()}
+        if is_first and models:
+            self._buffer.drops.add("undelivered", "the catalog could not be reached before the end", len(models))
+        self._drop_log.log_if_due(self._buffer.drops, is_last=True)
 
-    def _wait(self) -> float:
-        """Seconds until the next write."""
+    def _seconds_until_next(self) -> float:
         if not self._failures:
             return self._interval
         return min(FIRST_BACKOFF * 2.0 ** min(self._failures, 20), MAX_BACKOFF)
 
+    def _collect(self) -> None:
+        """Move everything from the buffer to the waiting sightings, under the catalog's names."""
+        for (provider_id, model_id), sighting in self._buffer.take().items():
+            try:
+                slug = provider_slug(provider_id)
+                self._waiting.add((slug, canonical_model_id(slug, model_id)), sighting)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not stop the others
+                self._buffer.drops.add("invalid", str(error))
+
     def _write_all(self) -> bool:
-        self._buffers.collect(self._waiting)
+        self._collect()
         return self._write(list(self._waiting.by_model))
 
     def _write_new(self) -> None:
         """Write the models that were not written in this interval, if there are enough of them.
 
-        A catalog that is out of reach is left alone until the next try is due, and so is one that took enough models
+        An unavailable catalog is left alone until the next try is due, and so is one that took ``max_models`` models
         in this interval already.
         """
-        self._buffers.collect(self._waiting)
+        self._collect()
         if self._failures or len(self._written) >= self._max_models:
             return
         new = [model for model in self._waiting.by_model if model not in self._written]
@@ -194,20 +295,21 @@ class Writer:
             return True
         try:
             self._delivery.write({model: self._waiting.by_model[model] for model in models})
-        except Exception as error:  # noqa: BLE001 - whatever it is, the notes stay and are tried again
-            self._tell_failure(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sightings stay and are tried again
+            self._delivery.close()
+            self._log_failure(error)
             return False
         self._waiting.remove(models)
         self._written.update(models)
         if self._failures:
-            log.info("the catalog takes sightings again")
+            log.info("the catalog accepts sightings again")
             self._failures = 0
         return True
 
-    def _tell_failure(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         self._failures += 1
         now = time.monotonic()
-        if now - self._failure_told_at >= LOG_AGAIN_AFTER:
-            said = str(error) if isinstance(error, GhostPipelineError) else f"{type(error).__name__}: {error}"
-            log.warning("sightings wait, the catalog did not take them: %s", said)
-            self._failure_told_at = now
+        if now - self._failure_logged_at >= LOG_AGAIN_AFTER:
+            reason = str(error) if isinstance(error, GhostPipelineError) else f"{type(error).__name__}: {error}"
+            log.warning("sightings wait because the catalog did not accept them: %s", reason)
+            self._failure_logged_at = now

@@ -1,5 +1,6 @@
 """When the tracker writes, how little, and what it does about a catalog that does not take it."""
 
+import contextlib
 import logging
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -149,7 +150,7 @@ def test_a_catalog_that_stays_away_is_told_once_in_a_while(
             assert not tracker.flush()
         tracker.close()
     waits, dropped = (record.getMessage() for record in caplog.records)
-    assert "the catalog did not take them" in waits
+    assert "the catalog did not accept them" in waits
     assert "1 undelivered" in dropped
 
 
@@ -170,3 +171,28 @@ def test_while_this_machines_clock_is_not_set_sightings_wait(
         assert tracker.flush()
         assert tracker.clamped == 1
     assert found(settings)["a"].first_seen_at >= begun
+
+
+def test_a_catalog_file_that_was_replaced_by_a_backup_gets_the_next_sightings(settings: Settings) -> None:
+    connection = connected(settings)
+    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+        tracker.track_successful_inference("openai", "before")
+        assert tracker.flush()
+        backup = settings.home / "backup.db"
+        with contextlib.closing(sqlite3.connect(backup)) as target:
+            connection.backup(target)
+        connection.close()
+        backup.replace(settings.home / "catalog.db")
+        tracker.track_successful_inference("openai", "after")
+        assert tracker.flush()
+        assert sorted(found(settings)) == ["after", "before"]
+
+
+def test_a_catalog_file_that_was_deleted_is_made_again(settings: Settings) -> None:
+    with DiscoveryTracker(settings, interval=0.02) as tracker:
+        tracker.track_successful_inference("openai", "before")
+        assert tracker.flush()
+        for file in settings.home.glob("catalog.db*"):
+            file.unlink()
+        tracker.track_successful_inference("openai", "after")
+        wait_until(lambda: list(found(settings)) == ["after"])

@@ -5,7 +5,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghost_pipeline.client.pending import Noted, learned, merged
+from ghost_pipeline.client.pending import Sighting, merge, observe
 
 CALLS = st.lists(
     st.tuples(
@@ -23,8 +23,8 @@ CALLS = st.lists(
 def test_the_outer_instants_and_of_each_value_the_newest_remain(
     calls: list[tuple[int, str | None, dict[str, int]]], data: st.DataObject
 ) -> None:
-    notes: list[Noted] = [(at, at, learned(name, metadata, at)) for at, name, metadata in calls]
-    first_at, last_at, kept = reduce(merged, data.draw(st.permutations(notes)))
+    notes: list[Sighting] = [Sighting(at, at, observe(name, metadata, at)) for at, name, metadata in calls]
+    first_at, last_at, kept = reduce(merge, data.draw(st.permutations(notes)))
 
     in_time = sorted(calls, key=lambda call: call[0])
     metadata: dict[str, int] = {}

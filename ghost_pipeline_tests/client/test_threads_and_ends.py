@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import random
 import subprocess
 import sys
@@ -11,9 +12,8 @@ from datetime import timedelta
 import pytest
 
 from ghost_pipeline import DiscoveryTracker
-from ghost_pipeline.client.pending import Buffer
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.client.tracker_fixtures import NEVER, NOON, found
+from ghost_pipeline_tests.client.tracker_fixtures import NEVER, NOON, found, in_the_way, wait_until
 
 
 def test_no_thread_loses_a_first_or_last_instant_or_a_value_while_another_writes(settings: Settings) -> None:
@@ -64,14 +64,20 @@ def test_of_values_that_threads_noted_the_newest_wins(settings: Settings) -> Non
     assert (model.name, model.inference_metadata) == ("9", {"n": 9})
 
 
+def objects_of_the_tracker() -> int:
+    """Return the number of living instances of the package's classes."""
+    return sum(str(type(one).__module__).startswith("ghost_pipeline.client") for one in gc.get_objects())
+
+
 def test_threads_that_are_over_leave_their_sightings_and_no_buffers(settings: Settings) -> None:
     with DiscoveryTracker(settings, interval=NEVER) as tracker:
+        before = objects_of_the_tracker()
         for number in range(300):
             thread = threading.Thread(target=tracker.track_successful_inference, args=("openai", f"m{number}"))
             thread.start()
             thread.join()
         assert tracker.flush()
-        assert sum(isinstance(one, Buffer) for one in gc.get_objects()) < 10
+        assert objects_of_the_tracker() < before + 10
     assert len(found(settings)) == 300
 
 
@@ -165,3 +171,51 @@ def test_what_is_said_while_the_program_ends_is_delivered(settings: Settings, mo
     done = program(AT_EXIT, settings, monkeypatch)
     assert (done.returncode, done.stderr.strip()) == (1, "an error elsewhere")
     assert list(found(settings)) == ["said-at-the-very-end"]
+
+
+LAST_REFERENCE = """
+from ghost_pipeline import DiscoveryTracker
+tracker = DiscoveryTracker(interval=3600)
+tracker.track_successful_inference("openai", "of-a-tracker-that-is-gone")
+del tracker
+"""
+
+
+def test_a_tracker_that_loses_its_last_reference_delivers_and_its_thread_ends(settings: Settings) -> None:
+    tracker = DiscoveryTracker(settings, interval=NEVER)
+    tracker.track_successful_inference("openai", "x")
+    del tracker
+    gc.collect()
+    wait_until(lambda: list(found(settings)) == ["x"])
+    wait_until(lambda: all(thread.name != "ghost-pipeline-tracker" for thread in threading.enumerate()))
+
+
+def test_the_end_of_the_program_waits_for_a_tracker_that_lost_its_last_reference(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = program(LAST_REFERENCE, settings, monkeypatch)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(found(settings)) == ["of-a-tracker-that-is-gone"]
+
+
+def test_what_a_tracker_without_references_cannot_deliver_is_counted_and_logged(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way(settings)
+    tracker = DiscoveryTracker(settings, interval=NEVER)
+    tracker.track_successful_inference("openai", "x")
+    with caplog.at_level(logging.WARNING):
+        del tracker
+        gc.collect()
+        wait_until(lambda: any("1 undelivered" in record.getMessage() for record in caplog.records))
+
+
+def test_a_closed_tracker_stays_closed_and_flush_reports_whether_all_was_delivered(settings: Settings) -> None:
+    in_the_way(settings)
+    tracker = DiscoveryTracker(settings, interval=NEVER)
+    tracker.track_successful_inference("openai", "x")
+    tracker.close()
+    assert not tracker.flush()
+    with DiscoveryTracker(settings, interval=NEVER) as other:
+        pass
+    assert other.flush()

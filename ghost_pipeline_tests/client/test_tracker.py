@@ -1,7 +1,7 @@
 """``DiscoveryTracker``: what a gateway notes reaches the catalog, and nothing of it ever reaches the gateway."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 
@@ -203,6 +203,26 @@ def test_an_instant_of_a_clock_that_is_wrong_is_clamped_and_counted(settings: Se
         assert (tracker.clamped, tracker.dropped) == (1, 0)
     model = found(settings)["x"]
     assert begun <= model.first_seen_at == model.last_seen_at <= datetime.now(UTC) + timedelta(seconds=5)
+
+
+EDGES = [
+    datetime.min.replace(tzinfo=timezone(timedelta(hours=2))),
+    datetime.max.replace(tzinfo=timezone(timedelta(hours=-2))),
+    datetime.min.replace(tzinfo=UTC),
+    datetime.max.replace(tzinfo=UTC),
+]
+
+
+@pytest.mark.parametrize("instant", EDGES, ids=str)
+def test_an_instant_that_utc_cannot_represent_is_clamped_and_stops_no_other_sighting(
+    settings: Settings, instant: datetime
+) -> None:
+    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+        tracker.track_successful_inference("openai", "edge", observed_at=instant)
+        tracker.track_successful_inference("openai", "right")
+        assert tracker.flush()
+        assert (tracker.clamped, tracker.dropped) == (1, 0)
+    assert sorted(found(settings)) == ["edge", "right"]
 
 
 def test_the_plain_function_writes_at_once_and_raises(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
