@@ -1,10 +1,11 @@
-"""Sightings that other programs report over HTTP or in the inbox: their sensors."""
+"""The sensors that record sightings of other programs: from reports over HTTP and from the inbox."""
 
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -26,68 +27,73 @@ from ghost_pipeline.reported_sightings import (
 )
 
 TICK_BUDGET_SECONDS = 20
-"""After so long a tick begins no further page: Dagster gives up on a tick after 60."""
+"""A tick starts no further page after this time: Dagster gives up on a tick after 60."""
 
 TICK_INTERVAL_SECONDS = 14
-"""A tick that took something in writes a few events. More often, they would fill the event log; a model that worked
-can wait so long. The daemon looks every 5 seconds, so this is 15."""
+"""A tick that records something writes a few events; more often, they would fill the event log, and a new model can
+wait that long. The daemon evaluates sensors every 5 seconds, so this is 15."""
 
 SIGHTINGS_PER_PAGE = 500
 """In one transaction, so that no other writer waits long."""
 
-_NEWS = ("created", "restored", "reactivated")
-_SHOWN_REASONS = 5
+_REPORTED_EFFECTS = ("created", "restored", "reactivated")
+_MAX_REPORTED_REASONS = 5
 
 
 @dataclass(slots=True)
 class SightingBatch:
-    """Takes pages in, and counts."""
+    """Records pages of sightings and counts their effects."""
 
     asset: str
     sightings: int = 0
     inferences: int = 0
     clamped: int = 0
     rejected: int = 0
+    vanished_bytes: int = 0
+    """Bytes of the inbox that were deleted before they were read."""
     reasons: list[str] = field(default_factory=list)
-    """Of what was rejected, the first."""
+    """Of the first rejections."""
     effects: dict[str, Counter[str]] = field(default_factory=dict)
     """Provider -> effect -> sightings."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there was nothing."""
-        return not self.sightings and not self.rejected
-
-    def take(self, catalog: ModelCatalog, sightings: Sequence[Sighting], rejected: Sequence[DeadLetter]) -> None:
-        """Set aside what was rejected and record the rest, in one transaction. Again the same: nothing changes."""
-        self._set_aside(catalog, rejected)
-        results, unholdable = catalog.record_reported([sighting.inference for sighting in sightings])
-        why = {id(inference): reason for inference, reason in unholdable}
-        self._set_aside(
-            catalog, [one.rejected(why[id(one.inference)]) for one in sightings if id(one.inference) in why]
+    def record(self, catalog: ModelCatalog, sightings: Sequence[Sighting], rejected: Sequence[DeadLetter]) -> None:
+        """Quarantine what was rejected and record the rest, in one transaction. Repeating it changes nothing."""
+        self._quarantine(catalog, rejected)
+        results, unstorable = catalog.record_reported([sighting.inference for sighting in sightings])
+        reasons = {id(inference): reason for inference, reason in unstorable}
+        self._quarantine(
+            catalog,
+            [one.rejected(reasons[id(one.inference)]) for one in sightings if id(one.inference) in reasons],
         )
         for result in results:
             self.effects.setdefault(result.provider_id, Counter())[result.effect] += 1
-        recorded = [one for one in sightings if id(one.inference) not in why]
+        recorded = [one for one in sightings if id(one.inference) not in reasons]
         self.sightings += len(recorded)
         self.inferences += sum(one.count for one in recorded)
         self.clamped += sum(one.is_clamped for one in recorded)
 
-    def told(self, context: dg.SensorEvaluationContext, cursor: str, stats: Mapping[str, Any]) -> dg.SensorResult:
-        """What Dagster shall know of it: who was seen, what that changed, the statistics, providers not met before."""
+    def to_sensor_result(
+        self, context: dg.SensorEvaluationContext, cursor: str, stats: Mapping[str, Any]
+    ) -> dg.SensorResult:
+        """Return the events of the tick: counts, changes by provider, statistics, and partitions of new providers."""
         if self.rejected:
             context.log.warning(f"{self.rejected:,} rejected, kept in the archive: {'; '.join(self.reasons)}")
+        if self.vanished_bytes:
+            context.log.warning(
+                f"{self.vanished_bytes:,} bytes of the inbox were deleted or truncated before they were read; rotate "
+                "files by renaming them within the folder"
+            )
         known = set(context.instance.get_dynamic_partitions(str(providers.name)))
         new = [one for one, effects in self.effects.items() if one not in known and set(effects) != {"ignored"}]
         return dg.SensorResult(
             skip_reason=dg.SkipReason(
-                f"{self.sightings:,} sightings taken in, {self.rejected:,} rejected; no run needed"
+                f"{self.sightings:,} sightings recorded, {self.rejected:,} rejected; no run needed"
             ),
             cursor=cursor,
             dynamic_partitions_requests=[providers.build_add_request(sorted(new))] if new else None,
             asset_events=[
                 dg.AssetObservation(self.asset, metadata=self._counts()),
-                *self._news(),
+                *self._change_events(),
                 dg.AssetMaterialization(
                     monitoring.STATISTICS_ASSET,
                     metadata={**monitoring.stats_metadata(stats), "sightings": self.sightings},
@@ -95,11 +101,12 @@ class SightingBatch:
             ],
         )
 
-    def _set_aside(self, catalog: ModelCatalog, rejected: Sequence[DeadLetter]) -> None:
+    def _quarantine(self, catalog: ModelCatalog, rejected: Sequence[DeadLetter]) -> None:
         catalog.set_aside(dead_letter_files(self.asset, rejected))
         self.rejected += len(rejected)
-        for one in rejected[: _SHOWN_REASONS - len(self.reasons)]:
-            self.reasons.append(f"{' '.join(f'{what} {value}' for what, value in one.where.items())} {one.reason}")
+        for letter in rejected[: _MAX_REPORTED_REASONS - len(self.reasons)]:
+            location = " ".join(f"{key} {value}" for key, value in letter.location.items())
+            self.reasons.append(f"{location} {letter.reason[:_MAX_REASON_LENGTH]}")
 
     def _counts(self) -> dict[str, Any]:
         total: Counter[str] = sum(self.effects.values(), Counter())
@@ -107,29 +114,33 @@ class SightingBatch:
             "sightings": self.sightings,
             "inferences": self.inferences,
             "providers": ", ".join(sorted(self.effects)),
-            **{effect: total[effect] for effect in (*_NEWS, "ignored")},
+            **{effect: total[effect] for effect in (*_REPORTED_EFFECTS, "ignored")},
             "clamped": self.clamped,
             "rejected": self.rejected,
             "reasons": "\n".join(self.reasons),
+            "vanished_bytes": self.vanished_bytes,
         }
 
-    def _news(self) -> list[dg.AssetObservation]:
-        """Told of the catalog is what changed in it: a model that works as before writes no event there either."""
+    def _change_events(self) -> list[dg.AssetObservation]:
+        """Return an observation for each provider that has a changed model."""
         return [
             dg.AssetObservation(
                 "model_catalog",
                 partition=provider_id,
-                metadata={"from": dg.MetadataValue.asset(dg.AssetKey(self.asset)), **news},
+                metadata={"from": dg.MetadataValue.asset(dg.AssetKey(self.asset)), **changes},
             )
             for provider_id, effects in sorted(self.effects.items())
-            if (news := {effect: effects[effect] for effect in _NEWS if effects[effect]})
+            if (changes := {effect: effects[effect] for effect in _REPORTED_EFFECTS if effects[effect]})
         ]
+
+
+_MAX_REASON_LENGTH = 200
 
 
 @dg.sensor(
     minimum_interval_seconds=TICK_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Takes in the lines that were appended to GHOST_HOME/inbox/*.jsonl, each once.",
+    description="Records the lines that were appended to GHOST_HOME/inbox/*.jsonl, each once.",
 )
 def inbox_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) -> dg.SensorResult | dg.SkipReason:
     ends_at = time.monotonic() + TICK_BUDGET_SECONDS
@@ -137,26 +148,37 @@ def inbox_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) -> dg
     require_valid_clock(now)
     try:
         folder = ghost.settings().inbox_dir
-        page = read_inbox(folder, InboxCursor.from_json(context.cursor), SIGHTINGS_PER_PAGE, now)
+        page = _read_on(folder, InboxCursor.from_json(context.cursor), now, ends_at)
     except (NoInbox, SettingsError) as error:
         return dg.SkipReason(str(error))
     for problem in page.unreadable:
         context.log.warning(f"can't be read now: {problem}")
     if page.is_empty:
         return dg.SensorResult(skip_reason=dg.SkipReason(_idle_reason(page)), cursor=page.cursor.to_json())
-    intake = SightingBatch(inbox.key.to_user_string())
+    batch = SightingBatch(inbox.key.to_user_string())
     with ghost.opened() as catalog:
-        while not page.is_empty:
-            intake.take(catalog, page.sightings, page.rejected)
-            cursor = page.cursor
-            if time.monotonic() >= ends_at:
+        while True:
+            batch.vanished_bytes += page.vanished_bytes
+            if page.sightings or page.rejected:
+                batch.record(catalog, page.sightings, page.rejected)
+            if not page.has_more or time.monotonic() >= ends_at:
                 break
-            page = read_inbox(folder, cursor, SIGHTINGS_PER_PAGE, now)
+            page = _read_on(folder, page.cursor, now, ends_at)
         stats = catalog.get_discovery_stats()
-    return intake.told(context, cursor.to_json(), stats)
+    return batch.to_sensor_result(context, page.cursor.to_json(), stats)
+
+
+def _read_on(folder: Path, cursor: InboxCursor, now: datetime, ends_at: float) -> InboxPage:
+    """Return the next page with something to record, or the last page that there is time for."""
+    page = read_inbox(folder, cursor, SIGHTINGS_PER_PAGE, now)
+    while page.is_empty and page.has_more and time.monotonic() < ends_at:
+        page = read_inbox(folder, page.cursor, SIGHTINGS_PER_PAGE, now)
+    return page
 
 
 def _idle_reason(page: InboxPage) -> str:
+    if page.has_more:
+        return "skipped blank lines or a line that is too long; the next tick continues"
     waiting = ", ".join(page.unfinished)
     return f"nothing new; the last line has no end yet in: {waiting}" if waiting else "nothing new"
 
@@ -164,8 +186,8 @@ def _idle_reason(page: InboxPage) -> str:
 REPORTS_PER_PAGE = 100
 
 SETTLING_SECONDS = 2.0
-"""How old a report is before it is taken in. A database with several writers numbers a report before it shows it, so
-one with a lower number may appear a moment later; whoever went on to the higher one would never see it."""
+"""The age from which a report is read. A database with several writers assigns a report's id before the report becomes
+visible, so one with a lower id may appear a moment later; a cursor that had passed it would never return to it."""
 
 _JSON = (
     dg.TextMetadataValue,
@@ -180,7 +202,7 @@ _JSON = (
 @dg.sensor(
     minimum_interval_seconds=TICK_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Takes in every report on inference_reports, in the order in which they came.",
+    description="Records every report on inference_reports, in the order of arrival.",
 )
 def inference_reports_sensor(
     context: dg.SensorEvaluationContext, ghost: GhostCatalog
@@ -192,27 +214,27 @@ def inference_reports_sensor(
     reports = _settled_reports(context.instance, after, now)
     if not reports:
         return dg.SkipReason("no new report")
-    intake = SightingBatch(inference_reports.key.to_user_string())
+    batch = SightingBatch(inference_reports.key.to_user_string())
     with ghost.opened() as catalog:
         while reports:
             sightings, rejected, after = _read_page(reports, now)
-            intake.take(catalog, sightings, rejected)
+            batch.record(catalog, sightings, rejected)
             if time.monotonic() >= ends_at:
                 break
             reports = _settled_reports(context.instance, after, now)
         stats = catalog.get_discovery_stats()
-    return intake.told(context, str(after), stats)
+    return batch.to_sensor_result(context, str(after), stats)
 
 
 def read_event_cursor(text: str | None) -> int:
-    """The storage id of the last report that was taken in; 0 at the start, and for a text that a person put there."""
+    """Return the storage id of the last recorded report; 0 at the start and for an unparseable text."""
     return int(text) if text and text.isascii() and text.isdigit() else 0
 
 
 def _settled_reports(instance: dg.DagsterInstance, after: int, now: datetime) -> list[dg.EventLogRecord]:
-    wanted = dg.AssetRecordsFilter(inference_reports.key, after_storage_id=after)
+    records = dg.AssetRecordsFilter(inference_reports.key, after_storage_id=after)
     settled = []
-    for record in instance.fetch_materializations(wanted, REPORTS_PER_PAGE, ascending=True).records:
+    for record in instance.fetch_materializations(records, REPORTS_PER_PAGE, ascending=True).records:
         if abs(now.timestamp() - record.timestamp) < SETTLING_SECONDS:
             break
         settled.append(record)
@@ -220,7 +242,7 @@ def _settled_reports(instance: dg.DagsterInstance, after: int, now: datetime) ->
 
 
 def _read_page(reports: Sequence[dg.EventLogRecord], now: datetime) -> tuple[list[Sighting], list[DeadLetter], int]:
-    """As many of the reports as fit, and the storage id of the last of them."""
+    """Return the sightings and dead letters of as many reports as fit, and the storage id of the last of them."""
     read: list[Sighting | DeadLetter] = []
     after = 0
     for record in reports:
@@ -235,7 +257,7 @@ def _read_page(reports: Sequence[dg.EventLogRecord], now: datetime) -> tuple[lis
 def _read_record(record: dg.EventLogRecord, now: datetime) -> list[Sighting | DeadLetter]:
     materialization = record.asset_materialization
     metadata = materialization.metadata if materialization else {}
-    # Over HTTP come only these; a table or the like, which a Python program can report, is rejected for what it is.
-    said = {key: value.value if isinstance(value, _JSON) else repr(value) for key, value in metadata.items()}
-    told_at = datetime.fromtimestamp(record.timestamp, UTC)
-    return read_report(said, {"report": record.storage_id}, told_at, now)
+    # Reports over HTTP have only these types. A Python program can report a table; that is rejected, with its repr.
+    report = {key: value.value if isinstance(value, _JSON) else repr(value) for key, value in metadata.items()}
+    default_at = datetime.fromtimestamp(record.timestamp, UTC)
+    return read_report(report, {"report": record.storage_id}, default_at, now)

@@ -1,7 +1,7 @@
-"""What other programs report: sightings as JSON, in the inbox or sent to Dagster.
+"""Sightings that other programs report as JSON, in the inbox or over HTTP.
 
-In here: syntax, where each sighting stands, and how far the inbox is read. What a sighting does to a model is for
-``lifecycle``. No SQL and no Dagster.
+Here: the syntax of a sighting, where each one is found, how far the inbox is read. Not here: what a sighting does to a
+model (``lifecycle``), SQL, Dagster.
 """
 
 from ghost_pipeline.reported_sightings.inbox import InboxPage, read_inbox

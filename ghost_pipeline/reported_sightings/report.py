@@ -1,4 +1,4 @@
-"""One report or line -> sightings, or what was rejected."""
+"""Parse one report or line into sightings and dead letters, and name the quarantine files of these."""
 
 import json
 import re
@@ -16,10 +16,13 @@ from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.validation import validate_inference
 
 Location = Mapping[str, str | int]
-"""Where a sighting stands: {"file": "gateway.jsonl", "line": 7}."""
+"""Where a sighting is found: {"file": "gateway.jsonl", "line": 7} or {"report": 3, "sighting": 2}."""
 
 MAX_RAW_LENGTH = 256 * 1024
-"""Characters that are kept of what was said and rejected."""
+"""Characters that are kept of a rejected line or report; the sightings of one report share them."""
+
+MAX_REASON_LENGTH = 1_000
+"""Characters that are kept of a reason, which may quote a key of any length."""
 
 
 class _SightingPayload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,78 +43,85 @@ class Sighting:
     count: int
     """How many inferences it stands for."""
     is_clamped: bool
-    """Whether an instant was one that no clock that is right can say."""
-    where: Location
-    said: str
+    """True if an instant was implausible and was replaced."""
+    location: Location
+    raw: str
+    """Its JSON, up to the limit of what is kept."""
 
     def rejected(self, reason: str) -> "DeadLetter":
-        """The same, set aside after all."""
-        return DeadLetter(self.where, reason, self.said[:MAX_RAW_LENGTH])
+        """Return the dead letter for a sighting that the database refused."""
+        return DeadLetter(self.location, reason, self.raw)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What is no sighting: where it stands, why it is none, and what was said."""
+    """A line or a report that is not a valid sighting."""
 
-    where: Location
+    location: Location
     reason: str
-    said: str
+    raw: str
+    """Its beginning, up to ``MAX_RAW_LENGTH`` characters."""
 
-    def to_line(self) -> str:
-        """A line of JSON for people to read."""
-        text = json.dumps({**self.where, "reason": self.reason, "said": self.said}, ensure_ascii=False)
+    def to_json_line(self) -> str:
+        """Return a line of JSON for the quarantine."""
+        document = {**self.location, "reason": self.reason[:MAX_REASON_LENGTH], "raw": self.raw[:MAX_RAW_LENGTH]}
+        text = json.dumps(document, ensure_ascii=False)
         return text.encode(errors="backslashreplace").decode() + "\n"
 
 
 def read_sighting(
-    statement: bytes | Mapping[str, Any], where: Location, said: str, told_at: datetime, now: datetime
+    payload: bytes | Mapping[str, Any], location: Location, raw: str, default_at: datetime, now: datetime
 ) -> Sighting | DeadLetter:
-    """The sighting that JSON text, or an object that was JSON, states; ``told_at`` is its instant if it says none."""
+    """Return the sighting in JSON text, or in an object that was JSON.
+
+    ``default_at`` is its instant if it states none; ``raw`` is what a dead letter keeps of it.
+    """
+    raw = raw[:MAX_RAW_LENGTH]
     try:
-        stated = _decoded(statement)
-        first_at, last_at = _instants(stated, told_at)
+        stated = _decode_payload(payload)
+        first_at, last_at = _parse_span(stated, default_at)
         inference = validate_inference(
             stated.provider, stated.model, first_at, last_at, stated.name, stated.metadata, now
         )
     except UnicodeDecodeError as error:
-        return DeadLetter(where, f"is not UTF-8 (byte {error.start})", said[:MAX_RAW_LENGTH])
+        return DeadLetter(location, f"is not UTF-8 (byte {error.start})", raw)
     except UnicodeEncodeError:
-        return DeadLetter(where, "holds half a character (a lone surrogate)", said[:MAX_RAW_LENGTH])
+        return DeadLetter(location, "contains a lone surrogate", raw)
     except (msgspec.MsgspecError, RecursionError, UsageError) as error:
-        return DeadLetter(where, str(error) or type(error).__name__, said[:MAX_RAW_LENGTH])
+        return DeadLetter(location, str(error) or type(error).__name__, raw)
     is_clamped = (inference.first_at, inference.last_at) != (first_at, last_at)
-    return Sighting(inference, stated.count, is_clamped, where, said)
+    return Sighting(inference, stated.count, is_clamped, location, raw)
 
 
-def _decoded(statement: bytes | Mapping[str, Any]) -> _SightingPayload:
-    if isinstance(statement, bytes):
-        statement.decode()  # msgspec does not look into strings that nobody asked for
-        return _decode(statement)
-    return msgspec.convert(statement, _SightingPayload)
+def _decode_payload(payload: bytes | Mapping[str, Any]) -> _SightingPayload:
+    if isinstance(payload, bytes):
+        payload.decode()  # msgspec does not check strings that it skips
+        return _decode(payload)
+    return msgspec.convert(payload, _SightingPayload)
 
 
 _decode = msgspec.json.Decoder(_SightingPayload).decode
 
 
-def _instants(stated: _SightingPayload, told_at: datetime) -> tuple[datetime, datetime]:
-    first_at = None if stated.first_at is None else _instant("first_at", stated.first_at)
+def _parse_span(stated: _SightingPayload, default_at: datetime) -> tuple[datetime, datetime]:
+    first_at = None if stated.first_at is None else _parse_instant("first_at", stated.first_at)
     if stated.last_at is None:
-        return (told_at, told_at) if first_at is None else (first_at, max(first_at, told_at))
-    last_at = _instant("last_at", stated.last_at)
+        return (default_at, default_at) if first_at is None else (first_at, max(first_at, default_at))
+    last_at = _parse_instant("last_at", stated.last_at)
     if first_at is not None and first_at > last_at:
         raise UsageError("first_at is later than last_at")
     return (last_at if first_at is None else first_at), last_at
 
 
-def _instant(key: str, stated: str | float) -> datetime:
+def _parse_instant(key: str, stated: str | float) -> datetime:
     try:
         if not isinstance(stated, str):
             return datetime.fromtimestamp(stated, UTC)
         instant = datetime.fromisoformat(stated)
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
-            f"{key} {str(stated)[:40]!r} is no instant: give ISO 8601, such as 2026-05-01T12:00:00Z, or seconds since "
-            "1970"
+            f"{key} {str(stated)[:40]!r} is not an instant: give ISO 8601, such as 2026-05-01T12:00:00Z, or seconds "
+            "since 1970"
         ) from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
@@ -123,61 +133,61 @@ _BATCH = "sightings"
 
 
 def read_report(
-    said: Mapping[str, Any], where: Location, told_at: datetime, now: datetime
+    report: Mapping[str, Any], location: Location, default_at: datetime, now: datetime
 ) -> list[Sighting | DeadLetter]:
-    """The sightings of a report; what is none of them comes back as DeadLetter, and stops none of the rest."""
-    if _BATCH not in said:
-        return [_read(said, where, told_at, now)]
-    batch = said[_BATCH]
-    problem = _problem(said, batch)
+    """Return the sightings of a report. An invalid one becomes a DeadLetter and stops none of the others."""
+    if _BATCH not in report:
+        return [read_sighting(report, location, _to_raw(report), default_at, now)]
+    batch = report[_BATCH]
+    problem = _find_problem(report, batch)
     if problem:
-        return [DeadLetter(where, problem, _text(said))]
-    return [_read(one, {**where, "sighting": number}, told_at, now) for number, one in enumerate(batch, 1)]
+        return [DeadLetter(location, problem, _to_raw(report))]
+    limit = MAX_RAW_LENGTH // len(batch)
+    return [
+        read_sighting(payload, {**location, "sighting": number}, _to_raw(payload, limit), default_at, now)
+        for number, payload in enumerate(batch, 1)
+    ]
 
 
-def _problem(said: Mapping[str, Any], batch: object) -> str | None:
-    if len(said) > 1:
-        return f"states {_BATCH!r} and something besides: put all of it into the list"
+def _find_problem(report: Mapping[str, Any], batch: object) -> str | None:
+    if len(report) > 1:
+        return f"has other keys besides {_BATCH!r}: put them into the sightings of the list"
     if not isinstance(batch, list) or not batch:
-        return f"{_BATCH!r} is no list of sightings"
+        return f"{_BATCH!r} is not a list of sightings"
     if len(batch) > MAX_SIGHTINGS:
         return f"has {len(batch):,} sightings: send at most {MAX_SIGHTINGS:,} at once"
     return None
 
 
-def _read(one: Any, where: Location, told_at: datetime, now: datetime) -> Sighting | DeadLetter:
-    return read_sighting(one, where, _text(one), told_at, now)
-
-
-def _text(said: object) -> str:
-    return json.dumps(said)
+def _to_raw(value: object, limit: int = MAX_RAW_LENGTH) -> str:
+    return json.dumps(value)[:limit]
 
 
 _UNUSUAL = re.compile(r"[^\w.-]")
 
 
 def dead_letter_files(channel: str, rejected: Iterable[DeadLetter]) -> dict[str, str]:
-    """Name of a file in the archive -> its lines: one for each file of the inbox, one for reports.
+    """Return name of a file in the quarantine -> its lines: one for each file of the inbox, one for reports.
 
-    The same again has the same name. Reports have numbers of their own, so there the first line names all of them, and
-    a page that is read again, with more in it by now, is kept once. Lines of a file have not: two files may begin with
-    the same bad line, one after the other under one name, so there every line counts.
+    The same dead letters have the same name. Reports have unique numbers, so their name depends on the first line only,
+    and a page that is read again, with more in it by now, is kept once. Lines of a file have not: two files may begin
+    with the same bad line, one after the other under one name, so there the name depends on every line.
     """
     files = {}
     for origin, group in groupby(rejected, key=_origin):
-        ones = list(group)
-        lines = [one.to_line() for one in ones]
-        naming = lines[0] if "report" in ones[0].where else "".join(lines)
-        digest = sha256(naming.encode()).hexdigest()
-        files[f"{channel}/{origin}{_number(ones[0])}-{digest[:12]}.jsonl"] = "".join(lines)
+        letters = list(group)
+        lines = [letter.to_json_line() for letter in letters]
+        identity = lines[0] if "report" in letters[0].location else "".join(lines)
+        digest = sha256(identity.encode()).hexdigest()
+        files[f"{channel}/{origin}{_number(letters[0])}-{digest[:12]}.jsonl"] = "".join(lines)
     return files
 
 
-def _origin(one: DeadLetter) -> str:
-    if "report" in one.where:
+def _origin(letter: DeadLetter) -> str:
+    if "report" in letter.location:
         return "report"
-    return _UNUSUAL.sub("_", str(one.where["file"]))[:100]
+    return _UNUSUAL.sub("_", str(letter.location["file"]))[:100]
 
 
 def _number(first: DeadLetter) -> str:
-    return f"-{first.where['report']:09d}" if "report" in first.where else f"-line-{first.where['line']:09d}"
+    return f"-{first.location['report']:09d}" if "report" in first.location else f"-line-{first.location['line']:09d}"

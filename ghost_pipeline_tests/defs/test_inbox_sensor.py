@@ -1,5 +1,6 @@
 """The sensor that takes in what other programs append to the inbox."""
 
+import stat
 from pathlib import Path
 
 import dagster as dg
@@ -19,12 +20,12 @@ def channel(workshop: Workshop) -> Channel:
     return Channel(workshop, inbox_sensor)
 
 
-def said(model_id: str, **more: object) -> dict[str, object]:
+def sighting(model_id: str, **more: object) -> dict[str, object]:
     return {"provider": "openai", "model": model_id, **more}
 
 
 def test_appended_lines_become_models_and_are_told(channel: Channel) -> None:
-    channel.append("gateway.jsonl", said("a"), said("b", count=5))
+    channel.append("gateway.jsonl", sighting("a"), sighting("b", count=5))
     answer = channel.tick()
     assert isinstance(answer, dg.SensorResult)
     assert channel.workshop.active("openai") == ["a", "b"]
@@ -33,22 +34,22 @@ def test_appended_lines_become_models_and_are_told(channel: Channel) -> None:
     assert (news.partition, news.metadata["created"].value) == ("openai", 2)
     assert stats.metadata["total"].value == 2
     assert channel.taken() == {}
-    channel.append("gateway.jsonl", said("c"))
+    channel.append("gateway.jsonl", sighting("c"))
     assert channel.taken()["sightings"] == 1
 
 
 def test_bad_lines_are_set_aside_with_number_and_reason_once(channel: Channel) -> None:
-    channel.append("gate way.jsonl", said("a"), "no json", said("", name="x"))
+    channel.append("gate way.jsonl", sighting("a"), "no json", sighting("", name="x"))
     channel.evaluate()
     assert channel.taken()["rejected"] == 2
-    assert [(one["file"], one["line"], one["said"]) for one in channel.rejected] == [
+    assert [(one["file"], one["line"], one["raw"]) for one in channel.rejected] == [
         ("gate way.jsonl", 2, "no json"),
         ("gate way.jsonl", 3, '{"provider": "openai", "model": "", "name": "x"}'),
     ]
     assert "is empty" in channel.rejected[1]["reason"]
     channel.append("gate way.jsonl", "no json")
     assert channel.taken()["rejected"] == 1
-    assert [one["line"] for one in channel.rejected if one["said"] == "no json"] == [2, 4]
+    assert [one["line"] for one in channel.rejected if one["raw"] == "no json"] == [2, 4]
 
 
 def test_bad_lines_of_a_file_outlive_the_file_that_takes_its_place(channel: Channel) -> None:
@@ -56,11 +57,13 @@ def test_bad_lines_of_a_file_outlive_the_file_that_takes_its_place(channel: Chan
         channel.append("a.jsonl", "# a heading", bad)
         assert channel.taken()["rejected"] == 2
         (channel.workshop.folder / "home" / "inbox" / "a.jsonl").unlink()
-    assert {one["said"] for one in channel.rejected} == {"# a heading", "worse", "worst"}
+    assert {one["raw"] for one in channel.rejected} == {"# a heading", "worse", "worst"}
 
 
 def test_a_tick_that_dies_after_its_commit_is_done_again_and_changes_nothing(channel: Channel) -> None:
-    channel.append("a.jsonl", said("a", metadata={"x": 1}), said("a", metadata={"x": 2}), said("b", name="B"))
+    channel.append(
+        "a.jsonl", sighting("a", metadata={"x": 1}), sighting("a", metadata={"x": 2}), sighting("b", name="B")
+    )
     channel.evaluate()
     before = snapshot(channel.workshop)
     channel.evaluate()
@@ -69,7 +72,7 @@ def test_a_tick_that_dies_after_its_commit_is_done_again_and_changes_nothing(cha
 
 def test_a_big_backlog_is_taken_in_over_several_ticks(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reported_sightings, "SIGHTINGS_PER_PAGE", 3)
-    channel.append("a.jsonl", *(said(f"m{number}") for number in range(8)))
+    channel.append("a.jsonl", *(sighting(f"m{number}") for number in range(8)))
     with monkeypatch.context() as patch:
         patch.setattr(reported_sightings, "TICK_BUDGET_SECONDS", -1)
         assert channel.taken()["sightings"] == 3
@@ -77,11 +80,41 @@ def test_a_big_backlog_is_taken_in_over_several_ticks(channel: Channel, monkeypa
     assert len(channel.workshop.active("openai")) == 8
 
 
+@pytest.mark.parametrize("junk", [b"\0" * 200_000_000, b"\n" * 20_000_000], ids=["NUL bytes", "blank lines"])
+def test_a_file_of_junk_is_over_in_one_tick_and_delays_no_other(channel: Channel, junk: bytes) -> None:
+    channel.append("z.jsonl", sighting("z"))
+    channel.append("a.jsonl").write_bytes(junk)
+    assert channel.taken()["sightings"] == 1
+    with channel.append("a.jsonl").open("ab") as file:
+        file.write(b'\n{"provider": "openai", "model": "a"}\n')
+    assert channel.taken()["sightings"] == 1
+    assert channel.workshop.active("openai") == ["a", "z"]
+
+
+def test_bytes_that_were_deleted_unread_are_reported(channel: Channel) -> None:
+    path = channel.append("a.jsonl", sighting("a"))
+    torn = b'{"provider": "openai", "mod'
+    with path.open("ab") as file:
+        file.write(torn)
+    assert channel.taken()["vanished_bytes"] == 0
+    path.unlink()
+    assert channel.taken()["vanished_bytes"] == len(torn)
+    assert channel.taken() == {}
+
+
+def test_what_is_quarantined_only_its_owner_can_read(channel: Channel) -> None:
+    for number in range(2):
+        channel.append("a.jsonl", f"bad {number}")
+        channel.tick()
+    kept = [path for path in (channel.workshop.folder / "home" / "archive" / "rejected").rglob("*") if path.is_file()]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in kept] == [0o600, 0o600]
+
+
 def test_lines_that_wait_and_folders_that_are_not_there_are_a_reason(channel: Channel) -> None:
     answer = channel.tick()
     assert isinstance(answer, dg.SkipReason)
-    assert "make it" in str(answer.skip_message)
-    path = channel.append("a.jsonl", said("a"))
+    assert "create it" in str(answer.skip_message)
+    path = channel.append("a.jsonl", sighting("a"))
     path.write_text(path.read_text().rstrip())
     waiting = channel.tick()
     assert isinstance(waiting, dg.SensorResult)
@@ -105,7 +138,7 @@ def test_where_the_home_is_a_url_the_inbox_needs_a_folder_of_its_own(workshop: W
 
 
 def test_a_model_that_came_from_there_is_listed_later_as_any_other(channel: Channel) -> None:
-    channel.append("a.jsonl", said("a"))
+    channel.append("a.jsonl", sighting("a"))
     channel.tick()
     run = channel.workshop.ingest("openai_models.json", listing("a", "b"), NOON)
     assert run.success

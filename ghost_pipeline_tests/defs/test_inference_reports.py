@@ -89,7 +89,7 @@ def test_a_report_of_many_sightings_is_taken_in_but_for_the_bad_ones(channel: Ch
     assert (taken["sightings"], taken["rejected"], taken["providers"]) == (2, 1, "openai, xai")
     assert "sighting 2" in taken["reasons"]
     (rejected,) = channel.rejected
-    assert (rejected["sighting"], rejected["said"]) == (2, '{"model": "b"}')
+    assert (rejected["sighting"], rejected["raw"]) == (2, '{"model": "b"}')
     assert "missing required field `provider`" in rejected["reason"]
 
 

@@ -56,7 +56,7 @@ def test_each_line_is_read_once_as_it_is_appended(inbox: Inbox) -> None:
     assert inbox.seen() == ["c"]
 
 
-def test_a_torn_last_line_waits_and_is_told(inbox: Inbox) -> None:
+def test_a_torn_last_line_waits_and_is_reported(inbox: Inbox) -> None:
     inbox.append("a.jsonl", line("a") + line("b")[:10])
     page = inbox.tick()
     assert [one.inference.model_id for one in page.sightings] == ["a"]
@@ -69,7 +69,7 @@ def test_a_bad_line_is_rejected_with_its_number_and_stops_no_other(inbox: Inbox)
     inbox.append("a.jsonl", line("a") + b"\n  \nno json\n" + line("b") + b"\xff\xfe{}\n" + line("c"))
     page = inbox.tick()
     assert [one.inference.model_id for one in page.sightings] == ["a", "b", "c"]
-    assert [(one.where, one.said) for one in page.rejected] == [
+    assert [(one.location, one.raw) for one in page.rejected] == [
         ({"file": "a.jsonl", "line": 4}, "no json"),
         ({"file": "a.jsonl", "line": 6}, r"\xff\xfe{}"),
     ]
@@ -79,7 +79,7 @@ def test_numbers_of_lines_go_on_from_tick_to_tick(inbox: Inbox) -> None:
     inbox.append("a.jsonl", line("a") * 3)
     inbox.tick(limit=2)
     inbox.append("a.jsonl", b"bad\n")
-    assert [one.where["line"] for one in inbox.tick().rejected] == [4]
+    assert [one.location["line"] for one in inbox.tick().rejected] == [4]
 
 
 def test_windows_line_ends_and_byte_order_marks_are_fine(inbox: Inbox) -> None:
@@ -214,7 +214,7 @@ def test_a_file_of_any_size_is_read_a_piece_at_a_time(inbox: Inbox) -> None:
 def test_a_line_without_end_is_rejected_once_and_what_follows_it_is_read(inbox: Inbox) -> None:
     inbox.append("a.jsonl", line("a") + b"x" * (MAX_LINE_BYTES + 1))
     (rejected,) = inbox.tick().rejected
-    assert (rejected.where["line"], len(rejected.said)) == (2, 1_000)
+    assert (rejected.location["line"], len(rejected.raw)) == (2, 1_000)
     inbox.append("a.jsonl", b"x" * 2 * READ_BYTES)
     while True:
         before = inbox.cursor
@@ -224,7 +224,7 @@ def test_a_line_without_end_is_rejected_once_and_what_follows_it_is_read(inbox: 
     inbox.append("a.jsonl", b"x\n" + line("b") + b"bad\n")
     page = inbox.tick()
     assert [one.inference.model_id for one in page.sightings] == ["b"]
-    assert [one.where["line"] for one in page.rejected] == [4]
+    assert [one.location["line"] for one in page.rejected] == [4]
 
 
 def test_a_line_without_an_instant_is_of_when_its_file_was_written_last(inbox: Inbox) -> None:
@@ -234,14 +234,181 @@ def test_a_line_without_an_instant_is_of_when_its_file_was_written_last(inbox: I
     assert [one.inference.last_at for one in inbox.tick().sightings] == [NOW - timedelta(hours=1), NOW]
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NoInbox, match="make it and append"):
+def test_a_folder_that_does_not_exist_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(NoInbox, match="create it and append"):
         read_inbox(tmp_path / "no", InboxCursor(), 10, NOW)
 
 
 @pytest.mark.parametrize("text", ["", "no", "[]", "5", '{"a": 1}', '{"5": [1, 2]}', '{"5": [null, 2, 3, ""]}'])
-def test_a_cursor_that_a_person_broke_starts_over(text: str) -> None:
+def test_an_unparseable_cursor_starts_over(text: str) -> None:
     assert InboxCursor.from_json(text) == InboxCursor()
+
+
+def read_all(inbox: Inbox, limit: int = 100) -> list[str]:
+    """What the pages of one tick return."""
+    models: list[str] = []
+    while True:
+        page = inbox.tick(limit)
+        models += [one.inference.model_id for one in page.sightings]
+        if not page.has_more:
+            return models
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.1", "a.jsonl-20260501", "a.jsonl.2026-05-01", "a-20260501.jsonl"])
+def test_a_file_that_was_rotated_before_it_was_seen_is_read(inbox: Inbox, name: str) -> None:
+    inbox.append("a.jsonl", line("a")).rename(inbox.folder / name)
+    inbox.append("a.jsonl", line("b"))
+    assert sorted(inbox.seen()) == ["a", "b"]
+    assert inbox.seen() == []
+
+
+def test_a_file_that_is_rotated_often_loses_no_line(inbox: Inbox) -> None:
+    models: list[str] = []
+    for number in range(40):
+        inbox.append("a.jsonl", line(f"m{number}"))
+        if number % 2:  # several rotations for each reading, as when one takes place every two seconds
+            for older in range(number, 0, -1):
+                path = inbox.folder / f"a.jsonl.{older}"
+                if path.exists():
+                    path.rename(inbox.folder / f"a.jsonl.{older + 1}")
+            (inbox.folder / "a.jsonl").rename(inbox.folder / "a.jsonl.1")
+        if number % 7 == 0:
+            models += read_all(inbox)
+    models += read_all(inbox)
+    assert sorted(models) == sorted(f"m{number}" for number in range(40))
+
+
+@pytest.mark.parametrize(
+    "name", ["a.jsonl.gz", "a.jsonl.1.gz", "a.jsonl.1.zst", "a.jsonl.tmp", "a.jsonl~", ".a.jsonl.swp"]
+)
+def test_compressed_and_unfinished_files_are_not_lines(inbox: Inbox, name: str) -> None:
+    inbox.append(name, line("a"))
+    assert inbox.seen() == []
+
+
+def test_a_file_that_was_copied_and_truncated_is_read_on_in_its_copy(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a") * 3 + line("b")[:5])
+    assert inbox.seen() == ["a", "a", "a"]
+    inbox.append("a.jsonl", line("b")[5:] + line("c"))
+    inbox.append("a.jsonl.1", path.read_bytes())
+    os.truncate(path, 0)
+    inbox.append("a.jsonl", line("d"))
+    page = inbox.tick()
+    assert sorted(one.inference.model_id for one in page.sightings) == ["b", "c", "d"]
+    assert page.vanished_bytes == 0
+
+
+@pytest.mark.parametrize("way", ["delete", "truncate", "replace"])
+def test_bytes_that_vanish_unread_are_counted_once(inbox: Inbox, way: str) -> None:
+    path = inbox.append("a.jsonl", line("a") * 10)
+    assert inbox.seen(limit=4) == ["a"] * 4
+    if way == "delete":
+        path.unlink()
+    elif way == "truncate":
+        os.truncate(path, 0)
+    else:
+        inbox.append("new", line("a") * 4 + line("b")).replace(path)
+    assert inbox.tick().vanished_bytes == 6 * len(line("a"))
+    assert inbox.tick().vanished_bytes == 0
+
+
+def test_what_was_read_can_be_deleted_and_nothing_counts_as_vanished(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+    path.unlink()
+    assert inbox.tick().vanished_bytes == 0
+
+
+JUNK = {
+    "NUL bytes": b"\0" * (8 * READ_BYTES),
+    "blank lines": b"\n \r\n" * READ_BYTES,
+    "long lines": b"x" * (5 * READ_BYTES),
+}
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=list(JUNK))
+def test_a_file_of_junk_delays_no_other(inbox: Inbox, junk: bytes) -> None:
+    inbox.append("a.jsonl", junk)
+    inbox.append("b.jsonl", line("b"))
+    inbox.append("c.jsonl", line("c"))
+    assert sorted(inbox.seen()) == ["b", "c"], "on the first page"
+    assert read_all(inbox) == []
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=list(JUNK))
+def test_junk_is_skipped_within_one_tick(inbox: Inbox, junk: bytes) -> None:
+    inbox.append("a.jsonl", junk + b"\n" + line("a"))
+    assert read_all(inbox) == ["a"]
+
+
+def test_blank_lines_count_as_lines(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", b"\n" * 5 + b"bad\n" + b" \n\n" + b"worse\n")
+    assert [one.location["line"] for one in inbox.tick(limit=1).rejected] == [6]
+    assert [one.location["line"] for one in inbox.tick(limit=1).rejected] == [9]
+
+
+def test_a_busy_file_leaves_room_for_every_other(inbox: Inbox) -> None:
+    for number in range(5):
+        inbox.append(f"busy{number}.jsonl", line(f"busy{number}") * 50)
+    inbox.append("quiet.jsonl", line("quiet"))
+    seen = inbox.seen(limit=12)
+    assert "quiet" in seen
+    assert {seen.count(f"busy{number}") for number in range(5)} <= {2, 3}
+
+
+def test_more_files_than_a_page_has_lines_are_read_in_turns(inbox: Inbox) -> None:
+    for number in range(10):
+        inbox.append(f"{number}.jsonl", line(f"m{number}") * 5)
+    pages = [inbox.seen(limit=4) for _ in range(5)]
+    assert {model for page in pages[:3] for model in page} == {f"m{number}" for number in range(10)}
+    assert sorted([*(model for page in pages for model in page), *read_all(inbox)]) == sorted(
+        f"m{number}" for number in range(10) for _ in range(5)
+    )
+
+
+def test_a_line_that_is_too_long_is_quarantined_by_its_offset(inbox: Inbox) -> None:
+    inbox.append("a.jsonl", line("a") + b"x" * (3 * READ_BYTES) + b"\n" + line("b"))
+    pages = [inbox.tick() for _ in range(5)]
+    (rejected,) = [one for page in pages for one in page.rejected]
+    assert rejected.location == {"file": "a.jsonl", "line": 2, "offset": len(line("a"))}
+    assert [one.inference.model_id for page in pages for one in page.sightings] == ["a", "b"]
+
+
+def test_links_are_not_followed(inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "secrets.jsonl"
+    elsewhere.write_bytes(line("a") + b"a secret\n")
+    (inbox.folder / "a.jsonl").symlink_to(elsewhere)
+    page = inbox.tick()
+    assert page.is_empty
+    assert page.cursor == InboxCursor()
+
+
+def test_a_file_that_becomes_a_link_while_the_folder_is_read_is_not_followed(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    moved = tmp_path_factory.mktemp("elsewhere") / "a.jsonl"
+
+    def find_then_link(folder: Path) -> list[InboxFile]:
+        found = find_files(folder)
+        if not path.is_symlink():
+            path.rename(moved)  # the same inode, so only the link itself gives it away
+            path.symlink_to(moved)
+        return found
+
+    monkeypatch.setattr("ghost_pipeline.reported_sightings.inbox.find_files", find_then_link)
+    page = inbox.tick()
+    assert (list(page.sightings), len(page.unreadable)) == ([], 1)
+
+
+def test_a_cursor_that_an_earlier_version_stored_continues(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+    known = inbox.cursor.files[path.stat().st_ino]
+    old = {str(path.stat().st_ino): [known.position.offset, known.position.lines, False, known.mark]}
+    inbox.cursor = InboxCursor.from_json(json.dumps(old))
+    inbox.append("a.jsonl", line("b"))
+    assert inbox.seen() == ["b"]
 
 
 LINES = st.lists(
@@ -285,8 +452,8 @@ def drained(inbox: Inbox, ticks: int, limit: int) -> list[object]:
     for _ in range(ticks):
         before = inbox.cursor
         page = inbox.tick(limit)
-        read = [(int(one.where["line"]), one.inference.model_id) for one in page.sightings]
-        read += [(int(one.where["line"]), one.reason + one.said) for one in page.rejected]
+        read = [(int(one.location["line"]), one.inference.model_id) for one in page.sightings]
+        read += [(int(one.location["line"]), one.reason + one.raw) for one in page.rejected]
         got += sorted(read)
         if inbox.cursor == before:
             break

@@ -1,4 +1,4 @@
-"""What one JSON object says, and what is refused of it."""
+"""Parse one JSON object into a sighting or a dead letter."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,42 +9,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghost_pipeline.lifecycle.validation import MAX_SKEW
-from ghost_pipeline.reported_sightings import DeadLetter, Sighting, read_report
-from ghost_pipeline.reported_sightings.report import MAX_SIGHTINGS, read_sighting
+from ghost_pipeline.reported_sightings import DeadLetter, Sighting, dead_letter_files, read_report
+from ghost_pipeline.reported_sightings.report import (
+    MAX_RAW_LENGTH,
+    MAX_REASON_LENGTH,
+    MAX_SIGHTINGS,
+    read_sighting,
+)
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-TOLD_AT = NOW - timedelta(minutes=5)
-SAID = {"provider": "openai", "model": "gpt-x"}
+DEFAULT_AT = NOW - timedelta(minutes=5)
+MINIMAL = {"provider": "openai", "model": "gpt-x"}
 
 
-def read(**said: Any) -> Sighting | DeadLetter:
-    return read_text(json.dumps({**SAID, **said}))
+def read(**stated: Any) -> Sighting | DeadLetter:
+    return read_text(json.dumps({**MINIMAL, **stated}))
 
 
 def read_text(text: str | bytes) -> Sighting | DeadLetter:
     content = text.encode() if isinstance(text, str) else text
-    return read_sighting(content, {"line": 1}, "as it was said", TOLD_AT, NOW)
+    return read_sighting(content, {"line": 1}, "its JSON", DEFAULT_AT, NOW)
 
 
-def sighting(**said: Any) -> Sighting:
-    one = read(**said)
+def sighting(**stated: Any) -> Sighting:
+    one = read(**stated)
     assert isinstance(one, Sighting), one
     return one
 
 
 def reason(one: Sighting | DeadLetter) -> str:
     assert isinstance(one, DeadLetter), one
-    assert one.said == "as it was said"
+    assert one.raw == "its JSON"
     return one.reason
 
 
 def test_provider_and_model_are_enough_and_named_as_the_catalog_names_them() -> None:
     one = sighting(provider="Gemini", model="models/gemini-x ")
     assert (one.inference.provider_id, one.inference.model_id) == ("google", "gemini-x")
-    assert (one.inference.first_at, one.inference.last_at, one.count) == (TOLD_AT, TOLD_AT, 1)
+    assert (one.inference.first_at, one.inference.last_at, one.count) == (DEFAULT_AT, DEFAULT_AT, 1)
 
 
-def test_everything_that_can_be_said_is_kept() -> None:
+def test_every_key_is_kept() -> None:
     one = sighting(
         name="X", metadata={"a": [1, None]}, first_at="2026-05-01T10:00:00+02:00", last_at=NOW.timestamp() - 60, count=7
     )
@@ -56,29 +61,29 @@ def test_everything_that_can_be_said_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "first_at", "last_at"),
+    ("stated", "first_at", "last_at"),
     [
         ({"last_at": "2026-05-01T11:00:00Z"}, NOW - timedelta(hours=1), NOW - timedelta(hours=1)),
         ({"last_at": "2026-05-01T11:00:00"}, NOW - timedelta(hours=1), NOW - timedelta(hours=1)),
-        ({"first_at": "2026-05-01T11:00:00Z"}, NOW - timedelta(hours=1), TOLD_AT),
+        ({"first_at": "2026-05-01T11:00:00Z"}, NOW - timedelta(hours=1), DEFAULT_AT),
         ({"first_at": NOW.timestamp()}, NOW, NOW),
     ],
 )
-def test_an_instant_that_is_not_said_follows_from_the_other(
-    said: dict[str, Any], first_at: datetime, last_at: datetime
+def test_an_instant_that_is_not_stated_follows_from_the_other(
+    stated: dict[str, Any], first_at: datetime, last_at: datetime
 ) -> None:
-    one = sighting(**said)
+    one = sighting(**stated)
     assert (one.inference.first_at, one.inference.last_at) == (first_at, last_at)
 
 
-def test_clocks_that_are_not_right_are_clamped_and_counted() -> None:
-    for said, believed in (("1970-01-01T00:00:09Z", NOW), ("2100-01-01T00:00:00Z", NOW + MAX_SKEW), (0, NOW)):
-        one = sighting(last_at=said)
-        assert (one.inference.last_at, one.is_clamped) == (believed, True)
+def test_implausible_instants_are_clamped_and_counted() -> None:
+    for stated, expected in (("1970-01-01T00:00:09Z", NOW), ("2100-01-01T00:00:00Z", NOW + MAX_SKEW), (0, NOW)):
+        one = sighting(last_at=stated)
+        assert (one.inference.last_at, one.is_clamped) == (expected, True)
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("stated", "expected"),
     [
         ({"provider": ""}, "no provider name"),
         ({"provider": 5}, "Expected `str`, got `int` - at `$.provider`"),
@@ -90,8 +95,8 @@ def test_clocks_that_are_not_right_are_clamped_and_counted() -> None:
         ({"metadata": {"a": "\x00"}}, "NUL"),
         ({"metadata": {"a": "x" * 70_000}}, "65,536 bytes"),
         ({"metadata": {"a": {"a": {"a": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}}}}, "nested"),
-        ({"last_at": "yesterday"}, "last_at 'yesterday' is no instant"),
-        ({"last_at": 1e300}, "is no instant"),
+        ({"last_at": "yesterday"}, "last_at 'yesterday' is not an instant"),
+        ({"last_at": 1e300}, "is not an instant"),
         ({"last_at": True}, "$.last_at"),
         ({"first_at": "2026-05-01T11:00:01Z", "last_at": "2026-05-01T11:00:00Z"}, "first_at is later"),
         ({"count": 0}, "$.count"),
@@ -99,8 +104,8 @@ def test_clocks_that_are_not_right_are_clamped_and_counted() -> None:
         ({"observed_at": "2026-05-01T11:00:00Z"}, "unknown field `observed_at`"),
     ],
 )
-def test_what_makes_no_sense_is_rejected_with_a_reason(said: dict[str, Any], expected: str) -> None:
-    assert expected in reason(read(**said))
+def test_an_invalid_value_is_rejected_with_a_reason(stated: dict[str, Any], expected: str) -> None:
+    assert expected in reason(read(**stated))
 
 
 @pytest.mark.parametrize(
@@ -116,38 +121,38 @@ def test_what_makes_no_sense_is_rejected_with_a_reason(said: dict[str, Any], exp
         ('{"provider": "openai", "model": "m", "metadata": ' + '{"a":' * 50_000 + "1" + "}" * 50_001, ""),
     ],
 )
-def test_what_is_no_json_is_rejected_with_a_reason(text: str | bytes, expected: str) -> None:
+def test_invalid_json_is_rejected_with_a_reason(text: str | bytes, expected: str) -> None:
     assert expected in reason(read_text(text))
 
 
 def test_a_report_is_one_sighting_or_a_list_of_which_the_bad_ones_stop_none() -> None:
-    (one,) = read_report(SAID, {"report": 3}, TOLD_AT, NOW)
+    (one,) = read_report(MINIMAL, {"report": 3}, DEFAULT_AT, NOW)
     assert isinstance(one, Sighting)
-    good, bad, worse = read_report({"sightings": [SAID, {}, None]}, {"report": 3}, TOLD_AT, NOW)
+    good, bad, worse = read_report({"sightings": [MINIMAL, {}, None]}, {"report": 3}, DEFAULT_AT, NOW)
     assert isinstance(good, Sighting)
     assert isinstance(bad, DeadLetter)
     assert isinstance(worse, DeadLetter)
-    assert (bad.where, bad.said) == ({"report": 3, "sighting": 2}, "{}")
+    assert (bad.location, bad.raw) == ({"report": 3, "sighting": 2}, "{}")
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"sightings": []}, {"sightings": SAID}, {"sightings": [SAID], "provider": "openai"}]
+    "stated", [{}, {"sightings": []}, {"sightings": MINIMAL}, {"sightings": [MINIMAL], "provider": "openai"}]
 )
-def test_a_report_that_states_no_sightings_is_rejected_whole(said: dict[str, Any]) -> None:
-    (one,) = read_report(said, {"report": 3}, TOLD_AT, NOW)
+def test_a_report_that_states_no_sightings_is_rejected_whole(stated: dict[str, Any]) -> None:
+    (one,) = read_report(stated, {"report": 3}, DEFAULT_AT, NOW)
     assert isinstance(one, DeadLetter)
-    assert json.loads(one.to_line()) == {"report": 3, "reason": one.reason, "said": json.dumps(said)}
+    assert json.loads(one.to_json_line()) == {"report": 3, "reason": one.reason, "raw": json.dumps(stated)}
 
 
 def test_a_report_of_too_many_sightings_is_rejected_whole() -> None:
-    assert len(read_report({"sightings": [SAID] * MAX_SIGHTINGS}, {"report": 3}, TOLD_AT, NOW)) == MAX_SIGHTINGS
-    (one,) = read_report({"sightings": [SAID] * (MAX_SIGHTINGS + 1)}, {"report": 3}, TOLD_AT, NOW)
+    assert len(read_report({"sightings": [MINIMAL] * MAX_SIGHTINGS}, {"report": 3}, DEFAULT_AT, NOW)) == MAX_SIGHTINGS
+    (one,) = read_report({"sightings": [MINIMAL] * (MAX_SIGHTINGS + 1)}, {"report": 3}, DEFAULT_AT, NOW)
     assert isinstance(one, DeadLetter)
     assert "1,001 sightings" in one.reason
 
 
 def test_a_report_with_nan_is_rejected() -> None:
-    (one,) = read_report({**SAID, "metadata": {"a": float("nan")}}, {"report": 3}, TOLD_AT, NOW)
+    (one,) = read_report({**MINIMAL, "metadata": {"a": float("nan")}}, {"report": 3}, DEFAULT_AT, NOW)
     assert isinstance(one, DeadLetter)
 
 
@@ -162,13 +167,41 @@ KEYS = (
 )
 
 
-@given(said=st.dictionaries(KEYS, ANY_JSON | st.just("x"), max_size=8))
-def test_whatever_is_reported_stops_nothing_and_can_be_kept(said: dict[str, Any]) -> None:
-    for one in read_report(said, {"report": 3}, TOLD_AT, NOW):
+@given(stated=st.dictionaries(KEYS, ANY_JSON | st.just("x"), max_size=8))
+def test_whatever_is_reported_stops_nothing_and_can_be_kept(stated: dict[str, Any]) -> None:
+    for one in read_report(stated, {"report": 3}, DEFAULT_AT, NOW):
         kept = one if isinstance(one, DeadLetter) else one.rejected("the database refuses it")
-        assert json.loads(kept.to_line().encode())["reason"] is not None
+        assert json.loads(kept.to_json_line().encode())["reason"] is not None
 
 
 @given(content=st.binary(max_size=60) | st.builds(lambda value: json.dumps(value).encode(), ANY_JSON))
 def test_whatever_a_line_holds_stops_nothing(content: bytes) -> None:
-    read_sighting(content, {"file": "a", "line": 1}, "", TOLD_AT, NOW)
+    read_sighting(content, {"file": "a", "line": 1}, "", DEFAULT_AT, NOW)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"sightings": [MINIMAL] * (MAX_SIGHTINGS + 1), "padding": "x" * 5_000_000},
+        {"sightings": [{**MINIMAL, "unknown": "x" * 50_000}] * MAX_SIGHTINGS},
+        {**MINIMAL, "x" * 1_000_000: 1},
+        {"provider": "openai", "model": "x" * 1_000_000},
+    ],
+    ids=["too many", "all bad", "a long key", "a long value"],
+)
+def test_a_rejected_report_is_kept_up_to_the_limit(report: dict[str, Any]) -> None:
+    letters = read_report(report, {"report": 3}, DEFAULT_AT, NOW)
+    kept = dead_letter_files("inference_reports", [one for one in letters if isinstance(one, DeadLetter)])
+    lines = [json.loads(line) for text in kept.values() for line in text.splitlines()]
+    assert len(lines) == len(letters)
+    assert sum(len(line["raw"]) for line in lines) <= MAX_RAW_LENGTH
+    assert max(len(line["reason"]) for line in lines) <= MAX_REASON_LENGTH
+
+
+def test_a_sighting_that_the_database_refuses_is_kept_up_to_the_limit() -> None:
+    sightings = read_report(
+        {"sightings": [{**MINIMAL, "name": "x" * 400}] * MAX_SIGHTINGS}, {"report": 3}, DEFAULT_AT, NOW
+    )
+    refused = [one.rejected("the database refuses it") for one in sightings if isinstance(one, Sighting)]
+    assert len(refused) == MAX_SIGHTINGS
+    assert sum(len(one.raw) for one in refused) <= MAX_RAW_LENGTH

@@ -18,7 +18,7 @@ class ArchiveBackend(Protocol):
     def size(self, name: str) -> int | None:
         """The size of a file in bytes; None if it isn't there."""
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, *, is_private: bool = False) -> None:
         """Write a file."""
 
     def read(self, name: str) -> bytes:
@@ -38,11 +38,11 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all."""
+    def write(self, name: str, content: bytes, *, is_private: bool = False) -> None:
+        """Write a file, whole or not at all; with ``is_private``, for its owner only."""
         path = self._path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, content)
+        atomic_write(path, content, is_private=is_private)
 
     def read(self, name: str) -> bytes:
         """Read a file."""
@@ -68,7 +68,7 @@ class RemoteFolder:
         except FileNotFoundError:
             return None
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, *, is_private: bool = False) -> None:
         """Write a file."""
         path = f"{self._path}/{name}"
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -132,7 +132,7 @@ class Archive:
     def set_aside(self, name: str, content: bytes) -> None:
         """Keep what was rejected, for people to look at, as ``rejected/NAME``. Raises ArchiveError."""
         with self._writing():
-            self._place.write(f"rejected/{name}", content)
+            self._place.write(f"rejected/{name}", content, is_private=True)
 
     def get(self, digest: str) -> bytes:
         """The content with that sha256. Raises ArchiveError if it is gone or no longer the same."""
