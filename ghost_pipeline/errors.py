@@ -18,6 +18,7 @@
     │   ├── UnknownTable          no such table, or no such column of it
     │   └── InvalidExport         not an export that can be imported
     ├── FolderError           the folder of listings can't be written             (exit code 3)
+    ├── ServerError           the web server or the daemon can't run              (exit code 3)
     └── CatalogError          the catalog can't be reached or changed             (exit code 3)
         ├── CatalogUnavailable    locked, full or disconnected; a later retry may succeed
         │   └── CatalogConflict       the transaction was rolled back by others; an immediate retry may succeed
@@ -117,6 +118,10 @@ class InvalidExport(UsageError):
 
 class FolderError(GhostPipelineError):
     """The folder of listings can't be written."""
+
+
+class ServerError(GhostPipelineError):
+    """The web server or the daemon can't run."""
 
 
 class CatalogError(GhostPipelineError):

@@ -71,14 +71,22 @@ def raw_provider_models(
 
 
 def parsed_instant(text: str | None) -> datetime:
-    """An instant from a run's config, the present without one. Raises UsageError."""
+    """Return the instant in a run's config, in UTC and at most the current time, which is also the default.
+
+    Anyone who can reach the UI can launch a run; an instant in the future would make every model stale.
+
+    Raises:
+        UsageError: The text is not an ISO 8601 timestamp.
+    """
+    now = datetime.now(UTC)
     if text is None:
-        return datetime.now(UTC)
+        return now
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"observed_at {text!r} is no ISO 8601 instant, such as 2025-12-06T07:15:05Z") from error
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return min(instant, now).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{text!r} is not an ISO 8601 timestamp, such as 2025-12-06T07:15:05Z") from error
 
 
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=Thresholds().complete_within, warn_window=timedelta(hours=24))

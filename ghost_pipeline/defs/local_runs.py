@@ -26,6 +26,8 @@ run_queue:
 compute_logs:  # no step prints, and to capture that costs four processes a run; logs are in the event log
   module: dagster.core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+python_logs:  # the console's; every step's start and end is in the event log
+  python_log_level: INFO
 retention:
   schedule:
     purge_after_days: {skipped: 7, failure: 30, success: 30}

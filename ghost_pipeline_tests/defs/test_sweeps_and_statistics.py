@@ -1,6 +1,6 @@
 """Schedules, sweep jobs and statistics."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -52,6 +52,24 @@ def test_what_is_due_is_swept_as_of_the_scheduled_instant_and_told(workshop: Wor
     run(workshop, "purge_sweep", evaluated(workshop, purge_sweep_30d, purge_at))
     with workshop.catalog() as catalog:
         assert catalog.get_discovery_stats()["total"] == 0
+
+
+def test_a_sweep_as_of_a_future_instant_changes_nothing_that_is_not_due_now(workshop: Workshop) -> None:
+    workshop.ingest("openai_models.json", listing("a", "b"), datetime.now(UTC))
+    for job, op, now in (
+        ("stale_sweep", "deactivate_stale_models", "2099-01-01T00:00:00Z"),
+        ("purge_sweep", "delete_expired_ghosts", "9999-12-31T23:59:59-12:00"),
+    ):
+        run(workshop, job, dg.RunRequest(run_config={"ops": {op: {"config": {"now": now}}}}))
+        with workshop.catalog() as catalog:
+            assert catalog.get_discovery_stats()["active"] == 2
+
+
+def test_a_listing_observed_in_the_future_counts_as_seen_now(workshop: Workshop) -> None:
+    workshop.ingest("openai_models.json", listing("a"), datetime(2099, 1, 1, tzinfo=UTC))
+    with workshop.catalog() as catalog:
+        (model,) = catalog.find_models()
+        assert model.last_seen_at <= datetime.now(UTC)
 
 
 # evaluate_automation_conditions calls a beta parameter of Dagster's own

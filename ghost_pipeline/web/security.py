@@ -1,0 +1,144 @@
+"""The guard in front of a web application that trusts everyone who can reach it: plain ASGI, no framework.
+
+A server on loopback is still reachable by every web page in the user's browser. A page can send requests to it across
+origins, open websockets to it, or point a host name of its own at 127.0.0.1 and read the answers (DNS rebinding). The
+guard refuses these with 403 and a reason. Programs such as ``curl`` send no ``Origin`` and pass.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+_MUTATION = re.compile(r"\bmutation\b", re.ASCII)
+"""The keyword. GraphQL has no other spelling of it, so a document without the word can't change anything. A query that
+contains it elsewhere is refused too, and can be sent by POST."""
+
+
+class RequestGuard:
+    """An ASGI application that passes on what the user or a local program sends, and refuses what a web page sends."""
+
+    def __init__(self, application: Application, allowed_hosts: Iterable[str] = ()) -> None:
+        """Guard ``application``. ``allowed_hosts`` are names, without port, that are accepted besides loopback."""
+        self._application = application
+        self._allowed_hosts = frozenset(_normalized(host) for host in allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        reason = None
+        if scope["type"] in {"http", "websocket"}:
+            reason = refusal_reason(scope, self._allowed_hosts)
+        if reason is None:
+            await self._application(scope, receive, send)
+        else:
+            await _refuse(scope, receive, send, reason)
+
+
+def refusal_reason(scope: Scope, allowed_hosts: Collection[str] = ()) -> str | None:
+    """Return why the request of an ASGI ``scope`` is refused, None if it may pass."""
+    headers = _headers(scope)
+    hosts = headers.get("host", [])
+    if len(hosts) != 1 or not is_allowed_host(hosts[0], allowed_hosts):
+        named = f"host name {', '.join(hosts)}" if hosts else "request without a host name"
+        return f"{named} is not allowed; use localhost, or start the server with --allow-host NAME"
+    is_websocket = scope["type"] == "websocket"
+    if not is_websocket and scope["method"] in _SAFE_METHODS:
+        if _is_graphql_mutation(scope):
+            return "a GraphQL mutation must be sent by POST"
+        return None
+    what = "a websocket" if is_websocket else f"a {scope['method']} request"
+    return _foreign_sender(headers, hosts[0], what)
+
+
+def is_allowed_host(host: str, allowed_hosts: Collection[str] = ()) -> bool:
+    """Return True for loopback and for a name in ``allowed_hosts``, whatever the port."""
+    name = _normalized(host)
+    if name in allowed_hosts or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _foreign_sender(headers: dict[str, list[str]], host: str, what: str) -> str | None:
+    """Return why the headers that browsers add show that another site sent this, None if they do not."""
+    for site in headers.get("sec-fetch-site", []):
+        if site.lower() not in {"same-origin", "none"}:
+            return f"{what} from another site is not allowed (Sec-Fetch-Site: {site})"
+    # Browsers that do not send Origin with a form send Referer.
+    for name in ("origin", "referer"):
+        senders = headers.get(name, [])
+        for sender in senders:
+            if not _is_same_origin(sender, host):
+                return f"{what} from {sender} is not allowed"
+        if senders:
+            return None
+    return None
+
+
+def _is_same_origin(sender: str, host: str) -> bool:
+    """Return True if the URL ``sender`` has the host and port of the header ``host``.
+
+    The scheme is not compared: a proxy that ends TLS hides it.
+    """
+    try:
+        parts = urlsplit(sender)
+    except ValueError:
+        return False
+    default_port = _DEFAULT_PORTS.get(parts.scheme)
+    if default_port is None:
+        return False
+    return parts.netloc.lower().removesuffix(default_port) == host.strip().lower().removesuffix(default_port)
+
+
+def _is_graphql_mutation(scope: Scope) -> bool:
+    if "graphql" not in scope["path"]:
+        return False
+    query = scope.get("query_string", b"").decode("latin-1")
+    return any(_MUTATION.search(value) for _, value in parse_qsl(query, keep_blank_values=True))
+
+
+def _normalized(host: str) -> str:
+    """Return the lower-case name of a host without its port, a final dot and the brackets of an IPv6 address."""
+    name = re.sub(r":\d*$", "", host.strip().lower()) if host.count(":") <= 1 or "]" in host else host.strip().lower()
+    return name.removesuffix(".").removeprefix("[").removesuffix("]")
+
+
+def _headers(scope: Scope) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for name, value in scope["headers"]:
+        headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+    return headers
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+    """Answer 403 with the reason as plain text."""
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        await receive()  # the event that announces the connection
+        kind = "websocket.http.response"
+        if kind not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": reason[:100]})
+            return
+    # What a client sent comes back in the reason: never as markup, never with control characters.
+    text = "".join(character if character.isprintable() else "?" for character in f"Refused: {reason}.")[:500]
+    body = f"{text}\n".encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": f"{kind}.start", "status": 403, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})
