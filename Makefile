@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 3000
 JOBS ?= 2
+PYTHONS ?= python3.11 python3.12 python3.13
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 
 help:  ## show this
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: .venv/ran  ## ingest latest_models/ into the embedded catalog and show what is in it
 	@$(BIN)/ghost-pipeline ingest
@@ -18,6 +19,11 @@ ui: .venv/ran  ## the Dagster UI and daemon on 127.0.0.1:$(PORT), sensor and sch
 
 test: .venv/dev  ## every test
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-all: $(PYTHONS:%=test-with-%)  ## every test on each of PYTHONS="python3.11 python3.12 python3.13"
+
+test-with-%: .venvs/%/dev
+	.venvs/$*/bin/python -m pytest -n $(JOBS) $(ARGS)
 
 check: .venv/dev  ## ruff, mypy (strict) and the import contracts
 	$(BIN)/ruff check .
@@ -32,7 +38,7 @@ bench: .venv/dev  ## the measurements behind the README's numbers
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove the virtual environment and the embedded catalog
-	rm -rf .venv .ghost
+	rm -rf .venv .venvs .ghost
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -48,4 +54,14 @@ clean:  ## remove the virtual environment and the embedded catalog
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ .venv/ran
 
-.PHONY: help run ui test check bench clean
+.PRECIOUS: .venvs/%/bin/python .venvs/%/dev
+
+.venvs/%/bin/python:
+	$* -m venv .venvs/$*
+
+.venvs/%/dev: .venvs/%/bin/python pyproject.toml constraints.txt
+	@echo "Installing into .venvs/$* ..." >&2
+	@.venvs/$*/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: help run ui test test-all check docs-settings bench clean

