@@ -11,7 +11,7 @@ from benchmarks.timing import NOON, listing
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.catalog.storage.repository import make_provider, read_model, write_model
+from ghost_pipeline.catalog.storage.repository import insert_models, lock_provider, read_model, update_models
 from ghost_pipeline.catalog.storage.tables import metadata
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -82,7 +82,7 @@ def one_transaction_each(url: str, content: bytes) -> float:
     database = Database(url)
     metadata.create_all(database.engine)
     with database.writing() as connection:
-        make_provider(connection, "openrouter")
+        lock_provider(connection, "openrouter")
     begun = time.perf_counter()
     listed = parse_listing("openrouter", content).models
     parsed = time.perf_counter() - begun
@@ -90,7 +90,8 @@ def one_transaction_each(url: str, content: bytes) -> float:
     for one in listed[:SINGLE_ROWS]:
         record = ModelRecord("openrouter", one.model_id, Source.INDEX, True, NOON, NOON, one.name)
         with database.writing() as connection:
-            write_model(connection, read_model(connection, record.provider_id, record.model_id), record)
+            known = read_model(connection, record.provider_id, record.model_id)
+            (insert_models if known is None else update_models)(connection, [record])
     span = time.perf_counter() - begun
     database.close()
     return parsed + span * len(listed) / SINGLE_ROWS

@@ -7,18 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError
 
+from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch
 from ghost_pipeline.catalog.results import Effect, SightingResult
-from ghost_pipeline.catalog.storage.repository import (
-    lock_provider,
-    newest_tombstone,
-    read_model,
-    write_events,
-    write_model,
-)
+from ghost_pipeline.catalog.storage.repository import lock_providers
 from ghost_pipeline.errors import CatalogError, InvalidAdditions, UsageError
+from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, is_free
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.records import Addition, Inference, ModelEvent, ModelRecord
+from ghost_pipeline.lifecycle.records import Addition, Inference, ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import apply_addition, apply_inference
 from ghost_pipeline.lifecycle.validation import (
     require_aware,
@@ -27,52 +23,33 @@ from ghost_pipeline.lifecycle.validation import (
     validate_price,
     validate_tokens,
 )
-from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+from ghost_pipeline.lifecycle.vocabulary import Source
 
 
 def record_inferences(connection: sa.Connection, inferences: Iterable[Inference]) -> list[SightingResult]:
-    """Apply the sightings, in an order that is the same for every writer, so that none waits for another in a ring."""
-    ordered = sorted(inferences, key=lambda seen: (seen.provider_id, seen.model_id))
-    locked: set[str] = set()
-    results = []
-    for inference in ordered:
-        if inference.provider_id not in locked:
-            lock_provider(connection, inference.provider_id)
-            locked.add(inference.provider_id)
-        results.append(_record_inference(connection, inference))
-    return results
+    """Apply the sightings in one batch and return what each did, in their order."""
+    steps = [_inference_step(inference) for inference in inferences]
+    lock_providers(connection, {step.provider_id for step in steps})
+    return _results(steps, apply_batch(connection, steps))
 
 
 def add_models(connection: sa.Connection, added: Iterable[ModelRecord], at: datetime) -> list[SightingResult]:
     """Make the models MANUAL, whatever they were: unknown, active, ghosts, purged or removed.
 
-    In the order in which record_inferences works, for the same reason; the results are in that order.
+    The results are ordered by provider and model id.
     """
+    cause = Cause(at, Source.MANUAL, is_addition=True)
     ordered = sorted(added, key=lambda record: (record.provider_id, record.model_id))
-    for provider_id in sorted({record.provider_id for record in ordered}):
-        lock_provider(connection, provider_id)
-    return [_add_model(connection, record, at) for record in ordered]
+    steps = [Step(record.provider_id, record.model_id, _addition_rule(record, at), cause) for record in ordered]
+    lock_providers(connection, {step.provider_id for step in steps})
+    return _results(steps, apply_batch(connection, steps))
 
 
-def _add_model(connection: sa.Connection, added: ModelRecord, at: datetime) -> SightingResult:
-    known = read_model(connection, added.provider_id, added.model_id)
-    past = newest_tombstone(connection, added.provider_id, added.model_id) if known is None else None
-    record = apply_addition(known, added, at, past)
-    write_model(connection, known, record)
-    before = known or (past.record if past else None)
-    event = ModelEvent(
-        provider_id=record.provider_id,
-        model_id=record.model_id,
-        kind=EventKind.ADDED,
-        at=at,
-        source=Source.MANUAL,
-        details=None if before is None else {"previous_source": before.source.value},
-    )
-    write_events(connection, [event])
-    return SightingResult(record.provider_id, record.model_id, _effect(known, is_restored=past is not None))
+def _addition_rule(added: ModelRecord, at: datetime) -> Rule:
+    return lambda current, tombstone: apply_addition(current, added, at, tombstone)
 
 
-def _record_inference(connection: sa.Connection, inference: Inference) -> SightingResult:
+def _inference_step(inference: Inference) -> Step:
     used = ModelRecord(
         provider_id=inference.provider_id,
         model_id=inference.model_id,
@@ -83,28 +60,28 @@ def _record_inference(connection: sa.Connection, inference: Inference) -> Sighti
         name=inference.name,
         inference_metadata=inference.metadata,
     )
-    known = read_model(connection, used.provider_id, used.model_id)
-    past = newest_tombstone(connection, used.provider_id, used.model_id) if known is None else None
-    if past is not None and past.is_closed_to_sightings:
-        return SightingResult(used.provider_id, used.model_id, "ignored")
-    record = apply_inference(known, used, inference.first_at, inference.last_at, past)
-    write_model(connection, known, record)
-    effect = _effect(known, is_restored=past is not None)
-    kind = {
-        "created": EventKind.DISCOVERED,
-        "restored": EventKind.RESTORED,
-        "reactivated": EventKind.REACTIVATED,
-    }.get(effect)
-    if kind is not None:
-        event = ModelEvent(used.provider_id, used.model_id, kind=kind, at=inference.last_at, source=Source.INFERENCE)
-        write_events(connection, [event])
-    return SightingResult(used.provider_id, used.model_id, effect)
+
+    def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord | None:
+        if tombstone is not None and tombstone.is_closed_to_sightings:
+            return None
+        return apply_inference(current, used, inference.first_at, inference.last_at, tombstone)
+
+    return Step(used.provider_id, used.model_id, rule, Cause(inference.last_at, Source.INFERENCE))
 
 
-def _effect(known: ModelRecord | None, *, is_restored: bool) -> Effect:
-    if known is None:
-        return "restored" if is_restored else "created"
-    return "updated" if known.is_active else "reactivated"
+def _results(steps: Iterable[Step], changes: Iterable[Change]) -> list[SightingResult]:
+    return [
+        SightingResult(step.provider_id, step.model_id, _effect(change))
+        for step, change in zip(steps, changes, strict=True)
+    ]
+
+
+def _effect(change: Change) -> Effect:
+    if change.after is None:
+        return "ignored"
+    if change.before is None:
+        return "created" if change.tombstone is None else "restored"
+    return "updated" if change.before.is_active else "reactivated"
 
 
 MAX_REPORTED_ERRORS = 20

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.results import SweepResult
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, tombstone_details, write_events
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import models, providers
+from ghost_pipeline.lifecycle.events import tombstone_details
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.settings import Thresholds

@@ -36,6 +36,17 @@ from ghost_pipeline_tests.catalog.oracle_values import (
 
 LOCAL = ("ollama", "vllm", "lmstudio")
 
+STATED_FACTS = (
+    "name",
+    "is_free",
+    "context_window",
+    "max_output_tokens",
+    "input_price",
+    "output_price",
+    "capabilities",
+    "expires_at",
+)
+
 
 @dataclass
 class Oracle:
@@ -100,6 +111,8 @@ class Oracle:
             self._note(key, EventKind.REACTIVATED, observed_at, Source.INFERENCE)
         is_named = model.name is not None and effect != "restored"
         is_newer = model.last_used_at is None or observed_at >= model.last_used_at
+        if effect in ("updated", "reactivated") and model.name is None and name is not None:
+            self._note(key, EventKind.CHANGED, observed_at, Source.INFERENCE)
         self.models[key] = replace(
             seen(model, observed_at),
             is_active=True,
@@ -113,7 +126,7 @@ class Oracle:
     def add(self, key: Key, name: str | None, facts: Mapping[str, Any], observed_at: datetime) -> None:
         """Add a model by hand: from now on it is MANUAL."""
         self.providers.setdefault(key[0], Provider())
-        model = self.models.get(key)
+        before = model = self.models.get(key)
         if model is None:
             model = fresh_model(key, Source.MANUAL, observed_at)
             if key in self.tombstones:
@@ -125,6 +138,12 @@ class Oracle:
             model = replace(given_facts(model, facts), listing_id=None)
         self.models[key] = model
         self._note(key, EventKind.ADDED, observed_at, Source.MANUAL)
+        if before is None:
+            return
+        if not before.is_active:
+            self._note(key, EventKind.REACTIVATED, observed_at, Source.MANUAL)
+        if any(getattr(before, fact) != getattr(model, fact) for fact in STATED_FACTS):
+            self._note(key, EventKind.CHANGED, observed_at, Source.MANUAL)
 
     def reactivate(self, key: Key, now: datetime) -> None:
         """Take a person's word that the model lives."""

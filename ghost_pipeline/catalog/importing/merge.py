@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -10,19 +10,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch
 from ghost_pipeline.catalog.results import ImportResult
-from ghost_pipeline.catalog.storage.repository import (
-    insert_models,
-    newest_tombstones,
-    read_models,
-    update_models,
-    write_events,
-)
 from ghost_pipeline.catalog.storage.tables import canonical_json
-from ghost_pipeline.lifecycle.events import changed_facts
-from ghost_pipeline.lifecycle.facts import FACTS
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, Tombstone
-from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+from ghost_pipeline.lifecycle.events import Cause
+from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 
 MAX_MESSAGES = 20
 
@@ -92,15 +84,15 @@ def holds_nul(value: Any) -> bool:
 BATCH = 1000
 """Models that are read and written together: bounds memory, and the number of parameters of one statement."""
 
-Rule = Callable[[ModelRecord | None, ModelRecord, Tombstone | None], ModelRecord | None]
-"""(known, taken in, tombstone) -> the model afterwards, None if it stays out. See lifecycle/intake.py."""
+MergeRule = Callable[[ModelRecord | None, ModelRecord, Tombstone | None], ModelRecord | None]
+"""(current, imported, tombstone) -> the model afterwards, None if it stays outside. See ``lifecycle.merging``."""
 
 
 def merge_models(
     connection: sa.Connection,
     provider_id: str,
     records: Iterable[ModelRecord],
-    rule: Rule,
+    rule: MergeRule,
     at: datetime,
     origin: dict[str, str],
 ) -> Counter[str]:
@@ -155,62 +147,36 @@ def _merge_batch(
     connection: sa.Connection,
     provider_id: str,
     batch: list[ModelRecord],
-    rule: Rule,
+    rule: MergeRule,
     at: datetime,
     origin: dict[str, str],
 ) -> dict[str, str]:
-    """Gives model id -> what became of it."""
-    last_taken = {record.model_id: record for record in batch}
-    known = read_models(connection, provider_id, list(last_taken))
-    past = newest_tombstones(connection, provider_id, [one for one in last_taken if one not in known])
-    current: dict[str, ModelRecord | None] = dict(known)
+    """Return model id -> the effect on it."""
+    by_id: dict[str, list[ModelRecord]] = {}
     for record in batch:
-        before = current.get(record.model_id)
-        current[record.model_id] = rule(before, record, past.get(record.model_id) if before is None else None)
-    created = [record for model_id, record in current.items() if record is not None and model_id not in known]
-    updated = [
-        record for model_id, record in current.items() if record is not None and record != known.get(model_id, record)
+        by_id.setdefault(record.model_id, []).append(record)
+    steps = [
+        Step(provider_id, model_id, _fold(rule, records), Cause(at, records[-1].source, details=origin))
+        for model_id, records in by_id.items()
     ]
-    insert_models(connection, created)
-    update_models(connection, updated)
-    write_events(
-        connection,
-        (_added_event(record, past.get(record.model_id), at, origin) for record in created),
-    )
-    write_events(
-        connection,
-        (
-            event
-            for record in updated
-            for event in _events(known[record.model_id], record, last_taken[record.model_id].source, at, origin)
-        ),
-    )
-    effects = {model_id: "unchanged" if record else "kept_out" for model_id, record in current.items()}
-    effects.update({record.model_id: "created" for record in created})
-    effects.update({record.model_id: "updated" for record in updated})
-    return effects
+    changes = apply_batch(connection, steps)
+    return {step.model_id: _effect(change) for step, change in zip(steps, changes, strict=True)}
 
 
-def _added_event(record: ModelRecord, past: Tombstone | None, at: datetime, origin: dict[str, str]) -> ModelEvent:
-    kind = EventKind.DISCOVERED if past is None else EventKind.RESTORED
-    return ModelEvent(record.provider_id, record.model_id, kind, at, record.source, details=origin)
+def _fold(rule: MergeRule, records: Sequence[ModelRecord]) -> Rule:
+    """Return the rule that merges the records of one model one after the other."""
+
+    def merge(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord | None:
+        for record in records:
+            current = rule(current, record, tombstone if current is None else None)
+        return current
+
+    return merge
 
 
-def _events(
-    before: ModelRecord, after: ModelRecord, channel: Source, at: datetime, origin: dict[str, str]
-) -> Iterator[ModelEvent]:
-    """What happened to a model that was known. That it was seen over a longer time is no event, as ever."""
-
-    def event(kind: EventKind, details: dict[str, object]) -> ModelEvent:
-        return ModelEvent(after.provider_id, after.model_id, kind, at, channel, details={**details, **origin})
-
-    if after.source is Source.MANUAL is not before.source:
-        yield event(EventKind.ADDED, {"previous_source": before.source.value})
-    if after.is_active and not before.is_active:
-        yield event(EventKind.REACTIVATED, {})
-    compared = FACTS if after.source is Source.MANUAL else (*FACTS, "source")
-    changes = changed_facts(
-        {name: getattr(before, name) for name in compared}, {name: getattr(after, name) for name in compared}
-    )
-    if changes:
-        yield event(EventKind.CHANGED, changes)
+def _effect(change: Change) -> str:
+    if change.after is None:
+        return "kept_out"
+    if change.before is None:
+        return "created"
+    return "unchanged" if change.after == change.before else "updated"

@@ -1,5 +1,6 @@
 """Rows of the tables <-> the frozen values of ``lifecycle/``."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -18,6 +19,9 @@ from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Sour
 MODEL_COLUMNS = tuple(models.c[field.name] for field in fields(ModelRecord))
 PROVIDER_COLUMNS = tuple(providers.c[field.name] for field in fields(ProviderRecord))
 EVENT_COLUMNS = tuple(model_events.c[field.name] for field in fields(ModelEvent))
+
+Key = tuple[str, str]
+"""Provider slug and canonical model id."""
 
 _INSTANTS = tuple(field.name for field in fields(ModelRecord) if field.name.endswith("_at"))
 
@@ -60,11 +64,6 @@ def event_values(event: ModelEvent) -> dict[str, Any]:
     return values
 
 
-def snapshot(record: ModelRecord) -> dict[str, Any]:
-    """The whole model as a JSON object, for a tombstone."""
-    return {name: _as_json(value) for name, value in model_values(record).items()}
-
-
 def from_snapshot(kept: Mapping[str, Any]) -> ModelRecord:
     """The model that a tombstone keeps; fields that the tombstone is too old to know are unknown."""
     values: dict[str, Any] = dict.fromkeys((field.name for field in fields(ModelRecord)), None)
@@ -76,34 +75,29 @@ def from_snapshot(kept: Mapping[str, Any]) -> ModelRecord:
     return model_record(values)
 
 
-def _as_json(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
 def read_model(connection: sa.Connection, provider_id: str, model_id: str) -> ModelRecord | None:
-    """The model, its row locked until the transaction ends; None if the catalog has none."""
-    query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider_id, models.c.model_id == model_id)
-    row = connection.execute(query.with_for_update()).one_or_none()
-    return None if row is None else model_record(row)
+    """Return the model, its row locked until the transaction ends; None if the catalog has none."""
+    return read_models(connection, [(provider_id, model_id)]).get((provider_id, model_id))
 
 
-def read_models(connection: sa.Connection, provider_id: str, model_ids: Sequence[str]) -> dict[str, ModelRecord]:
-    """Model id -> model, of those that the catalog has, their rows locked until the transaction ends."""
-    query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider_id, models.c.model_id.in_(model_ids))
-    return {row.model_id: model_record(row) for row in connection.execute(query.with_for_update())}
+def read_models(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, ModelRecord]:
+    """Return the models among ``keys`` that the catalog has, their rows locked until the transaction ends."""
+    if not keys:
+        return {}
+    query = sa.select(*MODEL_COLUMNS).where(_is_one_of(connection, models, keys)).with_for_update()
+    return {(row.provider_id, row.model_id): model_record(row) for row in connection.execute(query)}
 
 
-def write_model(connection: sa.Connection, known: ModelRecord | None, record: ModelRecord) -> None:
-    """Insert the model, or update the row that was read as ``known``."""
-    values = model_values(record)
-    if known is None:
-        connection.execute(sa.insert(models).values(values))
-    elif known != record:
-        connection.execute(
-            sa.update(models)
-            .where(models.c.provider_id == record.provider_id, models.c.model_id == record.model_id)
-            .values(values)
-        )
+def _is_one_of(connection: sa.Connection, table: sa.Table, keys: Sequence[Key]) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is of one of the models; its length does not depend on their number."""
+    columns = sa.tuple_(table.c.provider_id, table.c.model_id)
+    if connection.dialect.name == "postgresql":
+        texts = postgresql.ARRAY(sa.Text)
+        slugs, ids = (sa.bindparam(None, [key[part] for key in keys], texts) for part in (0, 1))
+        pairs = sa.func.unnest(slugs, ids).table_valued("provider_id", "model_id").render_derived()
+        return columns.in_(sa.select(pairs.c.provider_id, pairs.c.model_id))
+    pair = sa.func.json_each(json.dumps(keys)).table_valued("value").c.value
+    return columns.in_(sa.select(sa.func.json_extract(pair, "$[0]"), sa.func.json_extract(pair, "$[1]")))
 
 
 def insert_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> None:
@@ -130,18 +124,30 @@ def update_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> 
     )
 
 
+def delete_models(connection: sa.Connection, keys: Sequence[Key]) -> None:
+    """Delete models of the catalog."""
+    if keys:
+        connection.execute(sa.delete(models).where(_is_one_of(connection, models, keys)))
+
+
 def lock_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
-    """The provider, made if it is new, locked until the transaction ends: one writer a provider."""
-    make_provider(connection, provider_id)
-    row = connection.execute(sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id).with_for_update()).one()
-    return provider_record(row)
+    """Return the provider, made if it is new, locked until the transaction ends: one writer per provider."""
+    return lock_providers(connection, [provider_id])[0]
 
 
-def make_provider(connection: sa.Connection, provider_id: str) -> None:
-    """Make the provider's row unless there is one."""
+def lock_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> list[ProviderRecord]:
+    """Return the providers by slug, made if they are new, locked until the transaction ends.
+
+    Every writer takes the locks in this order, so that no two of them wait for each other.
+    """
+    slugs = sorted(set(provider_ids))
+    if not slugs:
+        return []
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = {"id": provider_id, "label": provider_label(provider_id)}
+    values = [{"id": slug, "label": provider_label(slug)} for slug in slugs]
     connection.execute(insert(providers).values(values).on_conflict_do_nothing())
+    query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id.in_(slugs)).order_by(providers.c.id)
+    return [provider_record(row) for row in connection.execute(query.with_for_update())]
 
 
 def require_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
@@ -223,31 +229,26 @@ def list_events(
     return [model_event(row) for row in connection.execute(query)]
 
 
-def tombstone_details(record: ModelRecord) -> dict[str, object]:
-    """What a tombstone event keeps of the row that it stands for."""
-    return {"row": snapshot(record)}
-
-
 def tombstone_of(event: ModelEvent) -> Tombstone:
     """The tombstone in an event that is one."""
     return Tombstone(event.kind, from_snapshot((event.details or {})["row"]))
 
 
 def newest_tombstone(connection: sa.Connection, provider_id: str, model_id: str) -> Tombstone | None:
-    """How a model that is not in the catalog left it, if it ever was there."""
-    query = _tombstones(provider_id, model_events.c.model_id == model_id)
-    row = connection.execute(query.order_by(model_events.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else tombstone_of(model_event(row))
+    """Return how a model that is not in the catalog left it, if it ever was there."""
+    return newest_tombstones(connection, [(provider_id, model_id)]).get((provider_id, model_id))
 
 
-def newest_tombstones(connection: sa.Connection, provider_id: str, model_ids: Sequence[str]) -> dict[str, Tombstone]:
-    """Model id -> how it left the catalog, of those that ever did."""
-    query = _tombstones(provider_id, model_events.c.model_id.in_(model_ids)).order_by(model_events.c.id)
-    return {row.model_id: tombstone_of(model_event(row)) for row in connection.execute(query)}
-
-
-def _tombstones(provider_id: str, which: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    kinds = [kind.value for kind in TOMBSTONE_KINDS]
-    return sa.select(*EVENT_COLUMNS).where(
-        model_events.c.provider_id == provider_id, which, model_events.c.kind.in_(kinds)
+def newest_tombstones(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, Tombstone]:
+    """Return how the models among ``keys`` left the catalog, of those that ever did."""
+    if not keys:
+        return {}
+    query = (
+        sa.select(*EVENT_COLUMNS)
+        .where(
+            _is_one_of(connection, model_events, keys),
+            model_events.c.kind.in_([kind.value for kind in TOMBSTONE_KINDS]),
+        )
+        .order_by(model_events.c.id)
     )
+    return {(row.provider_id, row.model_id): tombstone_of(model_event(row)) for row in connection.execute(query)}
