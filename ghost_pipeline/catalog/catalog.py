@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from ghost_pipeline.catalog import overrides, queries, sightings, sweeps
+from ghost_pipeline.catalog import overrides, queries, recent_events, sightings, sweeps
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, attempts, reconcile
-from ghost_pipeline.catalog.queries import ModelHistory, discovery_stats, is_delisted_sql, is_unlisted_sql
+from ghost_pipeline.catalog.queries import ModelHistory, discovery_stats, is_unlisted_sql
 from ghost_pipeline.catalog.results import (
     FailedAttempt,
     ImportResult,
@@ -24,7 +24,7 @@ from ghost_pipeline.catalog.sightings import manual_record, manual_records, reco
 from ghost_pipeline.catalog.storage import repository, schema
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.lifecycle.absence import ProviderHealth
+from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import (
     Addition,
@@ -42,7 +42,7 @@ from ghost_pipeline.lifecycle.validation import (
     validate_source,
     validate_span,
 )
-from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.settings import Settings, Thresholds
 
 
@@ -324,15 +324,21 @@ class ModelCatalog:
         with self._database.reading() as connection:
             return queries.find_models(connection, slug, is_active, wanted, is_free, needed, which)
 
-    def find_models_that_left_the_list(self, provider_id: str) -> list[ModelRecord]:
-        """Models of the provider that were listed once, are no longer, and are used all the same.
+    def find_delisted_models(self) -> list[ModelRecord]:
+        """Return the models that were listed once, are not listed any more, and are used all the same.
 
-        As of the provider's latest listing, so that looking again tells the same story. Raises UnknownProvider.
+        As of the latest listing of each provider, so that the result does not depend on when it is read.
         """
         with self._database.reading() as connection:
-            provider = repository.read_provider(connection, provider_slug(provider_id))
-            at = provider.last_listing_at or self._clock()
-            return queries.find_models(connection, which=is_delisted_sql(provider, at, self.settings.thresholds))
+            known = {provider.id: provider for provider in repository.list_providers(connection)}
+            candidates = queries.find_models_behind_their_list(connection)
+        now, thresholds = self._clock(), self.settings.thresholds
+        return [
+            model
+            for model in candidates
+            for provider in [known[model.provider_id]]
+            if is_delisted(model, provider, provider.last_listing_at or now, thresholds)
+        ]
 
     def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
         """Ghosts, the latest first."""
@@ -367,6 +373,30 @@ class ModelCatalog:
         slug = None if provider_id is None else provider_slug(provider_id)
         with self._database.reading() as connection:
             return repository.list_events(connection, slug, model_id)
+
+    # Following the catalog
+
+    def last_event_id(self) -> int:
+        """Return the id of the newest event of the audit trail; 0 if there is none."""
+        with self._database.reading() as connection:
+            return recent_events.last_event_id(connection)
+
+    def count_events(self, after: int, up_to: int) -> list[recent_events.EventCount]:
+        """Count the events with ids above ``after`` and not above ``up_to``, by provider, kind and source."""
+        with self._database.reading() as connection:
+            return recent_events.count_events(connection, after, up_to)
+
+    def list_events_between(
+        self, after: int, up_to: int, limit: int, left_out: Sequence[EventKind] = ()
+    ) -> list[tuple[int, ModelEvent]]:
+        """Return at most ``limit`` events with ids above ``after`` and not above ``up_to``, each with its id."""
+        with self._database.reading() as connection:
+            return recent_events.list_events_between(connection, after, up_to, limit, left_out)
+
+    def count_used_models(self, since: datetime) -> list[tuple[str, int, datetime]]:
+        """Return each provider with models that were used after ``since``: how many, and the latest use."""
+        with self._database.reading() as connection:
+            return recent_events.count_used_models(connection, require_aware(since))
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.errors import UnknownModel
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
 
@@ -131,12 +131,16 @@ def is_unlisted_sql(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[b
     return sa.and_(used, sa.not_(listed))
 
 
-def is_delisted_sql(provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
-    """Of ``provider``, listed once, unlisted now. A range of an index: few models are behind the latest listing."""
-    if provider.last_complete_at is None:
-        return sa.false()
-    return sa.and_(
-        models.c.provider_id == provider.id,
-        models.c.last_listed_at < provider.last_complete_at,
-        is_unlisted_sql(now, thresholds),
+def find_models_behind_their_list(connection: sa.Connection) -> list[ModelRecord]:
+    """Return used models that their provider's latest complete listing does not contain, whenever they were used.
+
+    ``lifecycle.absence.is_delisted`` decides whether the use is recent. Reads a range of an index of each provider: few
+    models are behind the latest listing.
+    """
+    query = (
+        sa.select(*MODEL_COLUMNS)
+        .join(providers, providers.c.id == models.c.provider_id)
+        .where(models.c.last_listed_at < providers.c.last_complete_at, models.c.last_used_at.is_not(None))
+        .order_by(models.c.provider_id, models.c.model_id)
     )
+    return [model_record(row) for row in connection.execute(query)]

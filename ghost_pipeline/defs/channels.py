@@ -1,24 +1,99 @@
-"""Where models come from that other programs saw at work: assets that this pipeline only reads."""
+"""The channels by which models reach the catalog, as assets that this pipeline reads or follows, but does not make."""
+
+from collections.abc import Iterator
 
 import dagster as dg
 
+from ghost_pipeline.defs.resource import providers
+
+listing_files = dg.AssetSpec(
+    "listing_files",
+    deps=["provider_responses"],
+    partitions_def=providers,
+    group_name="ingestion",
+    kinds={"json", "file"},
+    tags={"channel": "index"},
+    description=(
+        "The files of the models folder (GHOST_MODELS_DIR), one provider a partition. A file comes from a fetch "
+        "(provider_responses) or is put there by hand. Materialized whenever raw_provider_models reads one."
+    ),
+)
+
 inference_reports = dg.AssetSpec(
     "inference_reports",
-    group_name="catalog",
+    group_name="discovery",
     kinds={"json"},
+    tags={"channel": "inference"},
     description=(
-        "What other programs say worked: POST /report_asset_materialization/inference_reports with the metadata "
-        "provider and model, optionally name, metadata, first_at, last_at and count; or sightings, a list of such "
-        "objects. inference_reports_sensor takes them in."
+        "Successful inferences that other programs report over HTTP: POST "
+        "/report_asset_materialization/inference_reports with the metadata provider and model, optionally name, "
+        "metadata, first_at, last_at and count; or sightings, a list of such objects. inference_reports_sensor records "
+        "them. A rejected report fails the check reports_are_accepted."
     ),
 )
 
 inbox = dg.AssetSpec(
     "inbox",
-    group_name="catalog",
-    kinds={"json"},
+    group_name="discovery",
+    kinds={"json", "file"},
+    tags={"channel": "inference"},
     description=(
-        "What other programs say worked: JSON Lines in GHOST_HOME/inbox/*.jsonl, each with provider and model, "
-        "optionally name, metadata, first_at, last_at and count. inbox_sensor takes them in."
+        "Successful inferences that other programs append to GHOST_HOME/inbox/*.jsonl, one JSON object a line: "
+        "provider and model, optionally name, metadata, first_at, last_at and count. inbox_sensor records them and "
+        "materializes this asset whenever it has read lines."
     ),
 )
+
+tracked_inferences = dg.AssetSpec(
+    "tracked_inferences",
+    partitions_def=providers,
+    group_name="discovery",
+    kinds={"python"},
+    tags={"channel": "inference"},
+    description=(
+        "Successful inferences that the Python client, the LiteLLM callback, the OpenTelemetry exporter and "
+        "'ghost-pipeline track' write into the catalog. channels_sensor materializes a partition when a model was "
+        "discovered or reactivated that way, and otherwise at most every 15 minutes. The number of used models "
+        "includes those that came through inference_reports and inbox."
+    ),
+)
+
+manual_additions = dg.AssetSpec(
+    "manual_additions",
+    partitions_def=providers,
+    group_name="discovery",
+    kinds={"python"},
+    tags={"channel": "manual"},
+    description=(
+        "Models that people added, reactivated, removed or restored: 'ghost-pipeline add' and its siblings, or "
+        "ModelCatalog. channels_sensor materializes a partition when its provider's models changed that way."
+    ),
+)
+
+ACCEPTED_CHECK = "reports_are_accepted"
+
+
+@dg.multi_asset_check(
+    name="reported_sightings_checks",
+    specs=[
+        dg.AssetCheckSpec(
+            ACCEPTED_CHECK,
+            asset=asset,
+            description="None of the sightings that were read last was rejected. The sensor that reads them evaluates "
+            "it; rejected ones are kept in the archive.",
+        )
+        for asset in ("inference_reports", "inbox")
+    ],
+    can_subset=True,
+)
+def reported_sightings_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    for key in context.selected_asset_check_keys:
+        record = context.instance.get_latest_asset_check_evaluation_record(key)
+        evaluation = None if record is None or record.event is None else record.event.asset_check_evaluation
+        yield dg.AssetCheckResult(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=evaluation is None or evaluation.passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=evaluation.description if evaluation else "nothing was read yet",
+        )

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import dagster as dg
 
+from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.defs.ingestion import ingest_listing, listing_run_config
 from ghost_pipeline.defs.resource import GhostCatalog, providers
-from ghost_pipeline.errors import NoListings
+from ghost_pipeline.errors import CatalogError, NoListings, SettingsError
 from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings
 
 
@@ -103,11 +105,40 @@ def models_directory_sensor(
         return dg.SkipReason("; ".join(blocked) or f"{len(newest)} providers, no newer file")
     for reason in blocked:
         context.log.warning(reason)
+    ingested = _ingested_providers(ghost, settled)
+    requests = [_run_request(file, now) for file in settled if file.provider_id not in ingested]
     return dg.SensorResult(
-        run_requests=[_run_request(file, now) for file in settled],
+        run_requests=requests,
+        skip_reason=None if requests else dg.SkipReason(f"already in the catalog: {', '.join(sorted(ingested))}"),
         dynamic_partitions_requests=[providers.build_add_request([file.provider_id for file in settled])],
         cursor=cursor.advanced(settled, now).to_json(),
     )
+
+
+def _ingested_providers(ghost: GhostCatalog, files: Sequence[ListingFile]) -> set[str]:
+    """Return the providers whose file ``ghost-pipeline ingest`` or a run by hand has ingested since it was written.
+
+    A second run would find them late, because ``ingest`` counts a file as seen at its own instant.
+    """
+    try:
+        with ghost.opened() as catalog:
+            return {file.provider_id for file in files if _is_ingested(catalog, file)}
+    except (CatalogError, SettingsError):  # the runs report it, and are retried
+        return set()
+
+
+def _is_ingested(catalog: ModelCatalog, file: ListingFile) -> bool:
+    listing_id = catalog.find_listing(file.provider_id)
+    if listing_id is None:
+        return False
+    listing = catalog.get_listing(listing_id)
+    is_same_file = listing.file_name == file.path.name and listing.observed_at >= file.modified_at
+    if listing.counts is None or not is_same_file:
+        return False
+    try:
+        return listing.sha256 == sha256(file.path.read_bytes()).hexdigest()
+    except OSError:
+        return False
 
 
 def _run_request(file: ListingFile, requested_at: datetime) -> dg.RunRequest:

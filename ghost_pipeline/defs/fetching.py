@@ -1,10 +1,12 @@
 """Fetch provider responses: asset and schedule."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from ghost_pipeline.defs.provider_health import health_events, log_health
 from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_errors
 from ghost_pipeline.errors import NotConfigured
 from ghost_pipeline.fetching.configuration import select_endpoints
@@ -15,32 +17,49 @@ from ghost_pipeline.listings.files import read_response_info
 @dg.asset(
     partitions_def=providers,
     kinds={"json"},
-    group_name="catalog",
-    description="The provider's own answer, all pages, in a file. One that can't be believed leaves no file, fails "
-    "here, and holds the provider.",
+    group_name="ingestion",
+    output_required=False,  # a provider that lacks a key materializes nothing
+    description="The provider's response with all pages, written to a file in the models folder. A failed fetch writes "
+    "no file, fails here and holds the provider. A provider that can't be asked, such as one without a key, is skipped "
+    "with the reason and not held; its newest file is admitted all the same.",
 )
-def provider_responses(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.MaterializeResult[None]:
+def provider_responses(
+    context: dg.AssetExecutionContext, ghost: GhostCatalog
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
     from ghost_pipeline.fetching.fetch import fetch_listings  # noqa: PLC0415 - HTTP takes a while to load
 
     settings = ghost.settings()
     with translate_errors():
-        endpoints = select_endpoints(settings, [context.partition_key]).endpoints
+        try:
+            endpoints = select_endpoints(settings, [context.partition_key]).endpoints
+        except NotConfigured as error:
+            context.log.warning(f"skipped: {error}")
+            context.log_event(
+                dg.AssetObservation(
+                    "provider_responses", partition=context.partition_key, metadata={"skipped": str(error)}
+                )
+            )
+            return
         [outcome] = fetch_listings(endpoints, settings.models_dir, settings.fetch_limits, datetime.now(UTC))
         if outcome.result is FetchResult.FAILED:
             with ghost.opened() as catalog:
-                if outcome.result is FetchResult.FAILED:
-                    catalog.record_failed_attempt(
-                        outcome.provider_id,
-                        outcome.failure_reason,
-                        outcome.attempted_at,
-                        context.run.run_id,
-                        outcome.response_summary,
-                    )
+                catalog.record_failed_attempt(
+                    outcome.provider_id,
+                    outcome.failure_reason,
+                    outcome.attempted_at,
+                    context.run.run_id,
+                    outcome.response_summary,
+                )
+                log_health(context, health_events(catalog))
+            # Recorded with what was logged before it: what is logged after the last yield is lost with the failure.
+            yield dg.AssetObservation(
+                "provider_responses", partition=context.partition_key, metadata=_metadata(outcome)
+            )
     if outcome.result is FetchResult.FAILED:
         raise dg.Failure(f"{outcome.provider_id}: {outcome.reason}", metadata=_metadata(outcome), allow_retries=False)
     if outcome.reason:
         context.log.warning(f"{outcome.provider_id}: {outcome.reason}")
-    return dg.MaterializeResult(metadata=_metadata(outcome))
+    yield dg.MaterializeResult(metadata=_metadata(outcome))
 
 
 fetch_provider = dg.define_asset_job(
@@ -74,11 +93,11 @@ def fetch_every_6h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) -
 
 
 def _metadata(outcome: FetchOutcome) -> dict[str, Any]:
-    """What a person wants to see of the answer. Numbers are plotted over time."""
+    """Return what the asset shows of the response. Dagster plots numbers over time."""
     facts = read_response_info(outcome.path) if outcome.path else None
     known: dict[str, Any] = {
         "result": outcome.result.value,
-        "reason": outcome.reason or "",
+        "reason": outcome.reason or None,
         "attempted_at": dg.MetadataValue.timestamp(outcome.attempted_at),
         "seconds": round(outcome.duration, 3),
         "pages": outcome.pages,

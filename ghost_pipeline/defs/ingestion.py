@@ -1,30 +1,31 @@
 """Admit listings and reconcile them with the catalog: two assets and the job over both."""
 
+from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
-from ghost_pipeline.defs.channels import inbox, inference_reports
-from ghost_pipeline.defs.fetching import provider_responses
+from ghost_pipeline.defs.channels import inbox, inference_reports, listing_files, manual_additions, tracked_inferences
 from ghost_pipeline.defs.listing_checks import (
     COLUMN_SCHEMA,
+    RAW_ASSET,
     check_results,
     check_specs,
+    describe_refusal,
     listing_metadata,
     reconcile_metadata,
 )
+from ghost_pipeline.defs.provider_health import HealthEvent, health_events, log_health
 from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_errors
 from ghost_pipeline.errors import NoListings, UsageError
-from ghost_pipeline.listings.files import find_newest_file, read_file, response_summary_of
+from ghost_pipeline.listings.files import find_newest_file, instant_in_name, read_file, response_summary_of
 from ghost_pipeline.listings.parsing import format_version, parse_listing
-from ghost_pipeline.settings import Thresholds
-
-NAME = "raw_provider_models"
 
 
 class ListingConfig(dg.Config):
@@ -37,14 +38,16 @@ class ListingConfig(dg.Config):
 
 
 @dg.asset(
-    name=NAME,
+    name=RAW_ASSET,
     partitions_def=providers,
-    deps=[provider_responses],  # or a file that somebody put there: it needs no fetch
-    check_specs=check_specs(NAME),
+    deps=[listing_files],
+    check_specs=check_specs(RAW_ASSET),
     output_required=False,  # a refused listing materializes nothing
     kinds={"json"},
-    group_name="catalog",
-    description="The provider's newest listing: judged, its bytes kept, the attempt recorded. No model changes here.",
+    group_name="ingestion",
+    description="The provider's newest listing: admitted with a verdict, its bytes archived. No model changes here. "
+    "Uses the newest file; one that provider_responses fetches in the same run is admitted in that run, or else in the "
+    "next run of models_directory_sensor.",
 )
 def raw_provider_models(
     context: dg.AssetExecutionContext, config: ListingConfig, ghost: GhostCatalog
@@ -62,12 +65,32 @@ def raw_provider_models(
             response=response_summary_of(path),
         )
         outcome = catalog.admit(submission, parse_listing)
+        health: list[HealthEvent] = health_events(catalog) if outcome.is_refused else []
+    metadata = {**listing_metadata(outcome), "bytes": len(submission.content), "path": dg.MetadataValue.path(str(path))}
+    # Dagster records what was logged at the next yield; what is logged after the last one is lost with the failure.
+    context.log_event(_read_event(path, provider_id, len(submission.content), outcome.sha256))
+    log_health(context, health)
+    if not outcome.is_refused:
+        yield dg.MaterializeResult(metadata=metadata)
     yield from check_results(outcome)
     if outcome.is_refused:
-        context.log.error(f"{provider_id}: {path.name} is refused as {outcome.verdict.value}: {outcome.reason}")
-        return
-    metadata = {**listing_metadata(outcome), "bytes": len(submission.content), "path": dg.MetadataValue.path(str(path))}
-    yield dg.MaterializeResult(metadata=metadata)
+        raise dg.Failure(describe_refusal(outcome), metadata=metadata, allow_retries=False)
+
+
+def _read_event(path: Path, provider_id: str, size: int, sha256: str | None) -> dg.AssetMaterialization:
+    """Return the materialization of ``listing_files`` for a file that was read just now."""
+    in_name = instant_in_name(path.name)
+    return dg.AssetMaterialization(
+        listing_files.key,
+        partition=provider_id,
+        metadata={
+            "file": path.name,
+            "path": dg.MetadataValue.path(str(path)),
+            "bytes": size,
+            "sha256": sha256,
+            **({"instant_in_file_name": dg.MetadataValue.timestamp(in_name)} if in_name else {}),
+        },
+    )
 
 
 def parsed_instant(text: str | None) -> datetime:
@@ -89,19 +112,14 @@ def parsed_instant(text: str | None) -> datetime:
         raise UsageError(f"{text!r} is not an ISO 8601 timestamp, such as 2025-12-06T07:15:05Z") from error
 
 
-FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=Thresholds().complete_within, warn_window=timedelta(hours=24))
-"""Of the whole catalog: one provider of many keeps it fresh, and ``complete_listing_is_recent`` looks at each. The
-default, because loading the definitions reads no environment."""
-
-
 @dg.asset(
     name="model_catalog",
     partitions_def=providers,
-    freshness_policy=FRESHNESS,
-    deps=[raw_provider_models, inference_reports, inbox],
+    deps=[raw_provider_models, tracked_inferences, inference_reports, inbox, manual_additions],
     kinds={"sql"},
-    group_name="catalog",
-    description="The models that are known to exist, and how they are known. One row a model, ghosts included.",
+    group_name="ingestion",
+    description="The models that are known to exist and how they are known: one row a model, inactive ones included. A "
+    "partition is one provider; one without any listing shows the models of the other channels.",
     metadata={"dagster/column_schema": COLUMN_SCHEMA, "dagster/table_name": "models"},
 )
 def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.MaterializeResult[None]:
@@ -109,16 +127,31 @@ def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.
     with translate_errors(), ghost.opened() as catalog:
         listing_id = admitted_listing(catalog, provider_id, context.run) or catalog.find_listing(provider_id)
         if listing_id is None:
-            raise NoListings(f"no listing of {provider_id} was ever admitted: materialize raw_provider_models first")
+            return dg.MaterializeResult(metadata=_metadata_without_listing(catalog, provider_id))
         outcome = catalog.reconcile(listing_id, parse_listing)
+        if not outcome.is_refused:
+            log_health(context, health_events(catalog))
     if outcome.is_refused:
-        # Blocking checks stop a run; this stops a later run of the catalog alone.
+        # A refused listing fails its run; this fails a later run of the catalog alone.
         raise dg.Failure(
-            f"{provider_id}: {outcome.file_name} is refused as {outcome.verdict.value}: {outcome.reason}",
+            describe_refusal(outcome),
             metadata=reconcile_metadata(outcome, context.run.run_id),
             allow_retries=False,
         )
     return dg.MaterializeResult(metadata=reconcile_metadata(outcome, context.run.run_id))
+
+
+def _metadata_without_listing(catalog: ModelCatalog, provider_id: str) -> dict[str, Any]:
+    """Return what a partition shows whose models came from other channels only. Raises NoListings without any."""
+    models = catalog.find_models(provider_id, is_active=None)
+    if not models:
+        raise NoListings(f"{provider_id} has neither a listing nor a model: materialize raw_provider_models first")
+    return {
+        "listing": "no listing",
+        "models": len(models),
+        **Counter(f"source_{model.source.value.lower()}" for model in models),
+        "dagster/partition_row_count": len(models),
+    }
 
 
 def admitted_listing(catalog: ModelCatalog, provider_id: str, run: dg.DagsterRun) -> int | None:
@@ -138,4 +171,4 @@ ingest_listing = dg.define_asset_job(
 
 def listing_run_config(path: Path, observed_at: datetime) -> dict[str, object]:
     """The config of a run of ``ingest_listing`` on one file."""
-    return {"ops": {NAME: {"config": {"file": str(path.absolute()), "observed_at": observed_at.isoformat()}}}}
+    return {"ops": {RAW_ASSET: {"config": {"file": str(path.absolute()), "observed_at": observed_at.isoformat()}}}}

@@ -1,8 +1,10 @@
 """The checks and the metadata of a listing."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -10,6 +12,9 @@ from ghost_pipeline.catalog.results import ListingOutcome
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.defs.resource import providers
 from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.listings.files import instant_in_name
+
+RAW_ASSET = "raw_provider_models"
 
 COLUMN_SCHEMA = dg.TableSchema(
     columns=[
@@ -24,65 +29,97 @@ COLUMN_SCHEMA = dg.TableSchema(
 
 
 def listing_metadata(outcome: ListingOutcome) -> dict[str, Any]:
-    """Where the listing came from and what was thought of it."""
+    """Return where the listing came from and its verdict. The id is a text, because Dagster plots every number."""
+    in_name = instant_in_name(outcome.file_name or "")
     return {
         "file": outcome.file_name,
         "sha256": outcome.sha256,
         "observed_at": dg.MetadataValue.timestamp(outcome.observed_at),
+        **({"instant_in_file_name": dg.MetadataValue.timestamp(in_name)} if in_name else {}),
         "verdict": outcome.verdict.value,
-        "reason": outcome.reason or "",
-        "late": outcome.is_late,
-        "listing_id": outcome.listing_id,
+        **({"reason": outcome.reason} if outcome.reason else {}),
+        **({"late": _LATE} if outcome.is_late else {}),
+        "listing": str(outcome.listing_id),
     }
 
 
+_LATE = "yes: a newer listing was observed before, so this one only adds models and changes none"
+
+
 def reconcile_metadata(outcome: ListingOutcome, run_id: str) -> Mapping[str, Any]:
-    """What the listing did to the catalog, with the first of the models that came and that are missing."""
+    """Return what the listing did to the catalog, with the first of the models that it created and that it lacks."""
     counts = outcome.counts
     numbers = {name: getattr(counts, name) for name in counts.__dataclass_fields__} if counts else {}
+    changes = [(model_id, "created") for model_id in outcome.created_ids]
+    changes += [(model_id, "missing") for model_id in outcome.missing_ids]
     return {
         **listing_metadata(outcome),
         **numbers,
-        "preview": _preview(outcome),
-        "run": run_id,
+        **({"changes": _changes_table(changes)} if changes else {}),
+        **({"where_from": _where_from(outcome.provider_id, [model_id for model_id, _ in changes])} if changes else {}),
+        "run": dg.MetadataValue.dagster_run(run_id),
         "dagster/partition_row_count": numbers.get("models", 0),
     }
 
 
-def _preview(outcome: ListingOutcome) -> dg.TableMetadataValue:
-    records = [
-        dg.TableRecord({"model_id": model_id, "what": what})
-        for what, model_ids in (("created", outcome.created_ids), ("missing", outcome.missing_ids))
-        for model_id in model_ids
-    ]
-    columns = [dg.TableColumn("model_id", type="string"), dg.TableColumn("what", type="string")]
-    return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns=columns))
+def _changes_table(changes: Sequence[tuple[str, str]]) -> dg.TableMetadataValue:
+    records = [dg.TableRecord({"model": model_id, "change": change}) for model_id, change in changes]
+    schema = dg.TableSchema(columns=[dg.TableColumn("model"), dg.TableColumn("change")])
+    return dg.MetadataValue.table(records, schema)
 
 
-_CHECKS = {
-    Verdict.MALFORMED: (
-        "listing_is_well_formed",
-        "It can be read, is no error answer and holds at least one model.",
-        True,
-    ),
-    Verdict.EMPTY: ("listing_is_not_empty", "It lists models; a provider without any is not believed.", True),
-    Verdict.PARTIAL: ("listing_is_complete", "No page and no readable row is missing.", False),
-    Verdict.SHRUNKEN: ("listing_has_not_shrunk", "It does not miss suspiciously many of the expected models.", False),
-}
-"""Verdict -> the check that it fails, what that check says, and whether failing it blocks the catalog."""
+_INLINE_MARKDOWN = 1000
+"""Characters. Dagster's UI shows a longer text only after a click."""
+
+
+def _where_from(provider_id: str, model_ids: Sequence[str]) -> dg.MarkdownMetadataValue:
+    call = f"`ModelCatalog.open().get_model_history({provider_id!r}, {model_ids[0]!r})`"
+    text = f"In Python: {call}. Here: "
+    for model_id in model_ids:
+        link = f"[{model_id}]({model_page(provider_id, model_id)}) "
+        if len(text) + len(link) > _INLINE_MARKDOWN:
+            break
+        text += link
+    return dg.MetadataValue.md(text.rstrip())
+
+
+def format_instant(at: datetime | None) -> str:
+    """Return a short UTC text for tables; an empty one for None."""
+    return f"{at:%Y-%m-%d %H:%M}" if at else ""
+
+
+def model_page(provider_id: str, model_id: str) -> str:
+    """Return the path of the model's page in Dagster's UI."""
+    return f"/assets/models?view=partitions&partition={quote(f'{provider_id}/{model_id}', safe='')}"
+
+
+LISTING_HAS_MODELS = "listing_has_models"
+LISTING_IS_COMPLETE = "listing_is_complete"
 
 
 def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
-    """The declarations, for the asset that admits."""
+    """Return the declarations of the two checks, for the asset that admits listings."""
     return [
-        _check_spec(name, asset, description, is_blocking=is_blocking)
-        for name, description, is_blocking in _CHECKS.values()
+        _check_spec(
+            LISTING_HAS_MODELS,
+            asset,
+            "The file can be read, is not an error response, and lists at least one model. While this fails, the "
+            "listing changes nothing in the catalog.",
+            is_blocking=True,
+        ),
+        _check_spec(
+            LISTING_IS_COMPLETE,
+            asset,
+            "No page, no row and not suspiciously many of the expected models are missing. While this fails, no model "
+            "counts as absent.",
+            is_blocking=False,
+        ),
     ]
 
 
 def _check_spec(name: str, asset: str, description: str, *, is_blocking: bool) -> dg.AssetCheckSpec:
     with warnings.catch_warnings():
-        # partitions_def is marked preview; without it an evaluation does not say which provider it is about.
+        # partitions_def is marked preview; without it an evaluation does not record which provider it is about.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetCheckSpec(
             name, asset=asset, description=description, blocking=is_blocking, partitions_def=providers
@@ -90,16 +127,30 @@ def _check_spec(name: str, asset: str, description: str, *, is_blocking: bool) -
 
 
 def check_results(outcome: ListingOutcome) -> Iterator[dg.AssetCheckResult]:
-    """One result a check: failed for the verdict that was passed, by ERROR if it is refused, else by WARN.
+    """Return a result of each check. Both are true or false of every listing, so none passes undecided.
 
-    Verdicts are tried in order and the first that fits is passed, so the checks after it pass for want of a finding.
+    Yield them after the materialization: Dagster drops the evaluations of a partition that is materialized later.
     """
-    for verdict, (name, _, _) in _CHECKS.items():
-        is_failed = verdict is outcome.verdict
+    decided = {
+        LISTING_HAS_MODELS: (not outcome.verdict.is_refused, outcome.is_refused),
+        LISTING_IS_COMPLETE: (outcome.verdict is Verdict.COMPLETE or outcome.is_accepted_empty, False),
+    }
+    for name, (is_passed, is_error) in decided.items():
         yield dg.AssetCheckResult(
+            asset_key=RAW_ASSET,
             check_name=name,
-            passed=not is_failed,
-            severity=dg.AssetCheckSeverity.ERROR if outcome.is_refused else dg.AssetCheckSeverity.WARN,
-            description=outcome.reason if is_failed else None,
+            passed=is_passed,
+            severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+            description=describe_verdict(outcome),
             metadata=listing_metadata(outcome),
         )
+
+
+def describe_verdict(outcome: ListingOutcome) -> str:
+    """Return the verdict and its reason on one line."""
+    return f"{outcome.verdict.value}: {outcome.reason}" if outcome.reason else outcome.verdict.value
+
+
+def describe_refusal(outcome: ListingOutcome) -> str:
+    """Return the sentence with which the run of a refused listing fails."""
+    return f"{outcome.provider_id}: {outcome.file_name} is refused as {describe_verdict(outcome)}"

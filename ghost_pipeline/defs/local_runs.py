@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from ghost_pipeline.defs.ingestion import ingest_listing, listing_run_config
-from ghost_pipeline.defs.monitoring import discovery_stats
+from ghost_pipeline.defs.monitoring import refresh_statistics
 from ghost_pipeline.defs.resource import providers
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.listings.files import ListingFile
@@ -59,9 +59,6 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-STATISTICS_JOB = "refresh_statistics"
-
-
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """How one run ended; a refused listing is a failed run too."""
@@ -79,7 +76,7 @@ class Ingestion:
     def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
         self._instance = instance
         self._ingest = definitions.resolve_job_def(ingest_listing.name)
-        self._statistics = definitions.resolve_job_def(STATISTICS_JOB)
+        self._statistics = definitions.resolve_job_def(refresh_statistics.name)
 
     def ingest(self, file: ListingFile, observed_at: datetime) -> RunReport:
         """Admit and reconcile one file."""
@@ -96,12 +93,6 @@ class Ingestion:
         """Materialize ``discovery_stats``."""
         self._statistics.execute_in_process(instance=self._instance, run_config=_QUIET)
 
-
-refresh_statistics = dg.define_asset_job(
-    STATISTICS_JOB,
-    selection=dg.AssetSelection.assets(discovery_stats),
-    description="The statistics and the check on holds, now.",
-)
 
 _QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The command line prints what a person wants to see; the rest is in the event log."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,7 @@ from typing import Any
 import dagster as dg
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.defs import monitoring
-from ghost_pipeline.defs.channels import inbox, inference_reports
+from ghost_pipeline.defs.channels import ACCEPTED_CHECK, inbox, inference_reports
 from ghost_pipeline.defs.resource import GhostCatalog, providers
 from ghost_pipeline.errors import NoInbox, SettingsError
 from ghost_pipeline.lifecycle.validation import require_valid_clock
@@ -72,10 +71,8 @@ class SightingBatch:
         self.inferences += sum(one.count for one in recorded)
         self.clamped += sum(one.is_clamped for one in recorded)
 
-    def to_sensor_result(
-        self, context: dg.SensorEvaluationContext, cursor: str, stats: Mapping[str, Any]
-    ) -> dg.SensorResult:
-        """Return the events of the tick: counts, changes by provider, statistics, and partitions of new providers."""
+    def to_sensor_result(self, context: dg.SensorEvaluationContext, cursor: str) -> dg.SensorResult:
+        """Return the events of the tick: counts, changes by provider, and partitions of new providers."""
         if self.rejected:
             context.log.warning(f"{self.rejected:,} rejected, kept in the archive: {'; '.join(self.reasons)}")
         if self.vanished_bytes:
@@ -91,14 +88,24 @@ class SightingBatch:
             ),
             cursor=cursor,
             dynamic_partitions_requests=[providers.build_add_request(sorted(new))] if new else None,
-            asset_events=[
-                dg.AssetObservation(self.asset, metadata=self._counts()),
-                *self._change_events(),
-                dg.AssetMaterialization(
-                    monitoring.STATISTICS_ASSET,
-                    metadata={**monitoring.stats_metadata(stats), "sightings": self.sightings},
-                ),
-            ],
+            asset_events=[self._summary(), self._evaluation(), *self._change_events()],
+        )
+
+    def _summary(self) -> dg.AssetMaterialization | dg.AssetObservation:
+        # A materialization of inference_reports is a report: the sensor would read its own summary.
+        kind = dg.AssetObservation if self.asset == inference_reports.key.to_user_string() else dg.AssetMaterialization
+        return kind(self.asset, metadata=self._counts())
+
+    def _evaluation(self) -> dg.AssetCheckEvaluation:
+        total = self.sightings + self.rejected
+        return dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(self.asset),
+            check_name=ACCEPTED_CHECK,
+            passed=not self.rejected,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{self.rejected:,} of {total:,} rejected: {'; '.join(self.reasons)}"
+            if self.rejected
+            else f"all {total:,} accepted",
         )
 
     def _quarantine(self, catalog: ModelCatalog, rejected: Sequence[DeadLetter]) -> None:
@@ -110,15 +117,19 @@ class SightingBatch:
 
     def _counts(self) -> dict[str, Any]:
         total: Counter[str] = sum(self.effects.values(), Counter())
-        return {
+        counts: dict[str, Any] = {
             "sightings": self.sightings,
             "inferences": self.inferences,
             "providers": ", ".join(sorted(self.effects)),
             **{effect: total[effect] for effect in (*_REPORTED_EFFECTS, "ignored")},
             "clamped": self.clamped,
             "rejected": self.rejected,
-            "reasons": "\n".join(self.reasons),
             "vanished_bytes": self.vanished_bytes,
+        }
+        return {
+            "read_at": dg.MetadataValue.timestamp(datetime.now(UTC)),
+            **{name: value for name, value in counts.items() if value},
+            **({"reasons": "\n".join(self.reasons)} if self.reasons else {}),
         }
 
     def _change_events(self) -> list[dg.AssetObservation]:
@@ -164,8 +175,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) -> dg
             if not page.has_more or time.monotonic() >= ends_at:
                 break
             page = _read_on(folder, page.cursor, now, ends_at)
-        stats = catalog.get_discovery_stats()
-    return batch.to_sensor_result(context, page.cursor.to_json(), stats)
+    return batch.to_sensor_result(context, page.cursor.to_json())
 
 
 def _read_on(folder: Path, cursor: InboxCursor, now: datetime, ends_at: float) -> InboxPage:
@@ -222,8 +232,7 @@ def inference_reports_sensor(
             if time.monotonic() >= ends_at:
                 break
             reports = _settled_reports(context.instance, after, now)
-        stats = catalog.get_discovery_stats()
-    return batch.to_sensor_result(context, str(after), stats)
+    return batch.to_sensor_result(context, str(after))
 
 
 def read_event_cursor(text: str | None) -> int:

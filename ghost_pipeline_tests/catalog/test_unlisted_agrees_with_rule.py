@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 
-from ghost_pipeline.catalog.queries import discovery_stats, find_models, is_delisted_sql, is_unlisted_sql
+from ghost_pipeline.catalog.queries import discovery_stats, find_models, find_models_behind_their_list, is_unlisted_sql
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import model_values
 from ghost_pipeline.catalog.storage.tables import metadata, models, providers
@@ -85,8 +85,8 @@ def test_just_the_models_are_found_and_counted_that_the_rule_calls_unlisted(
         stats = discovery_stats(connection, which)
         left = {
             (row.provider_id, row.model_id)
-            for provider in known
-            for row in find_models(connection, which=is_delisted_sql(provider, NOW, rules))
+            for row in find_models_behind_their_list(connection)
+            if is_delisted(row, of[row.provider_id], NOW, rules)
         }
         transaction.rollback()
     assert found == expected

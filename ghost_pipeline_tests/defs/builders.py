@@ -15,6 +15,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.definitions import build_definitions
 from ghost_pipeline.defs.directory_sensor import models_directory_sensor
 from ghost_pipeline.defs.ingestion import listing_run_config
+from ghost_pipeline.defs.provider_health import evaluate_checks, read_health
 from ghost_pipeline.defs.resource import GhostCatalog, providers
 from ghost_pipeline.lifecycle.absence import ProviderHealth
 
@@ -96,6 +97,14 @@ class Workshop:
         self.instance.add_dynamic_partitions(str(providers.name), [provider_id])
         return self.run(dg.RunRequest(partition_key=provider_id, run_config=listing_run_config(path, at)))
 
+    def materialize_all(self, partition: str) -> dg.ExecuteInProcessResult:
+        """Every asset that is partitioned by provider, in one run, as "Materialize all" does from the UI."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        keys = [dg.AssetKey(name) for name in ("provider_responses", "raw_provider_models", "model_catalog")]
+        return job.execute_in_process(
+            instance=self.instance, partition_key=partition, asset_selection=keys, raise_on_error=False
+        )
+
     def materialize(self, asset: str, partition: str) -> dg.ExecuteInProcessResult:
         """One asset alone, as from the UI."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
@@ -124,10 +133,30 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
     return cause.description
 
 
-def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, tuple[str, str | None]]:
-    """Check -> (severity, partition) of the checks that failed in a run."""
+def failed_checks(
+    result: dg.ExecuteInProcessResult, asset: str = "raw_provider_models"
+) -> dict[str, tuple[str, str | None]]:
+    """Check -> (severity, partition) of the asset's checks that failed in a run."""
     return {
         check.check_name: (check.severity.value, check.partition)
         for check in result.get_asset_check_evaluations()
-        if not check.passed
+        if not check.passed and check.asset_key == dg.AssetKey(asset)
     }
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
+    """The assets that a run materialized or reported."""
+    keys = [event.asset_key for event in result.get_asset_materialization_events()]
+    return {key.to_user_string() for key in keys if key is not None}
+
+
+def observations_of(result: dg.ExecuteInProcessResult, asset: str) -> list[dg.AssetObservation]:
+    """A run's observations of one asset."""
+    observed = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
+    return [one for one in observed if one.asset_key == dg.AssetKey(asset)]
+
+
+def health_check(workshop: Workshop, name: str) -> dg.AssetCheckResult:
+    """One check of provider_health, decided on the catalog as it is now."""
+    with workshop.catalog() as catalog:
+        return evaluate_checks(read_health(catalog))[name]

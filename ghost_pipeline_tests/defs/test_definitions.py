@@ -17,17 +17,24 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         "raw_provider_models",
         "inference_reports",
         "inbox",
+        "listing_files",
+        "tracked_inferences",
+        "manual_additions",
         "model_catalog",
+        "stale_sweep",
+        "purge_sweep",
         "discovery_stats",
+        "provider_health",
     }
     assert {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys} == {
-        ("raw_provider_models", "listing_is_well_formed"),
-        ("raw_provider_models", "listing_is_not_empty"),
+        ("raw_provider_models", "listing_has_models"),
         ("raw_provider_models", "listing_is_complete"),
-        ("raw_provider_models", "listing_has_not_shrunk"),
-        ("discovery_stats", "used_models_are_listed"),
-        ("discovery_stats", "holds_are_not_expiring"),
-        ("discovery_stats", "complete_listing_is_recent"),
+        ("inference_reports", "reports_are_accepted"),
+        ("inbox", "reports_are_accepted"),
+        ("provider_health", "latest_listings_are_complete"),
+        ("provider_health", "used_models_are_listed"),
+        ("provider_health", "holds_are_not_expiring"),
+        ("provider_health", "complete_listings_are_recent"),
     }
     assert {job.name for job in repository.get_all_jobs()} >= {
         "fetch_listings",
@@ -42,7 +49,7 @@ def test_the_sensor_and_the_schedules_run_by_default() -> None:
     repository = definitions.get_repository_def()
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
-    for name in ("models_directory_sensor", "inference_reports_sensor", "inbox_sensor"):
+    for name in ("models_directory_sensor", "inference_reports_sensor", "inbox_sensor", "channels_sensor"):
         assert sensors[name] is dg.DefaultSensorStatus.RUNNING
     assert schedules == dict.fromkeys(
         ("fetch_every_6h", "check_health_1h", "stale_sweep_24h", "purge_sweep_30d"), dg.DefaultScheduleStatus.RUNNING

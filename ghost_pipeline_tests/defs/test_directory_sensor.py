@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ghost_pipeline.defs.ingestion import listing_run_config
 from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, listing
 
@@ -177,3 +178,25 @@ def test_a_tick_reads_no_byte_of_a_listing(workshop: Workshop) -> None:
     path = workshop.drop("openai_models.json", b"")
     os.truncate(path, 100 * 2**30)  # sparse: to read it would take a minute and 100 GiB of memory
     assert len(requested(workshop.tick())) == 1
+
+
+def test_a_file_that_ingest_has_ingested_is_not_requested_again(workshop: Workshop) -> None:
+    path = workshop.drop("openai_models.json", listing("a"))
+    workshop.instance.add_dynamic_partitions("provider", ["openai"])
+    by_command = dg.RunRequest(partition_key="openai", run_config=listing_run_config(path, NOON + timedelta(days=1)))
+    assert workshop.run(by_command).success
+    answer = workshop.tick()
+    assert isinstance(answer, dg.SensorResult)
+    assert not answer.run_requests
+    assert answer.skip_reason is not None
+    assert answer.skip_reason.skip_message == "already in the catalog: openai"
+    assert isinstance(workshop.tick(), dg.SkipReason)
+
+
+def test_a_touched_file_and_one_that_was_only_admitted_are_requested(workshop: Workshop) -> None:
+    path = workshop.drop("openai_models.json", listing("a"))
+    workshop.instance.add_dynamic_partitions("provider", ["openai"])
+    assert workshop.materialize("raw_provider_models", "openai").success
+    assert list(workshop.run_all()) == ["openai"]
+    workshop.drop("openai_models.json", path.read_bytes(), NOON + timedelta(days=1000))
+    assert list(workshop.run_all()) == ["openai"]

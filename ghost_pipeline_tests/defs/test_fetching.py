@@ -1,13 +1,21 @@
 """From the schedule's tick to the catalog: asked, written, seen, admitted, reconciled. All of it real."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryDirectory
 
 import dagster as dg
 import pytest
 
 from ghost_pipeline.lifecycle.vocabulary import Verdict
-from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, failure_of, listing
+from ghost_pipeline_tests.defs.builders import (
+    NOON,
+    Workshop,
+    failed_checks,
+    failure_of,
+    listing,
+    materialized,
+    observations_of,
+)
 from ghost_pipeline_tests.fetching.builders import KEY, Configure
 from ghost_pipeline_tests.fetching.faults import FAULTS
 from ghost_pipeline_tests.fetching.server import Asked, Reply, always, bare_reply, body_reply, json_reply
@@ -69,7 +77,7 @@ def test_from_the_tick_of_the_schedule_to_the_catalog(workshop: Workshop, config
     assert "HTTP 401" in failure_of(fetched["down"])
     ingested = workshop.run_all()
     assert {name: run.success for name, run in ingested.items()} == {"good": True, "nothing": False, "same": True}
-    assert list(failed_checks(ingested["nothing"])) == ["listing_is_not_empty"]
+    assert list(failed_checks(ingested["nothing"])) == ["listing_has_models", "listing_is_complete"]
     verdicts = {name: workshop.provider(name).last_verdict for name in servers}
     assert verdicts == {
         "good": Verdict.COMPLETE,
@@ -169,6 +177,56 @@ def test_a_folder_that_can_not_be_written_is_told_in_one_line(workshop: Workshop
     assert "can't be made" in failure_of(workshop.fetch("good"))
 
 
-def test_a_provider_that_nobody_configured_is_told_in_one_line(workshop: Workshop, configure: Configure) -> None:
+def test_a_provider_that_can_not_be_asked_is_skipped_with_its_reason_and_not_held(
+    workshop: Workshop, configure: Configure
+) -> None:
     configure()
-    assert "nobody said where nowhere is" in failure_of(workshop.fetch("nowhere"))
+    for provider_id, reason in (("nowhere", "base_url"), ("zenmux", "set ZENMUX_API_KEY")):
+        run = workshop.fetch(provider_id)
+        assert run.success
+        assert materialized(run) == set()
+        [skipped] = observations_of(run, "provider_responses")
+        assert skipped.partition == provider_id
+        assert reason in str(skipped.metadata["skipped"].value)
+    with workshop.catalog() as catalog:
+        assert catalog.list_providers() == []
+
+
+def test_a_run_of_the_whole_graph_without_a_key_admits_the_newest_file(
+    workshop: Workshop, configure: Configure
+) -> None:
+    configure()
+    workshop.drop("zenmux_models.json", listing("a"))
+    workshop.instance.add_dynamic_partitions("provider", ["zenmux"])
+    run = workshop.materialize_all("zenmux")
+    assert run.success
+    assert materialized(run) == {"listing_files", "raw_provider_models", "model_catalog"}
+    assert workshop.active("zenmux") == ["a"]
+
+
+def test_a_good_file_is_admitted_in_the_run_whose_fetch_fails(workshop: Workshop, configure: Configure) -> None:
+    configure(good=always(FAULTS["401"].reply))
+    workshop.drop("good_models.json", listing("a"), datetime.now(UTC))
+    workshop.instance.add_dynamic_partitions("provider", ["good"])
+    run = workshop.materialize_all("good")
+    assert "HTTP 401" in failure_of(run)
+    assert materialized(run) == {"listing_files", "raw_provider_models", "model_catalog"}
+    assert workshop.active("good") == ["a"]
+
+
+def test_a_file_that_a_run_fetches_is_admitted_in_that_run(workshop: Workshop, configure: Configure) -> None:
+    configure(good=always(GOOD))
+    workshop.instance.add_dynamic_partitions("provider", ["good"])
+    assert workshop.materialize_all("good").success
+    assert workshop.active("good") == ["a", "b"]
+
+
+def test_a_fetch_that_failed_shows_its_reason_and_evaluates_the_health(
+    workshop: Workshop, configure: Configure
+) -> None:
+    configure(down=always(FAULTS["401"].reply))
+    run = workshop.fetch("down")
+    [failed] = observations_of(run, "provider_responses")
+    assert "HTTP 401" in str(failed.metadata["reason"].value)
+    [latest] = [one for one in run.get_asset_check_evaluations() if one.check_name == "latest_listings_are_complete"]
+    assert latest.description == "1 of 1 provider: down (failed)"

@@ -28,13 +28,13 @@ def test_a_report_becomes_a_model_and_is_told(channel: Channel) -> None:
         (model,) = catalog.find_models("google")
     assert (model.model_id, model.source, model.name) == ("secret", "INFERENCE", "Secret")
     assert model.inference_metadata == {"region": "eu"}
-    told, news, stats = answer.asset_events
+    told, check, news = answer.asset_events
+    assert isinstance(check, dg.AssetCheckEvaluation)
+    assert (check.check_name, check.passed) == ("reports_are_accepted", True)
     assert told.asset_key == dg.AssetKey("inference_reports")
     assert (told.metadata["sightings"].value, told.metadata["inferences"].value) == (1, 3)
     assert (news.asset_key, news.partition) == (dg.AssetKey("model_catalog"), "google")
     assert (news.metadata["from"].value, news.metadata["created"].value) == (dg.AssetKey("inference_reports"), 1)
-    assert isinstance(stats, dg.AssetMaterialization)
-    assert (stats.asset_key, stats.metadata["source_inference"].value) == (dg.AssetKey("discovery_stats"), 1)
 
 
 def test_a_provider_that_was_not_met_becomes_a_partition_once(channel: Channel) -> None:
@@ -54,10 +54,7 @@ def test_a_model_that_works_as_before_is_no_news_of_the_catalog(channel: Channel
         channel.report(provider="openai", model="m")
         answer = channel.tick()
     assert isinstance(answer, dg.SensorResult)
-    assert [event.asset_key.to_user_string() for event in answer.asset_events] == [
-        "inference_reports",
-        "discovery_stats",
-    ]
+    assert {event.asset_key.to_user_string() for event in answer.asset_events} == {"inference_reports"}
 
 
 def test_every_report_is_taken_in_whatever_the_size_of_a_page(

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing, materialized
 
 MANY = [f"model-{number:02}" for number in range(20)]
 
@@ -25,9 +25,12 @@ def test_an_empty_listing_is_red_for_its_provider_alone_and_changes_no_model(wor
     workshop.drop("xai_models.json", listing("one", "two"), later)
     runs = workshop.run_all()
     assert {name: run.success for name, run in runs.items()} == {"openai": True, "mistral": False, "xai": True}
-    assert failed_checks(runs["mistral"]) == {"listing_is_not_empty": ("ERROR", "mistral")}
+    assert failed_checks(runs["mistral"]) == {
+        "listing_has_models": ("ERROR", "mistral"),
+        "listing_is_complete": ("WARN", "mistral"),
+    }
     assert failed_checks(runs["openai"]) == {}
-    assert runs["mistral"].get_asset_materialization_events() == []
+    assert materialized(runs["mistral"]) == {"listing_files"}
     assert {event.step_key for event in runs["mistral"].all_events if event.is_step_start} == {"raw_provider_models"}
     assert workshop.active("mistral") == ["one", "two"]
     assert workshop.active("openai") == ["one", "three", "two"]
@@ -36,7 +39,7 @@ def test_an_empty_listing_is_red_for_its_provider_alone_and_changes_no_model(wor
 def test_a_malformed_listing_fails_its_own_check(workshop: Workshop) -> None:
     run = workshop.ingest("openai_models.json", b'{"error": {"message": "no"}}', NOON)
     assert not run.success
-    assert failed_checks(run) == {"listing_is_well_formed": ("ERROR", "openai")}
+    assert failed_checks(run) == {"listing_has_models": ("ERROR", "openai"), "listing_is_complete": ("WARN", "openai")}
 
 
 def test_a_partial_listing_warns_and_its_models_come_in(workshop: Workshop) -> None:
@@ -50,7 +53,7 @@ def test_a_shrunken_listing_warns_and_no_model_goes(workshop: Workshop) -> None:
     assert workshop.ingest("openai_models.json", listing(*MANY), NOON).success
     run = workshop.ingest("openai_models.json", listing(*MANY[:5]), NOON + timedelta(hours=1))
     assert run.success
-    assert failed_checks(run) == {"listing_has_not_shrunk": ("WARN", "openai")}
+    assert failed_checks(run) == {"listing_is_complete": ("WARN", "openai")}
     with workshop.catalog() as catalog:
         assert not catalog.mark_stale_models_inactive(now=NOON + timedelta(days=2)).changed
 
@@ -58,7 +61,7 @@ def test_a_shrunken_listing_warns_and_no_model_goes(workshop: Workshop) -> None:
 def test_an_empty_local_server_is_believed(workshop: Workshop) -> None:
     run = workshop.ingest("ollama_local.json", b'{"models": []}', NOON)
     assert run.success
-    assert failed_checks(run) == {"listing_is_not_empty": ("WARN", "ollama")}
+    assert failed_checks(run) == {"listing_has_models": ("WARN", "ollama")}
 
 
 def test_a_provider_whose_fetch_failed_keeps_its_models_while_another_succeeds(workshop: Workshop) -> None:
@@ -116,16 +119,16 @@ def test_a_materialization_tells_where_the_models_came_from(workshop: Workshop) 
             event.step_materialization_data.materialization for event in run.get_asset_materialization_events()
         )
     }
-    assert set(told) == {"raw_provider_models", "model_catalog"}
+    assert set(told) == {"listing_files", "raw_provider_models", "model_catalog"}
     catalog = {name: value.value for name, value in told["model_catalog"].items()}
     assert catalog["file"] == "openai_models.json"
     assert catalog["verdict"] == "complete"
     assert (catalog["models"], catalog["created"], catalog["confirmed"], catalog["missing"]) == (2, 1, 1, 1)
     assert catalog["observed_at"] == (NOON + timedelta(hours=1)).timestamp()
     assert len(str(catalog["sha256"])) == 64
-    preview = told["model_catalog"]["preview"]
+    preview = told["model_catalog"]["changes"]
     assert isinstance(preview, dg.TableMetadataValue)
-    shown = {(record.data["what"], record.data["model_id"]) for record in preview.records}
+    shown = {(record.data["change"], record.data["model"]) for record in preview.records}
     assert shown == {("created", "gpt-c"), ("missing", "gpt-a")}
 
 

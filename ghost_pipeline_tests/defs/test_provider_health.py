@@ -6,16 +6,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ghost_pipeline.definitions import definitions
-from ghost_pipeline.defs.monitoring import check_health_1h
+from ghost_pipeline.defs.provider_health import CHECK_NAMES, check_health_1h
 from ghost_pipeline_tests.defs.builders import Workshop, listing
 
 
 def checked(workshop: Workshop) -> tuple[dg.ExecuteInProcessResult, dg.AssetCheckEvaluation]:
     result = workshop.definitions.resolve_job_def("check_health").execute_in_process(instance=workshop.instance)
     evaluations = {one.check_name: one for one in result.get_asset_check_evaluations()}
-    assert set(evaluations) == {"complete_listing_is_recent", "holds_are_not_expiring", "used_models_are_listed"}
-    return result, evaluations["complete_listing_is_recent"]
+    assert set(evaluations) == set(CHECK_NAMES)
+    return result, evaluations["complete_listings_are_recent"]
 
 
 def metadata(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
@@ -43,8 +42,8 @@ def test_a_provider_without_a_complete_listing_for_too_long_turns_the_check_red_
     health = evaluation.metadata["health"]
     assert isinstance(health, dg.TableMetadataValue)
     table = {record.data["provider"]: record.data for record in health.records}
-    assert (table["openai"]["last_verdict"], table["openai"]["consecutive_failures"]) == ("failed", 2)
-    assert (table["mistral"]["last_verdict"], table["mistral"]["held_since"]) == ("complete", "")
+    assert (table["openai"]["verdict"], table["openai"]["failures"]) == ("failed", 2)
+    assert (table["mistral"]["verdict"], table["mistral"]["hold"]) == ("complete", "")
 
 
 def test_the_next_complete_listing_turns_the_check_green(workshop: Workshop) -> None:
@@ -60,8 +59,3 @@ def test_the_checks_are_asked_for_every_hour_once_there_is_a_provider(workshop: 
         assert isinstance(check_health_1h(context), dg.SkipReason)
         workshop.ingest("openai_models.json", listing("a"), datetime.now(UTC))
         assert isinstance(check_health_1h(context), dg.RunRequest)
-
-
-def test_the_catalog_has_a_freshness_policy() -> None:
-    spec = definitions.resolve_assets_def("model_catalog").get_asset_spec(dg.AssetKey("model_catalog"))
-    assert spec.freshness_policy == dg.FreshnessPolicy.time_window(timedelta(hours=48), timedelta(hours=24))

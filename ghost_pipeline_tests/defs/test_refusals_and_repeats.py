@@ -7,10 +7,17 @@ import pytest
 
 from ghost_pipeline.defs.directory_sensor import models_directory_sensor
 from ghost_pipeline.defs.ingestion import admitted_listing
-from ghost_pipeline.defs.monitoring import holds_are_not_expiring
 from ghost_pipeline.defs.sweeps import purge_sweep_30d
 from ghost_pipeline.lifecycle.records import ProviderRecord
-from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing
+from ghost_pipeline_tests.defs.builders import (
+    NOON,
+    Workshop,
+    failed_checks,
+    health_check,
+    listing,
+    materialized,
+    observations_of,
+)
 
 REFUSED = {
     "empty": b'{"data": []}',
@@ -39,7 +46,7 @@ def test_a_failed_fetch_costs_no_model_in_the_sweep_that_follows(workshop: Works
     result = job.execute_in_process(instance=workshop.instance, run_config=config)
     assert workshop.active("openai") == ["one", "two"]
     assert workshop.active("mistral") == ["two"]
-    observed = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
+    observed = observations_of(result, "model_catalog")
     assert [(one.partition, one.metadata["deactivated"].value) for one in observed] == [("mistral", 1)]
 
 
@@ -65,10 +72,7 @@ def test_the_next_complete_listing_lifts_the_hold_and_is_green_again(workshop: W
 
 def test_an_empty_local_server_is_not_held(workshop: Workshop) -> None:
     run = workshop.ingest("ollama_local.json", b'{"models": []}', NOON)
-    assert {event.asset_key for event in run.get_asset_materialization_events()} == {
-        dg.AssetKey("raw_provider_models"),
-        dg.AssetKey("model_catalog"),
-    }
+    assert materialized(run) == {"listing_files", "raw_provider_models", "model_catalog"}
     assert provider(workshop, "ollama").held_since is None
 
 
@@ -113,7 +117,7 @@ def test_what_dagster_shall_plot_is_a_number_and_the_listing_is_named(workshop: 
     for name in ("models", "created", "updated", "confirmed", "reactivated", "missing", "dagster/partition_row_count"):
         assert isinstance(event.metadata[name], dg.IntMetadataValue), name
     with workshop.catalog() as catalog:
-        assert catalog.find_listing("openai", run.run_id) == event.metadata["listing_id"].value
+        assert str(catalog.find_listing("openai", run.run_id)) == event.metadata["listing"].value
 
 
 def test_the_asset_page_shows_the_columns_of_the_models(workshop: Workshop) -> None:
@@ -141,18 +145,16 @@ def test_a_purge_tells_each_partition_that_lost_a_model(workshop: Workshop) -> N
     assert isinstance(request, dg.RunRequest)
     job = workshop.definitions.resolve_job_def("purge_sweep")
     result = job.execute_in_process(instance=workshop.instance, run_config=dict(request.run_config))
-    observed = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
+    observed = observations_of(result, "model_catalog")
     assert [(one.partition, one.metadata["purged"].value) for one in observed] == [("mistral", 1), ("openai", 1)]
     (event,) = result.get_asset_materialization_events()
-    told = event.step_materialization_data.materialization.metadata
-    assert (told["total"].value, told["purged"].value) == (1, 2)
+    assert event.asset_key == dg.AssetKey("purge_sweep")
+    assert event.materialization.metadata["purged"].value == 2
 
 
 def test_no_hold_is_no_warning(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing("one"), NOON)
-    result = holds_are_not_expiring(ghost=workshop.ghost)
-    assert isinstance(result, dg.AssetCheckResult)
-    assert result.passed
+    assert health_check(workshop, "holds_are_not_expiring").passed
 
 
 def test_a_sensor_that_starts_over_asks_with_the_same_run_keys(workshop: Workshop) -> None:

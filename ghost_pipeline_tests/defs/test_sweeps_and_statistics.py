@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs.monitoring import holds_are_not_expiring
 from ghost_pipeline.defs.sweeps import purge_sweep_30d, stale_sweep_24h
-from ghost_pipeline_tests.defs.builders import NOON, Workshop, listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, health_check, listing, materialized, observations_of
 
 
 def evaluated(workshop: Workshop, schedule: dg.ScheduleDefinition, at: datetime) -> dg.RunRequest | dg.SkipReason:
@@ -43,10 +42,8 @@ def test_what_is_due_is_swept_as_of_the_scheduled_instant_and_told(workshop: Wor
         assert {event.run_id for event in catalog.list_events("openai") if event.kind == "deactivated"} == {
             result.run_id
         }
-    observations = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
-    assert [(one.asset_key.to_user_string(), one.partition) for one in observations] == [("model_catalog", "openai")]
-    (materialization,) = result.get_asset_materialization_events()
-    assert materialization.asset_key == dg.AssetKey("discovery_stats")
+    assert [one.partition for one in observations_of(result, "model_catalog")] == ["openai"]
+    assert materialized(result) == {"stale_sweep"}
 
     purge_at = stale_at + timedelta(days=30, seconds=1)
     run(workshop, "purge_sweep", evaluated(workshop, purge_sweep_30d, purge_at))
@@ -98,8 +95,7 @@ def test_statistics_are_plotted_by_source_and_state(workshop: Workshop) -> None:
 
 def test_a_hold_that_is_about_to_end_warns(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing(), NOON)  # long ago: its protection has ended
-    result = holds_are_not_expiring(ghost=workshop.ghost)
-    assert isinstance(result, dg.AssetCheckResult)
+    result = health_check(workshop, "holds_are_not_expiring")
     assert not result.passed
     assert result.severity is dg.AssetCheckSeverity.WARN
     assert "openai" in result.metadata

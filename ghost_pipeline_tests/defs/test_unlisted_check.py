@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ghost_pipeline.defs.monitoring import used_models_are_listed
-from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, health_check, listing
 
 LATER = NOON + timedelta(hours=2)
 
@@ -16,9 +15,7 @@ def use(workshop: Workshop, model_id: str, hours_after_noon: float = 0) -> None:
 
 
 def the_check(workshop: Workshop) -> dg.AssetCheckResult:
-    result = used_models_are_listed(ghost=workshop.ghost)
-    assert isinstance(result, dg.AssetCheckResult)
-    return result
+    return health_check(workshop, "used_models_are_listed")
 
 
 def test_a_model_that_is_used_and_no_longer_listed_is_a_warning_with_its_name(workshop: Workshop) -> None:
@@ -37,19 +34,18 @@ def test_a_model_that_is_used_and_no_longer_listed_is_a_warning_with_its_name(wo
         {
             "provider_id": "openai",
             "model_id": "dropped",
-            "last_used_at": "2026-05-01 13:00 UTC",
-            "last_listed_at": "2026-05-01 12:00 UTC",
+            "last_used_at": "2026-05-01 13:00",
+            "last_listed_at": "2026-05-01 12:00",
         }
     ]
 
 
-def test_it_is_part_of_the_statistics_run(workshop: Workshop) -> None:
+def test_the_run_that_changes_the_catalog_evaluates_it(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing("kept", "dropped"), NOON)
     use(workshop, "dropped")
-    workshop.ingest("openai_models.json", listing("kept"), LATER)
-    run = workshop.definitions.resolve_job_def("refresh_statistics").execute_in_process(instance=workshop.instance)
+    run = workshop.ingest("openai_models.json", listing("kept"), LATER)
     assert run.success
-    assert failed_checks(run)["used_models_are_listed"] == ("WARN", None)
+    assert failed_checks(run, "provider_health")["used_models_are_listed"] == ("WARN", None)
 
 
 def test_it_warns_as_long_as_the_model_is_used_and_no_longer(workshop: Workshop) -> None:

@@ -1,0 +1,294 @@
+"""The health of all providers: an asset that nothing materializes, its checks, and the hourly job over them.
+
+Dagster resets the checks of an asset when the asset is materialized. These speak of all providers at once and must stay
+readable, so they belong to an asset that never is. Everything that changes the catalog logs ``health_events``.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.defs.listing_checks import format_instant
+from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
+from ghost_pipeline.lifecycle.absence import (
+    ProviderHealth,
+    incomplete_since,
+    is_complete_listing_overdue,
+    is_protection_ending,
+    protection_ends_at,
+)
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.settings import Thresholds
+
+NAME = "provider_health"
+
+HealthEvent = dg.AssetCheckEvaluation | dg.AssetObservation
+
+provider_health = dg.AssetSpec(
+    NAME,
+    deps=["model_catalog"],
+    group_name="monitoring",
+    kinds={"sql"},
+    description=(
+        "Which providers need attention. Red as long as one of its checks fails. Nothing materializes it: every run, "
+        "sensor and sweep that changes the catalog evaluates its checks, and channels_sensor does so within seconds "
+        "after a command or a program changed it."
+    ),
+)
+
+PREVIEW_LENGTH = 100
+"""How many models the check's table shows; ``ghost-pipeline models --unlisted`` shows all."""
+
+REASON_LENGTH = 80
+"""Characters of a hold's reason in the health table, which is as wide as a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogHealth:
+    """What the checks decide on, read at one instant."""
+
+    providers: Sequence[ProviderHealth]
+    delisted: Sequence[ModelRecord]
+    """Models that are used although their provider's list does not contain them any more."""
+    thresholds: Thresholds
+    now: datetime
+
+
+def read_health(catalog: ModelCatalog, now: datetime | None = None) -> CatalogHealth:
+    """Read what the checks decide on. ``now`` is the present unless given."""
+    return CatalogHealth(
+        catalog.list_provider_health(),
+        catalog.find_delisted_models(),
+        catalog.settings.thresholds,
+        now or datetime.now(UTC),
+    )
+
+
+def _latest_listings_are_complete(health: CatalogHealth) -> dg.AssetCheckResult:
+    bad = [one for one in health.providers if not _is_latest_complete(one)]
+    names = ", ".join(f"{one.provider.id} ({one.last_verdict.value if one.last_verdict else ''})" for one in bad)
+    count = f"{len(bad)} of {_count(len(health.providers), 'provider')}"
+    return dg.AssetCheckResult(
+        passed=not bad,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{count}: {names}" if bad else f"all of {_count(len(health.providers), 'provider')}",
+        metadata={"incomplete": len(bad), "providers": len(health.providers), "health": _health_table(health)},
+    )
+
+
+def _is_latest_complete(health: ProviderHealth) -> bool:
+    # No failure is counted where a local server lists nothing and may do so.
+    is_accepted_empty = health.last_verdict is Verdict.EMPTY and not health.consecutive_failures
+    return health.last_verdict in (Verdict.COMPLETE, None) or is_accepted_empty
+
+
+def _complete_listings_are_recent(health: CatalogHealth) -> dg.AssetCheckResult:
+    overdue = {
+        one.provider.id: _describe_delay(one)
+        for one in health.providers
+        if is_complete_listing_overdue(one, health.now, health.thresholds)
+    }
+    return dg.AssetCheckResult(
+        passed=not overdue,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{', '.join(overdue)}: fix the feed of these providers, or release them" if overdue else None,
+        metadata=overdue | {"health": _health_table(health)},
+    )
+
+
+def _holds_are_not_expiring(health: CatalogHealth) -> dg.AssetCheckResult:
+    ending = {
+        one.provider.id: f"until {format_instant(protection_ends_at(one.provider, health.thresholds))} UTC; "
+        f"{one.provider.held_reason}"
+        for one in health.providers
+        if is_protection_ending(one.provider, health.now, health.thresholds)
+    }
+    return dg.AssetCheckResult(
+        passed=not ending,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{', '.join(ending)}: fix the feed of these providers, or release them" if ending else None,
+        metadata=ending,
+    )
+
+
+def _used_models_are_listed(health: CatalogHealth) -> dg.AssetCheckResult:
+    delisted = health.delisted
+    if not delisted:
+        return dg.AssetCheckResult(passed=True)
+    are = "model is" if len(delisted) == 1 else "models are"
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"{len(delisted):,} {are} used although the provider's list does not contain them any more: they may be "
+            "withdrawn soon. 'ghost-pipeline add PROVIDER MODEL_ID' keeps one whatever happens."
+        ),
+        metadata={"models": _models_table(delisted[:PREVIEW_LENGTH]), "count": len(delisted)},
+    )
+
+
+_CHECKS = {
+    "latest_listings_are_complete": (
+        _latest_listings_are_complete,
+        "The latest listing of every provider is complete.",
+    ),
+    "complete_listings_are_recent": (
+        _complete_listings_are_recent,
+        "Every provider had a complete listing recently (GHOST_COMPLETE_WITHIN_HOURS).",
+    ),
+    "holds_are_not_expiring": (
+        _holds_are_not_expiring,
+        "No hold ends within a day. After that the sweep deactivates the provider's models.",
+    ),
+    "used_models_are_listed": (
+        _used_models_are_listed,
+        "No model is used that was listed once and is not listed any more.",
+    ),
+}
+"""Check -> the function that decides it, and what it states."""
+
+CHECK_NAMES = tuple(_CHECKS)
+
+
+def evaluate_checks(health: CatalogHealth) -> dict[str, dg.AssetCheckResult]:
+    """Decide every check: name -> result."""
+    return {name: decide(health) for name, (decide, _) in _CHECKS.items()}
+
+
+def health_events(catalog: ModelCatalog, now: datetime | None = None) -> list[HealthEvent]:
+    """Return the evaluations and an observation with the table of all providers, for a run or a sensor to log."""
+    health = read_health(catalog, now)
+    return [*_evaluations(health), observation(health)]
+
+
+def log_health(context: dg.OpExecutionContext | dg.AssetExecutionContext, events: Sequence[HealthEvent]) -> None:
+    """Log ``health_events`` in a run. The annotation of ``log_event`` lacks the evaluations that it takes."""
+    for event in events:
+        context.log_event(event)  # type: ignore[arg-type]
+
+
+def _evaluations(health: CatalogHealth) -> Iterator[dg.AssetCheckEvaluation]:
+    for name, result in evaluate_checks(health).items():
+        yield dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(NAME),
+            check_name=name,
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+        )
+
+
+def observation(health: CatalogHealth) -> dg.AssetObservation:
+    """Return the observation that the asset's page shows: every provider on one line."""
+    bad = sum(not _is_latest_complete(one) for one in health.providers)
+    return dg.AssetObservation(
+        NAME,
+        metadata={
+            "health": _health_table(health),
+            "providers": len(health.providers),
+            "incomplete": bad,
+            "held": sum(one.provider.held_since is not None for one in health.providers),
+        },
+    )
+
+
+@dg.multi_asset_check(
+    name="check_provider_health",
+    specs=[dg.AssetCheckSpec(name, asset=NAME, description=description) for name, (_, description) in _CHECKS.items()],
+    can_subset=True,
+)
+def check_provider_health(context: dg.AssetCheckExecutionContext, ghost: GhostCatalog) -> Iterator[dg.AssetCheckResult]:
+    with translate_errors(), ghost.opened() as catalog:
+        health = read_health(catalog)
+    for name, result in evaluate_checks(health).items():
+        if dg.AssetCheckKey(dg.AssetKey(NAME), name) in context.selected_asset_check_keys:
+            yield result._replace(asset_key=dg.AssetKey(NAME), check_name=name)
+    context.op_execution_context.log_event(observation(health))
+
+
+check_health = dg.define_asset_job(
+    "check_health",
+    selection=dg.AssetSelection.checks(check_provider_health),
+    description="Evaluates the checks of provider_health. Some of them fail by the passing of time alone.",
+)
+
+
+@dg.schedule(
+    job=check_health,
+    cron_schedule="20 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every hour: the checks of provider_health, once the catalog has a provider.",
+)
+def check_health_1h(ghost: GhostCatalog) -> dg.RunRequest | dg.SkipReason:
+    with ghost.opened() as catalog:
+        has_providers = bool(catalog.list_providers())
+    return dg.RunRequest() if has_providers else dg.SkipReason("The catalog has no provider yet.")
+
+
+def _describe_delay(health: ProviderHealth) -> str:
+    failures = f"; {health.consecutive_failures} attempts failed in a row" if health.consecutive_failures else ""
+    hold = f"; {health.provider.held_reason}" if health.provider.held_reason else ""
+    return f"since {format_instant(incomplete_since(health))} UTC{failures}{hold}"
+
+
+_HEALTH_COLUMNS = {
+    "provider": "string",
+    "verdict": "string",
+    "last_attempt": "string",
+    "last_complete": "string",
+    "failures": "int",
+    "hold": "string",
+}
+
+
+def _health_table(health: CatalogHealth) -> dg.TableMetadataValue:
+    records = [
+        dg.TableRecord(
+            {
+                "provider": one.provider.id,
+                "verdict": one.last_verdict.value if one.last_verdict else "no listing",
+                "last_attempt": format_instant(one.provider.last_listing_at),
+                "last_complete": format_instant(one.provider.last_complete_at),
+                "failures": one.consecutive_failures,
+                "hold": _describe_hold(one),
+            }
+        )
+        for one in health.providers
+    ]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name, type_) for name, type_ in _HEALTH_COLUMNS.items()])
+    return dg.MetadataValue.table(records, schema)
+
+
+def _describe_hold(health: ProviderHealth) -> str:
+    reason = health.provider.held_reason
+    if not reason:
+        return ""
+    return reason if len(reason) <= REASON_LENGTH else f"{reason[: REASON_LENGTH - 1]}…"
+
+
+_MODEL_COLUMNS = ("provider_id", "model_id", "last_used_at", "last_listed_at")
+
+
+def _models_table(models: Sequence[ModelRecord]) -> dg.TableMetadataValue:
+    records = [
+        dg.TableRecord(
+            {
+                "provider_id": model.provider_id,
+                "model_id": model.model_id,
+                "last_used_at": format_instant(model.last_used_at),
+                "last_listed_at": format_instant(model.last_listed_at),
+            }
+        )
+        for model in models
+    ]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns=[dg.TableColumn(name) for name in _MODEL_COLUMNS]))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
