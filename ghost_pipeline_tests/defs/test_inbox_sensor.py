@@ -95,7 +95,7 @@ def test_bytes_that_were_deleted_unread_are_reported(channel: Channel) -> None:
     torn = b'{"provider": "openai", "mod'
     with path.open("ab") as file:
         file.write(torn)
-    assert channel.taken()["vanished_bytes"] == 0
+    assert "vanished_bytes" not in channel.taken()
     path.unlink()
     assert channel.taken()["vanished_bytes"] == len(torn)
     assert channel.taken() == {}
