@@ -1,4 +1,4 @@
-"""What a gateway imports: ``DiscoveryTracker``, and ``track_successful_inference`` for single calls."""
+"""What a gateway imports: ``DiscoveryTracker`` for hot paths, ``track_successful_inference`` for single calls."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,10 @@ def track_successful_inference(
     metadata: Mapping[str, Any] | None = None,
     observed_at: datetime | None = None,
 ) -> SightingResult:
-    """Set down in the catalog that the environment names that a model answered. Raises GhostPipelineError."""
+    """Record a successful inference in the catalog that the environment configures, at once.
+
+    Raises GhostPipelineError.
+    """
     catalog = _shared_catalog(Settings.from_environment(), os.getpid())
     return catalog.track_successful_inference(provider_id, model_id, name, metadata, observed_at)
 

@@ -1,4 +1,4 @@
-"""Discovery without a line of code in the application: callbacks of libraries that see its inferences anyway.
+"""Callbacks for libraries that already observe an application's inferences: discovery without code of its own.
 
-Each module needs the library that it is named for, which an extra of the same name installs.
+Each module requires the library that it is named for, which the extra of the same name installs.
 """

@@ -1,4 +1,4 @@
-"""LiteLLM: every completion that succeeds is a sighting.
+"""LiteLLM callback: record every successful completion as a sighting.
 
 In a proxy's configuration::
 
@@ -9,7 +9,7 @@ With the SDK::
 
     litellm.callbacks = [ghost_callback]
 
-Source of the fields: LiteLLM's "Custom Callbacks" page, and what its calls with mock responses give.
+Source of the fields: LiteLLM's "Custom Callbacks" page and its calls with mock responses.
 """
 
 from datetime import datetime
@@ -39,13 +39,13 @@ INFERENCES = frozenset(
         "transcription",
     }
 )
-"""Call types in which a model answers, without the ``a`` of their async twins. Files, batches and the like are none."""
+"""Call types in which a model answers, without the ``a`` prefix of async calls; not those of files and batches."""
 
 
 class GhostCallback(CustomLogger):
-    """Notes each success with ``tracker``, by default one for the catalog that the environment names.
+    """Track each success with ``tracker``, by default one for the catalog that the environment configures.
 
-    What a cache answered is no sighting. LiteLLM calls no success hook for failures and streams that broke off.
+    Skip answers from a cache. LiteLLM calls no success hook for failures and interrupted streams.
     """
 
     def __init__(self, tracker: DiscoveryTracker | None = None) -> None:
@@ -55,7 +55,7 @@ class GhostCallback(CustomLogger):
     def log_success_event(
         self, kwargs: dict[str, Any], response_obj: object, start_time: datetime, end_time: datetime
     ) -> None:
-        """A call succeeded, or a stream came to its end."""
+        """Track a call that succeeded or a stream that ended."""
         if kwargs.get("cache_hit") or not _is_inference(kwargs.get("call_type")):
             return
         deployment = kwargs.get("litellm_params") or {}
@@ -66,7 +66,7 @@ class GhostCallback(CustomLogger):
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: object, start_time: datetime, end_time: datetime
     ) -> None:
-        """The same of an async call. Nothing in it waits."""
+        """Track an async call. Never waits."""
         self.log_success_event(kwargs, response_obj, start_time, end_time)
 
 
@@ -75,19 +75,19 @@ def _is_inference(call_type: object) -> bool:
 
 
 def _real_model(provider: str, model: Any, deployment: dict[str, Any]) -> Any:
-    """The provider's own name of the model that a deployment calls, rather than how LiteLLM reaches it.
+    """Return the provider's own name of the model that a deployment calls, instead of LiteLLM's route to it.
 
-    Azure takes names of deployments, and only LiteLLM's ``base_model`` says what is behind one. The model in the
-    response would say it too, but a proxy puts its own alias there.
+    Azure takes names of deployments, and only LiteLLM's ``base_model`` contains the model behind one. The response
+    contains it too, but a proxy replaces it by its own alias.
     """
     if provider == "azure":
         base_model = deployment.get("base_model") or (deployment.get("model_info") or {}).get("base_model")
         return base_model.removeprefix("azure/") if isinstance(base_model, str) and base_model else model
     if provider == "bedrock" and isinstance(model, str):
-        arn_at = model.find("arn:")  # routes and regions stand before ids, which have no slash, and before ARNs
+        arn_at = model.find("arn:")  # routes and regions precede ARNs, and ids, which have no slash
         return model[arn_at:] if arn_at >= 0 else model.rsplit("/", 1)[-1]
     return model
 
 
 ghost_callback = GhostCallback()
-"""What a proxy's configuration names."""
+"""The callback that a proxy's configuration refers to."""

@@ -1,8 +1,8 @@
-"""OpenTelemetry: every GenAI span that ends well is a sighting.
+"""OpenTelemetry span processor: record every successful GenAI span as a sighting.
 
-``provider.add_span_processor(GhostSpanProcessor())`` is all. Source of the attributes and their values: OpenTelemetry's
-semantic conventions for generative AI, "Inference" and "Embeddings" spans, and the attribute registry with the names
-that came before (``gen_ai.system``).
+Install it with ``provider.add_span_processor(GhostSpanProcessor())``. Source of the attributes and their values:
+OpenTelemetry's semantic conventions for generative AI, "Inference" and "Embeddings" spans, and the attribute registry
+with the deprecated names (``gen_ai.system``).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ except ModuleNotFoundError as error:
 from ghost_pipeline.client import DiscoveryTracker
 
 INFERENCES = frozenset({"chat", "generate_content", "text_completion", "embeddings", None})
-"""Operations in which a model answers; agents, tools and workflows only contain such. Older spans name none."""
+"""Operations in which a model answers; agents, tools and workflows only contain them. Older spans have no operation."""
 
 OPENAI_COMPATIBLE_HOSTS = {
     "openrouter.ai": "openrouter",
@@ -37,16 +37,16 @@ OPENAI_COMPATIBLE_HOSTS = {
 
 
 class GhostSpanProcessor(SpanProcessor):
-    """Notes the model of each such span with ``tracker``, by default one for the catalog that the environment names.
+    """Track each such span's model with ``tracker``, by default one for the catalog that the environment configures.
 
-    Spans that a sampler left out are not recorded, so no processor sees them.
+    Spans that a sampler dropped are not recorded and reach no processor.
     """
 
     def __init__(self, tracker: DiscoveryTracker | None = None) -> None:
         self.tracker = tracker or DiscoveryTracker()
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Note the span's model. Never raises and never waits, as the tracker."""
+        """Track the span's model. Like the tracker, never raises and never waits."""
         attributes = span.attributes or {}
         provider = attributes.get("gen_ai.provider.name") or attributes.get("gen_ai.system")
         if not isinstance(provider, str) or _has_failed(span, attributes):
@@ -57,11 +57,11 @@ class GhostSpanProcessor(SpanProcessor):
             self.tracker.track_successful_inference(_provider_name(provider, attributes), model)
 
     def shutdown(self) -> None:
-        """Write what is noted and end."""
+        """Write what is pending and close the tracker."""
         self.tracker.close()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Write what is noted. Gives whether the catalog has it all."""
+        """Write what is pending. Return True if the catalog has it all."""
         return self.tracker.flush(timeout_millis / 1000)
 
 
@@ -70,7 +70,7 @@ def _has_failed(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:
 
 
 def _provider_name(provider: str, attributes: Mapping[str, Any]) -> str:
-    """The provider in the spelling of the alias table, which knows ``aws.bedrock`` as ``aws-bedrock``."""
+    """Return the provider as the alias table spells it, which contains ``aws.bedrock`` as ``aws-bedrock``."""
     if provider == "openai":
         host = attributes.get("server.address")
         for known, slug in OPENAI_COMPATIBLE_HOSTS.items():

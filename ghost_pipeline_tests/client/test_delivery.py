@@ -1,4 +1,4 @@
-"""When the tracker writes, how little, and what it does about a catalog that does not take it."""
+"""When the tracker writes, how little, and what it does while the catalog is unavailable."""
 
 import contextlib
 import logging
@@ -12,19 +12,19 @@ from ghost_pipeline import DiscoveryTracker
 from ghost_pipeline.client import writer
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.client.tracker_fixtures import (
-    NEVER,
+    NO_INTERVAL,
     NOON,
+    block_catalog_path,
     connected,
     count_row_changes,
     found,
-    in_the_way,
     wait_until,
 )
 
 
 def test_a_write_changes_one_row_a_model_however_it_was_spelled(settings: Settings) -> None:
     changes = count_row_changes(settings)
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         for call in range(20_000):
             tracker.track_successful_inference(("google", "Gemini")[call % 2], f"{'models/' * (call % 2)}m{call % 7}")
         assert tracker.flush()
@@ -34,7 +34,7 @@ def test_a_write_changes_one_row_a_model_however_it_was_spelled(settings: Settin
 
 
 def test_enough_models_are_written_before_the_interval_is_over(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER, write_at_models=3) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL, write_at_models=3) as tracker:
         for name in ("a", "b", "c"):
             tracker.track_successful_inference("openai", name)
         wait_until(lambda: sorted(found(settings)) == ["a", "b", "c"])
@@ -42,7 +42,7 @@ def test_enough_models_are_written_before_the_interval_is_over(settings: Setting
 
 def test_size_alone_writes_no_model_twice_in_an_interval(settings: Settings) -> None:
     changes = count_row_changes(settings)
-    with DiscoveryTracker(settings, interval=NEVER, write_at_models=2) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL, write_at_models=2) as tracker:
         tracker.track_successful_inference("openai", "a")
         tracker.track_successful_inference("openai", "b")
         wait_until(lambda: changes() == 2)
@@ -58,8 +58,8 @@ def test_size_alone_writes_no_model_twice_in_an_interval(settings: Settings) -> 
 
 
 def test_a_full_buffer_drops_new_models_and_still_takes_known_ones(settings: Settings) -> None:
-    in_the_way(settings)
-    with DiscoveryTracker(settings, interval=NEVER, max_models=2) as tracker:
+    block_catalog_path(settings)
+    with DiscoveryTracker(settings, interval=NO_INTERVAL, max_models=2) as tracker:
         for name in ("a", "b"):
             tracker.track_successful_inference("openai", name, observed_at=NOON)
         assert not tracker.flush()
@@ -75,7 +75,7 @@ def test_a_full_buffer_drops_new_models_and_still_takes_known_ones(settings: Set
 
 
 def test_metadata_takes_so_much_memory_and_no_more_but_every_sighting_counts(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER, write_at_models=10_000) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL, write_at_models=10_000) as tracker:
         for number in range(160):
             tracker.track_successful_inference("openai", f"m{number}", metadata={"big": "x" * 60_000})
         assert tracker.flush()
@@ -90,7 +90,7 @@ def test_metadata_takes_so_much_memory_and_no_more_but_every_sighting_counts(set
 
 
 def test_of_ever_new_keys_of_one_model_the_newest_are_kept(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         for number in range(100):
             at = NOON + timedelta(seconds=number)
             tracker.track_successful_inference("openai", "m", metadata={f"k{number}": "x" * 2_000}, observed_at=at)
@@ -109,7 +109,7 @@ def test_a_sighting_that_the_database_refuses_costs_no_other_one(settings: Setti
     )
     connection.close()
     names = {f"m{number}" for number in range(20)}
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         for name in sorted({*names, "bad1", "bad2"}):
             tracker.track_successful_inference("openai", name)
         assert tracker.flush()
@@ -120,7 +120,7 @@ def test_a_sighting_that_the_database_refuses_costs_no_other_one(settings: Setti
 def test_close_waits_so_long_for_a_catalog_that_is_locked_and_no_longer(settings: Settings) -> None:
     connection: sqlite3.Connection = connected(settings)
     connection.execute("BEGIN IMMEDIATE")
-    tracker = DiscoveryTracker(settings, interval=NEVER)
+    tracker = DiscoveryTracker(settings, interval=NO_INTERVAL)
     tracker.track_successful_inference("openai", "a")
     tracker.close(timeout=0.2)
     assert tracker.dropped_by_reason == {"undelivered": 1}
@@ -139,12 +139,10 @@ def test_however_much_is_dropped_the_log_has_few_lines(settings: Settings, caplo
     assert sum(int(line.split()[2].replace(",", "")) for line in lines) == tracker.dropped == 3_000
 
 
-def test_a_catalog_that_stays_away_is_told_once_in_a_while(
-    settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
-    in_the_way(settings)
+def test_an_unavailable_catalog_is_logged_once_in_a_while(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    block_catalog_path(settings)
     with caplog.at_level(logging.WARNING):
-        tracker = DiscoveryTracker(settings, interval=NEVER)
+        tracker = DiscoveryTracker(settings, interval=NO_INTERVAL)
         tracker.track_successful_inference("openai", "a")
         for _ in range(5):
             assert not tracker.flush()
@@ -163,7 +161,7 @@ def test_while_this_machines_clock_is_not_set_sightings_wait(
             return cls(1970, 1, 1, 0, 5, tzinfo=tz)
 
     begun = datetime.now(UTC)
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         with monkeypatch.context() as patch:
             patch.setattr(writer, "datetime", Unset)
             tracker.track_successful_inference("openai", "a", observed_at=datetime(1970, 1, 1, tzinfo=UTC))
@@ -175,7 +173,7 @@ def test_while_this_machines_clock_is_not_set_sightings_wait(
 
 def test_a_catalog_file_that_was_replaced_by_a_backup_gets_the_next_sightings(settings: Settings) -> None:
     connection = connected(settings)
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         tracker.track_successful_inference("openai", "before")
         assert tracker.flush()
         backup = settings.home / "backup.db"

@@ -1,4 +1,4 @@
-"""Notes become one in whatever order they come together."""
+"""Sightings of a model merge to the same result in any order."""
 
 from functools import reduce
 

@@ -13,13 +13,13 @@ import pytest
 
 from ghost_pipeline import DiscoveryTracker
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.client.tracker_fixtures import NEVER, NOON, found, in_the_way, wait_until
+from ghost_pipeline_tests.client.tracker_fixtures import NO_INTERVAL, NOON, block_catalog_path, found, wait_until
 
 
 def test_no_thread_loses_a_first_or_last_instant_or_a_value_while_another_writes(settings: Settings) -> None:
     calls = [(model, second) for model in range(5) for second in range(1_000)]
     random.Random(7).shuffle(calls)
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
 
         def note(part: int) -> None:
             for model, second in calls[part::8]:
@@ -49,7 +49,7 @@ def test_no_thread_loses_a_first_or_last_instant_or_a_value_while_another_writes
 
 
 def test_of_values_that_threads_noted_the_newest_wins(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
 
         def note(second: int) -> None:
             at = NOON + timedelta(seconds=second)
@@ -70,7 +70,7 @@ def objects_of_the_tracker() -> int:
 
 
 def test_threads_that_are_over_leave_their_sightings_and_no_buffers(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         before = objects_of_the_tracker()
         for number in range(300):
             thread = threading.Thread(target=tracker.track_successful_inference, args=("openai", f"m{number}"))
@@ -90,7 +90,7 @@ def test_asyncio_tasks_note_and_flush(settings: Settings) -> None:
         await asyncio.gather(*(answer(number) for number in range(200)))
         return await asyncio.to_thread(tracker.flush)
 
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         assert asyncio.run(gateway())
         assert len(found(settings)) == 10
 
@@ -139,7 +139,7 @@ AT_EXIT = """
 import atexit, sys
 from ghost_pipeline import DiscoveryTracker
 tracker = DiscoveryTracker(interval=3600)
-atexit.register(tracker.track_successful_inference, "openai", "said-at-the-very-end")
+atexit.register(tracker.track_successful_inference, "openai", "tracked-at-the-very-end")
 sys.exit("an error elsewhere")
 """
 
@@ -167,10 +167,10 @@ def test_a_forked_child_delivers_its_own_sightings_and_the_end_of_the_program_th
     assert sorted(found(settings)) == ["of-the-child", "of-the-parent"]
 
 
-def test_what_is_said_while_the_program_ends_is_delivered(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_while_the_program_ends_are_delivered(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     done = program(AT_EXIT, settings, monkeypatch)
     assert (done.returncode, done.stderr.strip()) == (1, "an error elsewhere")
-    assert list(found(settings)) == ["said-at-the-very-end"]
+    assert list(found(settings)) == ["tracked-at-the-very-end"]
 
 
 LAST_REFERENCE = """
@@ -182,7 +182,7 @@ del tracker
 
 
 def test_a_tracker_that_loses_its_last_reference_delivers_and_its_thread_ends(settings: Settings) -> None:
-    tracker = DiscoveryTracker(settings, interval=NEVER)
+    tracker = DiscoveryTracker(settings, interval=NO_INTERVAL)
     tracker.track_successful_inference("openai", "x")
     del tracker
     gc.collect()
@@ -201,8 +201,8 @@ def test_the_end_of_the_program_waits_for_a_tracker_that_lost_its_last_reference
 def test_what_a_tracker_without_references_cannot_deliver_is_counted_and_logged(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    in_the_way(settings)
-    tracker = DiscoveryTracker(settings, interval=NEVER)
+    block_catalog_path(settings)
+    tracker = DiscoveryTracker(settings, interval=NO_INTERVAL)
     tracker.track_successful_inference("openai", "x")
     with caplog.at_level(logging.WARNING):
         del tracker
@@ -211,11 +211,11 @@ def test_what_a_tracker_without_references_cannot_deliver_is_counted_and_logged(
 
 
 def test_a_closed_tracker_stays_closed_and_flush_reports_whether_all_was_delivered(settings: Settings) -> None:
-    in_the_way(settings)
-    tracker = DiscoveryTracker(settings, interval=NEVER)
+    block_catalog_path(settings)
+    tracker = DiscoveryTracker(settings, interval=NO_INTERVAL)
     tracker.track_successful_inference("openai", "x")
     tracker.close()
     assert not tracker.flush()
-    with DiscoveryTracker(settings, interval=NEVER) as other:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as other:
         pass
     assert other.flush()

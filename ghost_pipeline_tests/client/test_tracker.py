@@ -1,4 +1,4 @@
-"""``DiscoveryTracker``: what a gateway notes reaches the catalog, and nothing of it ever reaches the gateway."""
+"""``DiscoveryTracker``: what a gateway tracks reaches the catalog, and no error reaches the gateway."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,11 +9,11 @@ import pytest
 
 from ghost_pipeline import DiscoveryTracker, ModelCatalog, UsageError, track_successful_inference
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.client.tracker_fixtures import NEVER, NOON, found, in_the_way, wait_until
+from ghost_pipeline_tests.client.tracker_fixtures import NO_INTERVAL, NOON, block_catalog_path, found, wait_until
 
 
 def test_many_calls_become_one_sighting_with_the_first_and_last_instant(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER, max_models=1) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL, max_models=1) as tracker:
         for minute in (30, 0, 45, 15):
             at = NOON + timedelta(minutes=minute)
             tracker.track_successful_inference("openai", "gpt-x", metadata={"minute": minute}, observed_at=at)
@@ -26,7 +26,7 @@ def test_many_calls_become_one_sighting_with_the_first_and_last_instant(settings
 
 
 def test_a_call_writes_nothing_until_flush(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         tracker.track_successful_inference("openai", "gpt-x")
         assert not settings.home.exists()
         assert tracker.flush()
@@ -39,8 +39,8 @@ def test_the_thread_writes_without_being_asked(settings: Settings) -> None:
         wait_until(lambda: "gpt-x" in found(settings))
 
 
-def test_close_writes_what_is_noted_and_may_be_said_twice(settings: Settings) -> None:
-    tracker = DiscoveryTracker(settings, interval=NEVER)
+def test_close_writes_what_is_pending_and_may_be_called_twice(settings: Settings) -> None:
+    tracker = DiscoveryTracker(settings, interval=NO_INTERVAL)
     tracker.track_successful_inference("gemini", "models/gemini-x")
     tracker.close()
     tracker.close()
@@ -113,7 +113,7 @@ CYCLE["me"] = [CYCLE, CYCLE]
 def test_what_cannot_be_kept_is_counted_and_keeps_nothing_else_back(
     settings: Settings, provider_id: Any, model_id: Any, more: dict[str, Any]
 ) -> None:
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         tracker.track_successful_inference(provider_id, model_id, **more)
         tracker.track_successful_inference("openai", "good")
         assert tracker.flush()
@@ -125,30 +125,30 @@ def test_what_cannot_be_kept_is_counted_and_keeps_nothing_else_back(
     assert "\n" not in str(told.value)
 
 
-def test_an_object_that_raises_where_strings_do_not_is_no_sighting(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+def test_an_object_that_raises_where_strings_do_not_is_dropped(settings: Settings) -> None:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         tracker.track_successful_inference(Treacherous("openai"), "x")
         assert tracker.dropped_by_reason == {"invalid": 1}
 
 
 def test_strings_that_are_more_than_strings_count_as_strings(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         tracker.track_successful_inference(Provider.GOOGLE, "gemini-x")
         tracker.track_successful_inference(Provider.GOOGLE, "gemini-x")
     assert found(settings)["gemini-x"].provider_id == "google"
 
 
-def test_metadata_is_kept_as_it_was_when_it_was_said(settings: Settings) -> None:
+def test_metadata_is_kept_as_it_was_at_the_call(settings: Settings) -> None:
     said: dict[str, Any] = {"regions": ["eu"], "tier": {"n": 1}}
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         tracker.track_successful_inference("openai", "x", metadata=said)
         said["regions"].append("us")
         said["tier"] = None
     assert found(settings)["x"].inference_metadata == {"regions": ["eu"], "tier": {"n": 1}}
 
 
-def test_what_is_said_after_the_end_is_counted(settings: Settings) -> None:
-    tracker = DiscoveryTracker(settings, interval=NEVER)
+def test_calls_after_close_are_counted(settings: Settings) -> None:
+    tracker = DiscoveryTracker(settings, interval=NO_INTERVAL)
     tracker.track_successful_inference("openai", "x")
     tracker.close()
     tracker.track_successful_inference("openai", "x")
@@ -162,7 +162,7 @@ def test_a_tracker_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None
 
 
 def test_no_more_than_max_models_wait_and_the_rest_is_counted(settings: Settings) -> None:
-    with DiscoveryTracker(settings, interval=NEVER, max_models=3) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL, max_models=3) as tracker:
         for number in range(5):
             tracker.track_successful_inference("openai", f"gpt-{number}")
         assert tracker.dropped == 2
@@ -172,7 +172,7 @@ def test_no_more_than_max_models_wait_and_the_rest_is_counted(settings: Settings
 
 
 def test_what_a_catalog_out_of_reach_does_not_take_is_delivered_when_it_is_back(settings: Settings) -> None:
-    in_the_way(settings)
+    block_catalog_path(settings)
     with DiscoveryTracker(settings, interval=0.02) as tracker:
         tracker.track_successful_inference("openai", "early", observed_at=NOON)
         assert not tracker.flush()
@@ -185,8 +185,8 @@ def test_what_a_catalog_out_of_reach_does_not_take_is_delivered_when_it_is_back(
 
 
 def test_what_is_left_when_the_catalog_never_came_back_is_counted(settings: Settings) -> None:
-    in_the_way(settings)
-    tracker = DiscoveryTracker(settings, interval=NEVER)
+    block_catalog_path(settings)
+    tracker = DiscoveryTracker(settings, interval=NO_INTERVAL)
     tracker.track_successful_inference("openai", "a")
     tracker.track_successful_inference("openai", "b")
     tracker.close()
@@ -196,7 +196,7 @@ def test_what_is_left_when_the_catalog_never_came_back_is_counted(settings: Sett
 @pytest.mark.parametrize("year", [1970, 2100])
 def test_an_instant_of_a_clock_that_is_wrong_is_clamped_and_counted(settings: Settings, year: int) -> None:
     begun = datetime.now(UTC)
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         tracker.track_successful_inference("openai", "x", observed_at=datetime(year, 1, 2, tzinfo=UTC))
         tracker.track_successful_inference("openai", "right")
         assert tracker.flush()
@@ -217,7 +217,7 @@ EDGES = [
 def test_an_instant_that_utc_cannot_represent_is_clamped_and_stops_no_other_sighting(
     settings: Settings, instant: datetime
 ) -> None:
-    with DiscoveryTracker(settings, interval=NEVER) as tracker:
+    with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
         tracker.track_successful_inference("openai", "edge", observed_at=instant)
         tracker.track_successful_inference("openai", "right")
         assert tracker.flush()

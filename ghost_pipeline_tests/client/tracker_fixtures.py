@@ -1,4 +1,4 @@
-"""What the tests of the tracker share: a catalog to look into, and ways to put it out of reach."""
+"""What the tests of the tracker share: reading the catalog, and making it unavailable."""
 
 import sqlite3
 import time
@@ -9,30 +9,30 @@ from ghost_pipeline import ModelCatalog
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.settings import Settings
 
-NEVER = 3600.0
-"""An interval that no test lives to see the end of."""
+NO_INTERVAL = 3600.0
+"""An interval longer than any test: nothing is written without a request."""
 NOON = datetime(2025, 12, 6, 12, tzinfo=UTC)
 
 
 def found(settings: Settings) -> dict[str, ModelRecord]:
-    """The models of the catalog by id."""
+    """Return the models of the catalog by id."""
     with ModelCatalog.open(settings) as catalog:
         return {model.model_id: model for model in catalog.find_models()}
 
 
-def in_the_way(settings: Settings) -> None:
-    """A catalog that can't be opened, until the file at ``settings.home`` is gone."""
+def block_catalog_path(settings: Settings) -> None:
+    """Make the catalog impossible to open until the file at ``settings.home`` is deleted."""
     settings.home.write_text("a file in the way")
 
 
 def connected(settings: Settings) -> sqlite3.Connection:
-    """The catalog's database, made."""
+    """Create the catalog and return a connection to its database."""
     ModelCatalog.open(settings).close()
     return sqlite3.connect(settings.home / "catalog.db", isolation_level=None)
 
 
 def count_row_changes(settings: Settings) -> Callable[[], int]:
-    """Has the database itself count how often a row of a model is written."""
+    """Let the database count how often a row of a model is written; return a function that reads the count."""
     connection = connected(settings)
     connection.execute("CREATE TABLE row_changes (number INTEGER)")
     connection.execute("INSERT INTO row_changes VALUES (0)")
@@ -53,7 +53,7 @@ def count_row_changes(settings: Settings) -> Callable[[], int]:
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for what another thread does."""
+    """Wait until a condition that another thread makes true."""
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, "it did not happen in time"
