@@ -18,7 +18,7 @@
     │   ├── UnknownTable          no such table, or no such column of it
     │   └── InvalidExport         not an export that can be imported
     ├── FolderError           the folder of listings can't be written             (exit code 3)
-    ├── ServerError           the web server or the daemon can't run              (exit code 3)
+    ├── OrchestratorError     Dagster's storage, daemon or web server can't run       (exit code 3)
     └── CatalogError          the catalog can't be reached or changed             (exit code 3)
         ├── CatalogUnavailable    locked, full or disconnected; a later retry may succeed
         │   └── CatalogConflict       the transaction was rolled back by others; an immediate retry may succeed
@@ -120,8 +120,8 @@ class FolderError(GhostPipelineError):
     """The folder of listings can't be written."""
 
 
-class ServerError(GhostPipelineError):
-    """The web server or the daemon can't run."""
+class OrchestratorError(GhostPipelineError):
+    """Dagster's storage, daemon or web server can't run."""
 
 
 class CatalogError(GhostPipelineError):

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ghost_pipeline.errors import CatalogError, FolderError, ServerError, UsageError
+from ghost_pipeline.errors import CatalogError, FolderError, OrchestratorError, UsageError
 from ghost_pipeline.lifecycle.plain import plain
 
 
@@ -79,7 +79,7 @@ class ErrorHandlingGroup(click.Group):
             raise
         except UsageError as error:
             _end(ctx, str(error), EXIT_USAGE)
-        except (CatalogError, FolderError, ServerError) as error:
+        except (CatalogError, FolderError, OrchestratorError) as error:
             _end(ctx, str(error), EXIT_CATALOG)
         except Exception as error:  # noqa: BLE001 - the last line of defence of a command line
             _end(ctx, f"unexpected {type(error).__name__}: {error}; run it again with --debug", EXIT_CATALOG)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from filelock import FileLock, Timeout
 
+from ghost_pipeline.atomic_file import atomic_write
 from ghost_pipeline.defs.ingestion import ingest_listing, listing_run_config
 from ghost_pipeline.defs.monitoring import refresh_statistics
 from ghost_pipeline.defs.resource import providers
-from ghost_pipeline.errors import SettingsError
+from ghost_pipeline.errors import OrchestratorError, SettingsError
 from ghost_pipeline.listings.files import ListingFile
 from ghost_pipeline.settings import Settings
 
@@ -36,27 +38,52 @@ retention:
 """
 
 
-def prepare_dagster_home(settings: Settings) -> Path:
-    """Make the folder and its ``dagster.yaml`` unless they are there, and name it in the environment for Dagster.
+LOCK_TIMEOUT_SECONDS = 120
+"""How long to wait for another program that creates the same instance, which takes it a second or two."""
 
-    Raises SettingsError if it can't be made.
-    """
-    home = settings.dagster_home
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        config = home / "dagster.yaml"
-        if not config.exists():
-            config.write_text(DAGSTER_YAML)
-    except OSError as error:
-        raise SettingsError(f"DAGSTER_HOME {home} can't be made: {error.strerror}; set GHOST_HOME elsewhere") from error
-    os.environ["DAGSTER_HOME"] = str(home)
-    return home
+_BROKEN_BY_A_RACE = "more than one head"
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance, for a ``with`` block."""
-    prepare_dagster_home(settings)
-    return dg.DagsterInstance.get()
+    """Return the Dagster instance, created if need be, for a ``with`` block. Set DAGSTER_HOME for the processes below.
+
+    Raises:
+        SettingsError: The folder can't be created.
+        OrchestratorError: Another program has been creating it for too long, or its storage is damaged.
+    """
+    home = settings.dagster_home
+    os.environ["DAGSTER_HOME"] = str(home)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        # Dagster creates its SQLite files step by step and unlocked: two programs at once break them for good.
+        with FileLock(home / ".creating.lock", timeout=LOCK_TIMEOUT_SECONDS):
+            config = home / "dagster.yaml"
+            if not config.exists():
+                atomic_write(config, DAGSTER_YAML.encode())
+            return _open_storages(home)
+    except Timeout as error:  # an OSError too
+        raise OrchestratorError(
+            f"another program has been creating {home} for {LOCK_TIMEOUT_SECONDS} s; stop it and run the command again"
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"the folder {home} can't be created: {error.strerror}; set DAGSTER_HOME or GHOST_HOME to another one"
+        ) from error
+
+
+def _open_storages(home: Path) -> dg.DagsterInstance:
+    try:
+        instance = dg.DagsterInstance.get()
+        # Dagster creates each at its first use, which would come after the lock.
+        _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+    except Exception as error:
+        if _BROKEN_BY_A_RACE not in str(error):
+            raise
+        raise OrchestratorError(
+            f"Dagster's storage in {home} is damaged: two programs created it at the same time. Stop all of them, "
+            f"delete {home / 'history'} and {home / 'schedules'}, and run the command again; only the history of runs is lost"
+        ) from error
+    return instance
 
 
 @dataclass(frozen=True, slots=True)

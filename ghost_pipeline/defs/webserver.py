@@ -24,7 +24,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 
-from ghost_pipeline.errors import ServerError
+from ghost_pipeline.errors import OrchestratorError
 from ghost_pipeline.web.security import Application, RequestGuard
 
 HOST = "127.0.0.1"
@@ -52,7 +52,7 @@ def serve_ui(
         announce: Called once requests are accepted.
 
     Raises:
-        ServerError: The port is taken, or the daemon ended by itself.
+        OrchestratorError: The port is taken, or the daemon ended by itself.
     """
     with (
         closing(_listen(port)) as listener,
@@ -74,7 +74,7 @@ def serve_ui(
         announce()
         server.run(sockets=[listener])
         # uvicorn raises the signal that stopped it again, so this line is reached only without one.
-        raise ServerError(f"the Dagster daemon ended with exit code {daemon.wait()}; its log is above")
+        raise OrchestratorError(f"the Dagster daemon ended with exit code {daemon.wait()}; its log is above")
 
 
 def _listen(port: int) -> socket.socket:
@@ -86,7 +86,7 @@ def _listen(port: int) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise ServerError(
+        raise OrchestratorError(
             f"port {port} of {HOST} can't be used: {error.strerror}; stop the program that uses it or choose --port"
         ) from error
     return listener
