@@ -74,14 +74,15 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 def _open_storages(home: Path) -> dg.DagsterInstance:
     try:
         instance = dg.DagsterInstance.get()
-        # Dagster creates each at its first use, which would come after the lock.
-        _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+        # Dagster creates each at its first use, which would come after the lock, and checks the second only then.
+        _ = instance.run_storage, instance.has_asset_key(dg.AssetKey("model_catalog")), instance.schedule_storage
     except Exception as error:
         if _BROKEN_BY_A_RACE not in str(error):
             raise
         raise OrchestratorError(
             f"Dagster's storage in {home} is damaged: two programs created it at the same time. Stop all of them, "
-            f"delete {home / 'history'} and {home / 'schedules'}, and run the command again; only the history of runs is lost"
+            f"delete {home / 'history'} and {home / 'schedules'}, and run the command again; "
+            "only the history of runs is lost"
         ) from error
     return instance
 
