@@ -11,7 +11,7 @@ from benchmarks.timing import NOON, listing
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.catalog.storage.repository import insert_models, lock_provider, read_model, update_models
+from ghost_pipeline.catalog.storage.repository import get_or_create_provider, insert_models, read_model, update_models
 from ghost_pipeline.catalog.storage.tables import metadata
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -82,7 +82,7 @@ def one_transaction_each(url: str, content: bytes) -> float:
     database = Database(url)
     metadata.create_all(database.engine)
     with database.writing() as connection:
-        lock_provider(connection, "openrouter")
+        get_or_create_provider(connection, "openrouter")
     begun = time.perf_counter()
     listed = parse_listing("openrouter", content).models
     parsed = time.perf_counter() - begun

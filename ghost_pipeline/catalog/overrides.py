@@ -9,7 +9,7 @@ from ghost_pipeline.catalog.ingestion.attempts import latest_readable_at
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import models
-from ghost_pipeline.errors import ModelExists, UnknownModel
+from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
 from ghost_pipeline.lifecycle.events import Cause, departure_event, events_between
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import reactivate, restore
@@ -46,7 +46,7 @@ def remove_model(connection: sa.Connection, provider_id: str, model_id: str, now
 
 def remove_provider(connection: sa.Connection, provider_id: str, now: datetime) -> int:
     """Remove every model of the provider, as remove_model. Raises UnknownProvider."""
-    repository.require_provider(connection, provider_id)
+    repository.get_provider(connection, provider_id, for_update=True)
     rows = connection.execute(
         sa.delete(models).where(models.c.provider_id == provider_id).returning(*MODEL_COLUMNS)
     ).all()
@@ -78,7 +78,7 @@ def release_provider(connection: sa.Connection, provider_id: str) -> ProviderRec
     An error page that came after that listing lists no models, so it does not count. Return the provider's state before
     the change. Raises UnknownProvider.
     """
-    provider = repository.require_provider(connection, provider_id)
+    provider = repository.get_provider(connection, provider_id, for_update=True)
     repository.lift_hold(connection, provider, latest_readable_at(connection, provider_id))
     return provider
 
@@ -90,7 +90,10 @@ def _override(connection: sa.Connection, provider_id: str, model_id: str, rule: 
 
 
 def _apply(connection: sa.Connection, step: Step) -> Change:
-    repository.lock_if_known(connection, step.provider_id)
+    try:
+        repository.get_provider(connection, step.provider_id, for_update=True)
+    except UnknownProvider:
+        raise _unknown_model_error(step.provider_id, step.model_id, None) from None
     return apply_step(connection, step)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch
 from ghost_pipeline.catalog.results import Effect, SightingResult
-from ghost_pipeline.catalog.storage.repository import lock_providers
+from ghost_pipeline.catalog.storage.repository import get_or_create_providers
 from ghost_pipeline.errors import CatalogError, InvalidAdditions, UsageError
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, is_free
@@ -29,7 +29,7 @@ from ghost_pipeline.lifecycle.vocabulary import Source
 def record_inferences(connection: sa.Connection, inferences: Iterable[Inference]) -> list[SightingResult]:
     """Apply the sightings in one batch and return what each did, in their order."""
     steps = [_inference_step(inference) for inference in inferences]
-    lock_providers(connection, {step.provider_id for step in steps})
+    get_or_create_providers(connection, {step.provider_id for step in steps})
     return _results(steps, apply_batch(connection, steps))
 
 
@@ -41,7 +41,7 @@ def add_models(connection: sa.Connection, added: Iterable[ModelRecord], at: date
     cause = Cause(at, Source.MANUAL, is_addition=True)
     ordered = sorted(added, key=lambda record: (record.provider_id, record.model_id))
     steps = [Step(record.provider_id, record.model_id, _addition_rule(record, at), cause) for record in ordered]
-    lock_providers(connection, {step.provider_id for step in steps})
+    get_or_create_providers(connection, {step.provider_id for step in steps})
     return _results(steps, apply_batch(connection, steps))
 
 

@@ -1,36 +1,54 @@
-"""The stale sweep and the purge sweep.
+"""The stale sweep and the purge sweep, on the rules ``is_stale`` and ``is_purgeable`` of ``lifecycle.absence``.
 
-The conditions are ``lifecycle.absence.is_stale`` and ``is_purgeable`` once more, in SQL, and part of the very
-statement that changes the rows, so that a sighting that lands meanwhile wins. Tests prove them equal.
-
-A sweep changes one provider at a time, each in a transaction of its own, so that it holds nobody else's sightings up.
+A sweep changes one provider at a time, each in a transaction of its own and under the provider's lock, which every
+sighting takes too: a sighting that arrives first keeps its model, and the sweep delays no other provider's sightings.
+An index finds the candidates, so that a rule never loads models that it cannot select.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.results import SweepResult
-from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
-from ghost_pipeline.catalog.storage.tables import models, providers
-from ghost_pipeline.lifecycle.events import tombstone_details
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
-from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+from ghost_pipeline.catalog.storage.repository import (
+    MODEL_COLUMNS,
+    delete_models,
+    get_provider,
+    list_providers,
+    model_record,
+    write_events,
+)
+from ghost_pipeline.catalog.storage.tables import listings, models
+from ghost_pipeline.lifecycle.absence import is_listed, is_protected_from_staleness, is_purgeable, is_stale
+from ghost_pipeline.lifecycle.events import Cause, events_between
+from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.transitions import deactivate
+from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 from ghost_pipeline.settings import Thresholds
 
-_Condition = sa.ColumnElement[bool]
+UPDATE_SIZE = 1000
+"""Models that one statement changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What a sweep looks for, and how it changes what it finds; both say the same condition."""
+    """Which models a sweep selects, and what it makes of one."""
 
-    find: Callable[[sa.Connection, str | None, datetime, Thresholds], SweepResult]
-    change: Callable[[sa.Connection, str | None, datetime, Thresholds, str | None], SweepResult]
+    rule: Callable[[ModelRecord, ProviderRecord, datetime, Thresholds], bool]
+    holds_listed: Callable[[ProviderRecord, datetime, Thresholds], bool]
+    """Return True if the provider's hold keeps the sweep from its listed models."""
+    candidates: Callable[[datetime, Thresholds], sa.ColumnElement[bool]]
+    """Return a condition that an index serves and that every model meets that the rule selects."""
+    change: Callable[[ModelRecord, datetime], ModelRecord | None]
+    """Return the model after the sweep; None if it is deleted."""
+    reason: Callable[[Thresholds], dict[str, Any]]
+    """Return the rule and its limit, for the events."""
 
 
 def run(
@@ -43,78 +61,144 @@ def run(
     *,
     is_dry_run: bool = False,
 ) -> SweepResult:
-    """Find what is due, of one provider or of all, and change it unless it is a dry run.
+    """Change the models that the sweep selects, of one provider or of all; a dry run only finds them.
 
     Raises UnknownProvider, CatalogError.
     """
+    results: dict[str, SweepResult | None] = {}
     with database.reading() as connection:
-        if provider_id is not None:
-            repository.read_provider(connection, provider_id)
-        found = sweep.find(connection, provider_id, now, thresholds)
-    if is_dry_run:
-        return found
+        swept = list_providers(connection) if provider_id is None else [get_provider(connection, provider_id)]
+        for provider in swept:
+            is_unlocked = is_dry_run or not _has_candidates(connection, provider, sweep, now, thresholds)
+            results[provider.id] = (
+                _sweep_provider(connection, provider, sweep, now, thresholds) if is_unlocked else None
+            )
 
-    def changed(slug: str) -> SweepResult:
-        def change(connection: sa.Connection) -> SweepResult:
-            repository.require_provider(connection, slug)
-            return sweep.change(connection, slug, now, thresholds, run_id)
+    def change(connection: sa.Connection, slug: str) -> SweepResult:
+        provider = get_provider(connection, slug, for_update=True)
+        return _sweep_provider(connection, provider, sweep, now, thresholds, Cause(now, run_id=run_id))
 
-        return database.write(change)
+    return _joined([result or database.write(partial(change, slug=slug)) for slug, result in results.items()])
 
-    results = [changed(slug) for slug in sorted({slug for slug, _ in found.models})]
-    held = {slug: reason for result in (found, *results) for slug, reason in result.held.items()}
+
+def _joined(results: Sequence[SweepResult]) -> SweepResult:
+    held = {slug: reason for result in results for slug, reason in result.held.items()}
     return SweepResult(tuple(model for result in results for model in result.models), held)
 
 
-def find_stale(
-    connection: sa.Connection, provider_id: str | None, now: datetime, thresholds: Thresholds
+def _sweep_provider(
+    connection: sa.Connection,
+    provider: ProviderRecord,
+    sweep: Sweep,
+    now: datetime,
+    thresholds: Thresholds,
+    cause: Cause | None = None,
 ) -> SweepResult:
-    """What the stale sweep would change now."""
-    return _found(connection, provider_id, _overdue(now, thresholds), _protected(now, thresholds))
+    """Find the models that the sweep selects, and change them if there is a ``cause``."""
+    query = _candidates(provider, sweep, now, thresholds).order_by(models.c.model_id)
+    due = [
+        record
+        for row in connection.execute(query)
+        if sweep.rule(record := model_record(row), provider, now, thresholds)
+    ]
+    if cause is not None and due:
+        _change(connection, provider, sweep, due, thresholds, cause)
+    held = {}
+    if _is_holding_any(connection, provider, sweep, now, thresholds):
+        held[provider.id] = provider.held_reason or ""
+    return SweepResult(tuple((record.provider_id, record.model_id) for record in due), held)
 
 
-def sweep_stale(
-    connection: sa.Connection, provider_id: str | None, now: datetime, thresholds: Thresholds, run_id: str | None
-) -> SweepResult:
-    """Make ghosts of the models that were not seen for too long."""
-    overdue, protected = _overdue(now, thresholds), _protected(now, thresholds)
-    swept = (
-        sa.update(models)
-        .where(_of(provider_id), overdue, sa.not_(protected))
-        .values(is_active=False, deactivated_at=now)
-        .returning(*MODEL_COLUMNS)
-    )
-    records = _records(connection, swept)
-    write_events(connection, (_event(record, EventKind.DEACTIVATED, now, run_id) for record in records))
-    return SweepResult(_names(records), _held(connection, provider_id, overdue, protected))
+def _candidates(
+    provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
+) -> sa.Select[tuple[Any, ...]]:
+    """Return the query of the models that the rule may select: an index serves it, and a hold narrows it."""
+    query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider.id, sweep.candidates(now, thresholds))
+    is_holding = sweep.holds_listed(provider, now, thresholds)
+    return query.where(models.c.last_listed_at.is_(None)) if is_holding else query
 
 
-def find_purgeable(
-    connection: sa.Connection, provider_id: str | None, now: datetime, thresholds: Thresholds
-) -> SweepResult:
-    """What the purge sweep would change now."""
-    return _found(connection, provider_id, _expired(now, thresholds), _held_and_listed())
+def _has_candidates(
+    connection: sa.Connection, provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
+) -> bool:
+    query = _candidates(provider, sweep, now, thresholds).with_only_columns(models.c.id)
+    return connection.execute(query.limit(1)).first() is not None
 
 
-def sweep_purgeable(
-    connection: sa.Connection, provider_id: str | None, now: datetime, thresholds: Thresholds, run_id: str | None
-) -> SweepResult:
-    """Delete the models that were ghosts for too long, each with a tombstone."""
-    expired, held = _expired(now, thresholds), _held_and_listed()
-    purged = sa.delete(models).where(_of(provider_id), expired, sa.not_(held)).returning(*MODEL_COLUMNS)
-    records = _records(connection, purged)
+def _is_holding_any(
+    connection: sa.Connection, provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
+) -> bool:
+    """Return True if the provider has a listed model that only its hold keeps from the sweep."""
+    if not sweep.holds_listed(provider, now, thresholds):
+        return False
+    released = replace(provider, held_since=None, held_reason=None)
+    listed = _candidates(released, sweep, now, thresholds).where(models.c.last_listed_at.is_not(None)).limit(1)
+    return any(sweep.rule(model_record(row), released, now, thresholds) for row in connection.execute(listed))
+
+
+def _change(
+    connection: sa.Connection,
+    provider: ProviderRecord,
+    sweep: Sweep,
+    due: Sequence[ModelRecord],
+    thresholds: Thresholds,
+    cause: Cause,
+) -> None:
+    changed = [(record, sweep.change(record, cause.at)) for record in due]
+    delete_models(connection, [(one.provider_id, one.model_id) for one, after in changed if after is None])
+    _deactivate(connection, provider.id, [one.model_id for one, after in changed if after is not None], cause.at)
+    listing_id = _complete_listing_id(connection, provider)
+    reason = sweep.reason(thresholds)
     write_events(
         connection,
-        (_event(record, EventKind.PURGED, now, run_id, tombstone_details(record)) for record in records),
+        (
+            event
+            for before, after in changed
+            for event in events_between(
+                before, after, replace(cause, details=_details(before, provider, reason, listing_id))
+            )
+        ),
     )
-    return SweepResult(_names(records), _held(connection, provider_id, expired, held))
 
 
-STALE = Sweep(find_stale, sweep_stale)
-PURGE = Sweep(find_purgeable, sweep_purgeable)
+def _deactivate(connection: sa.Connection, provider_id: str, model_ids: Sequence[str], now: datetime) -> None:
+    for some in _parts(model_ids):
+        which = (models.c.provider_id == provider_id, models.c.model_id.in_(some))
+        connection.execute(sa.update(models).where(*which).values(is_active=False, deactivated_at=now))
 
 
-def _overdue(now: datetime, thresholds: Thresholds) -> _Condition:
+def _parts(model_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for begin in range(0, len(model_ids), UPDATE_SIZE):
+        yield model_ids[begin : begin + UPDATE_SIZE]
+
+
+def _complete_listing_id(connection: sa.Connection, provider: ProviderRecord) -> int | None:
+    """Return the listing that the provider's last complete instant stands for; None if there is none."""
+    unreadable = [verdict.value for verdict in Verdict if not verdict.is_readable]
+    query = (
+        sa.select(listings.c.id)
+        .where(
+            listings.c.provider_id == provider.id,
+            listings.c.observed_at == provider.last_complete_at,
+            listings.c.verdict.not_in(unreadable),
+        )
+        .order_by(listings.c.id.desc())
+        .limit(1)
+    )
+    return None if provider.last_complete_at is None else connection.execute(query).scalar()
+
+
+def _details(
+    record: ModelRecord, provider: ProviderRecord, reason: dict[str, Any], listing_id: int | None
+) -> dict[str, Any]:
+    """Return why the sweep selected the model: the rule, its last sighting, the complete listing that lacks it."""
+    details = {**reason, "last_seen_at": msgspec.to_builtins(record.last_seen_at)}
+    if listing_id is not None and not is_listed(record, provider):
+        details["missing_from_listing_id"] = listing_id
+    return details
+
+
+def _stale_candidates(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
     return sa.and_(
         models.c.is_active == sa.true(),
         models.c.source != Source.MANUAL.value,
@@ -122,7 +206,7 @@ def _overdue(now: datetime, thresholds: Thresholds) -> _Condition:
     )
 
 
-def _expired(now: datetime, thresholds: Thresholds) -> _Condition:
+def _purge_candidates(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
     before = now - thresholds.purge_after
     return sa.and_(
         models.c.is_active == sa.false(),
@@ -132,51 +216,17 @@ def _expired(now: datetime, thresholds: Thresholds) -> _Condition:
     )
 
 
-def _protected(now: datetime, thresholds: Thresholds) -> _Condition:
-    return _listed_of(providers.c.held_since >= now - thresholds.hold_protects_for)
-
-
-def _held_and_listed() -> _Condition:
-    return _listed_of(providers.c.held_since.is_not(None))
-
-
-def _listed_of(which: _Condition) -> _Condition:
-    held = sa.select(providers.c.id).where(which)
-    return sa.and_(models.c.last_listed_at.is_not(None), models.c.provider_id.in_(held))
-
-
-def _of(provider_id: str | None) -> _Condition:
-    # Naming the providers lets the indexes serve, which begin with provider_id.
-    which = sa.select(providers.c.id)
-    return models.c.provider_id.in_(which) if provider_id is None else models.c.provider_id == provider_id
-
-
-def _records(connection: sa.Connection, statement: sa.UpdateBase) -> list[ModelRecord]:
-    records = [model_record(row) for row in connection.execute(statement)]
-    return sorted(records, key=lambda record: (record.provider_id, record.model_id))
-
-
-def _names(records: list[ModelRecord]) -> tuple[tuple[str, str], ...]:
-    return tuple((record.provider_id, record.model_id) for record in records)
-
-
-def _held(connection: sa.Connection, provider_id: str | None, due: _Condition, kept: _Condition) -> dict[str, str]:
-    passed_over = sa.select(models.c.provider_id).where(_of(provider_id), due, kept)
-    query = sa.select(providers.c.id, providers.c.held_reason).where(providers.c.id.in_(passed_over))
-    return dict(connection.execute(query.order_by(providers.c.id)).tuples().all())
-
-
-def _found(connection: sa.Connection, provider_id: str | None, due: _Condition, kept: _Condition) -> SweepResult:
-    query = (
-        sa.select(models.c.provider_id, models.c.model_id)
-        .where(_of(provider_id), due, sa.not_(kept))
-        .order_by(models.c.provider_id, models.c.model_id)
-    )
-    found = tuple((row.provider_id, row.model_id) for row in connection.execute(query))
-    return SweepResult(found, _held(connection, provider_id, due, kept))
-
-
-def _event(
-    record: ModelRecord, kind: EventKind, now: datetime, run_id: str | None, details: dict[str, object] | None = None
-) -> ModelEvent:
-    return ModelEvent(record.provider_id, record.model_id, kind, now, run_id=run_id, details=details)
+STALE = Sweep(
+    rule=is_stale,
+    holds_listed=is_protected_from_staleness,
+    candidates=_stale_candidates,
+    change=deactivate,
+    reason=lambda thresholds: {"rule": "stale", "limit_hours": thresholds.stale_after.total_seconds() / 3600},
+)
+PURGE = Sweep(
+    rule=is_purgeable,
+    holds_listed=lambda provider, _now, _thresholds: provider.held_since is not None,
+    candidates=_purge_candidates,
+    change=lambda _record, _now: None,
+    reason=lambda thresholds: {"rule": "purgeable", "limit_days": thresholds.purge_after.total_seconds() / 86400},
+)

@@ -106,6 +106,11 @@ def reactivate(known: ModelRecord, now: datetime) -> ModelRecord:
     return _advance(known, now)
 
 
+def deactivate(current: ModelRecord, now: datetime) -> ModelRecord:
+    """Return the model as a ghost since ``now``."""
+    return replace(current, is_active=False, deactivated_at=now)
+
+
 def restore(past: Tombstone, now: datetime) -> ModelRecord:
     """The model after a person took it back: a ghost, whole as it was."""
     return replace(past.record, is_active=False, deactivated_at=now)

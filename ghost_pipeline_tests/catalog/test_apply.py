@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog import sweeps
 from ghost_pipeline.catalog.catalog import ModelCatalog
-from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.storage.repository import model_record
+from ghost_pipeline.lifecycle.records import Inference, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline_tests.catalog.backends import Place
+from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
@@ -96,3 +101,47 @@ def test_adding_a_ghost_records_that_it_is_active_again(catalog: ModelCatalog, c
     catalog.add_manual_model("openai", "m")
     kinds = [event.kind for event in catalog.list_events("openai", "m")]
     assert kinds == [EventKind.DISCOVERED, EventKind.DEACTIVATED, EventKind.ADDED, EventKind.REACTIVATED]
+
+
+def test_a_ghost_s_event_holds_the_rule_the_run_the_last_sighting_and_the_listing_that_lacked_it(
+    catalog: ModelCatalog, clock: Clock
+) -> None:
+    for hours, rows in ((0, {"gone": 1, "kept": 1}), (1, {"kept": 1, "new": 1})):
+        submission = SubmittedListing("openai", "f.json", listing_bytes(rows), NOON + hours * HOUR, "test/1")
+        outcome = catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
+    catalog.track_successful_inference("groq", "used")
+    clock.now += 2 * DAY
+    catalog.track_successful_inference("openai", "kept")
+    catalog.mark_stale_models_inactive(run_id="run-7")
+    reason = {"rule": "stale", "limit_hours": 24.0}
+    [*_, gone] = catalog.list_events("openai", "gone")
+    assert (gone.kind, gone.run_id) == (EventKind.DEACTIVATED, "run-7")
+    assert gone.details == {
+        **reason,
+        "last_seen_at": "2026-05-01T12:00:00Z",
+        "missing_from_listing_id": outcome.listing_id,
+    }
+    [*_, new] = catalog.list_events("openai", "new")
+    assert new.details == {**reason, "last_seen_at": "2026-05-01T13:00:00Z"}, "the last complete listing shows it"
+    [*_, used] = catalog.list_events("groq", "used")
+    assert used.details == {**reason, "last_seen_at": "2026-05-01T12:00:00Z"}, "no listing could show it"
+
+
+def test_a_sweep_loads_no_listed_model_of_a_held_provider_but_one(
+    catalog: ModelCatalog, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = dict.fromkeys((f"m{number}" for number in range(50)), 1)
+    submission = SubmittedListing("openai", "f.json", listing_bytes(rows), NOON, "test/1")
+    catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
+    clock.now += 2 * DAY
+    catalog.record_failed_attempt("openai", "no connection")
+    fetched: list[str] = []
+
+    def note(row: Any) -> ModelRecord:
+        fetched.append(row.model_id)
+        return model_record(row)
+
+    monkeypatch.setattr(sweeps, "model_record", note)
+    result = catalog.mark_stale_models_inactive()
+    assert (result.models, list(result.held)) == ((), ["openai"])
+    assert len(fetched) == 1

@@ -159,22 +159,26 @@ def assert_counts_add_up(place: Place, events: Counter[tuple[str, str, EventKind
 
 
 @pytest.mark.parametrize("sweep", [sweeps.STALE, sweeps.PURGE], ids=["stale", "purge"])
-def test_a_sighting_that_lands_while_a_sweep_looks_for_its_models_wins(place: Place, sweep: Sweep) -> None:
+def test_a_sighting_that_lands_while_a_sweep_looks_for_its_models_wins(
+    place: Place, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = NOON + timedelta(days=90)
     with place.opened(lambda: now) as catalog:
         for model_id in ("seen-meanwhile", "gone"):
             catalog.track_successful_inference("openai", model_id, observed_at=NOON)
         if sweep is sweeps.PURGE:
             catalog.mark_stale_models_inactive(now=NOON + timedelta(days=2))
+        database = place.database()
+        write = database.write
         found: list[SweepResult] = []
 
-        def find(*arguments: Any) -> SweepResult:
-            found.append(sweep.find(*arguments))
+        def write_after_a_sighting(work: Any) -> Any:
+            found.append(sweeps.run(database, sweep, None, now, Thresholds(), is_dry_run=True))
             catalog.track_successful_inference("openai", "seen-meanwhile")
-            return found[0]
+            return write(work)
 
-        database = place.database()
-        swept = sweeps.run(database, Sweep(find, sweep.change), None, now, Thresholds())
+        monkeypatch.setattr(database, "write", write_after_a_sighting)
+        swept = sweeps.run(database, sweep, None, now, Thresholds())
         database.close()
         assert found[0].models == (("openai", "gone"), ("openai", "seen-meanwhile"))
         assert swept.models == (("openai", "gone"),)

@@ -1,6 +1,7 @@
-"""The sweeps' SQL and the rules of ``lifecycle.absence`` name the same models, whatever the rows."""
+"""The sweeps and the rules of ``lifecycle.absence`` name the same models, whatever the rows."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -13,7 +14,7 @@ from ghost_pipeline.catalog import sweeps
 from ghost_pipeline.catalog.results import SweepResult
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, model_values
-from ghost_pipeline.catalog.storage.tables import metadata, models, providers
+from ghost_pipeline.catalog.storage.tables import metadata, model_events, models, providers
 from ghost_pipeline.lifecycle.absence import is_purgeable, is_stale
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -64,6 +65,24 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     yield database
     database.close()
     place.remove()
+
+
+@contextmanager
+def filled(database: Database, known: list[ProviderRecord], rows: list[ModelRecord]) -> Iterator[None]:
+    """A catalog with these providers and models, emptied afterwards."""
+    with database.writing() as connection:
+        fill(connection, known, rows)
+    try:
+        yield
+    finally:
+        with database.writing() as connection:
+            for table in (model_events, models, providers):
+                connection.execute(sa.delete(table))
+
+
+def stored(database: Database) -> list[ModelRecord]:
+    with database.reading() as connection:
+        return [model_record(row) for row in connection.execute(sa.select(*MODEL_COLUMNS))]
 
 
 def fill(connection: sa.Connection, known: list[ProviderRecord], rows: list[ModelRecord]) -> None:
@@ -128,15 +147,10 @@ def test_the_stale_sweep_finds_and_changes_just_what_the_rule_calls_stale(
     rules: Thresholds,
 ) -> None:
     expected = due_by_rule(is_stale, *catalog, wanted, rules)
-    with database.engine.connect() as connection, connection.begin() as transaction:
-        fill(connection, *catalog)
-        assert sweeps.find_stale(connection, wanted, NOW, rules) == expected
-        swept = sweeps.sweep_stale(connection, wanted, NOW, rules, None)
-        assert swept == expected
-        after = {
-            (r.provider_id, r.model_id): r for r in map(model_record, connection.execute(sa.select(*MODEL_COLUMNS)))
-        }
-        transaction.rollback()
+    with filled(database, *catalog):
+        assert sweeps.run(database, sweeps.STALE, wanted, NOW, rules, is_dry_run=True) == expected
+        assert sweeps.run(database, sweeps.STALE, wanted, NOW, rules) == expected
+        after = {(row.provider_id, row.model_id): row for row in stored(database)}
     for row in catalog[1]:
         key = (row.provider_id, row.model_id)
         is_changed = key in expected.models
@@ -155,10 +169,8 @@ def test_the_purge_sweep_finds_and_deletes_just_what_the_rule_calls_purgeable(
     rules: Thresholds,
 ) -> None:
     expected = due_by_rule(is_purgeable, *catalog, wanted, rules)
-    with database.engine.connect() as connection, connection.begin() as transaction:
-        fill(connection, *catalog)
-        assert sweeps.find_purgeable(connection, wanted, NOW, rules) == expected
-        assert sweeps.sweep_purgeable(connection, wanted, NOW, rules, None) == expected
-        left = {(row.provider_id, row.model_id) for row in connection.execute(sa.select(models))}
-        transaction.rollback()
+    with filled(database, *catalog):
+        assert sweeps.run(database, sweeps.PURGE, wanted, NOW, rules, is_dry_run=True) == expected
+        assert sweeps.run(database, sweeps.PURGE, wanted, NOW, rules) == expected
+        left = {(row.provider_id, row.model_id) for row in stored(database)}
     assert left == {(row.provider_id, row.model_id) for row in catalog[1]} - set(expected.models)

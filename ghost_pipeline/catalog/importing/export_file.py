@@ -57,7 +57,7 @@ def import_rows(database: Database, rows: Sequence[Any], origin: str, now: datet
 def _import_provider(
     connection: sa.Connection, slug: str, records: Sequence[ModelRecord], origin: str, now: datetime
 ) -> Counter[str]:
-    repository.lock_provider(connection, slug)
+    repository.get_or_create_provider(connection, slug)
     return merge_models(connection, slug, records, import_model, now, {"imported_from": origin})
 
 

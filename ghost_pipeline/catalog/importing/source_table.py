@@ -206,7 +206,7 @@ class _Provider:
 
     def adopt(self, connection: sa.Connection) -> _Row:
         """Take them in."""
-        provider = repository.lock_provider(connection, self.slug)
+        provider = repository.get_or_create_provider(connection, self.slug)
         # So that holds cover them. After a complete listing, which lacked them, they would be expected of the next.
         listed_at = self.now if provider.last_complete_at is None else None
         said = _Row(Counter(), MessageSample(), MessageSample())

@@ -37,7 +37,7 @@ def record_failure(database: Database, failed: FailedAttempt) -> ListingOutcome:
 
 
 def _record_failure(connection: sa.Connection, failed: FailedAttempt) -> ListingOutcome:
-    provider = repository.lock_provider(connection, failed.provider_id)
+    provider = repository.get_or_create_provider(connection, failed.provider_id)
     assessment = assess_failed_attempt(failed.reason, failed.attempted_at, provider.last_listing_at)
     listing_id = attempts.insert_failed_attempt(connection, failed, assessment)
     _update_provider(connection, provider, failed.attempted_at, assessment)
@@ -51,7 +51,7 @@ def _update_provider(connection: sa.Connection, provider: ProviderRecord, at: da
 
 
 def _admit_unchanged(connection: sa.Connection, submission: SubmittedListing, digest: str) -> ListingOutcome | None:
-    provider = repository.lock_provider(connection, submission.provider_id)
+    provider = repository.get_or_create_provider(connection, submission.provider_id)
     earlier = find_unchanged(connection, provider, digest, submission.format_version, submission.observed_at)
     if earlier is None:
         return None
@@ -64,7 +64,7 @@ def _admit_unchanged(connection: sa.Connection, submission: SubmittedListing, di
 def _admit_parsed(
     connection: sa.Connection, submission: SubmittedListing, digest: str, listing: Listing, thresholds: Thresholds
 ) -> ListingOutcome:
-    provider = repository.lock_provider(connection, submission.provider_id)
+    provider = repository.get_or_create_provider(connection, submission.provider_id)
     expectation = attempts.expectation(connection, provider)
     assessment = assess(listing, submission.observed_at, expectation, thresholds)
     listing_id = attempts.insert_attempt(connection, submission, digest, assessment, listing.inactive_ids)

@@ -73,7 +73,7 @@ def reconcile(
 def _reconcile_parsed(
     connection: sa.Connection, attempt: ListingAttempt, listing: Listing, thresholds: Thresholds
 ) -> ListingOutcome:
-    provider = repository.lock_provider(connection, attempt.provider_id)
+    provider = repository.get_or_create_provider(connection, attempt.provider_id)
     assessment = assess(listing, attempt.observed_at, attempts.expectation(connection, provider), thresholds)
     if assessment.verdict.is_refused:
         # Admission finished it and set the hold; a person may have released the provider since.

@@ -55,7 +55,7 @@ def find_unchanged(
 
 def reconcile_unchanged(connection: sa.Connection, attempt: ListingAttempt) -> ListingOutcome | None:
     """Confirm the models of the listing that this attempt repeats; None where the long way must be gone."""
-    provider = repository.lock_provider(connection, attempt.provider_id)
+    provider = repository.get_or_create_provider(connection, attempt.provider_id)
     earlier = find_unchanged(connection, provider, attempt.sha256, attempt.format_version, attempt.observed_at)
     if earlier is None:
         return None

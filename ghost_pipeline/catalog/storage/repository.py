@@ -130,12 +130,12 @@ def delete_models(connection: sa.Connection, keys: Sequence[Key]) -> None:
         connection.execute(sa.delete(models).where(_is_one_of(connection, models, keys)))
 
 
-def lock_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
+def get_or_create_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
     """Return the provider, made if it is new, locked until the transaction ends: one writer per provider."""
-    return lock_providers(connection, [provider_id])[0]
+    return get_or_create_providers(connection, [provider_id])[0]
 
 
-def lock_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> list[ProviderRecord]:
+def get_or_create_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> list[ProviderRecord]:
     """Return the providers by slug, made if they are new, locked until the transaction ends.
 
     Every writer takes the locks in this order, so that no two of them wait for each other.
@@ -150,26 +150,13 @@ def lock_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> li
     return [provider_record(row) for row in connection.execute(query.with_for_update())]
 
 
-def require_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
-    """The provider, locked. Raises UnknownProvider."""
-    query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id).with_for_update()
-    row = connection.execute(query).one_or_none()
+def get_provider(connection: sa.Connection, provider_id: str, *, for_update: bool = False) -> ProviderRecord:
+    """Return the provider; ``for_update`` locks it until the transaction ends. Raises UnknownProvider."""
+    query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id)
+    row = connection.execute(query.with_for_update() if for_update else query).one_or_none()
     if row is None:
         raise unknown_provider_error(provider_id)
     return provider_record(row)
-
-
-def read_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
-    """The provider, not locked, so that readers can ask too. Raises UnknownProvider."""
-    row = connection.execute(sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id)).one_or_none()
-    if row is None:
-        raise unknown_provider_error(provider_id)
-    return provider_record(row)
-
-
-def lock_if_known(connection: sa.Connection, provider_id: str) -> None:
-    """Lock the provider's row, if there is one: writers of its models take turns."""
-    connection.execute(sa.select(providers.c.id).where(providers.c.id == provider_id).with_for_update())
 
 
 def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
