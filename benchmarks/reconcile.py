@@ -88,7 +88,7 @@ def one_transaction_each(url: str, content: bytes) -> float:
     parsed = time.perf_counter() - begun
     begun = time.perf_counter()
     for one in listed[:SINGLE_ROWS]:
-        record = ModelRecord("openrouter", one.model_id, Source.INDEX, True, NOON, NOON, one.name)
+        record = ModelRecord("openrouter", one.model_id, Source.INDEX, True, NOON, NOON, name=one.facts.name)
         with database.writing() as connection:
             known = read_model(connection, record.provider_id, record.model_id)
             (insert_models if known is None else update_models)(connection, [record])

@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 import yaml
 
 from ghost_pipeline.errors import InvalidAdditions
-from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS
+from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, FACTS, FactKind
 from ghost_pipeline.lifecycle.records import Addition
 
 __all__ = ["read_additions"]
 
+_KINDS = {fact.name: fact.kind for fact in FACTS}
 _OTHER_NAMES = {"provider": "provider_id", "model": "model_id"}
 
 
@@ -34,7 +35,7 @@ def addition(line: int, pairs: Iterable[tuple[object, Any]]) -> Addition:
         column = column_named(name)
         if column in stated:
             return Addition(place, problem=f"column {column[:80]!r} is there twice")
-        stated[column] = instant(value) if column == "expires_at" else value
+        stated[column] = instant(value) if _KINDS.get(column) is FactKind.INSTANT else value
     return Addition(place, stated)
 
 
@@ -95,7 +96,7 @@ def _row(line: int, columns: list[str], cells: list[str]) -> Addition:
 def _value(column: str, cell: str) -> Any:
     """The value of a cell; one that can't be read stays text, which the catalog's checks will name."""
     try:
-        return _VALUES.get(column, str)(cell)
+        return _READ_CELL.get(_KINDS.get(column), str)(cell)
     except ValueError:
         return cell
 
@@ -104,12 +105,10 @@ def _words(cell: str) -> list[str]:
     return [word for word in re.split(r"[\s,;]+", cell) if word]
 
 
-_VALUES: Mapping[str, Callable[[str], Any]] = {
-    "context_window": int,
-    "max_output_tokens": int,
-    "input_price": float,
-    "output_price": float,
-    "capabilities": _words,
+_READ_CELL: Mapping[FactKind | None, Callable[[str], Any]] = {
+    FactKind.TOKENS: int,
+    FactKind.PRICE: float,
+    FactKind.CAPABILITIES: _words,
 }
 
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -168,27 +168,16 @@ class ModelCatalog:
         model_id: str,
         name: str | None = None,
         *,
-        context_window: int | None = None,
-        max_output_tokens: int | None = None,
-        input_price: float | None = None,
-        output_price: float | None = None,
-        capabilities: Sequence[str] | None = None,
-        expires_at: datetime | None = None,
         observed_at: datetime | None = None,
+        **facts: Any,
     ) -> SightingResult:
-        """Add a model by hand: from now on no sweep deletes it. Prices are USD per million tokens."""
+        """Add a model by hand: from now on no sweep deletes it.
+
+        ``facts`` are those of ``lifecycle.facts.Facts``, such as ``context_window`` or ``input_price``, which are
+        checked as in add_manual_models.
+        """
         at = self._capped(observed_at)
-        stated = {
-            "provider_id": provider_id,
-            "model_id": model_id,
-            "name": name,
-            "context_window": context_window,
-            "max_output_tokens": max_output_tokens,
-            "input_price": input_price,
-            "output_price": output_price,
-            "capabilities": capabilities,
-            "expires_at": expires_at,
-        }
+        stated = {"provider_id": provider_id, "model_id": model_id, "name": name, **facts}
         added = manual_record(stated, at)
         return self._database.write(lambda connection: sightings.add_models(connection, [added], at)[0])
 

@@ -12,17 +12,11 @@ from ghost_pipeline.catalog.results import Effect, SightingResult
 from ghost_pipeline.catalog.storage.repository import get_or_create_providers
 from ghost_pipeline.errors import CatalogError, InvalidAdditions, UsageError
 from ghost_pipeline.lifecycle.events import Cause
-from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, is_free
+from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, FACTS
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import Addition, Inference, ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import apply_addition, apply_inference
-from ghost_pipeline.lifecycle.validation import (
-    require_aware,
-    validate_capabilities,
-    validate_name,
-    validate_price,
-    validate_tokens,
-)
+from ghost_pipeline.lifecycle.validation import validate_fact
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
@@ -93,27 +87,18 @@ def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
     unknown = [str(name)[:80] for name in stated if name not in ADDITION_COLUMNS]
     if unknown:
         raise UsageError(f"there is no column {unknown[0]!r}; there are: {', '.join(ADDITION_COLUMNS)}")
-    said: dict[str, Any] = {name: stated.get(name) for name in ADDITION_COLUMNS}
-    lacking = [name for name in ("provider_id", "model_id") if said[name] is None]
-    if lacking:
-        raise UsageError(f"{lacking[0]} is missing: say which model is meant")
-    slug = provider_slug(said["provider_id"])
-    prices = (validate_price("input_price", said["input_price"]), validate_price("output_price", said["output_price"]))
+    missing = [name for name in ("provider_id", "model_id") if stated.get(name) is None]
+    if missing:
+        raise UsageError(f"{missing[0]} is missing: say which model is meant")
+    slug = provider_slug(stated["provider_id"])
     return ModelRecord(
         provider_id=slug,
-        model_id=canonical_model_id(slug, said["model_id"]),
+        model_id=canonical_model_id(slug, stated["model_id"]),
         source=Source.MANUAL,
         is_active=True,
         first_seen_at=at,
         last_seen_at=at,
-        name=validate_name(said["name"]),
-        context_window=validate_tokens("context_window", said["context_window"]),
-        max_output_tokens=validate_tokens("max_output_tokens", said["max_output_tokens"]),
-        input_price=prices[0],
-        output_price=prices[1],
-        is_free=is_free(*prices),
-        capabilities=validate_capabilities(said["capabilities"]),
-        expires_at=_checked_instant(said["expires_at"]),
+        **{fact.name: validate_fact(fact, stated.get(fact.name)) for fact in FACTS if fact.by_operators},
     )
 
 
@@ -151,14 +136,6 @@ def _note_place(record: ModelRecord, place: str, places: dict[tuple[str, str], s
     if key in places:
         raise UsageError(f"{record.provider_id} {record.model_id} is stated a second time, after {places[key]}")
     places[key] = place
-
-
-def _checked_instant(value: object) -> datetime | None:
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        raise UsageError(f"expires_at {str(value)[:40]!r} is no ISO 8601 instant, such as 2027-01-01T00:00:00Z")
-    return require_aware(value)
 
 
 Record = Callable[[Sequence[Inference]], list[SightingResult]]

@@ -9,7 +9,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.queries import ModelHistory
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument, provider_option
 from ghost_pipeline.cli.output import print_json, print_table, shown
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, EventKind, Source
 
 
@@ -126,7 +126,7 @@ def _history_json(provider: str, model_id: str, history: ModelHistory) -> dict[s
     }
 
 
-_FIELDS = tuple(ModelRecord.__dataclass_fields__)
+_FIELDS = MODEL_FIELDS
 _LEFT_OUT = {"provider_id", "model_id", "is_active", "is_name_manual"}
 
 

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import click
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ghost_pipeline.errors import CatalogError, FolderError, OrchestratorError, UsageError
-from ghost_pipeline.lifecycle.plain import plain
 
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout. Instants are ISO 8601 with Z, records are objects of their fields."""
-    click.echo(json.dumps(plain(document), indent=2))
+    click.echo(json.dumps(msgspec.to_builtins(document), indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> None:

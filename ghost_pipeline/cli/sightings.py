@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ghost_pipeline.catalog.results import SightingResult
 from ghost_pipeline.cli.options import INSTANT, MODEL_ID, PROVIDER, json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import EXIT_REFUSED, print_json
 from ghost_pipeline.errors import InvalidAdditions
+from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 
@@ -39,6 +41,22 @@ def track(provider: str, model_id: str, name: str | None, metadata: dict[str, An
     _print_sighting(result, is_json)
 
 
+_OPTION_TYPES: Mapping[FactKind, Any] = {FactKind.TOKENS: int, FactKind.PRICE: float, FactKind.INSTANT: INSTANT}
+
+
+def _fact_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each fact that operators may state."""
+    for fact in reversed([fact for fact in FACTS if fact.by_operators]):
+        if fact.kind is FactKind.CAPABILITIES:
+            words = click.Choice(CAPABILITIES)
+            option = click.option("--capability", "-c", fact.name, multiple=True, type=words, metavar="WORD")
+        else:
+            name = f"--{fact.name.replace('_', '-')}"
+            option = click.option(name, type=_OPTION_TYPES.get(fact.kind), help=fact.description)
+        command = option(command)
+    return command
+
+
 @click.command(epilog="Example: ghost-pipeline add openai ft:gpt-4o:acme --name 'Acme tuned' --context-window 128000")
 @click.argument("provider", type=PROVIDER, required=False)
 @click.argument("model_id", type=MODEL_ID, required=False)
@@ -48,21 +66,15 @@ def track(provider: str, model_id: str, name: str | None, metadata: dict[str, An
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Add every model of this .csv, .yaml or .json file, or none.",
 )
-@click.option("--name", help="What people call the model; later listings don't change it.")
-@click.option("--context-window", type=int, help="Tokens.")
-@click.option("--max-output-tokens", type=int, help="Tokens.")
-@click.option("--input-price", type=float, help="USD per million tokens.")
-@click.option("--output-price", type=float, help="USD per million tokens.")
-@click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
-@click.option("--expires-at", type=INSTANT, help="When the provider withdraws it.")
+@_fact_options
 @json_option
 def add(provider: str | None, model_id: str | None, file: Path | None, is_json: bool, **facts: Any) -> None:
     """Add a model by hand: from now on it is MANUAL and no sweep ever deletes it.
 
     A later listing of the provider refreshes the facts, but not the name.
 
-    A file for --from has the columns provider_id and model_id and any of name, context_window, max_output_tokens,
-    input_price, output_price, capabilities, expires_at. It is checked whole before anything is written.
+    A file for --from has the columns provider_id and model_id and any of the facts that are options here
+    (context_window for --context-window; capabilities). It is checked whole before anything is written.
     """
     if file is not None:
         if provider is not None or any(value not in (None, ()) for value in facts.values()):

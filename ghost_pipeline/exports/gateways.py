@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from ghost_pipeline.lifecycle.plain import plain
+import msgspec
+
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.providers.declaration import route_of
 
@@ -60,7 +61,7 @@ def _info(model: ModelRecord, mode: str | None) -> dict[str, Any]:
         **{name: True for word, name in _SUPPORTS.items() if word in (model.capabilities or ())},
     }
     if not model.is_active:
-        info |= {"is_active": False, "last_seen_at": plain(model.last_seen_at)}
+        info |= {"is_active": False, "last_seen_at": msgspec.to_builtins(model.last_seen_at)}
     return info
 
 
@@ -91,5 +92,5 @@ def _model(model: ModelRecord, *, is_shared: bool) -> dict[str, Any]:
         "owned_by": model.provider_id,
     }
     if not model.is_active:
-        answer |= {"is_active": False, "last_seen_at": plain(model.last_seen_at)}
+        answer |= {"is_active": False, "last_seen_at": msgspec.to_builtins(model.last_seen_at)}
     return answer

@@ -7,39 +7,48 @@ between capabilities, CSV has the ``;`` that ``ghost-pipeline add --from`` under
 import importlib
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ghost_pipeline.errors import ExportRefused
-from ghost_pipeline.lifecycle.plain import plain
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.facts import FACTS, FactKind
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-_COLUMNS = tuple(field.name for field in fields(ModelRecord))
-_DTYPES = {
-    **{name: "datetime64[us, UTC]" for name in _COLUMNS if name.endswith("_at")},
-    **{name: "boolean" for name in _COLUMNS if name.startswith("is_")},
-    **dict.fromkeys(("context_window", "max_output_tokens", "listing_id"), "Int64"),
-    **dict.fromkeys(("input_price", "output_price"), "Float64"),
-    "capabilities": "object",
+_DTYPE_OF_KIND = {
+    FactKind.TEXT: "string",
+    FactKind.TOKENS: "Int64",
+    FactKind.PRICE: "Float64",
+    FactKind.CAPABILITIES: "object",
+    FactKind.INSTANT: "datetime64[us, UTC]",
 }
-"""Column -> dtype, text unless said here. Nullable ones, so that an unknown number makes no float of its column."""
+_DTYPES = {
+    **dict.fromkeys(MODEL_FIELDS, "string"),
+    **{name: "datetime64[us, UTC]" for name in MODEL_FIELDS if name.endswith("_at")},
+    **{name: "boolean" for name in MODEL_FIELDS if name.startswith("is_")},
+    "listing_id": "Int64",
+    **{fact.name: _DTYPE_OF_KIND[fact.kind] for fact in FACTS},
+}
+"""Column -> dtype. Nullable ones, so that an unknown number does not turn its column into floats."""
 
 _OBJECTS = ("provider_data", "inference_metadata")
 
 
 def json_table(models: Sequence[ModelRecord]) -> bytes:
     """A list of objects."""
-    return (json.dumps(plain(models), indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(msgspec.to_builtins(models), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def csv_table(models: Sequence[ModelRecord]) -> bytes:
     """A header and a line a model; unknown is an empty cell, instants are ISO 8601 with Z."""
     frame = _frame(models)
-    frame["capabilities"] = ["" if words is None else ";".join(words) for words in frame["capabilities"]]
+    for fact in FACTS:
+        if fact.kind is FactKind.CAPABILITIES:
+            frame[fact.name] = ["" if words is None else ";".join(words) for words in frame[fact.name]]
     text: str = frame.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ")
     return text.encode()
 
@@ -59,7 +68,7 @@ def parquet_table(models: Sequence[ModelRecord]) -> bytes:
         "Float64": arrow.float64(),
         "object": arrow.list_(arrow.string()),
     }
-    schema = arrow.schema([(name, types.get(_DTYPES.get(name, ""), arrow.string())) for name in _COLUMNS])
+    schema = arrow.schema([(name, types.get(_DTYPES[name], arrow.string())) for name in MODEL_FIELDS])
     content: bytes = _frame(models).to_parquet(None, engine="pyarrow", index=False, schema=schema)
     return content
 
@@ -68,7 +77,7 @@ def _frame(models: Sequence[ModelRecord]) -> "pd.DataFrame":
     # Imported here: pandas takes a third of a second, and only tables need it.
     import pandas as pd  # noqa: PLC0415
 
-    columns = {name: pd.Series(_values(models, name), dtype=_DTYPES.get(name, "string")) for name in _COLUMNS}
+    columns = {name: pd.Series(_values(models, name), dtype=_DTYPES[name]) for name in MODEL_FIELDS}
     return pd.DataFrame(columns)
 
 

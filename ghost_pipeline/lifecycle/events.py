@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ghost_pipeline.lifecycle.facts import FACTS
+from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
@@ -87,7 +87,7 @@ def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, A
 
 def _compared(record: ModelRecord, after: ModelRecord) -> dict[str, Any]:
     # That a model became MANUAL is an event of its own.
-    names = FACTS if after.source is Source.MANUAL else (*FACTS, "source")
+    names = LISTED_COLUMNS if after.source is Source.MANUAL else (*LISTED_COLUMNS, "source")
     return {name: getattr(record, name) for name in names}
 
 

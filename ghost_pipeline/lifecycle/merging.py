@@ -3,9 +3,9 @@
 What this catalog knows stays, and what it does not know yet is filled in. Doing either a second time changes nothing.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
-from ghost_pipeline.lifecycle.facts import FACTS, is_free
+from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import latest_known
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -75,10 +75,9 @@ def _fill_missing(known: ModelRecord, other: ModelRecord) -> ModelRecord:
     """``known`` with the facts that it lacks. It then stands no longer for the listing that confirmed it last."""
     gaps = {
         fact: value
-        for fact in FACTS
-        if fact != "is_free" and getattr(known, fact) is None and (value := getattr(other, fact)) is not None
+        for fact in (*FACT_NAMES, "provider_data")
+        if getattr(known, fact) is None and (value := getattr(other, fact)) is not None
     }
     if not gaps:
         return known
-    filled = replace(known, listing_id=None, **gaps)
-    return replace(filled, is_free=is_free(filled.input_price, filled.output_price))
+    return replace(known, listing_id=None, **gaps)

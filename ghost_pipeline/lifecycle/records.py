@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from msgspec.structs import force_setattr
+
+from ghost_pipeline.lifecycle.facts import Facts, is_free
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRecord:
-    """One model of the catalog, active or ghost. Instants are aware and UTC; unknown is None."""
+class ModelRecord(Facts, frozen=True):
+    """One model of the catalog, active or ghost, with its facts. Instants are aware and UTC; unknown is None."""
 
     provider_id: str
     model_id: str
@@ -18,25 +20,27 @@ class ModelRecord:
     is_active: bool
     first_seen_at: datetime
     last_seen_at: datetime
-    name: str | None = None
     is_name_manual: bool = False
-    """A person named the model, so listings don't."""
+    """An operator named the model, so listings don't."""
     last_listed_at: datetime | None = None
     last_used_at: datetime | None = None
     deactivated_at: datetime | None = None
     is_free: bool | None = None
-    context_window: int | None = None
-    max_output_tokens: int | None = None
-    input_price: float | None = None
-    output_price: float | None = None
-    capabilities: tuple[str, ...] | None = None
-    expires_at: datetime | None = None
+    """Follows from the prices, whatever is given for it."""
     provider_data: Mapping[str, Any] | None = None
     """The provider's JSON object of the model, as last listed."""
     inference_metadata: Mapping[str, Any] | None = None
-    """What run-time clients said of the model."""
+    """What run-time clients reported of the model."""
     listing_id: int | None = None
     """The listing that confirmed the model last."""
+
+    def __post_init__(self) -> None:
+        """Derive ``is_free``, also in a copy with other prices."""
+        force_setattr(self, "is_free", is_free(self.input_price, self.output_price))
+
+
+MODEL_FIELDS = ModelRecord.__struct_fields__
+"""The columns of a model, in the order of exports: the record's own, then the facts, so that a new fact comes last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +75,13 @@ class ModelEvent:
 
 
 class ListedModel(NamedTuple):
-    """One sighted row of a listing. Unknown is None, never a guess.
-
-    A named tuple, not a dataclass: a listing may hold 100,000 of them.
-    """
+    """One sighted row of a listing. A named tuple, not a dataclass: a listing may have 100,000 of them."""
 
     model_id: str
     """Canonical (see identity.canonical_model_id)."""
     provider_data: str
     """The provider's JSON object of this model, whole: compact JSON text with sorted keys."""
-    name: str | None = None
-    is_free: bool | None = None
-    context_window: int | None = None
-    """Tokens."""
-    max_output_tokens: int | None = None
-    input_price: float | None = None
-    """USD per million tokens."""
-    output_price: float | None = None
-    """USD per million tokens."""
-    capabilities: tuple[str, ...] | None = None
-    """Of vocabulary.CAPABILITIES, sorted, without repeats."""
-    expires_at: datetime | None = None
-    """When the provider announced to withdraw the model; aware, UTC."""
+    facts: Facts = Facts()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ side by side.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ghost_pipeline.lifecycle.facts import is_free
+from msgspec.structs import replace
+
+from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.vocabulary import Source
 
@@ -37,13 +38,7 @@ def apply_listing(
     return replace(
         seen,
         name=known.name if known.is_name_manual or listed.name is None else listed.name,
-        is_free=listed.is_free,
-        context_window=listed.context_window,
-        max_output_tokens=listed.max_output_tokens,
-        input_price=listed.input_price,
-        output_price=listed.output_price,
-        capabilities=listed.capabilities,
-        expires_at=listed.expires_at,
+        **{fact: getattr(listed, fact) for fact in FACT_NAMES if fact != "name"},
         provider_data=listed.provider_data,
         listing_id=listed.listing_id,
     )
@@ -83,12 +78,8 @@ def apply_addition(
             name=created.name if added.name is None else added.name,
             is_name_manual=created.is_name_manual or added.name is not None,
         )
-    stated = {
-        fact: value
-        for fact in ("context_window", "max_output_tokens", "input_price", "output_price", "capabilities", "expires_at")
-        if (value := getattr(added, fact)) is not None
-    }
-    record = replace(
+    stated = {fact: value for fact in FACT_NAMES if fact != "name" and (value := getattr(added, fact)) is not None}
+    return replace(
         _advance(known, at),
         source=Source.MANUAL,
         name=known.name if added.name is None else added.name,
@@ -96,9 +87,6 @@ def apply_addition(
         listing_id=None if stated else known.listing_id,
         **stated,
     )
-    if "input_price" in stated or "output_price" in stated:
-        record = replace(record, is_free=is_free(record.input_price, record.output_price))
-    return record
 
 
 def reactivate(known: ModelRecord, now: datetime) -> ModelRecord:

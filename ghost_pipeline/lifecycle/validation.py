@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ghost_pipeline.errors import CatalogUnavailable, InvalidMetadata, InvalidName, UsageError
+from ghost_pipeline.lifecycle.facts import Fact, FactKind
 from ghost_pipeline.lifecycle.identity import _UNUSABLE_IN_ID, MAX_MODEL_ID_LENGTH, canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
@@ -200,6 +201,31 @@ def validate_name(name: str | None) -> str | None:
             f"name {name[:40]!r} can't be kept: at most {MAX_MODEL_ID_LENGTH} characters, no control characters"
         )
     return name
+
+
+def validate_instant(what: str, instant: object) -> datetime | None:
+    """Return an aware instant, or None."""
+    if instant is None:
+        return None
+    if not isinstance(instant, datetime):
+        shown = str(instant)[:40]
+        raise UsageError(f"{what} {shown!r} is not an ISO 8601 timestamp, such as 2027-01-01T00:00:00Z")
+    return require_aware(instant)
+
+
+def validate_fact(fact: Fact, value: Any) -> Any:
+    """Return the value of a fact as the catalog keeps it; None for unknown. Raises UsageError."""
+    match fact.kind:
+        case FactKind.TEXT:
+            return validate_name(value)
+        case FactKind.TOKENS:
+            return validate_tokens(fact.name, value)
+        case FactKind.PRICE:
+            return validate_price(fact.name, value)
+        case FactKind.CAPABILITIES:
+            return validate_capabilities(value)
+        case FactKind.INSTANT:
+            return validate_instant(fact.name, value)
 
 
 def validate_inference(

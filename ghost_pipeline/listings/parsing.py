@@ -10,13 +10,12 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from ghost_pipeline.errors import InvalidModelId
-from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.identity import canonical_model_id
 from ghost_pipeline.lifecycle.records import ListedModel, Listing
 from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decode_json
 from ghost_pipeline.listings.envelope import Rows, find_rows, paging_gaps, raise_for_error_envelope
 from ghost_pipeline.providers import format_of
-from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Facts, Fields, FieldWarnings, Format, Row
+from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, FieldWarnings, Format, Row
 
 PARSER_VERSION = 2
 """To be raised whenever what all formats share (this folder, without ``formats``) gives another outcome."""
@@ -113,7 +112,7 @@ class _Reading:
         """
         read = self._format.read
         models = tuple(
-            _to_listed_model(model_id, self._kept(row, model_id), read(Fields(row, model_id, self._remarks)))
+            ListedModel(model_id, self._kept(row, model_id), read(Fields(row, model_id, self._remarks)))
             for model_id, row in self._sightings()
         )
         self._refuse_rows_of_nothing()
@@ -190,21 +189,6 @@ class _Reading:
             f"{count} of {len(self._rows)} rows {'has' if count == 1 else 'have'} no usable {self._id_field!r} "
             f"(row {first}{more}, counted from 1)",
         )
-
-
-def _to_listed_model(model_id: str, provider_data: str, facts: Facts) -> ListedModel:
-    return ListedModel(
-        model_id,
-        provider_data,
-        facts.name,
-        is_free(facts.input_price, facts.output_price),
-        facts.context_window,
-        facts.max_output_tokens,
-        facts.input_price,
-        facts.output_price,
-        facts.capabilities,
-        facts.expires_at,
-    )
 
 
 def _id_field(found: Rows, wire_format: Format) -> str:

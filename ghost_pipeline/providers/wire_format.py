@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers import values
 from ghost_pipeline.providers.values import Unreadable
 
@@ -152,18 +153,6 @@ def from_flags(*flags: tuple[bool | None, str]) -> tuple[str, ...]:
 def merge_capabilities(*found: tuple[str, ...]) -> tuple[str, ...] | None:
     """All of ``found``, sorted and once each; None if there is nothing, because silence is no "can't"."""
     return tuple(sorted({capability for part in found for capability in part})) or None
-
-
-class Facts(NamedTuple):
-    """What a row says of its model, in the catalog's units. Unknown is None (see lifecycle.listing.ListedModel)."""
-
-    name: str | None = None
-    context_window: int | None = None
-    max_output_tokens: int | None = None
-    input_price: float | None = None
-    output_price: float | None = None
-    capabilities: tuple[str, ...] | None = None
-    expires_at: datetime | None = None
 
 
 INACTIVE_STATUSES = frozenset({"inactive", "retired", "archived"})

@@ -5,9 +5,11 @@ same mistake here. Listing ids are the caller's.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from ghost_pipeline.catalog.results import ListingCounts
 from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider

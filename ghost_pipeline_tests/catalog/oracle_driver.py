@@ -15,6 +15,7 @@ import pytest
 from ghost_pipeline.catalog.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing, SweepResult
 from ghost_pipeline.errors import UnknownProvider, UsageError
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline_tests.catalog.oracle import Oracle
@@ -26,8 +27,8 @@ MODEL_IDS = tuple(f"model-{number:02}" for number in range(12))
 
 FACTS: tuple[dict[str, Any], ...] = (
     {},
-    {"name": "Listed", "input_price": 0.5, "output_price": 1.5, "is_free": False, "context_window": 8192},
-    {"name": "Renamed", "input_price": 0.0, "output_price": 0.0, "is_free": True, "capabilities": ("json", "text")},
+    {"name": "Listed", "input_price": 0.5, "output_price": 1.5, "context_window": 8192},
+    {"name": "Renamed", "input_price": 0.0, "output_price": 0.0, "capabilities": ("json", "text")},
     {"max_output_tokens": 4096, "capabilities": ("text",), "expires_at": EPOCH + timedelta(days=90)},
 )
 """What a row may say of its model, by number."""
@@ -46,7 +47,7 @@ def parse(provider_id: str, content: bytes) -> Listing:
     if said["is_broken"]:
         return Listing(provider_id, malformed_reason="the file is broken")
     models = tuple(
-        ListedModel(model_id, json.dumps({"id": model_id, "said": number}), **FACTS[number])
+        ListedModel(model_id, json.dumps({"id": model_id, "said": number}), Facts(**FACTS[number]))
         for model_id, number in said["rows"].items()
     )
     gaps = ("more follows",) if said["is_cut"] else ()

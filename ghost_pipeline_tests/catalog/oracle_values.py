@@ -1,12 +1,15 @@
 """The oracle's values, and its arithmetic on single rows."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from json import loads
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from ghost_pipeline.catalog.results import ListingCounts
+from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
 
@@ -114,29 +117,18 @@ def seen(model: ModelRecord, at: datetime) -> ModelRecord:
 
 def listed_facts(model: ModelRecord, row: ListedModel) -> ModelRecord:
     """The model with the facts that a listing states; a name is not forgotten, nor a person's overwritten."""
-    keeps_name = model.is_name_manual or row.name is None
+    keeps_name = model.is_name_manual or row.facts.name is None
     return replace(
         model,
-        name=model.name if keeps_name else row.name,
-        is_free=row.is_free,
-        context_window=row.context_window,
-        max_output_tokens=row.max_output_tokens,
-        input_price=row.input_price,
-        output_price=row.output_price,
-        capabilities=row.capabilities,
-        expires_at=row.expires_at,
+        name=model.name if keeps_name else row.facts.name,
+        **{fact: getattr(row.facts, fact) for fact in FACT_NAMES if fact != "name"},
         provider_data=loads(row.provider_data),
     )
 
 
 def given_facts(model: ModelRecord, facts: Mapping[str, Any]) -> ModelRecord:
     """The model with the facts that a person states; its prices say whether it is free."""
-    model = replace(model, **facts)
-    if "input_price" not in facts and "output_price" not in facts:
-        return model
-    prices = (model.input_price, model.output_price)
-    is_paid = any(price is not None and price > 0 for price in prices)
-    return replace(model, is_free=False if is_paid else True if prices == (0, 0) else None)
+    return replace(model, **facts)
 
 
 def merged_metadata(old: Metadata | None, new: Metadata | None, *, is_newer: bool) -> Metadata | None:

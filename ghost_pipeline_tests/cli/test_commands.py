@@ -9,7 +9,7 @@ import pytest
 
 from ghost_pipeline.catalog.storage.schema import HEAD
 from ghost_pipeline.cli import main
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS
 from ghost_pipeline_tests.command_line import Run
 
 LATER = "2100-01-01T00:00:00Z"
@@ -42,7 +42,7 @@ def test_a_tracked_model_is_in_the_catalog_as_inference(run: Run) -> None:
     assert model["inference_metadata"] == {"region": "eu"}
     assert model["is_active"] is True
     assert model["last_seen_at"].endswith("Z")
-    assert set(model) == set(ModelRecord.__dataclass_fields__)
+    assert set(model) == set(MODEL_FIELDS)
 
 
 def test_an_added_model_is_manual_and_is_never_swept(run: Run) -> None:

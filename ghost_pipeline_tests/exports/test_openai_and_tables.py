@@ -12,11 +12,11 @@ import pytest
 from ghost_pipeline.additions import read_csv
 from ghost_pipeline.errors import ExportRefused
 from ghost_pipeline.exports import FORMATS, export_models
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS
 from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline_tests.exports.samples import FIRST, FULL, ghost, model
 
-COLUMNS = list(ModelRecord.__dataclass_fields__)
+COLUMNS = list(MODEL_FIELDS)
 
 
 def test_an_openai_answer_has_the_documented_shape() -> None:

@@ -1,12 +1,12 @@
 """Histories from elsewhere: nothing is lost, nothing is undone, and twice is once."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from ghost_pipeline.lifecycle.facts import FACTS, is_free
+from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS, is_free
 from ghost_pipeline.lifecycle.merging import adopt_model, import_model
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
@@ -68,9 +68,9 @@ def test_an_import_loses_nothing_that_either_catalog_knew(known: ModelRecord, im
         assert record.last_seen_at >= one.last_seen_at
         assert one.source is not Source.MANUAL or record.source is Source.MANUAL
         assert set(one.inference_metadata or {}) <= set(record.inference_metadata or {})
-        facts = [fact for fact in FACTS if fact != "is_free" and getattr(one, fact) is not None]
+        facts = [fact for fact in LISTED_COLUMNS if fact != "is_free" and getattr(one, fact) is not None]
         assert all(getattr(record, fact) is not None for fact in facts)
-    for fact in set(FACTS) - {"name", "is_free"}:
+    for fact in set(LISTED_COLUMNS) - {"name", "is_free"}:
         assert getattr(known, fact) in (None, getattr(record, fact)), "what is known stays"
     assert record.is_active or not known.is_active, "no active model becomes a ghost by it"
     assert (record.deactivated_at is None) == record.is_active
@@ -104,7 +104,7 @@ def test_facts_that_were_filled_in_are_not_said_to_come_from_the_last_listing(
 ) -> None:
     for record in (merged(known, imported), adopt_model(known, imported)):
         assert record is not None
-        is_filled = any(getattr(known, fact) is None and getattr(record, fact) is not None for fact in FACTS)
+        is_filled = any(getattr(known, fact) is None and getattr(record, fact) is not None for fact in LISTED_COLUMNS)
         assert record.listing_id == (None if is_filled else known.listing_id)
 
 
@@ -114,7 +114,7 @@ def test_adoption_changes_no_instant_no_source_and_no_state_of_a_model_that_is_k
 ) -> None:
     record = adopt_model(known, row)
     assert record is not None
-    facts = {fact: getattr(known, fact) for fact in FACTS}
+    facts = {fact: getattr(known, fact) for fact in LISTED_COLUMNS}
     assert replace(record, **facts, listing_id=known.listing_id) == known
     assert adopt_model(record, row) == record
 

@@ -1,9 +1,10 @@
 """The rules where they turn: the numbers, the edges, the words of the design's tables."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ghost_pipeline.errors import InvalidMetadata, InvalidModelId, InvalidProvider
 from ghost_pipeline.lifecycle.absence import is_protection_ending, is_purgeable, is_stale
@@ -31,7 +32,7 @@ def model(**facts: object) -> ModelRecord:
     seen = NOW - 2 * DAY
     return replace(
         ModelRecord("openai", "m", Source.INDEX, True, seen, seen, last_listed_at=seen),
-        **facts,  # type: ignore[arg-type]
+        **facts,
     )
 
 
@@ -47,7 +48,7 @@ def test_verdicts_are_tried_in_order() -> None:
     bad = Listing("openai", (ListedModel("m0", "{}"),), malformed_reason="cut off", incomplete_reasons=("has_more",))
     assert assess(bad, NOW, Expectation(THIRTY), RULES).verdict is Verdict.MALFORMED
     assert judged(frozenset(), expected_ids=THIRTY).verdict is Verdict.EMPTY
-    cut = replace(bad, malformed_reason=None)
+    cut = dataclasses.replace(bad, malformed_reason=None)
     assert assess(cut, NOW, Expectation(THIRTY), RULES).verdict is Verdict.PARTIAL
     assert judged(frozenset({"m0"}), expected_ids=THIRTY).verdict is Verdict.SHRUNKEN
     assert judged(THIRTY, expected_ids=THIRTY).verdict is Verdict.COMPLETE
@@ -105,11 +106,11 @@ def test_a_model_goes_stale_after_24_hours_and_not_at_24_hours() -> None:
 
 def test_a_hold_protects_listed_models_for_seven_days() -> None:
     for held_for, is_so in ((7 * DAY, False), (7 * DAY + TICK, True)):
-        held = replace(FREE_PROVIDER, held_since=NOW - held_for, held_reason="empty")
+        held = dataclasses.replace(FREE_PROVIDER, held_since=NOW - held_for, held_reason="empty")
         assert is_stale(model(), held, NOW, RULES) is is_so
         assert is_stale(model(last_listed_at=None), held, NOW, RULES)
-    assert is_protection_ending(replace(FREE_PROVIDER, held_since=NOW - 6 * DAY), NOW, RULES)
-    assert not is_protection_ending(replace(FREE_PROVIDER, held_since=NOW - 6 * DAY + TICK), NOW, RULES)
+    assert is_protection_ending(dataclasses.replace(FREE_PROVIDER, held_since=NOW - 6 * DAY), NOW, RULES)
+    assert not is_protection_ending(dataclasses.replace(FREE_PROVIDER, held_since=NOW - 6 * DAY + TICK), NOW, RULES)
 
 
 def test_a_ghost_is_purged_30_days_after_both_its_instants_and_never_while_held() -> None:
@@ -119,7 +120,7 @@ def test_a_ghost_is_purged_30_days_after_both_its_instants_and_never_while_held(
     assert not is_purgeable(replace(ghost, deactivated_at=NOW - 30 * DAY), FREE_PROVIDER, NOW, RULES)
     assert not is_purgeable(replace(ghost, last_seen_at=NOW - 30 * DAY), FREE_PROVIDER, NOW, RULES)
     assert not is_purgeable(replace(ghost, source=Source.MANUAL), FREE_PROVIDER, NOW, RULES)
-    held = replace(FREE_PROVIDER, held_since=NOW - 300 * DAY)
+    held = dataclasses.replace(FREE_PROVIDER, held_since=NOW - 300 * DAY)
     assert not is_purgeable(ghost, held, NOW, RULES)
     assert is_purgeable(replace(ghost, last_listed_at=None), held, NOW, RULES)
 

@@ -1,10 +1,11 @@
 """What one sighting, or one word of a person, does to one model: the table of the lifecycle, row by row."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import apply_addition, apply_inference, apply_listing, reactivate, restore
@@ -128,7 +129,7 @@ def test_a_purged_model_that_is_listed_again_gets_back_what_its_tombstone_keeps(
 
 def test_only_a_person_reopens_what_a_person_removed() -> None:
     assert not PURGED.is_closed_to_sightings
-    assert replace(PURGED, kind=EventKind.REMOVED).is_closed_to_sightings
+    assert dataclasses.replace(PURGED, kind=EventKind.REMOVED).is_closed_to_sightings
 
 
 def test_a_restored_model_is_a_ghost_from_now_on() -> None:

@@ -1,7 +1,8 @@
 """When a model works though no list shows it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from ghost_pipeline.lifecycle.absence import is_delisted, is_unlisted
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord

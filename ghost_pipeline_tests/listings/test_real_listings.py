@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.records import Listing
 from ghost_pipeline.listings.files import find_listings
 from ghost_pipeline.listings.parsing import parse_listing
@@ -48,18 +49,18 @@ def test_openrouter_s_prices_and_windows_are_those_of_the_file() -> None:
     rows, listing = rows_and_listing("openrouter")
     for row, model in zip(rows, listing.models, strict=True):
         assert model.model_id == row["id"]
-        assert model.context_window == (row["context_length"] or None)
-        for price, said in ((model.input_price, "prompt"), (model.output_price, "completion")):
+        assert model.facts.context_window == (row["context_length"] or None)
+        for price, said in ((model.facts.input_price, "prompt"), (model.facts.output_price, "completion")):
             stated = float(row["pricing"][said])
             assert price == (None if stated < 0 else pytest.approx(stated * 1_000_000))
         both = {float(row["pricing"]["prompt"]), float(row["pricing"]["completion"])}
-        assert model.is_free == (None if both == {-1} else both == {0})
+        assert is_free(model.facts.input_price, model.facts.output_price) == (None if both == {-1} else both == {0})
 
 
 def test_zenmux_s_single_prices_are_those_of_the_file() -> None:
     rows, listing = rows_and_listing("zenmux")
     single = [
-        (model.input_price, row["pricings"]["prompt"][0]["value"])
+        (model.facts.input_price, row["pricings"]["prompt"][0]["value"])
         for row, model in zip(rows, listing.models, strict=True)
         if len(row["pricings"]["prompt"]) == 1
     ]
@@ -70,7 +71,7 @@ def test_zenmux_s_single_prices_are_those_of_the_file() -> None:
 def test_zenmux_s_tiered_models_have_the_price_of_a_short_prompt() -> None:
     _, listing = rows_and_listing("zenmux")
     prices: dict[str, tuple[float | None, float | None]] = {
-        model.model_id: (model.input_price, model.output_price) for model in listing.models
+        model.model_id: (model.facts.input_price, model.facts.output_price) for model in listing.models
     }
     assert prices["anthropic/claude-sonnet-4.5"] == (3.0, 15.0)
     assert prices["google/gemini-2.5-pro"] == (1.25, 10.0)
@@ -81,9 +82,9 @@ def test_google_s_limits_are_those_of_the_file() -> None:
     rows, listing = rows_and_listing("google")
     for row, model in zip(rows, listing.models, strict=True):
         assert f"models/{model.model_id}" == row["name"]
-        assert model.context_window == row["inputTokenLimit"]
-        assert model.max_output_tokens == row["outputTokenLimit"]
-        assert model.name == row["displayName"]
-        assert ("text" in (model.capabilities or ())) == (
+        assert model.facts.context_window == row["inputTokenLimit"]
+        assert model.facts.max_output_tokens == row["outputTokenLimit"]
+        assert model.facts.name == row["displayName"]
+        assert ("text" in (model.facts.capabilities or ())) == (
             bool({"generateContent", "generateAnswer"} & set(row["supportedGenerationMethods"]))
         )

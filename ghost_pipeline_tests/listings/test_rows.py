@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture, only_model, parsed, provider_of, rows_of
+from ghost_pipeline_tests.providers.samples import (
+    FIXTURE_NAMES,
+    fixture,
+    only_model,
+    parsed,
+    provider_of,
+    recorded,
+    rows_of,
+)
 
 
 def openrouter_price(price: Any) -> float | None:
@@ -26,7 +34,7 @@ def expires_at(value: Any) -> datetime | None:
 def test_a_repeated_id_counts_once_and_the_first_row_wins() -> None:
     rows = [{"id": "m", "name": "first"}, {"id": " m ", "name": "second"}, {"id": "m", "active": False}]
     listing = parsed("openai", {"data": rows})
-    assert [model.name for model in listing.models] == ["first"]
+    assert [model.facts.name for model in listing.models] == ["first"]
     assert listing.inactive_ids == ()
 
 
@@ -106,7 +114,7 @@ def test_prices_per_token_are_exact_per_million(price: Any, usd_per_million: flo
 @pytest.mark.parametrize("value", ["-1", -1, "-0.000001", None])
 def test_documented_ways_to_say_unknown_are_no_remark(value: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "pricing": {"prompt": value}, "context_length": 0}]})
-    assert (listing.models[0].input_price, listing.models[0].context_window) == (None, None)
+    assert (listing.models[0].facts.input_price, listing.models[0].facts.context_window) == (None, None)
     assert listing.remarks == ()
 
 
@@ -115,7 +123,8 @@ def test_documented_ways_to_say_unknown_are_no_remark(value: Any) -> None:
 )
 def test_a_price_that_cannot_be_read_is_unknown_and_named(price: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "pricing": {"prompt": price, "completion": "0"}}]})
-    assert (listing.models[0].input_price, listing.models[0].is_free) == (None, None)
+    model = recorded("openrouter", listing.models[0])
+    assert (model.input_price, model.is_free) == (None, None)
     assert listing.remarks == ("pricing.prompt could not be read in 1 row and counts as unknown there (first: m)",)
     assert listing.incomplete_reasons == ()
 
@@ -134,7 +143,7 @@ def test_whole_numbers_and_digits_are_tokens(value: Any, tokens: int | None) -> 
 @pytest.mark.parametrize("value", [True, False, 4096.5, "4k", "4,096", "", "٤٠٩٦", 10**15 + 1, 10**300, [], {}])
 def test_what_is_no_number_of_tokens_is_unknown_and_named(value: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "context_length": value}]})
-    assert listing.models[0].context_window is None
+    assert listing.models[0].facts.context_window is None
     assert listing.remarks[0].startswith("context_length could not be read in 1 row")
 
 
@@ -163,27 +172,27 @@ def test_announced_ends_are_read_in_every_documented_spelling(value: Any, instan
 )
 def test_an_end_that_cannot_be_read_is_unknown_and_named(value: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "expiration_date": value}]})
-    assert listing.models[0].expires_at is None
+    assert listing.models[0].facts.expires_at is None
     assert len(listing.remarks) == 1
 
 
 @pytest.mark.parametrize("row", [{"architecture": 7}, {"architecture": {"input_modalities": ["text", 7]}}])
 def test_capabilities_that_cannot_be_read_are_named(row: dict[str, Any]) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", **row}]})
-    assert listing.models[0].capabilities is None
+    assert listing.models[0].facts.capabilities is None
     assert "architecture.input_modalities could not be read" in listing.remarks[0]
 
 
 @pytest.mark.parametrize("name", ["", "  ", None])
 def test_an_empty_name_is_unknown_without_a_remark(name: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "name": name}]})
-    assert (listing.models[0].name, listing.remarks) == (None, ())
+    assert (listing.models[0].facts.name, listing.remarks) == (None, ())
 
 
 @pytest.mark.parametrize("name", ["a\x00b", 7, "x" * 600])
 def test_a_name_that_cannot_be_kept_is_named(name: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "name": name}]})
-    assert listing.models[0].name is None
+    assert listing.models[0].facts.name is None
     assert listing.remarks[0].startswith("name could not be read")
 
 

@@ -1,15 +1,20 @@
 """Where the tests of listings get their bytes from."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ghost_pipeline.lifecycle.records import ListedModel, Listing
+from ghost_pipeline.lifecycle.facts import FACT_NAMES
+from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.listings.parsing import parse_listing
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = Path(__file__).parents[2]
 REAL_LISTINGS = REPOSITORY.parent / "shared" / "real_listings"
+
+SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 FIXTURE_NAMES = sorted(path.stem for path in FIXTURES.glob("*.json"))
 
@@ -30,15 +35,22 @@ def parsed(provider_id: str, document: Any) -> Listing:
     return parse_listing(provider_id, json.dumps(document).encode())
 
 
-def models_of(fixture_name: str) -> dict[str, ListedModel]:
-    listing = parse_listing(provider_of(fixture_name), fixture_bytes(fixture_name))
+def models_of(fixture_name: str) -> dict[str, ModelRecord]:
+    provider_id = provider_of(fixture_name)
+    listing = parse_listing(provider_id, fixture_bytes(fixture_name))
     assert listing.malformed_reason is None
-    return {model.model_id: model for model in listing.models}
+    return {model.model_id: recorded(provider_id, model) for model in listing.models}
 
 
-def only_model(provider_id: str, row: dict[str, Any]) -> ListedModel:
+def only_model(provider_id: str, row: dict[str, Any]) -> ModelRecord:
     [model] = parsed(provider_id, {"data": [row]}).models
-    return model
+    return recorded(provider_id, model)
+
+
+def recorded(provider_id: str, listed: ListedModel) -> ModelRecord:
+    """The model that a catalog keeps of a row."""
+    facts = {name: getattr(listed.facts, name) for name in FACT_NAMES}
+    return ModelRecord(provider_id, listed.model_id, Source.INDEX, True, SEEN, SEEN, **facts)
 
 
 def rows_of(document: Any) -> list[Any]:

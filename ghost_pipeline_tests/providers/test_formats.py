@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.providers import FORMATS
@@ -24,7 +25,7 @@ def test_every_field_is_read_and_nothing_else_is_made_up(
     fixture_name: str, model_id: str, facts: dict[str, Any]
 ) -> None:
     model = models_of(fixture_name)[model_id]
-    unknown = dict.fromkeys(set(model._fields) - {"model_id", "provider_data"})
+    unknown = dict.fromkeys((*FACT_NAMES, "is_free"))
     assert {field: getattr(model, field) for field in unknown} == {**unknown, **facts}
 
 
@@ -76,7 +77,12 @@ def test_an_unknown_provider_is_read_in_the_generic_shape() -> None:
     row = {"id": "m", "display_name": "M", "context_window": "8192", "max_completion_tokens": 1024.0}
     for document in ({"data": [row]}, {"models": [row]}, {"result": [row]}, [row]):
         [model] = parsed("some-new-provider", document).models
-        assert (model.model_id, model.name, model.context_window, model.max_output_tokens) == ("m", "M", 8192, 1024)
+        assert (model.model_id, model.facts.name, model.facts.context_window, model.facts.max_output_tokens) == (
+            "m",
+            "M",
+            8192,
+            1024,
+        )
     assert format_version("some-new-provider").startswith("generic/")
 
 

@@ -22,18 +22,11 @@ from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import InvalidExport, InvalidMetadata, UsageError
-from ghost_pipeline.lifecycle.facts import is_free
+from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, Fact, FactKind
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.merging import import_model
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.lifecycle.validation import (
-    validate_capabilities,
-    validate_metadata,
-    validate_name,
-    validate_price,
-    validate_source,
-    validate_tokens,
-)
+from ghost_pipeline.lifecycle.validation import validate_fact, validate_metadata, validate_name, validate_source
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decode_json
 
@@ -101,21 +94,25 @@ class ExportedModel(msgspec.Struct):
     last_seen_at: str
     model_name: str | None = None
     provider_data: Any = None
-    name: str | None = None
     is_name_manual: bool = False
     last_listed_at: str | msgspec.UnsetType | None = msgspec.UNSET
     last_used_at: str | msgspec.UnsetType | None = msgspec.UNSET
     deactivated_at: str | None = None
-    context_window: int | None = None
-    max_output_tokens: int | None = None
-    input_price: float | None = None
-    output_price: float | None = None
-    capabilities: list[str] | None = None
-    expires_at: str | None = None
     inference_metadata: dict[str, Any] | None = None
 
 
-IMPORTED_COLUMNS = frozenset(ExportedModel.__struct_fields__)
+_WRITTEN: Mapping[FactKind, Any] = {
+    FactKind.TEXT: str,
+    FactKind.TOKENS: int,
+    FactKind.PRICE: float,
+    FactKind.CAPABILITIES: list[str],
+    FactKind.INSTANT: str,
+}
+"""How an export writes the values of a kind."""
+
+_ExportedFacts = msgspec.defstruct("_ExportedFacts", [(fact.name, _WRITTEN[fact.kind] | None, None) for fact in FACTS])
+
+IMPORTED_COLUMNS = frozenset((*ExportedModel.__struct_fields__, *FACT_NAMES))
 DERIVED_COLUMNS = frozenset({"is_free", "listing_id"})
 """What this catalog exports as well and never takes in: it follows from the prices, and from its own listings."""
 
@@ -128,6 +125,7 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
     """
     try:
         read = msgspec.convert(row, ExportedModel, strict=False)  # not strict: SQLite exports booleans as 0 and 1
+        facts = _checked_facts(msgspec.convert(row, _ExportedFacts, strict=False))
     except msgspec.ValidationError as error:
         raise InvalidExport(str(error)) from error
     slug, source = provider_slug(read.provider_id), validate_source(read.source.upper())
@@ -143,21 +141,22 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
         is_active=read.is_active,
         first_seen_at=first_seen_at,
         last_seen_at=last_seen_at,
-        name=validate_name(read.name if read.name is not None else read.model_name),
         is_name_manual=read.is_name_manual,
         last_listed_at=_past("last_listed_at", read.last_listed_at, first_seen_at if is_listed else None, now),
         last_used_at=_past("last_used_at", read.last_used_at, first_seen_at if is_used else None, now),
         deactivated_at=None if read.is_active else _past("deactivated_at", read.deactivated_at, now, now) or now,
-        is_free=is_free(read.input_price, read.output_price),
-        context_window=validate_tokens("context_window", read.context_window),
-        max_output_tokens=validate_tokens("max_output_tokens", read.max_output_tokens),
-        input_price=validate_price("input_price", read.input_price),
-        output_price=validate_price("output_price", read.output_price),
-        capabilities=validate_capabilities(read.capabilities),
-        expires_at=None if read.expires_at is None else _instant("expires_at", read.expires_at),
         provider_data=_provider_data(read.provider_data),
         inference_metadata=_metadata(read.inference_metadata),
+        **{**facts, "name": validate_name(read.model_name) if facts["name"] is None else facts["name"]},
     )
+
+
+def _checked_facts(written: Any) -> dict[str, Any]:
+    return {fact.name: validate_fact(fact, _read_fact(fact, getattr(written, fact.name))) for fact in FACTS}
+
+
+def _read_fact(fact: Fact, value: Any) -> Any:
+    return _instant(fact.name, value) if fact.kind is FactKind.INSTANT and value is not None else value
 
 
 def _past(

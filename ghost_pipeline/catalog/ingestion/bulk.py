@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,6 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.ingestion.attempts import ListingAttempt
 from ghost_pipeline.catalog.storage.tables import (
     BigId,
-    Instant,
     Json,
     ModelId,
     canonical_json,
@@ -17,6 +17,7 @@ from ghost_pipeline.catalog.storage.tables import (
     model_events,
     models,
 )
+from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, FactKind, is_free
 from ghost_pipeline.lifecycle.records import ListedModel
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
@@ -25,17 +26,11 @@ staged = sa.Table(
     sa.MetaData(),
     sa.Column("model_id", ModelId, primary_key=True),
     sa.Column("provider_data", Json),
-    sa.Column("name", sa.Text),
     sa.Column("is_free", sa.Boolean),
-    sa.Column("context_window", sa.BigInteger),
-    sa.Column("max_output_tokens", sa.BigInteger),
-    sa.Column("input_price", sa.Double),
-    sa.Column("output_price", sa.Double),
-    sa.Column("capabilities", Json),
-    sa.Column("expires_at", Instant),
+    *(sa.Column(name, models.c[name].type) for name in FACT_NAMES),
     prefixes=["TEMPORARY"],
 )
-"""Columns of a ListedModel in its order."""
+"""A ListedModel, with what follows from its facts."""
 
 matched = sa.Table(
     "matched_models",
@@ -47,7 +42,10 @@ matched = sa.Table(
 )
 """Beside ``staged`` and narrow, because to fill two columns in later would write every wide row anew."""
 
-_COLUMNS = ", ".join(ListedModel._fields)
+_COLUMNS = ", ".join(staged.c.keys())
+_fact_values = attrgetter(*FACT_NAMES)
+_CAPABILITIES = tuple(staged.c.keys().index(fact.name) for fact in FACTS if fact.kind is FactKind.CAPABILITIES)
+_INSTANTS = tuple(staged.c.keys().index(fact.name) for fact in FACTS if fact.kind is FactKind.INSTANT)
 
 
 def stage(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:
@@ -57,7 +55,7 @@ def stage(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:
         _copy(connection, listed)
     else:
         # Past SQLAlchemy's per-value types: they cost as much as the insert itself for 100,000 rows.
-        places = ", ".join("?" * len(ListedModel._fields))
+        places = ", ".join("?" * len(staged.c))
         rows = [_storable(model, instant_text) for model in listed]
         connection.exec_driver_sql(f"INSERT INTO staged_models ({_COLUMNS}) VALUES ({places})", rows)  # noqa: S608
 
@@ -73,13 +71,16 @@ def unstage(connection: sa.Connection) -> None:
     staged.metadata.drop_all(connection, checkfirst=False)
 
 
-def _storable(model: ListedModel, written: Callable[[datetime], str]) -> tuple[object, ...]:
-    if model.capabilities is None and model.expires_at is None:
-        return model
-    return model._replace(
-        capabilities=None if model.capabilities is None else canonical_json(model.capabilities),  # type: ignore[arg-type]
-        expires_at=None if model.expires_at is None else written(model.expires_at),  # type: ignore[arg-type]
-    )
+def _storable(model: ListedModel, format_instant: Callable[[datetime], str]) -> tuple[object, ...]:
+    """Return the values of ``staged``, in the order of its columns."""
+    facts = model.facts
+    free = is_free(facts.input_price, facts.output_price)
+    values = (model.model_id, model.provider_data, free, *_fact_values(facts))
+    for positions, convert in ((_CAPABILITIES, canonical_json), (_INSTANTS, format_instant)):
+        for position in positions:
+            if (value := values[position]) is not None:
+                values = (*values[:position], convert(value), *values[position + 1 :])
+    return values
 
 
 def _copy(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:

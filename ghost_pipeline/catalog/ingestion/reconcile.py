@@ -39,7 +39,7 @@ from ghost_pipeline.catalog.storage.repository import (
 )
 from ghost_pipeline.catalog.storage.tables import model_events, models
 from ghost_pipeline.lifecycle.events import changed_facts
-from ghost_pipeline.lifecycle.facts import FACTS
+from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
 from ghost_pipeline.lifecycle.records import Listing, ModelEvent
 from ghost_pipeline.lifecycle.transitions import apply_listing
 from ghost_pipeline.lifecycle.verdicts import Assessment, assess
@@ -180,7 +180,7 @@ def _create(connection: sa.Connection, attempt: ListingAttempt) -> None:
         models.c.last_seen_at: at,
         models.c.last_listed_at: at,
         models.c.listing_id: sa.literal(attempt.id),
-        **{models.c[name]: staged.c[name] for name in FACTS},
+        **{models.c[name]: staged.c[name] for name in LISTED_COLUMNS},
     }
     new = sa.select(*columns.values()).select_from(_STAGED).where(_NEW)
     connection.execute(sa.insert(models).from_select(list(columns), new))
@@ -218,7 +218,7 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt)
 
 def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
     """Write what the listing says anew, and an event for each model of which a fact changed. Gives how many."""
-    stated: dict[str, sa.ColumnElement[Any]] = {name: staged.c[name] for name in FACTS}
+    stated: dict[str, sa.ColumnElement[Any]] = {name: staged.c[name] for name in LISTED_COLUMNS}
     stated["name"] = sa.case(
         (sa.or_(models.c.is_name_manual == sa.true(), staged.c.name.is_(None)), models.c.name), else_=staged.c.name
     )
@@ -227,8 +227,8 @@ def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
     query = sa.select(
         models.c.id,
         models.c.model_id,
-        *(models.c[name].label(f"old_{name}") for name in FACTS),
-        *(sa.type_coerce(stated[name], models.c[name].type).label(f"new_{name}") for name in FACTS),
+        *(models.c[name].label(f"old_{name}") for name in LISTED_COLUMNS),
+        *(sa.type_coerce(stated[name], models.c[name].type).label(f"new_{name}") for name in LISTED_COLUMNS),
     ).select_from(both)
     rows = connection.execute(query.where(differs)).all()
     events = [event for row in rows if (event := _changed(row._asdict(), attempt)).details]
@@ -241,8 +241,8 @@ def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
 
 
 def _changed(row: Mapping[str, Any], attempt: ListingAttempt) -> ModelEvent:
-    old = {name: row[f"old_{name}"] for name in FACTS}
-    new = {name: row[f"new_{name}"] for name in FACTS}
+    old = {name: row[f"old_{name}"] for name in LISTED_COLUMNS}
+    new = {name: row[f"new_{name}"] for name in LISTED_COLUMNS}
     return ModelEvent(
         provider_id=attempt.provider_id,
         model_id=row["model_id"],

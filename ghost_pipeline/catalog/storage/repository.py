@@ -12,24 +12,24 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ghost_pipeline.catalog.storage.tables import model_events, models, providers
 from ghost_pipeline.errors import UnknownProvider
 from ghost_pipeline.lifecycle.identity import provider_label
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord, Tombstone
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import latest_known
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source
 
-MODEL_COLUMNS = tuple(models.c[field.name] for field in fields(ModelRecord))
+MODEL_COLUMNS = tuple(models.c[name] for name in MODEL_FIELDS)
 PROVIDER_COLUMNS = tuple(providers.c[field.name] for field in fields(ProviderRecord))
 EVENT_COLUMNS = tuple(model_events.c[field.name] for field in fields(ModelEvent))
 
 Key = tuple[str, str]
 """Provider slug and canonical model id."""
 
-_INSTANTS = tuple(field.name for field in fields(ModelRecord) if field.name.endswith("_at"))
+_INSTANTS = tuple(name for name in MODEL_FIELDS if name.endswith("_at"))
 
 
 def model_record(row: sa.Row[Any] | Mapping[str, Any]) -> ModelRecord:
     """The model in a row that has (at least) MODEL_COLUMNS."""
     values = row if isinstance(row, Mapping) else row._mapping
-    record = {field.name: values[field.name] for field in fields(ModelRecord)}
+    record = {name: values[name] for name in MODEL_FIELDS}
     record["source"] = Source(record["source"])
     if record["capabilities"] is not None:
         record["capabilities"] = tuple(record["capabilities"])
@@ -38,7 +38,7 @@ def model_record(row: sa.Row[Any] | Mapping[str, Any]) -> ModelRecord:
 
 def model_values(record: ModelRecord) -> dict[str, Any]:
     """The column values of a model."""
-    values = {field.name: getattr(record, field.name) for field in fields(ModelRecord)}
+    values = {name: getattr(record, name) for name in MODEL_FIELDS}
     values["source"] = record.source.value
     return values
 
@@ -66,7 +66,7 @@ def event_values(event: ModelEvent) -> dict[str, Any]:
 
 def from_snapshot(kept: Mapping[str, Any]) -> ModelRecord:
     """The model that a tombstone keeps; fields that the tombstone is too old to know are unknown."""
-    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(ModelRecord)), None)
+    values: dict[str, Any] = dict.fromkeys(MODEL_FIELDS)
     values["is_name_manual"] = False
     values.update({name: value for name, value in kept.items() if name in values})
     for name in _INSTANTS:

@@ -3,7 +3,8 @@
 The default page holds 20 models and says so with ``has_more``.
 """
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, from_flags, merge_capabilities
+from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.wire_format import Fields, Format, from_flags, merge_capabilities
 
 
 def _read(fields: Fields) -> Facts:

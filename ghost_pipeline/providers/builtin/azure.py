@@ -4,8 +4,8 @@
 be tuned any more, which ends nothing here. ``status: deleted`` is a fine-tuned model that is only still referred to.
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.wire_format import (
-    Facts,
     Fields,
     Format,
     Row,

@@ -4,10 +4,10 @@
 state End-of-Life, in which requests fail.
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
     OUTPUT_MODALITIES,
-    Facts,
     Fields,
     Format,
     Row,

@@ -4,8 +4,9 @@
 ``{property_id, value}``, with texts for numbers and booleans (as in the catalog pages of Cloudflare's documentation).
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.values import per_million
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format, from_flags, merge_capabilities
+from ghost_pipeline.providers.wire_format import Fields, Format, from_flags, merge_capabilities
 
 _TASKS = {
     "automatic speech recognition": ("audio", "text"),

@@ -3,7 +3,8 @@
 ``name`` is the id, ``context_length`` a floating-point number. ``is_deprecated`` rows still answer.
 """
 
-from ghost_pipeline.providers.wire_format import CapabilityMap, Facts, Fields, Format, map_words, merge_capabilities
+from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.wire_format import CapabilityMap, Fields, Format, map_words, merge_capabilities
 
 _ENDPOINTS = CapabilityMap(
     {

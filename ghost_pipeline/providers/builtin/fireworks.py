@@ -4,9 +4,9 @@
 the same facts in other spellings.
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.wire_format import (
     CapabilityMap,
-    Facts,
     Fields,
     Format,
     from_flags,

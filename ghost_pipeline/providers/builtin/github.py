@@ -1,11 +1,11 @@
 """GitHub Models: ``GET /catalog/models`` (REST API, "Models catalog"), a bare list."""
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
     OUTPUT_MODALITIES,
     TOP_LEVEL_LIST,
     CapabilityMap,
-    Facts,
     Fields,
     Format,
     map_words,

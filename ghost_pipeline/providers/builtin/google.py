@@ -3,9 +3,9 @@
 ``predict`` and ``predictLongRunning`` serve images as well as video and say neither. The reference lists no price.
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.wire_format import (
     CapabilityMap,
-    Facts,
     Fields,
     Format,
     from_flags,

@@ -1,6 +1,7 @@
 """Groq: ``GET /openai/v1/models`` (API reference, "List models"). Rows with ``active: false`` are listed too."""
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format
+from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.wire_format import Fields, Format
 
 
 def _read(fields: Fields) -> Facts:

@@ -7,11 +7,11 @@ unknown; what one of them can do can be had. That none is live ("staging", "erro
 from collections.abc import Iterable
 from typing import TypeVar
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
     OUTPUT_MODALITIES,
-    Facts,
     Fields,
     Format,
     from_flags,

@@ -3,9 +3,9 @@
 A model that is "not-loaded" is loaded when it is asked for, so it is a sighting.
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.wire_format import (
     CapabilityMap,
-    Facts,
     Fields,
     Format,
     from_flags,

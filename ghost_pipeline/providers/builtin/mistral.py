@@ -4,7 +4,8 @@ A model repeats under each of its aliases, and every such id can be called, so e
 models say ``archived: true`` when they are.
 """
 
-from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Facts, Fields, Format, from_flags, merge_capabilities
+from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, Format, from_flags, merge_capabilities
 
 _CAPABILITIES = {
     "completion_chat": "text",

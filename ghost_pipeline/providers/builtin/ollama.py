@@ -3,7 +3,8 @@
 ``capabilities`` has the words of "Show Model Information", which newer servers repeat in the list.
 """
 
-from ghost_pipeline.providers.wire_format import CapabilityMap, Facts, Fields, Format, map_words, merge_capabilities
+from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.wire_format import CapabilityMap, Fields, Format, map_words, merge_capabilities
 
 _CAPABILITIES = CapabilityMap(
     {

@@ -4,7 +4,8 @@ OpenAI's API reference ("List models") documents no other field. Servers that co
 names; those are read where they stand, and none is required.
 """
 
-from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Facts, Fields, Format
+from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, Format
 
 
 def read_common_fields(fields: Fields) -> Facts:

@@ -4,12 +4,12 @@ Prices are strings in USD per token. The reference says that "0" means free; "-1
 on where a request goes, so it is unknown. The suffix ``:free`` of an id says nothing here: prices do.
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.values import per_token
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
     OUTPUT_MODALITIES,
     CapabilityMap,
-    Facts,
     Fields,
     Format,
     map_words,
@@ -29,17 +29,17 @@ _PARAMETERS = CapabilityMap(
 
 def _read(fields: Fields) -> Facts:
     return Facts(
-        fields.text("name"),
-        fields.tokens("context_length"),
-        fields.tokens("top_provider", "max_completion_tokens"),
-        fields.price(per_token, "pricing", "prompt"),
-        fields.price(per_token, "pricing", "completion"),
-        merge_capabilities(
+        name=fields.text("name"),
+        context_window=fields.tokens("context_length"),
+        max_output_tokens=fields.tokens("top_provider", "max_completion_tokens"),
+        input_price=fields.price(per_token, "pricing", "prompt"),
+        output_price=fields.price(per_token, "pricing", "completion"),
+        capabilities=merge_capabilities(
             map_words(fields.words("architecture", "input_modalities"), INPUT_MODALITIES),
             map_words(fields.words("architecture", "output_modalities"), OUTPUT_MODALITIES),
             map_words(fields.words("supported_parameters"), _PARAMETERS),
         ),
-        fields.instant("expiration_date"),
+        expires_at=fields.instant("expiration_date"),
     )
 
 

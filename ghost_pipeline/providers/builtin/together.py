@@ -3,11 +3,11 @@
 Images, audio and video are not billed by the token: their 0 says nothing about a token's price.
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import (
     TOP_LEVEL_LIST,
     CapabilityMap,
-    Facts,
     Fields,
     Format,
     map_words,

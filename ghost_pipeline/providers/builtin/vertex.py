@@ -4,7 +4,8 @@ A row is identified by its resource name, ``publishers/google/models/…``. No `
 a model is gone, and no field has a fact of the catalog.
 """
 
-from ghost_pipeline.providers.wire_format import Facts, Fields, Format
+from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.wire_format import Fields, Format
 
 
 def _read(fields: Fields) -> Facts:

@@ -3,11 +3,11 @@
 Token prices are in "USD cents per 100 million tokens".
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.values import cents_per_100_million
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
     OUTPUT_MODALITIES,
-    Facts,
     Fields,
     Format,
     map_words,

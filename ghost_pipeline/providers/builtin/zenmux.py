@@ -6,11 +6,11 @@ providers list for the same models. Where several such tiers differ (by length o
 Other units than ``perMTokens`` are no token prices; another currency than USD is not converted.
 """
 
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
     OUTPUT_MODALITIES,
-    Facts,
     Fields,
     Format,
     from_flags,

@@ -10,7 +10,7 @@ import pytest
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import InvalidExport
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline_tests.catalog.backends import SQLITE, Place, new_place
@@ -47,7 +47,7 @@ def only(catalog: ModelCatalog) -> ModelRecord:
 
 def exported(catalog: ModelCatalog) -> list[dict[str, Any]]:
     """What ``models --json`` prints, without the listings, which are each catalog's own."""
-    columns = [name for name in ModelRecord.__dataclass_fields__ if name != "listing_id"]
+    columns = [name for name in MODEL_FIELDS if name != "listing_id"]
     found = catalog.find_models(is_active=None)
     return [
         {
