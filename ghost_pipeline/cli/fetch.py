@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,8 @@ def fetch(wanted: Sequence[str], directory: Path | None, is_json: bool) -> None:
 
     settings = Settings.from_environment()
     chosen = select_endpoints(settings, wanted)
-    for provider_id, why in chosen.passed_over:
-        warn(f"{provider_id} is passed over: {why}")
+    for provider_id, why in chosen.skipped:
+        warn(f"{provider_id} is skipped: {why}")
     heard: list[FetchOutcome] = []
     with _progress(len(chosen.endpoints)) as show:
 
@@ -67,7 +66,7 @@ def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> None:
             for one in outcomes:
                 if one.result is FetchResult.FAILED:
                     catalog.record_failed_attempt(
-                        one.provider_id, one.failure_reason, one.attempted_at, response=one.response_summary
+                        one.provider_id, one.failure_reason, one.attempted_at, response=one.response
                     )
 
 
@@ -102,14 +101,31 @@ class _Lines:
 
 
 def _plain(outcome: FetchOutcome) -> dict[str, Any]:
-    values = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
-    return values | {"path": str(outcome.path) if outcome.path else None}
+    return {
+        "provider_id": outcome.provider_id,
+        "result": outcome.result,
+        "attempted_at": outcome.attempted_at,
+        "duration": outcome.duration_seconds,
+        "reason": outcome.reason,
+        "status": outcome.response.status,
+        "pages": outcome.response.pages,
+        "models": outcome.models,
+        "path": str(outcome.path) if outcome.path else None,
+        "sha256": outcome.sha256,
+        "request_id": outcome.request_id,
+    }
 
 
 def _print(outcomes: Sequence[FetchOutcome]) -> None:
     rows = [
         [
-            *(one.provider_id, one.result.value, one.models, one.pages or None, round(one.duration, 1)),
+            *(
+                one.provider_id,
+                one.result.value,
+                one.models,
+                one.response.pages or None,
+                round(one.duration_seconds, 1),
+            ),
             one.path.name if one.path else None,
         ]
         for one in outcomes

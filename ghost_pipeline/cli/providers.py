@@ -70,12 +70,12 @@ def _to_json(one: ProviderRow, now: datetime, thresholds: Thresholds) -> dict[st
         "consecutive_failures": one.health.consecutive_failures,
         "is_overdue": is_complete_listing_overdue(one.health, now, thresholds),
         "is_configured": asked is not None,
-        "is_fetched": asked is not None and asked.is_chosen and asked.obstacle is None,
+        "is_fetched": asked is not None and asked.is_enabled and asked.blocked_reason is None,
         "is_key_present": asked is not None and asked.is_key_present,
         "is_key_required": asked is not None and asked.is_key_required,
         "key_variables": asked.key_variables if asked else (),
         "url": asked.url if asked else None,
-        "obstacle": asked.obstacle if asked else None,
+        "obstacle": asked.blocked_reason if asked else None,
     }
 
 

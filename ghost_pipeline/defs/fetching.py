@@ -11,7 +11,6 @@ from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_erro
 from ghost_pipeline.errors import NotConfigured
 from ghost_pipeline.fetching.configuration import select_endpoints
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
-from ghost_pipeline.listings.files import read_response_info
 
 
 @dg.asset(
@@ -48,7 +47,7 @@ def provider_responses(
                     outcome.failure_reason,
                     outcome.attempted_at,
                     context.run.run_id,
-                    outcome.response_summary,
+                    outcome.response,
                 )
                 log_health(context, health_events(catalog))
             # Recorded with what was logged before it: what is logged after the last yield is lost with the failure.
@@ -82,11 +81,11 @@ def fetch_every_6h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) -
         chosen = select_endpoints(ghost.settings(), ())
     except NotConfigured as error:
         return dg.SkipReason(str(error))
-    for provider_id, why in chosen.passed_over:
-        context.log.warning(f"{provider_id} is passed over: {why}")
+    for provider_id, why in chosen.skipped:
+        context.log.warning(f"{provider_id} is skipped: {why}")
     asked = [endpoint.provider_id for endpoint in chosen.endpoints]
     if not asked:
-        return dg.SkipReason("; ".join(f"{provider_id}: {why}" for provider_id, why in chosen.passed_over))
+        return dg.SkipReason("; ".join(f"{provider_id}: {why}" for provider_id, why in chosen.skipped))
     context.instance.add_dynamic_partitions(str(providers.name), asked)
     at = context.scheduled_execution_time.astimezone(UTC).isoformat()
     return [dg.RunRequest(run_key=f"{provider_id}:{at}", partition_key=provider_id) for provider_id in asked]
@@ -94,20 +93,19 @@ def fetch_every_6h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) -
 
 def _metadata(outcome: FetchOutcome) -> dict[str, Any]:
     """Return what the asset shows of the response. Dagster plots numbers over time."""
-    facts = read_response_info(outcome.path) if outcome.path else None
     known: dict[str, Any] = {
         "result": outcome.result.value,
         "reason": outcome.reason or None,
         "attempted_at": dg.MetadataValue.timestamp(outcome.attempted_at),
-        "seconds": round(outcome.duration, 3),
-        "pages": outcome.pages,
-        "status": outcome.status,
+        "seconds": outcome.duration_seconds,
+        "pages": outcome.response.pages,
+        "status": outcome.response.status,
         "models": outcome.models,
         "request_id": outcome.request_id,
         "file": outcome.path.name if outcome.path else None,
         "path": dg.MetadataValue.path(str(outcome.path)) if outcome.path else None,
         "sha256": outcome.sha256,
-        "bytes": facts.bytes if facts else None,
-        "etag": facts.etag if facts else None,
+        "bytes": outcome.info.bytes if outcome.info else None,
+        "etag": outcome.info.etag if outcome.info else None,
     }
     return {name: value for name, value in known.items() if value is not None}

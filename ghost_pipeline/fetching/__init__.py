@@ -1,9 +1,9 @@
-"""WHAT WE ASK: from a provider's API to a file in the folder of listings.
+"""From a provider's API to a file in the folder of listings.
 
-Here belongs what knows how a provider is asked and how its answers go wrong. What a good answer *says* belongs to
-``listings``, and what becomes of the file is none of its business. The way of a request: ``registry`` and
-``providers_file`` say whom to ask and how, ``transport`` asks once, ``retrying`` again, ``paging`` names the next page,
-``pages`` puts the pages together, ``folder`` writes the file, ``fetch`` does all of that for many providers at once.
+How a provider is requested, and how its responses fail, belongs here. What a good response means belongs to
+``listings``; what becomes of the file is the catalog's concern. The path of a request: ``configuration`` selects the
+providers, ``http_client`` makes one request, ``retries`` repeats it, ``pages`` follows and merges the pages, ``folder``
+writes the file, and ``fetch`` does this for many providers at once.
 
-A key is read when it is needed and goes into a request header, nowhere else (see ``secret``).
+A key is read when it is needed and sent in a request header, nowhere else (see ``ghost_pipeline.redaction``).
 """

@@ -1,8 +1,8 @@
-"""Fetched listings in the folder: names, whole or not at all, and only the newest ones.
+"""Fetched listings in the folder: their names, atomic writes, and removal of old ones.
 
-Beside each ``PROVIDER_models_INSTANT.json`` stands its sidecar, ``….json.response``, with the facts of the response.
-Readers of the folder take ``*.json`` only, so they pass over it. It is written first: a listing without a sidecar was
-put there by somebody else and is left alone.
+Each ``PROVIDER_models_INSTANT.json`` has a sidecar, ``….json.response``, that describes the response. Readers of the
+folder take ``*.json`` only, so they skip it. It is written first: a listing without a sidecar was not fetched, and is
+never removed.
 """
 
 import os
@@ -21,53 +21,53 @@ _UNFINISHED = ".tmp"
 
 
 def file_name(provider_id: str, at: datetime) -> str:
-    """The name of a listing fetched at ``at``, as ``listings.names`` reads it."""
+    """Return the name of a listing fetched at ``at``, in the form that ``listings.files`` reads."""
     return f"{provider_id}_models_{at.astimezone(UTC).strftime(_INSTANT)}.json"
 
 
 def prepare(directory: Path) -> None:
-    """Make the folder if it is missing, and see that it can be written. Raises FolderError."""
+    """Create the folder if it is missing. Raises FolderError if it can't be created or written."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FolderError(f"the folder {directory} can't be made ({error.strerror}): name another one") from None
+        raise FolderError(f"the folder {directory} can't be created ({error.strerror})", "choose another one") from None
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise FolderError(f"the folder {directory} can't be written: check its permissions or name another one")
+        raise FolderError(f"the folder {directory} can't be written", "check its permissions or choose another one")
 
 
-def write(directory: Path, content: bytes, facts: ResponseInfo) -> Path:
-    """Put a listing and its sidecar into the folder; each is there whole or not at all.
+def write(directory: Path, content: bytes, info: ResponseInfo) -> Path:
+    """Write a listing and its sidecar into the folder, each atomically. Return the path of the listing.
 
-    Raises FolderError, and leaves nothing behind.
+    Raises FolderError, and then leaves neither.
     """
-    path = directory / facts.file
+    path = directory / info.file
     sidecar = sidecar_path(path)
     try:
-        _write_file(sidecar, _encoded(facts))
+        _write_file(sidecar, _encode(info))
         try:
             _write_file(path, content)
         except BaseException:
             sidecar.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise FolderError(f"{path} can't be written ({error.strerror}): make room or check permissions") from None
+        raise FolderError(f"{path} can't be written ({error.strerror})", "free space or check permissions") from None
     return path
 
 
-def record_not_modified(path: Path, facts: ResponseInfo) -> None:
-    """Set down that the provider said again what is in the file: its age is that of the newer word.
+def record_not_modified(path: Path, info: ResponseInfo) -> None:
+    """Record that the provider confirmed the file: ``info`` becomes its sidecar, and its modification time is now.
 
-    ``facts`` are those of the newer answer. Raises FolderError.
+    Raises FolderError.
     """
     try:
-        _write_file(sidecar_path(path), _encoded(facts))
+        _write_file(sidecar_path(path), _encode(info))
         os.utime(path)
     except OSError as error:
-        raise FolderError(f"{path} can't be confirmed ({error.strerror}): check its permissions") from None
+        raise FolderError(f"{path} can't be updated ({error.strerror})", "check its permissions") from None
 
 
 def prune(directory: Path, provider_id: str, keep: int) -> None:
-    """Remove the fetched listings of a provider but the newest ``keep`` (at least one), with what crashes left.
+    """Remove the fetched listings of a provider except the newest ``keep`` (at least one), and files of crashed writes.
 
     Raises FolderError.
     """
@@ -84,11 +84,13 @@ def prune(directory: Path, provider_id: str, keep: int) -> None:
             if listing < oldest_kept and (path.name != listing or listing + _SIDECAR in names):
                 path.unlink(missing_ok=True)
     except OSError as error:
-        raise FolderError(f"old files in {directory} can't be removed ({error.strerror}): check permissions") from None
+        raise FolderError(
+            f"old files in {directory} can't be removed ({error.strerror})", "check permissions"
+        ) from None
 
 
-def _encoded(facts: ResponseInfo) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(facts), indent=1)
+def _encode(info: ResponseInfo) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(info), indent=1)
 
 
 def _write_file(path: Path, content: bytes) -> None:

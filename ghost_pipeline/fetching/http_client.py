@@ -1,4 +1,4 @@
-"""One HTTP request: redirects within the origin, time-outs, a bounded body."""
+"""One HTTP request: redirects within the origin, timeouts, and a body of bounded size."""
 
 import logging
 import ssl
@@ -13,7 +13,7 @@ import httpx
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.fetching.errors import FetchError, TransientFetchError, describe_http_error
 from ghost_pipeline.fetching.retries import parse_retry_after
-from ghost_pipeline.fetching.urls import address_defect, is_loopback, origin, without_query
+from ghost_pipeline.fetching.urls import address_defect, format_host, is_loopback, origin, without_query
 from ghost_pipeline.providers.endpoint import Endpoint, join_url
 from ghost_pipeline.redaction import Secret
 from ghost_pipeline.settings import FetchLimits
@@ -24,16 +24,16 @@ _PLAIN_NAMES = frozenset({"", "identity"})
 _GZIP_NAMES = frozenset({"gzip", "x-gzip"})
 
 
-async def read_whole(response: httpx.Response, max_bytes: int) -> bytes:
-    """The unpacked body.
+async def read_body(response: httpx.Response, max_bytes: int) -> bytes:
+    """Return the uncompressed body.
 
-    Raises Fault for one of more than ``max_bytes``, PassingFault for one that ends early.
+    Raises FetchError for one of more than ``max_bytes``, TransientFetchError for one that ends early.
     """
     stated = response.headers.get("content-length", "")
     if stated.isdecimal() and int(stated) > max_bytes:
         raise _too_large(max_bytes)
     body = bytearray()
-    async for part in _unpacked(response, max_bytes):
+    async for part in _decompressed(response, max_bytes):
         body += part
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
@@ -41,10 +41,10 @@ async def read_whole(response: httpx.Response, max_bytes: int) -> bytes:
 
 
 async def read_beginning(response: httpx.Response, max_bytes: int) -> bytes:
-    """The first ``max_bytes`` of a body that is only to be quoted; empty if it can't be read."""
+    """Return the first ``max_bytes`` of a body that is only quoted; empty if it can't be read."""
     body = bytearray()
     try:
-        async for part in _unpacked(response, max_bytes):
+        async for part in _decompressed(response, max_bytes):
             body += part
             if len(body) >= max_bytes:
                 break
@@ -54,10 +54,12 @@ async def read_beginning(response: httpx.Response, max_bytes: int) -> bytes:
 
 
 def _too_large(max_bytes: int) -> FetchError:
-    return FetchError(f"the answer is larger than {max_bytes:,} bytes; if that is right, raise GHOST_FETCH_MAX_BYTES")
+    return FetchError(
+        f"the response is larger than {max_bytes:,} bytes; if that is correct, raise GHOST_FETCH_MAX_BYTES"
+    )
 
 
-async def _unpacked(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
+async def _decompressed(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding in _PLAIN_NAMES:
         async for part in response.aiter_raw():
@@ -66,38 +68,40 @@ async def _unpacked(response: httpx.Response, max_bytes: int) -> AsyncIterator[b
         async for part in _from_gzip(response, max_bytes):
             yield part
     else:
-        raise FetchError("the answer is packed in a way that was not asked for (only gzip was)")
+        raise FetchError("the response has a content encoding that was not requested (only gzip was)")
 
 
 async def _from_gzip(response: httpx.Response, max_bytes: int) -> AsyncIterator[bytes]:
-    unpacking = zlib.decompressobj(_GZIP)
+    decompressor = zlib.decompressobj(_GZIP)
     try:
-        async for packed in response.aiter_raw():
-            rest = packed
+        async for compressed in response.aiter_raw():
+            rest = compressed
             while rest:
-                part = unpacking.decompress(rest, max_bytes + 1)
-                rest = unpacking.unconsumed_tail
+                part = decompressor.decompress(rest, max_bytes + 1)
+                rest = decompressor.unconsumed_tail
                 if part:
                     yield part
-                if unpacking.unused_data:
-                    raise FetchError("more follows after the end of the gzip-packed answer")
+                if decompressor.unused_data:
+                    raise FetchError("data follows after the end of the gzip-compressed response")
     except zlib.error:
-        raise FetchError("the answer says that it is gzip-packed and is not") from None
-    if not unpacking.eof:
-        raise TransientFetchError("the gzip-packed answer ends early")
+        raise FetchError("the Content-Encoding of the response is gzip, but its body is not") from None
+    if not decompressor.eof:
+        raise TransientFetchError("the gzip-compressed response ends early")
 
 
-# Its DEBUG records hold the headers of answers, and servers repeat keys.
+# Its DEBUG records contain response headers, in which servers may repeat keys.
 logging.getLogger("httpcore").setLevel(logging.INFO)
 
 _MAX_REDIRECTS = 5
 _QUOTED_BYTES = 64_000
-_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
+_TRANSIENT_STATUSES = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back: status 200 with its body, or 304."""
+    """A usable response: status 200 with its body, or 304."""
 
     url: str
     status: int
@@ -116,38 +120,38 @@ class Client:
         self._secret = secret
         self._limits = limits
 
-    async def ask(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Response:
-        """The answer from ``url``; ``conditions`` are headers that allow a 304.
+    async def get(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Response:
+        """Request ``url``; ``conditions`` are headers that allow a 304.
 
-        Raises Fault, PassingFault where another attempt may help.
+        Raises FetchError, or TransientFetchError where another attempt may succeed.
         """
         try:
             return await self._follow(url, conditions, max_bytes)
         except httpx.HTTPError as error:
-            raise self._broken(error, url) from None
+            raise self._translate_transport_error(error, url) from None
         except httpx.InvalidURL:
-            raise FetchError(f"a URL that can't be asked came from {without_query(self._endpoint.url)}") from None
+            raise FetchError(f"{without_query(self._endpoint.url)} refers to an invalid URL") from None
 
     async def _follow(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Response:
         for _ in range(_MAX_REDIRECTS + 1):
-            self._check(url)
+            self._require_same_origin(url)
             async with self._client.stream("GET", url, headers=self._headers(conditions)) as response:
                 if not response.has_redirect_location:
                     return await self._read(url, response, conditions, max_bytes)
                 url = join_url(url, response.headers["location"])
-        raise FetchError(f"{without_query(self._endpoint.url)} redirects in circles")
+        raise FetchError(f"{without_query(self._endpoint.url)} has a redirect loop")
 
-    def _check(self, url: str) -> None:
-        """Raises Fault for a URL that must not see the key: redirects and links to next pages come from outside."""
+    def _require_same_origin(self, url: str) -> None:
+        """Raise FetchError for a URL that must not get the key: the server chooses redirects and next pages."""
         if origin(url) != origin(self._endpoint.url):
-            scheme, host, port = origin(url)
             raise FetchError(
-                f"{without_query(self._endpoint.url)} sends to another server ({scheme}://{host}:{port}), which "
-                "does not get the key; if that is right, make it the base_url"
+                f"{without_query(self._endpoint.url)} refers to another server "
+                f"({origin(url)[0]}://{format_host(url)}), which must not receive the key; "
+                "if that is correct, set it as base_url"
             )
         defect = address_defect(url, self._endpoint.is_plain_http_allowed)
         if defect:
-            raise FetchError(f"the address {defect}")
+            raise FetchError(f"the URL {defect}")
 
     def _headers(self, conditions: Mapping[str, str]) -> dict[str, str]:
         headers = {
@@ -167,30 +171,30 @@ class Client:
     ) -> Response:
         status = response.status_code
         if status == HTTPStatus.OK:
-            return Response(url, status, response.headers, await read_whole(response, max_bytes))
+            return Response(url, status, response.headers, await read_body(response, max_bytes))
         if status == HTTPStatus.NOT_MODIFIED and conditions:
             return Response(url, status, response.headers, b"")
         quotable = await read_beginning(response, _QUOTED_BYTES)
         reason = describe_http_error(status, quotable, self._endpoint, self._secret)
-        if status in _PASSING:
+        if status in _TRANSIENT_STATUSES:
             raise TransientFetchError(reason, status, parse_retry_after(response.headers.get("retry-after")))
         raise FetchError(reason, status)
 
-    def _broken(self, error: httpx.HTTPError, url: str) -> FetchError:
-        """The fault behind an exception of httpx, whose own text may repeat what the server sent."""
-        host = f"{origin(url)[1]}:{origin(url)[2]}"
+    def _translate_transport_error(self, error: httpx.HTTPError, url: str) -> FetchError:
+        """Return the FetchError for an exception of httpx, whose own text may repeat what the server sent."""
+        host = format_host(url)
         if isinstance(error, httpx.ConnectTimeout):
             return TransientFetchError(f"no connection to {host} within {self._limits.connect_timeout:g} s")
         if isinstance(error, httpx.TimeoutException):
-            return TransientFetchError(f"{host} was silent for {self._limits.read_timeout:g} s")
+            return TransientFetchError(f"{host} sent nothing for {self._limits.read_timeout:g} s")
         if _is_certificate_refused(error):
             return FetchError(
-                f"the TLS certificate of {host} is not trusted; if it is your own, name its CA in SSL_CERT_FILE"
+                f"the TLS certificate of {host} is not trusted; if it is your own, set SSL_CERT_FILE to its CA"
             )
         if isinstance(error, httpx.ConnectError):
             return TransientFetchError(f"no connection to {host} ({error})")
         if isinstance(error, httpx.TransportError):
-            return TransientFetchError(f"{host} broke off the connection, or does not speak HTTP")
+            return TransientFetchError(f"{host} closed the connection or does not speak HTTP")
         return FetchError(f"the request to {host} failed ({type(error).__name__})")
 
 
@@ -203,23 +207,25 @@ def _is_certificate_refused(error: BaseException | None) -> bool:
 
 
 def create_tls_context() -> ssl.SSLContext:
-    """What TLS connections are checked against; made once for all, as it takes a while.
+    """Load the certificates for TLS connections, once for all clients because it is slow.
 
     Raises SettingsError if SSL_CERT_FILE or SSL_CERT_DIR can't be used.
     """
     try:
         return httpx.create_ssl_context()
     except OSError as error:
-        raise SettingsError(f"the certificates of SSL_CERT_FILE can't be read ({error.strerror}): correct it") from None
+        raise SettingsError(
+            f"the certificates of SSL_CERT_FILE can't be read ({error.strerror})", "correct it"
+        ) from None
 
 
 @asynccontextmanager
 async def open_client(
     endpoint: Endpoint, secret: Secret | None, limits: FetchLimits, certificates: ssl.SSLContext
 ) -> AsyncIterator[Client]:
-    """A channel of its own for one provider: no cookie and no connection is shared."""
+    """Open the client of one provider; it shares no cookie and no connection with others."""
     timeout = httpx.Timeout(limits.read_timeout, connect=limits.connect_timeout)
-    # A proxy from the environment is for the world outside.
+    # A proxy from the environment must not receive requests to this machine.
     is_local = is_loopback(endpoint.url)
     async with httpx.AsyncClient(
         verify=certificates, timeout=timeout, follow_redirects=False, trust_env=not is_local

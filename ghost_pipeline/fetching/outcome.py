@@ -1,4 +1,4 @@
-"""What became of asking one provider once."""
+"""The result of fetching one provider once. Free of HTTP, so that the command line and Dagster import it quickly."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,54 +6,59 @@ from enum import StrEnum
 from pathlib import Path
 
 from ghost_pipeline.lifecycle.records import ResponseSummary
+from ghost_pipeline.listings.files import ResponseInfo
 
 
 class FetchResult(StrEnum):
-    """How far a fetch got. What the listing is worth is said later, by its verdict."""
+    """How far a fetch got. Whether the listing is accepted is decided later, by its verdict."""
 
     FETCHED = "fetched"
     """All pages are in a new file."""
     PARTIAL = "partial"
-    """A new file holds what was read; the file itself says that more would follow."""
+    """A new file holds the pages that were read; the file itself states that more would follow."""
     EMPTY = "empty"
-    """A new file holds an answer without a single model."""
+    """A new file holds a response without a single model."""
     NOT_MODIFIED = "not_modified"
-    """304: the provider confirms the newest file, whose modification time says so."""
+    """304: the provider confirmed the newest file, whose modification time was updated."""
     FAILED = "failed"
-    """No file: nothing that can be believed came back."""
+    """No file: the provider sent no usable listing."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchOutcome:
-    """One attempt, good or bad. Holds no key and nothing unquoted that a provider said."""
+    """One attempt, successful or not. Holds no key, and text of the provider only in redacted quotes."""
 
     provider_id: str
     result: FetchResult
     attempted_at: datetime
-    """Aware, UTC. What the answer says was true at this instant or later."""
-    duration: float
-    """Seconds, all pages and repetitions."""
+    """Aware, UTC. The response is at least as recent as this."""
+    response: ResponseSummary
+    """What the catalog records of the response."""
     reason: str | None = None
-    """Why it is not FETCHED, for a person to act on."""
-    status: int | None = None
-    """HTTP status of the last answer; None if there was none."""
-    pages: int = 0
-    """Pages that were read."""
-    models: int | None = None
-    """Models in the file; None if there is no file or it was not read."""
-    path: Path | None = None
-    """The new file, or the one that a 304 confirms."""
-    sha256: str | None = None
-    """Of that file."""
+    """Why the result is not FETCHED, with what to do."""
     request_id: str | None = None
-    """What the provider calls the last request."""
+    """The provider's own identifier of the last request."""
+    path: Path | None = None
+    """The new file, or the one that a 304 confirmed."""
+    info: ResponseInfo | None = None
+    """The sidecar of that file."""
+
+    @property
+    def duration_seconds(self) -> float:
+        """Seconds, all pages and retries."""
+        return self.response.seconds or 0.0
+
+    @property
+    def models(self) -> int | None:
+        """Number of models in the file; None without a file."""
+        return self.info.models if self.info else None
+
+    @property
+    def sha256(self) -> str | None:
+        """Digest of the file; None without a file."""
+        return self.info.sha256 if self.info else None
 
     @property
     def failure_reason(self) -> str:
-        """Why no listing came of the attempt."""
+        """Why the attempt produced no listing."""
         return self.reason or "the fetch gave no reason"
-
-    @property
-    def response_summary(self) -> ResponseSummary:
-        """What the catalog records of the response."""
-        return ResponseSummary(round(self.duration, 3), self.pages, self.status)

@@ -1,8 +1,9 @@
-"""All pages of one provider, merged into one listing."""
+"""All pages of one provider: following them, and merging them into one listing."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -27,29 +28,30 @@ class Page:
     """One page of a listing."""
 
     content: bytes
-    """UTF-8 JSON, as it came."""
+    """UTF-8 JSON, unchanged."""
     survey: Survey
-    """What it holds."""
 
 
 def read_page(provider_id: str, content: bytes, content_type: str | None) -> Page:
-    """The page in an answer with status 200.
+    """Read the page in a response with status 200.
 
-    Raises Fault if it is no page of models: HTML, an error, something cut off, whatever it is called.
+    Raises FetchError if it is not a page of models (HTML, an error, truncated JSON), whatever its Content-Type.
     """
     survey = survey_listing(provider_id, content)
     if survey.malformed_reason is not None:
-        raise FetchError(f"the answer is no model list: {survey.malformed_reason.removesuffix(f'; {FETCH_AGAIN}')}")
+        raise FetchError(
+            f"the response is not a model list: {survey.malformed_reason.removesuffix(f'; {FETCH_AGAIN}')}"
+        )
     if not _is_json(content_type):
-        raise FetchError("the answer does not call itself JSON (Content-Type), so it is not believed")
+        raise FetchError("the Content-Type of the response is not JSON, so it is rejected")
     return Page(content.removeprefix(_BOM), survey)
 
 
-def merged(pages: Sequence[Page], is_partial: bool) -> bytes:
-    """All rows in the envelope of the last page, whose marker says whether more would follow.
+def merge_pages(pages: Sequence[Page], is_partial: bool) -> bytes:
+    """Return all rows in the envelope of the last page, whose marker states whether more would follow.
 
-    One page stays exactly as it came. If ``is_partial``, the document says so by itself: where the provider's own
-    envelope has no marker, one is put in.
+    A single page stays as it is, byte for byte. If ``is_partial`` and the provider's envelope has no such marker, one
+    is added, so that the document itself states that it is incomplete.
     """
     last = pages[-1]
     is_marked = not is_partial or bool(paging_gaps(last.survey.envelope))
@@ -68,23 +70,23 @@ def _media_type(content_type: str | None) -> str:
 
 
 def _is_json(content_type: str | None) -> bool:
-    """Whether the header names JSON (RFC 8259, RFC 6839), or says nothing."""
+    """Return True if the header names JSON (RFC 8259, RFC 6839) or is absent."""
     media_type = _media_type(content_type)
     return not media_type or media_type in ("application/json", "text/json") or media_type.endswith("+json")
 
 
-_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
-_MAX_HEADER = 200
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
+_MAX_HEADER_LENGTH = 200
 
 
 class ProviderFetch:
-    """The state of a fetch while it goes on; what was read stays, whatever happens next."""
+    """The state of one provider's fetch; pages that were read are kept if a later one fails."""
 
     def __init__(self, endpoint: Endpoint, secret: Secret | None, limits: FetchLimits) -> None:
         self.pages: list[Page] = []
-        self.fault: FetchError | None = None
+        self.error: FetchError | None = None
         self.is_confirmed = False
-        """Whether a 304 came back."""
+        """True after a 304."""
         self._endpoint = endpoint
         self._secret = secret
         self._limits = limits
@@ -92,73 +94,71 @@ class ProviderFetch:
 
     @property
     def status(self) -> int | None:
-        """HTTP status of the last answer."""
-        if self.fault is not None and self.fault.status is not None:
-            return self.fault.status
+        """HTTP status of the last response; None without one."""
+        if self.error is not None and self.error.status is not None:
+            return self.error.status
         return self._last.status if self._last else None
 
     @property
     def request_id(self) -> str | None:
-        """What the provider calls the last request that it answered."""
-        return next((said for name in _REQUEST_IDS if (said := self.header(name))), None)
+        """The provider's own identifier of the last request with a response."""
+        return next((value for name in _REQUEST_ID_HEADERS if (value := self.header(name))), None)
 
     def header(self, name: str) -> str | None:
-        """A header of the last answer, unless it is long or repeats the key."""
+        """Return a header of the last response; None if it is absent, long, unprintable or repeats the key."""
         value = self._last.headers.get(name) if self._last else None
-        if value is None or len(value) > _MAX_HEADER or not value.isprintable():
+        if value is None or len(value) > _MAX_HEADER_LENGTH or not value.isprintable():
             return None
         return None if self._secret is not None and self._secret.redact_text(value) != value else value
 
-    async def read(self, channel: Client, conditions: Mapping[str, str], judging: asyncio.Lock) -> None:
-        """Read all pages; ``fault`` says why not all of them came, if so.
+    async def read(self, client: Client, conditions: Mapping[str, str], parse_lock: asyncio.Lock) -> None:
+        """Read all pages; set ``error`` if not all of them could be read.
 
-        ``judging`` is held while a page is parsed: pages of several providers at once would need the memory of all.
+        ``parse_lock`` is held while a page is parsed: parsing pages of several providers at once would need the memory
+        of all.
         """
         try:
-            async with asyncio.timeout(self._limits.total_timeout) as whole:
-                await self._read_pages(channel, conditions, judging, whole)
+            async with asyncio.timeout(self._limits.total_timeout) as timeout:
+                await self._read_pages(client, conditions, parse_lock, timeout)
         except TimeoutError:
-            self.fault = FetchError(f"not finished within {self._limits.total_timeout:g} s")
-        except FetchError as fault:
-            self.fault = fault
+            self.error = FetchError(f"not finished within {self._limits.total_timeout:g} s")
+        except FetchError as error:
+            self.error = error
 
     async def _read_pages(
-        self, channel: Client, conditions: Mapping[str, str], judging: asyncio.Lock, whole: asyncio.Timeout
+        self, client: Client, conditions: Mapping[str, str], parse_lock: asyncio.Lock, timeout: asyncio.Timeout
     ) -> None:
         loop = asyncio.get_running_loop()
-
-        def time_left() -> float:
-            return (whole.when() or 0.0) - loop.time()
-
         url: str | None = self._endpoint.url
-        asked: set[str] = set()
+        requested: set[str] = set()
         while url is not None:
-            self._check_progress(url, asked)
-            asked.add(url)
-            room = self._limits.max_bytes - sum(len(page.content) for page in self.pages)
-            allowed = {} if self.pages else conditions
-            here = url
-            answer = await with_retries(lambda: channel.ask(here, allowed, room), self._limits, time_left)  # noqa: B023
-            self._last = answer
-            if answer.status != 200:
+            self._check_progress(url, requested)
+            requested.add(url)
+            bytes_left = self._limits.max_bytes - sum(len(page.content) for page in self.pages)
+            request = partial(client.get, url, {} if self.pages else conditions, bytes_left)
+            response = await with_retries(request, self._limits, (timeout.when() or 0.0) - loop.time())
+            self._last = response
+            if response.status != 200:
                 self.is_confirmed = True
                 return
-            async with judging:
-                page = await asyncio.to_thread(self._page, answer)
+            async with parse_lock:
+                page = await asyncio.to_thread(self._read_page, response)
             self.pages.append(page)
             url = self._endpoint.paging.next_url(url, page.survey.envelope, page.survey.row_count)
 
-    def _check_progress(self, url: str, asked: set[str]) -> None:
-        if url in asked:
-            raise FetchError("the pages go in circles: a page names one as the next that was read already")
-        if len(asked) >= self._limits.max_pages:
-            raise FetchError(f"more than {len(asked)} pages; if that is right, raise GHOST_FETCH_MAX_PAGES")
+    def _check_progress(self, url: str, requested: set[str]) -> None:
+        if url in requested:
+            raise FetchError("repeated page: the next page of a page is one that was read before")
+        if len(requested) >= self._limits.max_pages:
+            raise FetchError(
+                f"there are more than {len(requested)} pages; if that is correct, raise GHOST_FETCH_MAX_PAGES"
+            )
 
-    def _page(self, answer: Response) -> Page:
-        hidden = answer.body if self._secret is None else self._secret.redact_bytes(answer.body)
-        page = read_page(self._endpoint.provider_id, hidden, answer.headers.get("content-type"))
-        if hidden != answer.body:
-            raise FetchError("the answer repeats the key, so it is not kept")
+    def _read_page(self, response: Response) -> Page:
+        redacted = response.body if self._secret is None else self._secret.redact_bytes(response.body)
+        page = read_page(self._endpoint.provider_id, redacted, response.headers.get("content-type"))
+        if redacted != response.body:
+            raise FetchError("the response repeats the key, so it is not stored")
         if self.pages and page.survey.rows_key != self.pages[0].survey.rows_key:
-            raise FetchError("the page has another shape than the first one")
+            raise FetchError("the page has another structure than the first one")
         return page

@@ -1,4 +1,4 @@
-"""Retry with back-off, no longer than the time that is left."""
+"""Retries with exponential back-off, within the time that is left for a provider."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -7,72 +7,59 @@ from typing import TypeVar
 
 from tenacity import (
     AsyncRetrying,
-    RetryCallState,
     retry_if_exception_type,
     stop_after_attempt,
     stop_any,
+    stop_before_delay,
+    wait_exception,
     wait_random_exponential,
 )
-from tenacity.stop import stop_base
 
 from ghost_pipeline.fetching.errors import FetchError, TransientFetchError
 from ghost_pipeline.settings import FetchLimits
 
 T = TypeVar("T")
 
-_LONGEST_WAIT = 30.0
-"""Seconds between two attempts, where the provider does not ask for more."""
+_MAX_BACKOFF = 30.0
+"""Seconds between two attempts, unless the provider asks for more."""
 
 
-async def with_retries(ask: Callable[[], Awaitable[T]], limits: FetchLimits, time_left: Callable[[], float]) -> T:
-    """What ``ask`` gives, after as many attempts as it may take.
+async def with_retries(request: Callable[[], Awaitable[T]], limits: FetchLimits, seconds_left: float) -> T:
+    """Await ``request`` until it succeeds, at most ``limits.attempts`` times.
 
-    Waits with jitter, and never less than the provider asks for. Raises Fault once attempts or time are used up.
+    The wait between attempts has jitter and is never shorter than the provider asks for. An attempt that would begin
+    after ``seconds_left`` is not made. Raises FetchError once the attempts or the time are used up.
     """
-    backoff = wait_random_exponential(multiplier=limits.initial_backoff, max=_LONGEST_WAIT)
-
-    def wait(state: RetryCallState) -> float:
-        return backoff(state) + (_retry_after(state) or 0.0)
-
+    backoff = wait_random_exponential(multiplier=limits.initial_backoff, max=_MAX_BACKOFF)
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(TransientFetchError),
-        wait=wait,
-        stop=stop_any(stop_after_attempt(limits.attempts), _StopBeforeTheEnd(time_left)),
+        wait=backoff + wait_exception(_retry_after),
+        stop=stop_any(stop_after_attempt(limits.attempts), stop_before_delay(seconds_left)),
         reraise=True,
     )
 
     async def attempt() -> T:  # tenacity awaits only what is declared async
-        return await ask()
+        return await request()
 
     try:
         return await retrying(attempt)
-    except TransientFetchError as fault:
-        raise FetchError(_describe_retries(fault, int(retrying.statistics["attempt_number"])), fault.status) from None
+    except TransientFetchError as error:
+        attempts = int(retrying.statistics["attempt_number"])
+        raise FetchError(_describe_retries(error, attempts), error.status) from None
 
 
-class _StopBeforeTheEnd(stop_base):
-    """No wait that would outlast the time that is left."""
-
-    def __init__(self, time_left: Callable[[], float]) -> None:
-        self._time_left = time_left
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        return retry_state.upcoming_sleep >= self._time_left()
+def _retry_after(error: BaseException) -> float:
+    return (error.retry_after or 0.0) if isinstance(error, TransientFetchError) else 0.0
 
 
-def _retry_after(state: RetryCallState) -> float | None:
-    fault = state.outcome.exception() if state.outcome else None
-    return fault.retry_after if isinstance(fault, TransientFetchError) else None
-
-
-def _describe_retries(fault: TransientFetchError, attempts: int) -> str:
-    times = f" ({attempts} attempts)" if attempts > 1 else ""
-    asked = f"; it asks to wait {fault.retry_after:,.0f} s" if fault.retry_after else ""
-    return f"{fault}{times}{asked}"
+def _describe_retries(error: TransientFetchError, attempts: int) -> str:
+    count = f" ({attempts} attempts)" if attempts > 1 else ""
+    requested = f"; it asks to wait {error.retry_after:,.0f} s" if error.retry_after else ""
+    return f"{error}{count}{requested}"
 
 
 def parse_retry_after(retry_after: str | None, now: datetime | None = None) -> float | None:
-    """The seconds of a ``Retry-After`` header (RFC 9110, 10.2.3): a number of them, or a date; None if unreadable."""
+    """Return the seconds of a ``Retry-After`` header (RFC 9110, 10.2.3): a number or a date. None if unreadable."""
     text = (retry_after or "").strip()
     if text.isascii() and text.isdecimal():
         return float(text)

@@ -1,4 +1,4 @@
-"""Which addresses may be asked, and what stands in a URL. Strings and the standard library, no requests."""
+"""Which URLs may be requested, and how a URL is shown. Pure functions of strings; no requests."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -7,16 +7,16 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def address_defect(url: str, is_plain_http_allowed: bool) -> str | None:
-    """Why ``url`` may not be asked; None if it may. Never repeats a password that stands in it."""
+    """Return why ``url`` may not be requested, or None if it may. Never repeat a password in it."""
     if not _is_http(url):
-        return "is no http or https URL"
+        return "is not a valid http or https URL"
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
-        return "holds a user name or password: a key belongs into an environment variable"
+        return "contains a user name or password; put a key into an environment variable"
     if parts.fragment:
-        return "holds a fragment (#…)"
+        return "contains a fragment (#…)"
     if parts.scheme == "http" and not (is_plain_http_allowed or is_loopback(url)):
-        return "is plain http to another machine: use https, or say allow_plain_http = true for this provider"
+        return "is plain http to another machine; use https, or set allow_plain_http = true for this provider"
     return None
 
 
@@ -30,7 +30,7 @@ def _is_http(url: str) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the host of ``url`` is this machine."""
+    """Return True if the host of ``url`` is this machine."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True
@@ -41,11 +41,17 @@ def is_loopback(url: str) -> bool:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: who gets to see the key."""
+    """Return scheme, host and port: the server that receives the key."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
+def format_host(url: str) -> str:
+    """Return host and port of ``url`` for a message."""
+    _, host, port = origin(url)
+    return f"{host}:{port}"
+
+
 def without_query(url: str) -> str:
-    """``url`` for a person: without its parameters."""
+    """Return ``url`` for a message: without its parameters, which may hold identifiers."""
     return url.split("?", maxsplit=1)[0]

@@ -20,7 +20,7 @@ from ghost_pipeline_tests.fetching.server import always, body_reply
 
 @pytest.fixture
 def limits(fault: FaultyPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short ones, as if they were the defaults; most of them are no settings."""
+    """Make these short limits the ones of every run; most of them have no environment variable."""
     short = settings.FetchLimits(
         read_timeout=fault.read_timeout,
         total_timeout=fault.total_timeout,
@@ -28,7 +28,10 @@ def limits(fault: FaultyPage, monkeypatch: pytest.MonkeyPatch) -> None:
         initial_backoff=QUICK.initial_backoff,
         max_bytes=1_000_000,
     )
-    monkeypatch.setattr(settings, "_fetch_limits", lambda env: short)
+    read = settings.read_settings
+    monkeypatch.setattr(
+        settings, "read_settings", lambda group, env: short if group is settings.FetchLimits else read(group, env)
+    )
 
 
 def submit(workshop: Workshop, content: bytes) -> None:

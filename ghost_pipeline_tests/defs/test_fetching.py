@@ -156,7 +156,7 @@ def test_without_a_key_and_a_server_the_schedule_skips_with_its_reason(
     configure()
     told = ticked(workshop)
     assert isinstance(told, str)
-    assert "no provider has a key: set one, such as OPENAI_API_KEY" in told
+    assert "no provider has a key; set one, such as OPENAI_API_KEY" in told
 
 
 def test_a_provider_that_lacks_something_is_the_reason_to_skip(
@@ -166,7 +166,7 @@ def test_a_provider_that_lacks_something_is_the_reason_to_skip(
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", KEY)
     told = ticked(workshop)
     assert isinstance(told, str)
-    assert "cloudflare: it needs account_id" in told
+    assert "cloudflare: account_id is required" in told
     assert KEY not in told
 
 
@@ -174,7 +174,7 @@ def test_a_folder_that_can_not_be_written_is_told_in_one_line(workshop: Workshop
     configure(good=always(GOOD))
     (workshop.folder / "models").rmdir()
     (workshop.folder / "models").write_text("")
-    assert "can't be made" in failure_of(workshop.fetch("good"))
+    assert "can't be created" in failure_of(workshop.fetch("good"))
 
 
 def test_a_provider_that_can_not_be_asked_is_skipped_with_its_reason_and_not_held(

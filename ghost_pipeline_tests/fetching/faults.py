@@ -55,12 +55,12 @@ def _echoing_headers(line: Line) -> None:
 
 
 FAULTS = {
-    "slow headers": FaultyPage(silent_reply(2), "was silent for 0.2 s", read_timeout=0.2),
+    "slow headers": FaultyPage(silent_reply(2), "sent nothing for 0.2 s", read_timeout=0.2),
     "headers that never end": FaultyPage(dripping_head_reply(0.05), "not finished within 0.5 s", 1, total_timeout=0.5),
     "a slow body": FaultyPage(dripping_reply(0.05), "not finished within 0.5 s", 1, total_timeout=0.5),
-    "a connection cut in the middle": FaultyPage(cut_reply(LISTING, 40), "broke off the connection"),
+    "a connection cut in the middle": FaultyPage(cut_reply(LISTING, 40), "closed the connection"),
     "a length that is too long": FaultyPage(
-        body_reply(LISTING, content_length="500"), "was silent for 0.2 s", read_timeout=0.2
+        body_reply(LISTING, content_length="500"), "sent nothing for 0.2 s", read_timeout=0.2
     ),
     "a length that is too short": FaultyPage(body_reply(LISTING, content_length="60"), "cut off", attempts=1),
     "no HTTP at all": FaultyPage(_no_http, "does not speak HTTP"),
@@ -72,7 +72,7 @@ FAULTS = {
     "429 for longer than there is": FaultyPage(bare_reply(429, retry_after="3600"), "asks to wait 3,600 s", 1),
     "401": FaultyPage(json_reply({"error": {"message": ECHO}}, 401), "check the key in OPENAI_API_KEY", 1),
     "403 with the key in headers": FaultyPage(_echoing_headers, "check the key in OPENAI_API_KEY", 1),
-    "404": FaultyPage(body_reply(ECHO.encode(), 404), "look at its base_url and path", 1),
+    "404": FaultyPage(body_reply(ECHO.encode(), 404), "check its base_url and path", 1),
     "206": FaultyPage(body_reply(LISTING, 206), "HTTP 206", 1),
     "304 that nobody asked for": FaultyPage(bare_reply(304), "HTTP 304", 1),
     "200 with an error": FaultyPage(json_reply({"error": {"message": ECHO}}), "answered with an error", 1),
@@ -89,17 +89,17 @@ FAULTS = {
     "100 MB": FaultyPage(_endless, "larger than 1,000,000 bytes", 1),
     "100 MB in gzip": FaultyPage(gzip_reply(b" " * LARGE), "larger than 1,000,000 bytes", 1),
     "half a gzip": FaultyPage(body_reply(gzip.compress(LISTING)[:-9], content_encoding="gzip"), "ends early"),
-    "gzip that is none": FaultyPage(body_reply(LISTING, content_encoding="gzip"), "gzip-packed and is not", 1),
-    "gzip and more": FaultyPage(body_reply(gzip.compress(LISTING) + b"x", content_encoding="gzip"), "more follows", 1),
-    "brotli": FaultyPage(body_reply(LISTING, content_encoding="br"), "not asked for", 1),
+    "gzip that is none": FaultyPage(body_reply(LISTING, content_encoding="gzip"), "is gzip, but its body is not", 1),
+    "gzip and more": FaultyPage(body_reply(gzip.compress(LISTING) + b"x", content_encoding="gzip"), "data follows", 1),
+    "brotli": FaultyPage(body_reply(LISTING, content_encoding="br"), "not requested", 1),
     "a redirect to another host": FaultyPage(
         bare_reply(302, location=f"http://127.0.0.2/{KEY}"), "another server (http://127.0.0.2:80)", 1
     ),
     "a redirect to a host with the key": FaultyPage(
-        bare_reply(307, location=f"https://{KEY}.example"), "sends to another server", 1
+        bare_reply(307, location=f"https://{KEY}.example"), "refers to another server", 1
     ),
-    "a redirect to a file": FaultyPage(bare_reply(301, location="file:///etc/hosts"), "sends to another server", 1),
-    "redirects in circles": FaultyPage(bare_reply(302, location="/v1/models"), "redirects in circles", 6),
+    "a redirect to a file": FaultyPage(bare_reply(301, location="file:///etc/hosts"), "refers to another server", 1),
+    "redirects in circles": FaultyPage(bare_reply(302, location="/v1/models"), "has a redirect loop", 6),
 }
 """On page 1 all of them must leave nothing behind."""
 

@@ -36,7 +36,7 @@ GOOD = body_reply(LISTING)
 def test_what_passes_is_asked_again(serve: Serve, folder: Path, name: str) -> None:
     server = serve(in_turn(FAULTS[name].reply, FAULTS[name].reply, GOOD))
     outcome = fetch_one(at(server), folder)
-    assert (outcome.result, outcome.status, outcome.reason) == (FetchResult.FETCHED, 200, None)
+    assert (outcome.result, outcome.response.status, outcome.reason) == (FetchResult.FETCHED, 200, None)
     assert len(server.requests) == 3
 
 
@@ -55,7 +55,7 @@ def test_a_provider_that_asks_to_wait_is_left_alone_for_as_long(serve: Serve, fo
 def test_waits_differ_so_that_many_do_not_come_back_at_once(serve: Serve, folder: Path) -> None:
     server = serve(always(FAULTS["500"].reply))
     limits = replace(QUICK, attempts=2, initial_backoff=0.1)
-    durations = {round(fetch_one(at(server), folder, limits).duration, 3) for _ in range(5)}
+    durations = {round(fetch_one(at(server), folder, limits).duration_seconds, 3) for _ in range(5)}
     assert len(durations) > 1
 
 
@@ -110,7 +110,7 @@ def test_the_limit_of_bytes_is_for_all_pages_together(serve: Serve, folder: Path
         return json_reply({"data": rows, "has_more": True, "last_id": str(last)})
 
     outcome = fetch_one(at(serve(script), "anthropic"), folder, replace(QUICK, max_bytes=350_000))
-    assert (outcome.result, outcome.pages, outcome.models) == (FetchResult.PARTIAL, 3, 300)
+    assert (outcome.result, outcome.response.pages, outcome.models) == (FetchResult.PARTIAL, 3, 300)
 
 
 def test_pages_that_go_in_circles_are_left_and_what_was_read_is_partial(serve: Serve, folder: Path) -> None:
@@ -118,7 +118,7 @@ def test_pages_that_go_in_circles_are_left_and_what_was_read_is_partial(serve: S
     server = serve(always(json_reply(page)))
     outcome = fetch_one(at(server, "google"), folder)
     assert (outcome.result, len(server.requests)) == (FetchResult.PARTIAL, 2)
-    assert "in circles" in (outcome.reason or "")
+    assert "repeated page" in (outcome.reason or "")
     assert ids_of(newest(folder, "google")) == ["gemini-x"]
     assert newest(folder, "google").incomplete_reasons
 

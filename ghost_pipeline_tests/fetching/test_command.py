@@ -82,7 +82,7 @@ def test_a_folder_that_can_not_be_written_is_exit_code_3(run: Run, configure: Co
     (tmp_path / "file").write_text("")
     ran = run("fetch", "--dir", str(tmp_path / "file"))
     assert (ran.code, ran.out) == (3, "")
-    assert "can't be made" in ran.err
+    assert "can't be created" in ran.err
 
 
 def test_who_is_passed_over_is_warned_of(run: Run, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_who_is_passed_over_is_warned_of(run: Run, configure: Configure, monkeyp
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", KEY)
     ran = run("fetch")
     assert ran.code == 0
-    assert "Warning: cloudflare is passed over: it needs account_id" in ran.err
+    assert "Warning: cloudflare is skipped: account_id is required" in ran.err
 
 
 @pytest.mark.parametrize("variable", ["GHOST_FETCH_CONCURRENCY", "GHOST_FETCH_MAX_PAGES", "GHOST_FETCH_FINISH_SECONDS"])
@@ -111,4 +111,4 @@ def test_limits_and_the_file_of_providers_are_settings(
     monkeypatch.setenv("GHOST_FETCH_MAX_BYTES", "20")
     ran = run("fetch")
     assert ran.code == 1
-    assert "larger than 20 bytes; if that is right, raise GHOST_FETCH_MAX_BYTES" in ran.out
+    assert "larger than 20 bytes; if that is correct, raise GHOST_FETCH_MAX_BYTES" in ran.out

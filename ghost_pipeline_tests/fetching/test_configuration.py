@@ -72,27 +72,27 @@ def test_places_are_filled_from_the_file(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[providers.x", "is no TOML"),
+        ("[providers.x", "is not valid TOML"),
         ("a = 1", "'a' is unknown"),
-        ("providers = 1", "is no table"),
-        ("[providers]\nx = 1", r"\[providers.x\] is no table"),
-        ("[providers.x]\n", "needs a base_url"),
+        ("providers = 1", "is not a table"),
+        ("[providers]\nx = 1", r"\[providers.x\] is not a table"),
+        ("[providers.x]\n", "set its base_url"),
         ('[providers."a b"]\nbase_url = "https://x"', "is no provider name"),
         ('[providers.my-models]\nbase_url = "https://x"', "use another name"),
-        ('[providers.google]\n[providers.gemini]\nbase_url = "https://x"', "second table of google"),
-        ("[providers.openai]\nbase_url = 1", "base_url must be a text"),
-        ('[providers.openai]\nbase_url = "ftp://x"', "no http or https URL"),
+        ('[providers.google]\n[providers.gemini]\nbase_url = "https://x"', "duplicate table for google"),
+        ("[providers.openai]\nbase_url = 1", "base_url must be a string"),
+        ('[providers.openai]\nbase_url = "ftp://x"', "not a valid http or https URL"),
         ('[providers.openai]\nbase_url = "http://x.example"', "plain http to another machine"),
         ('[providers.openai]\nbase_url = "https://u:SECRET@x"', "user name or password"),
-        ('[providers.openai]\nbase_url = "https://x?key=SECRET"', r"hold no '\?'"),
+        ('[providers.openai]\nbase_url = "https://x?key=SECRET"', r"contains '\?'"),
         ('[providers.openai]\nbase_url = "https://x#SECRET"', "fragment"),
         ('[providers.openai]\npath = "models"', "begin with '/'"),
-        ('[providers.openai]\napi_key = "SECRET"', "'api_key' is unknown.*belongs into the environment"),
-        ('[providers.openai]\nkey_variable = "sk-SECRET"', "the key itself does not belong here"),
+        ('[providers.openai]\napi_key = "SECRET"', "'api_key' is unknown.*put the value of a key into the environment"),
+        ('[providers.openai]\nkey_variable = "sk-SECRET"', "set key_variable to its name"),
         ('[providers.openai]\nformat = "google"', "'format' is unknown"),
-        ('[providers.x]\nbase_url = "https://x"\nformat = "nope"', "format is none of anthropic, "),
+        ('[providers.x]\nbase_url = "https://x"\nformat = "nope"', "format is unknown; use one of anthropic, "),
         ('[providers.x]\nbase_url = "https://x"\nparameters = {api_key = "SECRET"}', "looks like a key"),
-        ('[providers.x]\nbase_url = "https://x"\nparameters = {a = []}', "must be a text or a whole number"),
+        ('[providers.x]\nbase_url = "https://x"\nparameters = {a = []}', "must be a string or a whole number"),
         ("[providers.openai]\nallow_plain_http = 1", "must be true or false"),
         ('[providers.bedrock]\nregion = "x/../SECRET"', "letters, digits"),
     ],
@@ -135,10 +135,10 @@ def test_all_that_have_a_key_or_stand_in_the_file_are_chosen(write: Write, monke
     monkeypatch.setenv("XAI_API_KEY", " ")
     chosen = select_endpoints(write("[providers.vllm]\n[providers.mistral]\n"), [])
     assert [endpoint.provider_id for endpoint in chosen.endpoints] == ["openai", "vllm"]
-    assert dict(chosen.passed_over) == {
-        "cloudflare": "it needs account_id: put it into [providers.cloudflare] of providers.toml",
+    assert dict(chosen.skipped) == {
+        "cloudflare": "account_id is required; set it in [providers.cloudflare] of providers.toml",
         "groq": "the value of GROQ_API_KEY can't be a key (white space or no ASCII): set it anew",
-        "mistral": "it needs a key: set MISTRAL_API_KEY",
+        "mistral": "a key is required; set MISTRAL_API_KEY",
     }
 
 
@@ -149,7 +149,7 @@ def test_a_public_list_is_asked_by_name_without_a_key(write: Write) -> None:
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (["nope"], "nobody said where nope is"),
+        (["nope"], "no base_url is configured for nope"),
         (["cohere"], "CO_API_KEY or COHERE_API_KEY"),
         ([], "no provider has a key"),
     ],

@@ -30,7 +30,7 @@ def test_a_fault_leaves_no_file_and_a_reason_without_the_key(
     assert "\n" not in outcome.reason
     assert len(server.requests) == fault.attempts
     assert names_in(folder) == []
-    assert (outcome.path, outcome.models, outcome.pages) == (None, None, 0) or outcome.pages == 1
+    assert (outcome.path, outcome.models, outcome.response.pages) == (None, None, 0) or outcome.response.pages == 1
     assert KEY.lower() not in f"{outcome!r}{caplog.text}".lower()
     assert KEY in server.requests[0].headers["authorization"]
 

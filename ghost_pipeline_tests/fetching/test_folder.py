@@ -121,6 +121,6 @@ def test_a_folder_that_is_missing_is_made(serve: Serve, tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file_is_told_before_anybody_is_asked(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     server = serve(always(body_reply(LISTING)))
-    with pytest.raises(FolderError, match="can't be made"):
+    with pytest.raises(FolderError, match="can't be created"):
         fetch_one(at(server), tmp_path / "file")
     assert server.requests == []

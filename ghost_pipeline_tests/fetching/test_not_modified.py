@@ -31,7 +31,7 @@ def test_not_modified_confirms_the_newest_file_and_writes_none(serve: Serve, fol
     again = fetch_one(endpoint, folder, hours=6)
     assert again.result is FetchResult.NOT_MODIFIED
     assert (again.path, again.sha256, again.models) == (first.path, first.sha256, 2)
-    assert (again.status, again.reason) == (304, None)
+    assert (again.response.status, again.reason) == (304, None)
     assert names_in(folder) == before
 
 

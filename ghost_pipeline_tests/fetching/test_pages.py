@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghost_pipeline.fetching.pages import merged, read_page
+from ghost_pipeline.fetching.pages import merge_pages, read_page
 from ghost_pipeline.listings.envelope import paging_gaps
 from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline.providers.endpoint import CursorPaging, NextLinkPaging, PageNumberPaging, Paging, SinglePage
@@ -45,7 +45,7 @@ def bytes_of(document: Any) -> bytes:
 @given(st.lists(st.lists(rows, max_size=4), min_size=1, max_size=4), st.booleans())
 def test_a_merged_listing_holds_every_row_once_and_verbatim(pages: list[list[Any]], is_partial: bool) -> None:
     contents = [bytes_of({"object": "list", "data": page, "page": number}) for number, page in enumerate(pages)]
-    content = merged([read_page("openai", one, None) for one in contents], is_partial)
+    content = merge_pages([read_page("openai", one, None) for one in contents], is_partial)
     document = msgspec.json.decode(content)
     assert document["data"] == [row for page in pages for row in page]
     assert document["page"] == len(pages) - 1
@@ -58,20 +58,22 @@ def test_wherever_a_page_names_a_next_one_the_listing_cut_there_is_partial(
 ) -> None:
     page = read_page("openai", bytes_of({"data": listed, **envelope}), None)
     if style.next_url(URL, page.survey.envelope, page.survey.row_count) is not None:
-        assert parse_listing("openai", merged([page], is_partial=True)).incomplete_reasons
+        assert parse_listing("openai", merge_pages([page], is_partial=True)).incomplete_reasons
 
 
 @given(envelopes, st.lists(rows, min_size=1, max_size=3))
 def test_a_marker_that_nobody_followed_stays_in_the_file(envelope: dict[str, Any], listed: list[Any]) -> None:
     content = bytes_of({"data": listed, **envelope})
-    assert merged([read_page("openai", content, None)], is_partial=False) == content
+    assert merge_pages([read_page("openai", content, None)], is_partial=False) == content
     assert bool(parse_listing("openai", content).incomplete_reasons) == bool(paging_gaps(envelope))
 
 
 def test_numbers_keep_their_digits() -> None:
     first = b'{"data": [{"id": "a", "price": 0.10000000000000000001, "n": 123456789012345678901234567890}]}'
     pages = [read_page("openai", one, None) for one in (first, b'{"data": []}')]
-    assert b'"price": 0.10000000000000000001, "n": 123456789012345678901234567890' in merged(pages, is_partial=False)
+    assert b'"price": 0.10000000000000000001, "n": 123456789012345678901234567890' in merge_pages(
+        pages, is_partial=False
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,11 @@ def test_a_provider_s_whole_listing_comes_as_documented(serve: Serve, folder: Pa
     assert (outcome.result, outcome.reason) == (FetchResult.FETCHED, None)
     assert newest(folder, provider_id) == expected
     assert outcome.models == len(expected.models)
-    assert outcome.pages == len(server.requests) == (len(rows_of(fixture(provider_id))) if provider_id in PAGED else 1)
+    assert (
+        outcome.response.pages
+        == len(server.requests)
+        == (len(rows_of(fixture(provider_id))) if provider_id in PAGED else 1)
+    )
     assert all(KEY not in asked.target for asked in server.requests)
 
 
@@ -65,7 +69,7 @@ def test_cloudflare_without_a_number_of_pages_is_read_until_a_page_is_not_full(s
 
     outcome = fetch_one(at(serve(script), "cloudflare"), folder)
     assert outcome.result is FetchResult.FETCHED
-    assert outcome.pages == len(rows_of(fixture("cloudflare"))) + 1
+    assert outcome.response.pages == len(rows_of(fixture("cloudflare"))) + 1
     assert newest(folder, "cloudflare") == parse_listing("cloudflare", fixture_bytes("cloudflare"))
 
 
