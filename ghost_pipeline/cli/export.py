@@ -45,6 +45,9 @@ def export(
         _require_usable_stdout(to, is_json)
     with ModelCatalog.open() as catalog:
         models = _chosen(catalog, providers, None if is_with_ghosts else True, is_free, capabilities)
+    for model in (model for model in models if FORMATS[to].is_left_out(model)):
+        warn(f"{model.provider_id}/{model.model_id} is left out: {to} reads * as a wildcard")
+    models = [model for model in models if not FORMATS[to].is_left_out(model)]
     content = export_models(models, to, is_with_ghosts=is_with_ghosts)
     if not models:
         warn("no model matches, so the export has none")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ghost_pipeline.atomic_file import atomic_write as replace_whole
 from ghost_pipeline.errors import ExportRefused
-from ghost_pipeline.exports.gateways import litellm_config, openai_model_list
+from ghost_pipeline.exports.gateways import is_wildcard, litellm_config, openai_model_list
 from ghost_pipeline.exports.tabular import csv_table, json_table, parquet_table
 from ghost_pipeline.lifecycle.records import ModelRecord
 
@@ -35,10 +35,12 @@ class Format:
     is_json: bool = False
     is_text: bool = True
     """UTF-8 that a terminal can show."""
+    is_left_out: Callable[[ModelRecord], bool] = lambda model: False
+    """True of a model that the format can't express."""
 
 
 FORMATS: Mapping[str, Format] = {
-    "litellm": Format(litellm_config),
+    "litellm": Format(litellm_config, is_left_out=is_wildcard),
     "openai": Format(openai_model_list, is_json=True),
     "json": Format(json_table, is_json=True),
     "csv": Format(csv_table),

@@ -30,14 +30,22 @@ _SUPPORTS = {
 
 
 def litellm_config(models: Sequence[ModelRecord]) -> bytes:
-    """``model_list: [...]`` as UTF-8 YAML."""
+    """Return ``model_list: [...]`` as UTF-8 YAML.
+
+    Models that ``is_wildcard`` is true of are left out: LiteLLM would route every name that matches to them.
+    """
     # Imported here: only exports and files of additions need it, and every command would wait for it.
     import yaml  # noqa: PLC0415
 
-    document = {"model_list": [_entry(model) for model in models]}
+    document = {"model_list": [_entry(model) for model in models if not is_wildcard(model)]}
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text: str = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1_000)
     return text.encode()
+
+
+def is_wildcard(model: ModelRecord) -> bool:
+    """Return True if LiteLLM reads the model's name as a pattern."""
+    return "*" in model.model_id
 
 
 def _entry(model: ModelRecord) -> dict[str, Any]:

@@ -144,7 +144,7 @@ class _Fetching:
         outcome = replace(failed, result=result, reason=reason)
         info = _response_info(endpoint, attempt, outcome, content, survey.model_count)
         path = folder.write(self.directory, content, info)
-        folder.prune(self.directory, endpoint.provider_id, self.limits.keep_files)
+        folder.prune(self.directory, endpoint.provider_id, self.limits.keep_files, written=path.name)
         return replace(outcome, path=path, info=info)
 
 

@@ -7,6 +7,7 @@ never removed.
 
 import os
 import re
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from ghost_pipeline.listings.files import _SIDECAR, ResponseInfo, sidecar_path
 
 _INSTANT = "%Y-%m-%dT%H-%M-%S.%f"
 _UNFINISHED = ".tmp"
+
+ABANDONED_AFTER_SECONDS = 3600
+"""Age of an unfinished file that a crash must have left: to write one takes seconds."""
 
 
 def file_name(provider_id: str, at: datetime) -> str:
@@ -66,10 +70,14 @@ def record_not_modified(path: Path, info: ResponseInfo) -> None:
         raise FolderError(f"{path} can't be updated ({error.strerror})", "check its permissions") from None
 
 
-def prune(directory: Path, provider_id: str, keep: int) -> None:
+def prune(directory: Path, provider_id: str, keep: int, written: str = "") -> None:
     """Remove the fetched listings of a provider except the newest ``keep`` (at least one), and files of crashed writes.
 
-    Raises FolderError.
+    The listing named ``written`` stays too, also if the instants of others are later: two fetches at once, or a clock
+    that was ahead. Files that another fetch may still be writing stay for ABANDONED_AFTER_SECONDS.
+
+    Raises:
+        FolderError: A file can't be removed.
     """
     name = re.compile(
         rf"\.?({re.escape(provider_id)}_models_\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{{6}}\.json)"
@@ -81,12 +89,22 @@ def prune(directory: Path, provider_id: str, keep: int) -> None:
         fetched = sorted(one for one in names if one + _SIDECAR in names)
         oldest_kept = fetched[-keep:][0] if fetched else ""
         for path, listing in sorted(found):
-            if listing < oldest_kept and (path.name != listing or listing + _SIDECAR in names):
+            is_whole = listing in names and listing + _SIDECAR in names and not path.name.endswith(_UNFINISHED)
+            is_foreign = path.name == listing and not is_whole
+            if listing < oldest_kept and listing != written and not is_foreign and (is_whole or _is_abandoned(path)):
                 path.unlink(missing_ok=True)
     except OSError as error:
         raise FolderError(
             f"old files in {directory} can't be removed ({error.strerror})", "check permissions"
         ) from None
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Return True if no fetch can still be writing the file."""
+    try:
+        return time.time() - path.stat().st_mtime > ABANDONED_AFTER_SECONDS
+    except FileNotFoundError:  # another fetch renamed it meanwhile
+        return False
 
 
 def _encode(info: ResponseInfo) -> bytes:

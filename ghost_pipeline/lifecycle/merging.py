@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import latest_known
+from ghost_pipeline.lifecycle.validation import merge_metadata
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
@@ -59,7 +60,7 @@ def _merge(known: ModelRecord, imported: ModelRecord) -> ModelRecord:
         last_used_at=latest_known(known.last_used_at, imported.last_used_at),
         name=imported.name if is_named else filled.name,
         is_name_manual=known.is_name_manual or is_named,
-        inference_metadata={**(imported.inference_metadata or {}), **(known.inference_metadata or {})} or None,
+        inference_metadata=merge_metadata(imported.inference_metadata, known.inference_metadata) or None,
     )
 
 

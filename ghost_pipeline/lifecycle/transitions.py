@@ -5,14 +5,13 @@ Each function takes the model as it is (or its tombstone, or nothing) and gives 
 side by side.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
+from ghost_pipeline.lifecycle.validation import merge_metadata
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
@@ -134,7 +133,7 @@ def _record_use(known: ModelRecord, used: ModelRecord, last_at: datetime) -> Mod
     if known.last_used_at is not None and last_at < known.last_used_at:
         older, newer = newer, older
     return replace(
-        known, last_used_at=latest_known(known.last_used_at, last_at), inference_metadata=_merge_metadata(older, newer)
+        known, last_used_at=latest_known(known.last_used_at, last_at), inference_metadata=merge_metadata(older, newer)
     )
 
 
@@ -146,9 +145,3 @@ def _advance(known: ModelRecord, at: datetime, *, is_reactivating: bool = True) 
         is_active=known.is_active or is_reactivating,
         deactivated_at=None if is_reactivating else known.deactivated_at,
     )
-
-
-def _merge_metadata(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    if not newer:
-        return older
-    return {**(older or {}), **newer}

@@ -79,6 +79,26 @@ def _too_large() -> InvalidMetadata:
     return InvalidMetadata(f"metadata has more than {MAX_METADATA_BYTES:,} bytes of JSON: keep less of it")
 
 
+def merge_metadata(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return both by key; the newer value wins. Keys of ``older`` are dropped where the total would exceed the limit.
+
+    The limit is MAX_METADATA_BYTES, which ``newer`` alone does not exceed.
+    """
+    if not newer:
+        return older
+    if not older:
+        return newer
+    left = MAX_METADATA_BYTES
+    kept: list[tuple[str, Any]] = []
+    oldest_first = [*((key, value) for key, value in older.items() if key not in newer), *newer.items()]
+    for key, value in reversed(oldest_first):
+        left -= text_bytes(key, _encoded(value))
+        if left < 0:
+            break
+        kept.append((key, value))
+    return dict(reversed(kept))
+
+
 class _PlainCopy:
     """Copies values to plain JSON ones; gives up when what it has met can't fit any more."""
 

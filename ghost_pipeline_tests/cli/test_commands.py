@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.storage.schema import HEAD
 from ghost_pipeline.cli import main
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS
@@ -167,3 +168,15 @@ def test_json_is_the_only_thing_on_stdout(run: Run) -> None:
     run("track", "openai", "beta")
     for command in ("stats", "models", "providers", "sweep", "purge"):
         assert json.loads(run(command, "--json").out) is not None
+
+
+def test_what_clients_state_of_one_model_is_bounded_in_total_and_the_newest_stays(run: Run) -> None:
+    with ModelCatalog.open() as catalog:
+        for number in range(20):
+            metadata = {f"key-{number}": "x" * 10_000, "common": number}
+            catalog.track_successful_inference("openai", "gpt-x", metadata=metadata)
+    kept = run("show", "openai", "gpt-x", "--json").document["inference_metadata"]
+    assert len(json.dumps(kept)) <= 64 * 1024
+    assert kept["common"] == 19
+    assert len(kept["key-19"]) == 10_000
+    assert len(kept) == 7

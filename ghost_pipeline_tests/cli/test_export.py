@@ -38,6 +38,14 @@ def test_filters_narrow_what_is_exported(stocked: Shell) -> None:
     assert names(stocked, "-p", "openai", "-p", "groq") == ["groq/free", "openai/gpt-x"]
 
 
+def test_an_id_that_litellm_would_read_as_a_wildcard_is_left_out_with_a_warning(stocked: Shell) -> None:
+    stocked.run("add", "openai", "*")
+    ended = stocked.run("export", "--to", "litellm")
+    assert [one["model_name"] for one in yaml.safe_load(ended.stdout)["model_list"]] == ["groq/free", "openai/gpt-x"]
+    assert ended.stderr == "Warning: openai/* is left out: litellm reads * as a wildcard\n"
+    assert len(stocked.json("export", "--to", "openai")["data"]) == 3
+
+
 def test_each_format_reaches_stdout_and_the_file_with_the_same_bytes(stocked: Shell, home: Path) -> None:
     for to in ("litellm", "openai", "json", "csv", "parquet"):
         path = home.parent / f"models.{to}"

@@ -138,7 +138,7 @@ def test_ghosts_are_in_it_only_when_asked_for_and_marked() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(min_size=1), st.floats(0, 10**6, allow_nan=False))
+@given(st.text(st.characters(exclude_characters="*", codec="utf-8"), min_size=1), st.floats(0, 10**6, allow_nan=False))
 def test_any_id_and_any_price_survive_the_yaml(model_id: str, price: float) -> None:
     (entry,) = entries(model("openai", model_id, input_price=price))
     assert entry["model_name"] == entry["litellm_params"]["model"] == f"openai/{model_id}"
@@ -156,3 +156,8 @@ def test_a_cost_per_token_is_the_price_with_its_point_moved() -> None:
         (0.29, "2.9e-07"),
     ):
         assert f"input_cost_per_token: {written}\n" in export_models([model(input_price=price)], "litellm").decode()
+
+
+@pytest.mark.parametrize("model_id", ["*", "gpt-*", "a*b"])
+def test_an_id_that_litellm_would_read_as_a_wildcard_is_left_out(model_id: str) -> None:
+    assert [one["model_name"] for one in entries(FULL, model(model_id=model_id))] == ["openai/gpt-x"]

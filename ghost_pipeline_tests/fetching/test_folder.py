@@ -1,5 +1,6 @@
 """Files are there whole or not at all, and only the newest fetched ones stay."""
 
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,7 @@ def test_only_the_newest_fetched_files_stay_and_other_people_s_files_always_do(s
     }
     for name in crashed:
         (folder / name).write_bytes(b"")
+        os.utime(folder / name, (0, 0))
     endpoint = at(serve(always(body_reply(LISTING))))
     for hour in range(5):
         fetch_listings([endpoint], folder, replace(QUICK, keep_files=2), NOON + timedelta(hours=hour))
@@ -78,6 +80,37 @@ def test_one_file_stays_even_if_none_is_to_be_kept(folder: Path) -> None:
         (folder / one).write_bytes(b"")
     prune(folder, "openai", keep=1)
     assert len(names_in(folder)) == 2
+
+
+def test_the_file_just_written_stays_though_others_have_later_instants(serve: Serve, folder: Path) -> None:
+    endpoint = at(serve(always(body_reply(LISTING))))
+    limits = replace(QUICK, keep_files=1)
+    for instant in (NOON + timedelta(days=400), NOON):  # a clock that was ahead
+        fetch_listings([endpoint], folder, limits, instant)
+        assert file_name("openai", instant) in names_in(folder)
+
+
+def test_two_fetches_at_once_leave_each_others_unfinished_files(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = at(serve(always(body_reply(LISTING))))
+    limits = replace(QUICK, keep_files=1)
+    first, second = NOON, NOON + timedelta(hours=1)
+    rename = Path.replace
+    met = []
+
+    def another_fetch_first(self: Path, target: Path) -> Path:
+        if target.name.startswith(file_name("openai", first)):
+            met.append(target.name)
+            fetch_listings([endpoint], folder, limits, second)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", another_fetch_first)
+    (outcome,) = fetch_listings([endpoint], folder, limits, first)
+    assert len(met) == 2  # before its sidecar, and before its listing
+    assert outcome.result is FetchResult.FETCHED
+    name = file_name("openai", first)
+    assert {name, f"{name}.response"} <= set(names_in(folder))
 
 
 @pytest.mark.parametrize("broken", ["listing", "sidecar"])
