@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.providers.declaration import route_of
+from ghost_pipeline.providers import route_of
 
 _MODES = (
     ("embedding", "embedding"),

@@ -15,25 +15,10 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError("OpenTelemetry is not installed: pip install 'ghost-pipeline[opentelemetry]'") from error
 
 from ghost_pipeline.client import DiscoveryTracker
+from ghost_pipeline.providers import provider_of_host
 
 INFERENCES = frozenset({"chat", "generate_content", "text_completion", "embeddings", None})
 """Operations in which a model answers; agents, tools and workflows only contain them. Older spans have no operation."""
-
-OPENAI_COMPATIBLE_HOSTS = {
-    "openrouter.ai": "openrouter",
-    "openai.azure.com": "azure",
-    "generativelanguage.googleapis.com": "google",
-    "api.groq.com": "groq",
-    "api.deepseek.com": "deepseek",
-    "api.mistral.ai": "mistral",
-    "api.x.ai": "xai",
-    "api.together.xyz": "together",
-    "api.fireworks.ai": "fireworks",
-    "api.cerebras.ai": "cerebras",
-    "api.perplexity.ai": "perplexity",
-    "integrate.api.nvidia.com": "nvidia",
-}
-"""The instrumentation of OpenAI's client says ``openai`` wherever the client calls; its ``server.address`` tells."""
 
 
 class GhostSpanProcessor(SpanProcessor):
@@ -72,8 +57,9 @@ def _has_failed(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:
 def _provider_name(provider: str, attributes: Mapping[str, Any]) -> str:
     """Return the provider as the alias table spells it, which contains ``aws.bedrock`` as ``aws-bedrock``."""
     if provider == "openai":
+        # What OpenAI's client is instrumented with reports "openai" wherever the client calls.
         host = attributes.get("server.address")
-        for known, slug in OPENAI_COMPATIBLE_HOSTS.items():
-            if isinstance(host, str) and (host == known or host.endswith(f".{known}")):
-                return slug
+        slug = provider_of_host(host) if isinstance(host, str) else None
+        if slug is not None:
+            return slug
     return provider.replace(".", "-")

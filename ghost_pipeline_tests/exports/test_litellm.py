@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from ghost_pipeline.exports import export_models
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.providers import FORMATS
-from ghost_pipeline.providers.declaration import ROUTES
+from ghost_pipeline.providers import BUILTIN
 from ghost_pipeline_tests.exports.samples import FULL, ghost, model
+
+ROUTES = {slug: one.route for slug, one in BUILTIN.items() if one.route is not None}
 
 
 def entries(*models: ModelRecord, is_with_ghosts: bool = False) -> list[dict[str, Any]]:
@@ -99,7 +100,7 @@ def test_a_prefix_of_litellm_means_the_same_provider_to_the_catalog() -> None:
     for provider_id, route in ROUTES.items():
         assert provider_slug(route.prefix) == provider_id
         assert provider_slug(route.chat_prefix or route.prefix) == provider_id
-    assert set(FORMATS) - set(ROUTES) == {"zenmux"}
+    assert set(BUILTIN) - set(ROUTES) == {"zenmux"}
 
 
 def test_no_secret_and_no_value_of_the_environment_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from ghost_pipeline.lifecycle.records import Listing
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.providers import FORMATS
+from ghost_pipeline.providers import BUILTIN
 from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture_bytes, provider_of
 
-PROVIDERS = st.sampled_from([*FORMATS, "some-new-provider"])
+PROVIDERS = st.sampled_from([*BUILTIN, "some-new-provider"])
 WORDS = sorted(
     {
         word

@@ -7,7 +7,7 @@ import pytest
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 from ghost_pipeline.listings.parsing import format_version, parse_listing
-from ghost_pipeline.providers import FORMATS
+from ghost_pipeline.providers import BUILTIN
 from ghost_pipeline_tests.providers.expected_facts import FACTS, INACTIVE
 from ghost_pipeline_tests.providers.samples import (
     FIXTURE_NAMES,
@@ -39,7 +39,7 @@ def test_a_fixture_is_whole_and_every_row_of_it_is_accounted_for(fixture_name: s
 
 
 def test_every_provider_of_the_registry_has_a_fixture() -> None:
-    assert {provider_of(name) for name in FIXTURE_NAMES} == set(FORMATS)
+    assert {provider_of(name) for name in FIXTURE_NAMES} == set(BUILTIN)
 
 
 @pytest.mark.parametrize("fixture_name", FIXTURE_NAMES)

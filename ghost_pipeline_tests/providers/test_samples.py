@@ -4,7 +4,7 @@ import pytest
 
 from ghost_pipeline.listings.files import ListingFile, find_listings, instant_in_name, newest_listings
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.providers import FORMATS
+from ghost_pipeline.providers import BUILTIN
 from ghost_pipeline_tests.providers.samples import REPOSITORY
 
 SAMPLES = [
@@ -15,7 +15,7 @@ SAMPLES = [
 
 
 def test_there_are_samples_of_at_least_ten_known_providers() -> None:
-    assert len(set(newest_listings(SAMPLES)) & set(FORMATS)) >= 10
+    assert len(set(newest_listings(SAMPLES)) & set(BUILTIN)) >= 10
 
 
 @pytest.mark.parametrize("file", SAMPLES, ids=[file.path.name for file in SAMPLES])

@@ -1,1 +1,4 @@
-"""One module per provider whose listing has a format of its own."""
+"""One module per provider, and one for those in OpenAI's shape: wire format, endpoint, LiteLLM route, API hosts.
+
+Every module here declares ``PROVIDERS``, which ``ghost_pipeline.providers`` collects.
+"""

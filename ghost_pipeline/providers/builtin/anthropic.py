@@ -4,6 +4,8 @@ The default page holds 20 models and says so with ``has_more``.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import AuthHeader, CursorPaging, Endpoint
 from ghost_pipeline.providers.wire_format import Fields, Format, from_flags, merge_capabilities
 
 
@@ -22,4 +24,20 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-ANTHROPIC = Format("anthropic", 1, _read)
+PROVIDERS = (
+    Provider(
+        "anthropic",
+        Format("anthropic", 1, _read),
+        # API reference, "List Models": 20 a page unless asked for up to 1,000
+        Endpoint(
+            "anthropic",
+            "https://api.anthropic.com/v1",
+            key_variables=("ANTHROPIC_API_KEY",),
+            key_header=AuthHeader("x-api-key", ""),
+            headers={"anthropic-version": "2023-06-01"},
+            parameters={"limit": "1000"},
+            paging=CursorPaging("last_id", "after_id", only_if="has_more"),
+        ),
+        route=api_key_route("anthropic", "ANTHROPIC_API_KEY"),
+    ),
+)

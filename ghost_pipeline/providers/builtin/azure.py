@@ -5,6 +5,8 @@ be tuned any more, which ends nothing here. ``status: deleted`` is a fine-tuned 
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import LiteLLMRoute, Provider
+from ghost_pipeline.providers.endpoint import AuthHeader, Endpoint
 from ghost_pipeline.providers.wire_format import (
     Fields,
     Format,
@@ -37,4 +39,21 @@ def _is_inactive(row: Row) -> bool:
     )
 
 
-AZURE = Format("azure", 1, _read, is_inactive=_is_inactive)
+PROVIDERS = (
+    Provider(
+        "azure",
+        Format("azure", 1, _read, is_inactive=_is_inactive),
+        # REST reference, "Models - List"
+        Endpoint(
+            "azure",
+            "https://{resource}.openai.azure.com/openai",
+            key_variables=("AZURE_OPENAI_API_KEY",),
+            key_header=AuthHeader("api-key", ""),
+            parameters={"api-version": "2024-10-21"},
+        ),
+        route=LiteLLMRoute(
+            "azure", {"api_key": "AZURE_API_KEY", "api_base": "AZURE_API_BASE", "api_version": "AZURE_API_VERSION"}
+        ),
+        hosts=("openai.azure.com",),
+    ),
+)

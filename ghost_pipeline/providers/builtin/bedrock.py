@@ -5,6 +5,8 @@ state End-of-Life, in which requests fail.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import LiteLLMRoute, Provider
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
     OUTPUT_MODALITIES,
@@ -38,4 +40,24 @@ def _is_inactive(row: Row) -> bool:
     return is_marked_inactive(row) or (type(lifecycle) is dict and matches_any(lifecycle.get("status"), _GONE))
 
 
-BEDROCK = Format("bedrock", 1, _read, row_keys=("modelSummaries",), id_fields=("modelId",), is_inactive=_is_inactive)
+PROVIDERS = (
+    Provider(
+        "bedrock",
+        Format("bedrock", 1, _read, row_keys=("modelSummaries",), id_fields=("modelId",), is_inactive=_is_inactive),
+        # API reference, "ListFoundationModels"; user guide, "Use an Amazon Bedrock API key"
+        Endpoint(
+            "bedrock",
+            "https://bedrock.{region}.amazonaws.com",
+            "/foundation-models",
+            key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+        ),
+        route=LiteLLMRoute(
+            "bedrock",
+            {
+                "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+                "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+                "aws_region_name": "AWS_REGION_NAME",
+            },
+        ),
+    ),
+)

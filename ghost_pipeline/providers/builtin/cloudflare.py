@@ -5,6 +5,8 @@
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import Endpoint, PageNumberPaging
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import Fields, Format, from_flags, merge_capabilities
 
@@ -48,4 +50,19 @@ def _price(part: Fields | None, unit: str) -> float | None:
     return None
 
 
-CLOUDFLARE = Format("cloudflare", 1, _read, row_keys=("result",), id_fields=("name",))
+PROVIDERS = (
+    Provider(
+        "cloudflare",
+        Format("cloudflare", 1, _read, row_keys=("result",), id_fields=("name",)),
+        # API reference, "Model Search"; no largest page is documented
+        Endpoint(
+            "cloudflare",
+            "https://api.cloudflare.com/client/v4",
+            "/accounts/{account_id}/ai/models/search",
+            key_variables=("CLOUDFLARE_API_TOKEN",),
+            paging=PageNumberPaging(),
+        ),
+        # and CLOUDFLARE_ACCOUNT_ID, which LiteLLM reads by itself
+        route=api_key_route("cloudflare", "CLOUDFLARE_API_KEY"),
+    ),
+)

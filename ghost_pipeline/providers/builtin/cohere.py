@@ -4,6 +4,8 @@
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import CursorPaging, Endpoint
 from ghost_pipeline.providers.wire_format import CapabilityMap, Fields, Format, map_words, merge_capabilities
 
 _ENDPOINTS = CapabilityMap(
@@ -38,4 +40,18 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-COHERE = Format("cohere", 1, _read, row_keys=("models",), id_fields=("name",))
+PROVIDERS = (
+    Provider(
+        "cohere",
+        Format("cohere", 1, _read, row_keys=("models",), id_fields=("name",)),
+        # API reference, "List Models": 20 a page, at most 1,000
+        Endpoint(
+            "cohere",
+            "https://api.cohere.com/v1",
+            key_variables=("CO_API_KEY", "COHERE_API_KEY"),
+            parameters={"page_size": "1000"},
+            paging=CursorPaging("next_page_token", "page_token"),
+        ),
+        route=api_key_route("cohere", "COHERE_API_KEY", chat_prefix="cohere_chat"),
+    ),
+)

@@ -5,6 +5,8 @@ the same facts in other spellings.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import CursorPaging, Endpoint
 from ghost_pipeline.providers.wire_format import (
     CapabilityMap,
     Fields,
@@ -33,4 +35,21 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-FIREWORKS = Format("fireworks", 1, _read, row_keys=("models",), id_fields=("name",))
+PROVIDERS = (
+    Provider(
+        "fireworks",
+        Format("fireworks", 1, _read, row_keys=("models",), id_fields=("name",)),
+        # API reference, "List Models": 50 a page, at most 200. "fireworks" is the account of the public models
+        Endpoint(
+            "fireworks",
+            "https://api.fireworks.ai/v1",
+            "/accounts/{account_id}/models",
+            key_variables=("FIREWORKS_API_KEY",),
+            parameters={"pageSize": "200"},
+            paging=CursorPaging("nextPageToken", "pageToken"),
+            places={"account_id": "fireworks"},
+        ),
+        route=api_key_route("fireworks_ai", "FIREWORKS_AI_API_KEY"),
+        hosts=("api.fireworks.ai",),
+    ),
+)

@@ -1,6 +1,8 @@
 """GitHub Models: ``GET /catalog/models`` (REST API, "Models catalog"), a bare list."""
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
     OUTPUT_MODALITIES,
@@ -28,4 +30,18 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-GITHUB = Format("github", 1, _read, row_keys=(TOP_LEVEL_LIST,))
+PROVIDERS = (
+    Provider(
+        "github",
+        Format("github", 1, _read, row_keys=(TOP_LEVEL_LIST,)),
+        # REST reference, "List all models" of the models catalog
+        Endpoint(
+            "github",
+            "https://models.github.ai",
+            "/catalog/models",
+            key_variables=("GITHUB_TOKEN",),
+            headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
+        ),
+        route=api_key_route("github", "GITHUB_API_KEY"),
+    ),
+)

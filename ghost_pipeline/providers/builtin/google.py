@@ -4,6 +4,8 @@
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import AuthHeader, CursorPaging, Endpoint
 from ghost_pipeline.providers.wire_format import (
     CapabilityMap,
     Fields,
@@ -42,4 +44,20 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-GOOGLE = Format("google", 1, _read, row_keys=("models",), id_fields=("name",))
+PROVIDERS = (
+    Provider(
+        "google",
+        Format("google", 1, _read, row_keys=("models",), id_fields=("name",)),
+        # Gemini API reference, "models.list": 50 a page, at most 1,000. The key never goes into the URL
+        Endpoint(
+            "google",
+            "https://generativelanguage.googleapis.com/v1beta",
+            key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+            key_header=AuthHeader("x-goog-api-key", ""),
+            parameters={"pageSize": "1000"},
+            paging=CursorPaging("nextPageToken", "pageToken"),
+        ),
+        route=api_key_route("gemini", "GEMINI_API_KEY"),
+        hosts=("generativelanguage.googleapis.com",),
+    ),
+)

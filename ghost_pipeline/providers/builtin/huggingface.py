@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
@@ -44,4 +46,16 @@ def _agreed(said: Iterable[T | None]) -> T | None:
     return facts.pop() if len(facts) == 1 else None
 
 
-HUGGINGFACE = Format("huggingface", 1, _read)
+PROVIDERS = (
+    Provider(
+        "huggingface",
+        Format("huggingface", 1, _read),
+        # Inference Providers, "Hub API". Without a token the list may be shorter, so one is required
+        Endpoint(
+            "huggingface",
+            "https://router.huggingface.co/v1",
+            key_variables=("HF_TOKEN",),
+        ),
+        route=api_key_route("huggingface", "HF_TOKEN"),
+    ),
+)

@@ -4,6 +4,8 @@ A model that is "not-loaded" is loaded when it is asked for, so it is a sighting
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import LiteLLMRoute, Provider
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.wire_format import (
     CapabilityMap,
     Fields,
@@ -42,4 +44,18 @@ def _flags(fields: Fields) -> tuple[str, ...]:
     )
 
 
-LMSTUDIO = Format("lmstudio", 1, _read, row_keys=("data", "models"), id_fields=("key", "id"))
+PROVIDERS = (
+    Provider(
+        "lmstudio",
+        Format("lmstudio", 1, _read, row_keys=("data", "models"), id_fields=("key", "id")),
+        # REST API v1, "List models", of LM Studio 0.4; before that the path was /api/v0/models
+        Endpoint(
+            "lmstudio",
+            "http://localhost:1234",
+            "/api/v1/models",
+            key_variables=("LM_API_TOKEN",),
+            is_key_required=False,
+        ),
+        route=LiteLLMRoute("lm_studio", {"api_base": "LM_STUDIO_API_BASE"}),
+    ),
+)

@@ -5,6 +5,8 @@ models say ``archived: true`` when they are.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, Format, from_flags, merge_capabilities
 
 _CAPABILITIES = {
@@ -31,4 +33,17 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-MISTRAL = Format("mistral", 1, _read, row_keys=("data", TOP_LEVEL_LIST))
+PROVIDERS = (
+    Provider(
+        "mistral",
+        Format("mistral", 1, _read, row_keys=("data", TOP_LEVEL_LIST)),
+        # API reference, "List Models"
+        Endpoint(
+            "mistral",
+            "https://api.mistral.ai/v1",
+            key_variables=("MISTRAL_API_KEY",),
+        ),
+        route=api_key_route("mistral", "MISTRAL_API_KEY"),
+        hosts=("api.mistral.ai",),
+    ),
+)

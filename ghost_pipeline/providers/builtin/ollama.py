@@ -4,6 +4,8 @@
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import LiteLLMRoute, Provider
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.wire_format import CapabilityMap, Fields, Format, map_words, merge_capabilities
 
 _CAPABILITIES = CapabilityMap(
@@ -25,4 +27,18 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-OLLAMA = Format("ollama", 1, _read, row_keys=("models",), id_fields=("name", "model"))
+PROVIDERS = (
+    Provider(
+        "ollama",
+        Format("ollama", 1, _read, row_keys=("models",), id_fields=("name", "model")),
+        # API documentation, "List Local Models"
+        Endpoint(
+            "ollama",
+            "http://localhost:11434",
+            "/api/tags",
+            key_variables=("OLLAMA_API_KEY",),
+            is_key_required=False,
+        ),
+        route=LiteLLMRoute("ollama", {"api_base": "OLLAMA_API_BASE"}, chat_prefix="ollama_chat"),
+    ),
+)

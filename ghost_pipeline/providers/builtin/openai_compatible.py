@@ -5,6 +5,8 @@ names; those are read where they stand, and none is required.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import LiteLLMRoute, Provider, api_key_route
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, Format
 
 
@@ -31,3 +33,77 @@ GENERIC = Format(
 
 OPENAI = Format("openai", 1, read_common_fields)
 """OpenAI, and those whose documentation shows the same rows."""
+
+PROVIDERS = (
+    Provider(
+        "openai",
+        OPENAI,
+        # API reference, "List models"
+        Endpoint(
+            "openai",
+            "https://api.openai.com/v1",
+            key_variables=("OPENAI_API_KEY",),
+        ),
+        route=api_key_route("openai", "OPENAI_API_KEY"),
+    ),
+    Provider(
+        "cerebras",
+        OPENAI,
+        # API reference, "List models"
+        Endpoint(
+            "cerebras",
+            "https://api.cerebras.ai/v1",
+            key_variables=("CEREBRAS_API_KEY",),
+        ),
+        route=api_key_route("cerebras", "CEREBRAS_API_KEY"),
+        hosts=("api.cerebras.ai",),
+    ),
+    Provider(
+        "deepseek",
+        OPENAI,
+        # API reference, "Lists Models"
+        Endpoint(
+            "deepseek",
+            "https://api.deepseek.com",
+            key_variables=("DEEPSEEK_API_KEY",),
+        ),
+        route=api_key_route("deepseek", "DEEPSEEK_API_KEY"),
+        hosts=("api.deepseek.com",),
+    ),
+    Provider(
+        "nvidia",
+        OPENAI,
+        # NIM API reference, "List models"
+        Endpoint(
+            "nvidia",
+            "https://integrate.api.nvidia.com/v1",
+            key_variables=("NVIDIA_API_KEY",),
+        ),
+        route=api_key_route("nvidia_nim", "NVIDIA_NIM_API_KEY"),
+        hosts=("integrate.api.nvidia.com",),
+    ),
+    Provider(
+        "perplexity",
+        OPENAI,
+        # from catalogs of others; Perplexity's reference shows a list only for its router, under /router/v1
+        Endpoint(
+            "perplexity",
+            "https://api.perplexity.ai/v1",
+            key_variables=("PERPLEXITY_API_KEY",),
+        ),
+        route=api_key_route("perplexity", "PERPLEXITYAI_API_KEY"),
+        hosts=("api.perplexity.ai",),
+    ),
+    Provider(
+        "vllm",
+        OPENAI,
+        # documentation, "OpenAI-Compatible Server"
+        Endpoint(
+            "vllm",
+            "http://localhost:8000/v1",
+            key_variables=("VLLM_API_KEY",),
+            is_key_required=False,
+        ),
+        route=LiteLLMRoute("hosted_vllm", {"api_base": "HOSTED_VLLM_API_BASE"}),
+    ),
+)

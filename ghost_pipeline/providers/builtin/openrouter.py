@@ -5,6 +5,8 @@ on where a request goes, so it is unknown. The suffix ``:free`` of an id says no
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import Endpoint, NextLinkPaging
 from ghost_pipeline.providers.values import per_token
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
@@ -43,4 +45,19 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-OPENROUTER = Format("openrouter", 1, _read)
+PROVIDERS = (
+    Provider(
+        "openrouter",
+        Format("openrouter", 1, _read),
+        # API reference, "List available models"; public
+        Endpoint(
+            "openrouter",
+            "https://openrouter.ai/api/v1",
+            key_variables=("OPENROUTER_API_KEY",),
+            is_key_required=False,
+            paging=NextLinkPaging(),
+        ),
+        route=api_key_route("openrouter", "OPENROUTER_API_KEY"),
+        hosts=("openrouter.ai",),
+    ),
+)

@@ -4,6 +4,8 @@ Images, audio and video are not billed by the token: their 0 says nothing about 
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import (
     TOP_LEVEL_LIST,
@@ -41,4 +43,17 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-TOGETHER = Format("together", 1, _read, row_keys=(TOP_LEVEL_LIST, "data"))
+PROVIDERS = (
+    Provider(
+        "together",
+        Format("together", 1, _read, row_keys=(TOP_LEVEL_LIST, "data")),
+        # API reference, "List all models"
+        Endpoint(
+            "together",
+            "https://api.together.xyz/v1",
+            key_variables=("TOGETHER_API_KEY",),
+        ),
+        route=api_key_route("together_ai", "TOGETHERAI_API_KEY"),
+        hosts=("api.together.xyz",),
+    ),
+)

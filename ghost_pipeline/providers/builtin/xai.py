@@ -4,6 +4,8 @@ Token prices are in "USD cents per 100 million tokens".
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider, api_key_route
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.values import cents_per_100_million
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
@@ -27,4 +29,17 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-XAI = Format("xai", 1, _read, row_keys=("data", "models"))
+PROVIDERS = (
+    Provider(
+        "xai",
+        Format("xai", 1, _read, row_keys=("data", "models")),
+        # REST reference, "List models": what the key may use
+        Endpoint(
+            "xai",
+            "https://api.x.ai/v1",
+            key_variables=("XAI_API_KEY",),
+        ),
+        route=api_key_route("xai", "XAI_API_KEY"),
+        hosts=("api.x.ai",),
+    ),
+)

@@ -7,6 +7,8 @@ Other units than ``perMTokens`` are no token prices; another currency than USD i
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.declaration import Provider
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
@@ -53,4 +55,15 @@ def _is_from_the_first_token(tier: Fields) -> bool:
     )
 
 
-ZENMUX = Format("zenmux", 1, _read)
+PROVIDERS = (
+    Provider(
+        "zenmux",
+        Format("zenmux", 1, _read),
+        # API reference, "List Models"
+        Endpoint(
+            "zenmux",
+            "https://zenmux.ai/api/v1",
+            key_variables=("ZENMUX_API_KEY",),
+        ),
+    ),
+)
