@@ -31,8 +31,11 @@ check: .venv/dev  ## ruff, mypy (strict) and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-docs-settings: .venv/dev  ## regenerate docs/settings.md from ghost_pipeline/settings.py
-	@$(BIN)/python -c "from ghost_pipeline.settings import document_settings; print(document_settings(), end='')" > docs/settings.md
+docs-reference: .venv/dev  ## regenerate the pages of docs/ that come from the program itself
+	@$(BIN)/python -m documentation
+
+docs: .venv/docs docs-reference  ## build the site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: .venv/dev  ## the measurements behind the README's numbers
 	$(BIN)/python -m benchmarks
@@ -54,6 +57,10 @@ clean:  ## remove the virtual environment and the embedded catalog
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ .venv/ran
 
+.venv/docs: .venv/dev
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 .PRECIOUS: .venvs/%/bin/python .venvs/%/dev
 
 .venvs/%/bin/python:
@@ -64,4 +71,4 @@ clean:  ## remove the virtual environment and the embedded catalog
 	@.venvs/$*/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run ui test test-all check docs-settings bench clean
+.PHONY: help run ui test test-all check docs-reference docs bench clean

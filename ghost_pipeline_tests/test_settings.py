@@ -15,7 +15,7 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "settings.md"
 
 
 def test_the_document_is_the_generated_one() -> None:
-    assert DOCUMENT.read_text() == document_settings(), "run make docs-settings"
+    assert DOCUMENT.read_text() == document_settings(), "run make docs-reference"
 
 
 def test_one_declaration_is_enough_for_a_setting_to_be_read_and_documented() -> None:
