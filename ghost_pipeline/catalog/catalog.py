@@ -10,12 +10,14 @@ from ghost_pipeline.catalog import overrides, queries, recent_events, sightings,
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, attempts, reconcile
-from ghost_pipeline.catalog.queries import ModelHistory, discovery_stats, is_unlisted_sql
+from ghost_pipeline.catalog.queries import discovery_stats, is_unlisted_sql
 from ghost_pipeline.catalog.results import (
     FailedAttempt,
     ImportResult,
     ListingOutcome,
+    ModelHistory,
     Parse,
+    SchemaVersion,
     SightingResult,
     SubmittedListing,
     SweepResult,
@@ -85,6 +87,16 @@ class ModelCatalog:
         else:
             schema.require_head(catalog._database)
         return catalog
+
+    @staticmethod
+    def get_schema_version(settings: Settings | None = None) -> SchemaVersion:
+        """Return the version of the catalog's schema, whatever it is. Changes nothing."""
+        return _with_schema(settings, lambda _: None)
+
+    @staticmethod
+    def upgrade_schema(settings: Settings | None = None) -> SchemaVersion:
+        """Bring the catalog's schema to this program's version. Repeating it changes nothing."""
+        return _with_schema(settings, schema.upgrade)
 
     # Listings
 
@@ -288,6 +300,10 @@ class ModelCatalog:
         """
         return export_file.import_rows(self._database, rows, origin, now or self._clock())
 
+    def import_export_file(self, name: str, content: bytes) -> ImportResult:
+        """Merge another catalog's JSON export, the content of the file ``name``. Raises InvalidExport."""
+        return self.import_models(export_file.read_export_rows(name, content), origin=name)
+
     # Looking
 
     def find_models(
@@ -328,6 +344,11 @@ class ModelCatalog:
             for provider in [known[model.provider_id]]
             if is_delisted(model, provider, provider.last_listing_at or now, thresholds)
         ]
+
+    def get_provider(self, provider_id: str) -> ProviderRecord:
+        """Return one provider. Raises UnknownProvider."""
+        with self._database.reading() as connection:
+            return repository.get_provider(connection, provider_slug(provider_id))
 
     def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
         """Ghosts, the latest first."""
@@ -416,3 +437,14 @@ class ModelCatalog:
         slug = None if provider_id is None else provider_slug(provider_id)
         at = now or self._clock()
         return sweeps.run(self._database, sweep, slug, at, thresholds, run_id, is_dry_run=is_dry_run)
+
+
+def _with_schema(settings: Settings | None, change: Callable[[Database], None]) -> SchemaVersion:
+    database = Database((settings or Settings.from_environment()).catalog_url)
+    try:
+        database.make_folder()
+        before = schema.current_revision(database)
+        change(database)
+        return SchemaVersion(database.shown_url, schema.current_revision(database), schema.HEAD, before)
+    finally:
+        database.close()

@@ -1,29 +1,18 @@
 """Find models, their history and statistics."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.errors import UnknownModel
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
+from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class ModelHistory:
-    """One model with all that is known of its past."""
-
-    model: ModelRecord | None
-    """None for a model that has left the catalog."""
-    events: Sequence[ModelEvent]
-    listing: dict[str, Any] | None
-    """The listing that confirmed the model last: id, file_name, observed_at, verdict, sha256, run_id."""
 
 
 def find_models(

@@ -1,12 +1,12 @@
 """What the catalog's operations take and give, as frozen values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
-from ghost_pipeline.lifecycle.records import Listing, ResponseSummary
+from ghost_pipeline.lifecycle.records import Listing, ModelEvent, ModelRecord, ResponseSummary
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 Parse = Callable[[str, bytes], Listing]
@@ -139,3 +139,28 @@ class ImportResult:
     """How often something of a row could not be kept as it was."""
     remarks: tuple[str, ...] = ()
     """What was done instead; the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHistory:
+    """One model with its past."""
+
+    model: ModelRecord | None
+    """None for a model that has left the catalog."""
+    events: Sequence[ModelEvent]
+    listing: dict[str, Any] | None
+    """The listing that confirmed the model last: id, file_name, observed_at, verdict, sha256, run_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """The version of a catalog's schema."""
+
+    catalog: str
+    """Its URL without the password."""
+    current: str | None
+    """None for a database without a catalog."""
+    head: str
+    """The version that this program needs."""
+    before: str | None
+    """The version before the upgrade, if there was one."""

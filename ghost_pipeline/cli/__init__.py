@@ -1,22 +1,30 @@
-"""The command line ``ghost-pipeline``. Thin: parses, calls, prints.
+"""The command line ``ghost-pipeline``. Commands parse, call the library and print; they hold no rules.
 
-Exit codes: 0 done; 1 done, but something was refused; 2 wrong usage or settings; 3 the catalog or the folder of
-listings could not be reached or changed. With ``--json`` a command prints one JSON document on stdout; everything else
-goes to stderr.
+Functions are named ``*_command``, which click drops from the command's name. Exit codes: 0 done; 1 done, but something
+was refused; 2 wrong usage or settings; 3 the catalog or the folder of listings could not be reached or changed.
+
+With ``--json`` a command prints one JSON document on stdout; everything else goes to stderr.
 """
 
 import click
 
-from ghost_pipeline.cli.db import db
-from ghost_pipeline.cli.export import export
-from ghost_pipeline.cli.fetch import fetch
-from ghost_pipeline.cli.ingest import ingest
-from ghost_pipeline.cli.models import models, show, stats
+from ghost_pipeline.cli.db import db_group
+from ghost_pipeline.cli.export import export_command
+from ghost_pipeline.cli.fetch import fetch_command
+from ghost_pipeline.cli.ingest import ingest_command
+from ghost_pipeline.cli.models import models_command, show_command, stats_command
 from ghost_pipeline.cli.output import ErrorHandlingGroup
-from ghost_pipeline.cli.overrides import purge, reactivate, release, remove, restore, sweep
-from ghost_pipeline.cli.providers import providers
-from ghost_pipeline.cli.sightings import add, track
-from ghost_pipeline.cli.ui import ui
+from ghost_pipeline.cli.overrides import (
+    purge_command,
+    reactivate_command,
+    release_command,
+    remove_command,
+    restore_command,
+    sweep_command,
+)
+from ghost_pipeline.cli.providers import providers_command
+from ghost_pipeline.cli.sightings import add_command, track_command
+from ghost_pipeline.cli.ui import ui_command
 
 
 @click.group(
@@ -28,16 +36,16 @@ from ghost_pipeline.cli.ui import ui
 @click.version_option(package_name="ghost-pipeline")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """A catalog of LLM models that does not believe everything a provider's list leaves out.
+    """A catalog of LLM models that keeps working models when a provider's list is wrong.
 
     \b
-    Begin with:  ghost-pipeline ingest
+    Start with:  ghost-pipeline ingest
     """
 
 
 for command in (
-    *(fetch, ingest, stats, models, show, providers, export),
-    *(track, add, reactivate, release, remove, restore),
-    *(sweep, purge, db, ui),
+    *(fetch_command, ingest_command, stats_command, models_command, show_command, providers_command, export_command),
+    *(track_command, add_command, reactivate_command, release_command, remove_command, restore_command),
+    *(sweep_command, purge_command, db_group, ui_command),
 ):
     main.add_command(command)

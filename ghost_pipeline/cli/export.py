@@ -1,4 +1,4 @@
-"""``export``: the models for a gateway, or for a table."""
+"""``export``: write the models for a gateway or as a table."""
 
 import sys
 from collections.abc import Sequence
@@ -7,50 +7,50 @@ from pathlib import Path
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.storage.repository import unknown_provider_error
 from ghost_pipeline.cli.options import PROVIDER, json_option
-from ghost_pipeline.cli.output import print_json, warn
+from ghost_pipeline.cli.output import count, print_json, warn
 from ghost_pipeline.exports import FORMATS, export_models, write_export
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 
 @click.command(epilog="Example: ghost-pipeline export --to litellm --free --output litellm_models.yaml")
-@click.option("--to", type=click.Choice(list(FORMATS)), help="What reads it; must be said.")
+@click.option("--to", type=click.Choice(list(FORMATS)), help="The format; required.")
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file to replace; default stdout."
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The file to write; default: stdout."
 )
-@click.option("--provider", "-p", "providers", type=PROVIDER, multiple=True, help="Only this one; can be repeated.")
+@click.option(
+    "--provider", "-p", "providers", type=PROVIDER, multiple=True, help="Only this provider; can be repeated."
+)
 @click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
 @click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
-@click.option("--ghosts", "is_with_ghosts", is_flag=True, help="Ghosts too, marked by is_active: false.")
+@click.option("--ghosts", "includes_ghosts", is_flag=True, help="Include ghosts, with is_active: false.")
 @json_option
-def export(
+def export_command(
     to: str | None,
     output: Path | None,
     providers: Sequence[str],
     is_free: bool,
     capabilities: Sequence[str],
-    is_with_ghosts: bool,
+    includes_ghosts: bool,
     is_json: bool,
 ) -> None:
-    """Write the active models as a gateway or a table reads them: a LiteLLM model_list (YAML), the answer of an
-    OpenAI-style /v1/models, JSON, CSV or Parquet.
+    """Write the active models as a LiteLLM model_list (YAML), an OpenAI /v1/models response, JSON, CSV or Parquet.
 
-    A file is replaced whole or not at all. With --json and --output, stdout tells what was written.
+    A file is replaced completely or not at all. With --json and --output, stdout reports what was written.
     """
     if to is None:
-        raise click.UsageError(f"--to is missing: say one of {', '.join(FORMATS)}.")
+        raise click.UsageError(f"--to is required: choose one of {', '.join(FORMATS)}.")
     if output is None:
         _require_usable_stdout(to, is_json)
     with ModelCatalog.open() as catalog:
-        models = _chosen(catalog, providers, None if is_with_ghosts else True, is_free, capabilities)
+        models = _select_models(catalog, providers, None if includes_ghosts else True, is_free, capabilities)
     for model in (model for model in models if FORMATS[to].is_left_out(model)):
         warn(f"{model.provider_id}/{model.model_id} is left out: {to} reads * as a wildcard")
     models = [model for model in models if not FORMATS[to].is_left_out(model)]
-    content = export_models(models, to, is_with_ghosts=is_with_ghosts)
+    content = export_models(models, to, is_with_ghosts=includes_ghosts)
     if not models:
-        warn("no model matches, so the export has none")
+        warn("no model matches; the export is empty")
     if output is None:
         sys.stdout.buffer.write(content)
         return
@@ -59,26 +59,24 @@ def export(
     if is_json:
         print_json({"to": to, "output": str(output), "models": len(models), "ghosts": ghosts, "bytes": len(content)})
     else:
-        click.echo(f"{output}: {len(models):,} models, {ghosts:,} of them ghosts")
+        click.echo(f"{output}: {count(len(models), 'model')}, including {count(ghosts, 'ghost')}")
 
 
 def _require_usable_stdout(to: str, is_json: bool) -> None:
     if is_json and not FORMATS[to].is_json:
-        raise click.UsageError(f"--to {to} is no JSON: leave out --json, or say where to write it with --output.")
+        raise click.UsageError(f"--to {to} is not JSON: leave out --json, or write to a file with --output.")
     if not FORMATS[to].is_text and sys.stdout.isatty():
-        raise click.UsageError(f"--to {to} is nothing for a terminal: say where to write it with --output.")
+        raise click.UsageError(f"--to {to} is binary: write it to a file with --output.")
 
 
-def _chosen(
+def _select_models(
     catalog: ModelCatalog,
     providers: Sequence[str],
     is_active: bool | None,
     is_free: bool,
     capabilities: Sequence[str],
 ) -> list[ModelRecord]:
-    known = {provider.id for provider in catalog.list_providers()}
     for provider_id in providers:
-        if provider_id not in known:
-            raise unknown_provider_error(provider_id)
+        catalog.get_provider(provider_id)  # raises for one that the catalog doesn't have
     found = catalog.find_models(is_active=is_active, is_free=is_free or None, capabilities=capabilities)
     return [model for model in found if not providers or model.provider_id in providers]

@@ -1,4 +1,4 @@
-"""``fetch``: ask the providers for their listings."""
+"""``fetch``: download the providers' listings."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -22,36 +22,36 @@ from ghost_pipeline.settings import Settings
 
 
 @click.command(epilog="Example: ghost-pipeline fetch openai anthropic --dir latest_models")
-@click.argument("wanted", metavar="[PROVIDER]...", type=PROVIDER, nargs=-1)
-@click.option("--dir", "directory", type=click.Path(path_type=Path), help="The folder; default GHOST_MODELS_DIR.")
+@click.argument("requested", metavar="[PROVIDER]...", type=PROVIDER, nargs=-1)
+@click.option("--dir", "directory", type=click.Path(path_type=Path), help="The folder; default: GHOST_MODELS_DIR.")
 @json_option
-def fetch(wanted: Sequence[str], directory: Path | None, is_json: bool) -> None:
-    """Ask providers for their models and put the answers into the folder of listings, for 'ingest' to judge.
+def fetch_command(requested: Sequence[str], directory: Path | None, is_json: bool) -> None:
+    """Download the model listings of providers into the folder that 'ingest' reads.
 
-    Without a PROVIDER: every one whose key is in the environment or that stands in providers.toml. An answer that is
-    an error or cut off leaves no file; the catalog takes note of it and holds the provider.
+    Without a PROVIDER: every provider whose API key is set or that providers.toml lists. An error or an incomplete
+    response leaves no file; the catalog records the failed attempt and holds the provider.
     """
     from ghost_pipeline.fetching.fetch import fetch_listings  # noqa: PLC0415 - HTTP takes a while to load
 
     settings = Settings.from_environment()
-    chosen = select_endpoints(settings, wanted)
+    chosen = select_endpoints(settings, requested)
     for provider_id, why in chosen.skipped:
         warn(f"{provider_id} is skipped: {why}")
-    heard: list[FetchOutcome] = []
+    finished: list[FetchOutcome] = []
     with _progress(len(chosen.endpoints)) as show:
 
         def on_outcome(outcome: FetchOutcome) -> None:
-            heard.append(outcome)
+            finished.append(outcome)
             show(outcome)
 
         folder = directory or settings.models_dir
         try:
             outcomes = fetch_listings(chosen.endpoints, folder, settings.fetch_limits, datetime.now(UTC), on_outcome)
         except FolderError:
-            _record(settings, heard)
+            _record(settings, finished)
             raise
     if is_json:
-        print_json({"fetched": [_plain(one) for one in outcomes]})
+        print_json({"fetched": [_to_json(one) for one in outcomes]})
     else:
         _print(outcomes)
     _record(settings, outcomes)
@@ -60,7 +60,7 @@ def fetch(wanted: Sequence[str], directory: Path | None, is_json: bool) -> None:
 
 
 def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> None:
-    """Tell the catalog of those that failed. It is opened only if there are any: files can be fetched without it."""
+    """Record the failed attempts. The catalog is opened only if there are any: fetching works without it."""
     if any(one.result is FetchResult.FAILED for one in outcomes):
         with ModelCatalog.open(settings) as catalog:
             for one in outcomes:
@@ -71,7 +71,7 @@ def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> None:
 
 
 def _is_refused(outcome: FetchOutcome) -> bool:
-    """Whether nothing of the answer can reach the models; a local server may well serve none."""
+    """Return True if the response can't be ingested. A local server may serve no model."""
     if outcome.result is FetchResult.EMPTY:
         return outcome.provider_id not in LOCAL_PROVIDERS
     return outcome.result is FetchResult.FAILED
@@ -79,12 +79,12 @@ def _is_refused(outcome: FetchOutcome) -> bool:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[FetchOutcome], None]]:
-    """A bar on stderr for a person at a terminal, a line for each provider where stderr is something else."""
+    """Show progress on stderr: a bar on a terminal, else a line for each provider."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _Lines(total)
         return
-    columns = (TextColumn("asking the providers"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda outcome: bar.update(task, advance=1, description=f"{outcome.provider_id}: {outcome.result}")
@@ -100,7 +100,7 @@ class _Lines:
         click.echo(f"[{self._count}/{self._total}] {outcome.provider_id}: {outcome.result}", err=True)
 
 
-def _plain(outcome: FetchOutcome) -> dict[str, Any]:
+def _to_json(outcome: FetchOutcome) -> dict[str, Any]:
     return {
         "provider_id": outcome.provider_id,
         "result": outcome.result,
@@ -130,7 +130,12 @@ def _print(outcomes: Sequence[FetchOutcome]) -> None:
         ]
         for one in outcomes
     ]
-    print_table(("provider", "result", "models", "pages", "seconds", "file"), rows, ("models", "pages", "seconds"))
+    print_table(
+        ("provider", "result", "models", "pages", "seconds", "file"),
+        rows,
+        ("models", "pages", "seconds"),
+        ("seconds", "pages", "file"),
+    )
     for one in outcomes:
         if one.reason:
             click.echo(f"  {one.provider_id}: {one.reason}")

@@ -1,4 +1,4 @@
-"""``ingest``: one pass of the whole pipeline."""
+"""``ingest``: run the pipeline once over the folder of listings."""
 
 import gc
 import sys
@@ -14,7 +14,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome
 from ghost_pipeline.cli.models import print_stats
 from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
-from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, print_json, print_table, shown, warn
+from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, format_value, print_json, print_table, warn
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings, read_response_info
@@ -25,7 +25,7 @@ STALE_FILE_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What became of one file: its listing's row, or the error that kept it from having one."""
+    """The result of one file: its listing's row, or the error that prevented one."""
 
     file: ListingFile
     is_success: bool
@@ -44,18 +44,22 @@ class IngestResult:
 
 
 @click.command(epilog="Example: ghost-pipeline ingest --dir latest_models --provider openai")
-@click.option("--dir", "directory", type=click.Path(path_type=Path), help="The folder; default GHOST_MODELS_DIR.")
-@click.option("--provider", "-p", "wanted", type=PROVIDER, multiple=True, help="Only this provider; can be repeated.")
-@click.option("--observed-at", type=INSTANT, help="When the listings were seen; default now.")
+@click.option("--dir", "directory", type=click.Path(path_type=Path), help="The folder; default: GHOST_MODELS_DIR.")
+@click.option(
+    "--provider", "-p", "requested", type=PROVIDER, multiple=True, help="Only this provider; can be repeated."
+)
+@click.option("--observed-at", type=INSTANT, help="When the listings were observed; default: now.")
 @json_option
-def ingest(directory: Path | None, wanted: Sequence[str], observed_at: datetime | None, is_json: bool) -> None:
-    """Fold the newest listing of each provider into the catalog, through Dagster, in this process.
+def ingest_command(
+    directory: Path | None, requested: Sequence[str], observed_at: datetime | None, is_json: bool
+) -> None:
+    """Ingest the newest listing of each provider into the catalog, with Dagster, in this process.
 
-    Every pass counts as fresh evidence for the models that it finds, whether or not the files have changed.
+    Every run counts as fresh evidence for the listed models, whether or not the files have changed.
     """
     settings = Settings.from_environment()
     now = datetime.now(UTC)
-    files = _files(directory or settings.models_dir, wanted)
+    files = _files(directory or settings.models_dir, requested)
     ingested = _run(settings, files, observed_at, now)
     with ModelCatalog.open(settings) as catalog:
         stats = catalog.get_discovery_stats()
@@ -69,16 +73,16 @@ def ingest(directory: Path | None, wanted: Sequence[str], observed_at: datetime 
         sys.exit(EXIT_REFUSED)
 
 
-def _files(directory: Path, wanted: Sequence[str]) -> list[ListingFile]:
+def _files(directory: Path, requested: Sequence[str]) -> list[ListingFile]:
     scan = find_listings(directory)
     for name, why in scan.passed_over:
-        warn(f"{directory / name} is passed over: {why}")
+        warn(f"{directory / name} is skipped: {why}")
     newest = newest_listings(scan.files)
-    lacking = [provider_id for provider_id in wanted if provider_id not in newest]
+    lacking = [provider_id for provider_id in requested if provider_id not in newest]
     if lacking or not newest:
         of_whom = f" of {', '.join(lacking)}" if lacking else ""
         raise NoListings(f"{directory} has no listing{of_whom}: put files such as openai_models.json there")
-    return [file for provider_id, file in sorted(newest.items()) if not wanted or provider_id in wanted]
+    return [file for provider_id, file in sorted(newest.items()) if not requested or provider_id in requested]
 
 
 def _observed_at(file: ListingFile, now: datetime, failed_at: datetime | None) -> datetime:
@@ -91,17 +95,17 @@ def _observed_at(file: ListingFile, now: datetime, failed_at: datetime | None) -
         age = _age_of(file, now)
         if age > STALE_FILE_AFTER:
             old = _shown_age(age)
-            warn(f"{name} is {old} old, yet it counts as seen now; fetch it anew or say --observed-at")
+            warn(f"{name} is {old} old, but counts as observed now; fetch it again or set --observed-at")
         return now
     warn(
-        f"{name} is older than the last attempt to fetch it, which failed: it counts as seen "
-        f"{shown(file.modified_at)}, and lifts no hold"
+        f"{name} is older than the last attempt to fetch it, which failed: it counts as observed "
+        f"{format_value(file.modified_at)}, and lifts no hold"
     )
     return file.modified_at
 
 
 def _last_failure(catalog: ModelCatalog) -> dict[str, datetime | None]:
-    """Provider -> the instant of its last attempt, for those of which it failed."""
+    """Return provider -> instant of its last attempt, for providers whose last attempt failed."""
     return {
         one.provider.id: one.provider.last_listing_at
         for one in catalog.list_provider_health()
@@ -156,7 +160,12 @@ def _print(ingested: Sequence[IngestResult], stats: dict[str, Any], now: datetim
         verdict = "failed" if one.is_failed else listing["verdict"]
         age = _shown_age(_age_of(one.file, now))
         rows.append([listing["provider"], listing["file"], age, verdict, *(listing[name] for name in counts)])
-    print_table(("provider", "file", "age", "verdict", *counts), rows, numbers=counts)
+    print_table(
+        ("provider", "file", "age", "verdict", *counts),
+        rows,
+        numbers=counts,
+        optional=("age", "confirmed", "updated", "reactivated", "file"),
+    )
     for one in ingested:
         reason = _listing_json(one)["reason"]
         if reason:
@@ -177,4 +186,4 @@ def _shown_age(age: timedelta) -> str:
     hours = int(age.total_seconds() // 3600)
     if hours < 1:
         return "< 1 h"
-    return f"{shown(hours)} h" if hours < 72 else f"{shown(hours // 24)} d"
+    return f"{format_value(hours)} h" if hours < 72 else f"{format_value(hours // 24)} d"

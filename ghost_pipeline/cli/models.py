@@ -1,4 +1,4 @@
-"""``stats``, ``models``, ``show``: looking at the catalog."""
+"""``stats``, ``models``, ``show``: query the catalog."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.queries import ModelHistory
+from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument, provider_option
-from ghost_pipeline.cli.output import print_json, print_table, shown
+from ghost_pipeline.cli.output import count, format_value, print_json, print_table
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, EventKind, Source
 
 
 @click.command(epilog="Example: ghost-pipeline stats --json")
 @json_option
-def stats(is_json: bool) -> None:
-    """How many models there are, by source, state and provider."""
+def stats_command(is_json: bool) -> None:
+    """Count the models by source, state and provider."""
     with ModelCatalog.open() as catalog:
         counted = catalog.get_discovery_stats()
     if is_json:
@@ -26,7 +26,7 @@ def stats(is_json: bool) -> None:
 
 
 def print_stats(counted: dict[str, Any]) -> None:
-    """The statistics as a table, one line a provider and one for all."""
+    """Print the statistics as a table: one line for each provider and one for all."""
     columns = ("total", "active", "inactive", *(source.value for source in Source), "unlisted")
     everything = {"all providers": {key: value for key, value in counted.items() if key != "by_provider"}}
     rows = [
@@ -42,9 +42,9 @@ def print_stats(counted: dict[str, Any]) -> None:
 @click.option("--active/--inactive", "is_active", default=None, help="Only active models, or only ghosts.")
 @click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
 @click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
-@click.option("--unlisted", "is_unlisted", is_flag=True, help="Only models that work though no list shows them.")
+@click.option("--unlisted", "is_unlisted", is_flag=True, help="Only models that are used but not listed.")
 @json_option
-def models(
+def models_command(
     provider: str | None,
     source: str | None,
     is_active: bool | None,
@@ -53,10 +53,9 @@ def models(
     is_unlisted: bool,
     is_json: bool,
 ) -> None:
-    """The models of the catalog, ghosts included unless a flag says otherwise. What is unknown matches no filter.
+    """List the models, ghosts included unless a flag excludes them. Unknown values match no filter.
 
-    Unlisted are those that were used within the last 24 hours, but that their provider's latest complete listing does
-    not show.
+    Unlisted models were used within the last 24 hours, but are missing from their provider's latest complete listing.
 
     Capabilities: text, vision, audio, speech, image_generation, video, embedding, rerank, moderation, tools,
     reasoning, json, streaming.
@@ -68,9 +67,12 @@ def models(
     if is_json:
         print_json(found)
         return
-    print_table(*(_sighting_table(found) if is_unlisted else _facts_table(found)), numbers=_FACTS)
-    click.echo(f"{len(found):,} models", err=True)
+    print_table(*(_sighting_table(found) if is_unlisted else _facts_table(found)), numbers=_FACTS, optional=_OPTIONAL)
+    click.echo(f"{count(len(found), 'model')}", err=True)
 
+
+_OPTIONAL = ("name", "source", "context", "out $/M", "in $/M", "last listed")
+"""Columns that a narrow terminal can lose, the least important first."""
 
 _FACTS = ("context", "in $/M", "out $/M")
 
@@ -98,15 +100,15 @@ def _sighting_table(found: Sequence[ModelRecord]) -> tuple[Sequence[str], list[l
 
 
 def _state(model: ModelRecord) -> str:
-    return "active" if model.is_active else f"! ghost, last seen {shown(model.last_seen_at)}"
+    return "active" if model.is_active else f"! ghost, last seen {format_value(model.last_seen_at)}"
 
 
 @click.command(epilog="Example: ghost-pipeline show openai gpt-4o")
 @provider_argument
 @model_argument
 @json_option
-def show(provider: str, model_id: str, is_json: bool) -> None:
-    """One model: where it came from, every event, the listing and the run behind it."""
+def show_command(provider: str, model_id: str, is_json: bool) -> None:
+    """Show one model: its facts, every event, and the listing and run that confirmed it last."""
     with ModelCatalog.open() as catalog:
         history = catalog.get_model_history(provider, model_id)
     if is_json:
@@ -127,32 +129,35 @@ def _history_json(provider: str, model_id: str, history: ModelHistory) -> dict[s
 
 
 _FIELDS = MODEL_FIELDS
-_LEFT_OUT = {"provider_id", "model_id", "is_active", "is_name_manual"}
+_SHOWN_ELSEWHERE = {"provider_id", "model_id", "is_active", "is_name_manual"}
 
 
 def _print_history(provider: str, model_id: str, history: ModelHistory) -> None:
-    state = "not in the catalog any more" if history.model is None else _state(history.model)
+    state = "not in the catalog" if history.model is None else _state(history.model)
     click.echo(f"{provider} {model_id}: {state}")
     if history.model is not None:
-        facts = [(name, getattr(history.model, name)) for name in _FIELDS if name not in _LEFT_OUT]
+        facts = [(name, getattr(history.model, name)) for name in _FIELDS if name not in _SHOWN_ELSEWHERE]
         for name, value in facts:
             if value is not None:
-                click.echo(f"  {name}: {shown(value)}")
+                click.echo(f"  {name}: {format_value(value)}")
     if history.listing is not None:
         listing = history.listing
         run = f", run {listing['run_id']}" if listing["run_id"] else ""
-        said = f"{listing['file_name']} of {shown(listing['observed_at'])} ({listing['verdict']}{run})"
-        click.echo(f"  confirmed last by: {said}")
+        source = f"{listing['file_name']} of {format_value(listing['observed_at'])} ({listing['verdict']}{run})"
+        click.echo(f"  confirmed last by: {source}")
     click.echo("Events:")
-    rows = [[shown(event.at), event.kind, event.source, event.listing_id, _details(event)] for event in history.events]
-    print_table(("at", "event", "source", "listing", "details"), rows)
+    rows = [
+        [format_value(event.at), event.kind, event.source, event.listing_id, _details(event)]
+        for event in history.events
+    ]
+    print_table(("at", "event", "source", "listing", "details"), rows, optional=("listing", "source"))
 
 
 def _details(event: Any) -> str | None:
     if not event.details:
         return None
     if event.kind.is_tombstone:
-        return "the row is kept; 'restore' takes it back"
+        return "the row is kept; 'restore' restores it"
     if event.kind is EventKind.CHANGED:
         return ", ".join(event.details)
     return ", ".join(f"{name}: {value}" for name, value in event.details.items())

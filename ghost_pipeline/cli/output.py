@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 import click
 import msgspec
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,23 +18,103 @@ from ghost_pipeline.errors import CatalogError, FolderError, OrchestratorError, 
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout. Instants are ISO 8601 with Z, records are objects of their fields."""
+    """Print one JSON document on stdout. Instants are ISO 8601 with Z, records are objects of their fields."""
     click.echo(json.dumps(msgspec.to_builtins(document), indent=2))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> None:
-    """A table on stdout; ``numbers`` names the columns that align right. Unknown is shown as nothing."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        is_number = column in numbers
-        table.add_column(column, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(shown(cell)) for cell in row))
-    _console().print(table)
+GAP = 2
+"""Spaces between columns."""
 
 
-def shown(value: Any) -> str:
-    """A value as people read it."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    numbers: Sequence[str] = (),
+    optional: Sequence[str] = (),
+) -> None:
+    """Print a table on stdout. An unknown value is an empty cell.
+
+    In a pipe or a file every record is one line, whatever its width. A terminal that is too narrow loses columns before
+    a word is broken.
+
+    Args:
+        columns: The headings.
+        rows: One cell per column each.
+        numbers: Columns that are aligned to the right.
+        optional: Columns that a narrow terminal can lose, the least important first.
+    """
+    table = [list(columns), *([_one_line(format_value(cell)) for cell in row] for row in rows)]
+    console = Console(highlight=False)
+    if console.is_terminal:
+        _print_to_terminal(console, table, numbers, optional)
+        return
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = [
+            _pad(cell, width, is_number=name in numbers) for name, cell, width in zip(columns, row, widths, strict=True)
+        ]
+        click.echo((" " * GAP).join(cells).rstrip())
+
+
+def _print_to_terminal(
+    console: Console, table: Sequence[Sequence[str]], numbers: Sequence[str], optional: Sequence[str]
+) -> None:
+    table = [list(column) for column in zip(*table, strict=True)]
+    for name in optional:
+        if _min_width(table) <= console.width:
+            break
+        table = [column for column in table if column[0] != name]
+    grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    for column, width in zip(table, _share_width(table, console.width), strict=True):
+        justify: JustifyMethod = "right" if column[0] in numbers else "left"
+        grid.add_column(escape(column[0]), justify=justify, width=width, overflow="fold")
+    for row in list(zip(*table, strict=True))[1:]:
+        grid.add_row(*map(escape, row))
+    console.print(grid)
+
+
+def _share_width(table: Sequence[Sequence[str]], available: int) -> list[int]:
+    """Return a width for each column: its longest word, and more as long as there is room.
+
+    Without room even for the words, the widest columns break theirs.
+    """
+    widths = [_longest_word(column) for column in table]
+    room = available - _min_width(table)
+    for _ in range(-room):
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        widths[widest] = max(widths[widest] - 1, 1)
+    wanted = [max(map(cell_len, column)) - width for column, width in zip(table, widths, strict=True)]
+    for index in sorted(range(len(table)), key=lambda index: wanted[index]):
+        extra = min(max(room, 0), wanted[index])
+        widths[index] += extra
+        room -= extra
+    return widths
+
+
+def _min_width(table: Sequence[Sequence[str]]) -> int:
+    return sum(map(_longest_word, table)) + GAP * (len(table) - 1)
+
+
+def _longest_word(cells: Sequence[str]) -> int:
+    return max((cell_len(word) for cell in cells for word in cell.split()), default=1)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _pad(text: str, width: int, *, is_number: bool) -> str:
+    padding = " " * (width - cell_len(text))
+    return padding + text if is_number else text + padding
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, singular or plural: "1 model", "2,000 models"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def format_value(value: Any) -> str:
+    """Return a value as text for people."""
     match value:
         case None:
             text = ""
@@ -46,21 +127,15 @@ def shown(value: Any) -> str:
         case float():
             text = f"{value:g}"
         case list() | tuple():
-            text = ", ".join(shown(one) for one in value)
+            text = ", ".join(format_value(one) for one in value)
         case _:
             text = str(value)
     return text
 
 
 def warn(line: str) -> None:
-    """A line on stderr for something a person should look at."""
+    """Print a warning line on stderr."""
     click.echo(f"Warning: {line}", err=True)
-
-
-def _console() -> Console:
-    # Rich wraps to 80 columns where there is no terminal; a pipe takes whatever is wide enough to read.
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)
 
 
 EXIT_REFUSED = 1
@@ -69,7 +144,7 @@ EXIT_CATALOG = 3
 
 
 class ErrorHandlingGroup(click.Group):
-    """A group whose commands end with a line that says what, where and what to do, never with a traceback."""
+    """A group whose commands report an error in one line: what happened, to what, what to do. No tracebacks."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; with ``--debug``, errors show their traceback before their line."""

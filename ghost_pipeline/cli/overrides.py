@@ -1,4 +1,4 @@
-"""``reactivate``, ``release``, ``remove``, ``restore``, ``sweep``, ``purge``."""
+"""``reactivate``, ``release``, ``remove``, ``restore``, ``sweep``, ``purge``: change the state of models by hand."""
 
 from datetime import datetime
 
@@ -14,15 +14,15 @@ from ghost_pipeline.cli.options import (
     provider_argument,
     provider_option,
 )
-from ghost_pipeline.cli.output import print_json, warn
+from ghost_pipeline.cli.output import count, print_json, warn
 
 
 @click.command(epilog="Example: ghost-pipeline reactivate openai gpt-4-32k")
 @provider_argument
 @model_argument
 @json_option
-def reactivate(provider: str, model_id: str, is_json: bool) -> None:
-    """This model lives: active and seen now."""
+def reactivate_command(provider: str, model_id: str, is_json: bool) -> None:
+    """Mark a model as active and seen now."""
     with ModelCatalog.open() as catalog:
         record = catalog.reactivate_model(provider, model_id)
     if is_json:
@@ -34,8 +34,8 @@ def reactivate(provider: str, model_id: str, is_json: bool) -> None:
 @click.command(epilog="Example: ghost-pipeline release mistral")
 @provider_argument
 @json_option
-def release(provider: str, is_json: bool) -> None:
-    """This provider's absences are real: lift its hold and take its latest listing for complete."""
+def release_command(provider: str, is_json: bool) -> None:
+    """Lift a provider's hold and accept its latest listing as complete: models missing from it become stale."""
     with ModelCatalog.open() as catalog:
         before = catalog.release_provider(provider)
     if is_json:
@@ -50,62 +50,66 @@ def release(provider: str, is_json: bool) -> None:
 @provider_argument
 @click.argument("model_id", type=MODEL_ID, required=False)
 @json_option
-def remove(provider: str, model_id: str | None, is_json: bool) -> None:
-    """Out of the catalog, and stay out, until 'add' or 'restore'.
+def remove_command(provider: str, model_id: str | None, is_json: bool) -> None:
+    """Remove a model and keep it out until 'add' or 'restore'.
 
-    Without MODEL_ID it removes every model that the catalog has of the provider; a model that the provider lists for
-    the first time later is new all the same.
+    Without MODEL_ID, remove every model of the provider. A model that the provider lists for the first time later is
+    added as usual.
     """
     with ModelCatalog.open() as catalog:
         removed = catalog.remove_provider(provider) if model_id is None else catalog.remove_model(provider, model_id)
     if is_json:
         print_json({"provider_id": provider, "model_id": model_id, "removed": removed})
     else:
-        click.echo(f"{provider}: {removed:,} models removed; they stay out of the catalog")
+        click.echo(f"{provider}: {count(removed, 'model')} removed until added or restored")
 
 
 @click.command(epilog="Example: ghost-pipeline restore openai gpt-3.5-turbo-0301")
 @provider_argument
 @model_argument
 @json_option
-def restore(provider: str, model_id: str, is_json: bool) -> None:
-    """Take back a purged or removed model, whole, as a ghost."""
+def restore_command(provider: str, model_id: str, is_json: bool) -> None:
+    """Restore a purged or removed model, with all its data, as a ghost."""
     with ModelCatalog.open() as catalog:
         record = catalog.restore_model(provider, model_id)
     if is_json:
         print_json(record)
     else:
         names = f"{record.provider_id} {record.model_id}"
-        click.echo(f"{names}: back as a ghost; 'ghost-pipeline reactivate {names}' makes it active")
+        click.echo(f"{names}: restored as a ghost; 'ghost-pipeline reactivate {names}' makes it active")
 
 
-dry_run_option = click.option("--dry-run", "is_dry_run", is_flag=True, help="Say what would change, change nothing.")
+dry_run_option = click.option("--dry-run", "is_dry_run", is_flag=True, help="Show what would change; change nothing.")
 
 
 @click.command(epilog="Example: ghost-pipeline sweep --dry-run")
 @provider_option
-@click.option("--hours", type=float, help="Unseen for longer than this.  [default: 24]")
+@click.option("--hours", type=float, help="The time without a sighting.  [default: 24]")
 @now_option
 @dry_run_option
 @json_option
-def sweep(provider: str | None, hours: float | None, now: datetime | None, is_dry_run: bool, is_json: bool) -> None:
-    """Soft delete: make ghosts of the models that were not seen for 24 hours. Never MANUAL ones."""
+def sweep_command(
+    provider: str | None, hours: float | None, now: datetime | None, is_dry_run: bool, is_json: bool
+) -> None:
+    """Deactivate the models that were not seen for 24 hours: they become ghosts. Never MANUAL ones."""
     with ModelCatalog.open() as catalog:
         result = catalog.mark_stale_models_inactive(provider, hours, now, is_dry_run=is_dry_run)
-    _print(result, "would become ghosts" if is_dry_run else "became ghosts", is_json)
+    _print(result, "would be deactivated" if is_dry_run else "deactivated", is_json)
 
 
 @click.command(epilog="Example: ghost-pipeline purge --days 60 --dry-run")
 @provider_option
-@click.option("--days", type=float, help="Ghosts for longer than this.  [default: 30]")
+@click.option("--days", type=float, help="The time as a ghost.  [default: 30]")
 @now_option
 @dry_run_option
 @json_option
-def purge(provider: str | None, days: float | None, now: datetime | None, is_dry_run: bool, is_json: bool) -> None:
-    """Hard delete: purge the models that were ghosts for 30 days. Never MANUAL ones; 'restore' takes one back."""
+def purge_command(
+    provider: str | None, days: float | None, now: datetime | None, is_dry_run: bool, is_json: bool
+) -> None:
+    """Delete the models that have been ghosts for 30 days. Never MANUAL ones; 'restore' restores one."""
     with ModelCatalog.open() as catalog:
         result = catalog.delete_old_inactive_models(provider, days, now, is_dry_run=is_dry_run)
-    _print(result, "would be purged" if is_dry_run else "were purged", is_json)
+    _print(result, "would be purged" if is_dry_run else "purged", is_json)
 
 
 def _print(result: SweepResult, what: str, is_json: bool) -> None:
@@ -116,5 +120,5 @@ def _print(result: SweepResult, what: str, is_json: bool) -> None:
     for model in models:
         click.echo(f"{model['provider_id']} {model['model_id']}")
     for provider_id, reason in result.held.items():
-        warn(f"{provider_id} is held, its models were passed over: {reason}")
-    click.echo(f"{result.changed:,} models {what}")
+        warn(f"{provider_id} is held, its models were skipped: {reason}")
+    click.echo(f"{count(result.changed, 'model')} {what}")

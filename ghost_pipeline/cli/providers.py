@@ -1,4 +1,4 @@
-"""``providers``: who can be asked, and who was heard."""
+"""``providers``: the health of the providers, and which can be fetched."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.cli.options import json_option
-from ghost_pipeline.cli.output import print_json, print_table, shown, warn
+from ghost_pipeline.cli.output import format_value, print_json, print_table, warn
 from ghost_pipeline.fetching.configuration import ConfiguredProvider, configured_providers
 from ghost_pipeline.lifecycle.absence import (
     ProviderHealth,
@@ -24,18 +24,19 @@ from ghost_pipeline.settings import Settings, Thresholds
 
 @dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """One provider: what the catalog has heard of it, and how it is asked; None for one that can't be asked."""
+    """One provider."""
 
     health: ProviderHealth
-    asked: ConfiguredProvider | None
+    configuration: ConfiguredProvider | None
+    """None for a provider that can't be fetched."""
 
 
 @click.command(epilog="Example: ghost-pipeline providers")
 @json_option
-def providers(is_json: bool) -> None:
-    """Each provider's health: its last attempt, its last complete listing, whether it is held and why.
+def providers_command(is_json: bool) -> None:
+    """Show each provider's health: last attempt, last complete listing, hold and its reason.
 
-    Also those that were never asked: which keys are there, and what is lacking. Keys themselves are never shown.
+    Also shows providers that were never fetched, with the API key variables that are set or missing; never the keys.
     """
     settings = Settings.from_environment()
     configured = configured_providers(settings)
@@ -51,17 +52,19 @@ def providers(is_json: bool) -> None:
 
 
 def _merged(health: Sequence[ProviderHealth], configured: Sequence[ConfiguredProvider]) -> list[ProviderRow]:
-    """Every provider that the catalog knows or that can be asked, by slug."""
-    heard = {one.provider.id: one for one in health}
-    asked = {one.provider_id: one for one in configured}
+    """Return every provider that the catalog has or that can be fetched, by slug."""
+    recorded = {one.provider.id: one for one in health}
+    fetchable = {one.provider_id: one for one in configured}
     return [
-        ProviderRow(heard.get(name) or ProviderHealth(ProviderRecord(name, provider_label(name))), asked.get(name))
-        for name in sorted(heard.keys() | asked.keys())
+        ProviderRow(
+            recorded.get(name) or ProviderHealth(ProviderRecord(name, provider_label(name))), fetchable.get(name)
+        )
+        for name in sorted(recorded.keys() | fetchable.keys())
     ]
 
 
 def _to_json(one: ProviderRow, now: datetime, thresholds: Thresholds) -> dict[str, Any]:
-    asked = one.asked
+    configuration = one.configuration
     return {
         **asdict(one.health.provider),
         "last_verdict": one.health.last_verdict,
@@ -69,13 +72,13 @@ def _to_json(one: ProviderRow, now: datetime, thresholds: Thresholds) -> dict[st
         "last_seconds": one.health.last_seconds,
         "consecutive_failures": one.health.consecutive_failures,
         "is_overdue": is_complete_listing_overdue(one.health, now, thresholds),
-        "is_configured": asked is not None,
-        "is_fetched": asked is not None and asked.is_enabled and asked.blocked_reason is None,
-        "is_key_present": asked is not None and asked.is_key_present,
-        "is_key_required": asked is not None and asked.is_key_required,
-        "key_variables": asked.key_variables if asked else (),
-        "url": asked.url if asked else None,
-        "obstacle": asked.blocked_reason if asked else None,
+        "is_configured": configuration is not None,
+        "is_fetched": configuration is not None and configuration.is_enabled and configuration.blocked_reason is None,
+        "is_key_present": configuration is not None and configuration.is_key_present,
+        "is_key_required": configuration is not None and configuration.is_key_required,
+        "key_variables": configuration.key_variables if configuration else (),
+        "url": configuration.url if configuration else None,
+        "obstacle": configuration.blocked_reason if configuration else None,
     }
 
 
@@ -97,31 +100,39 @@ def _print(known: Sequence[ProviderRow]) -> None:
         seconds = None if health.last_seconds is None else round(health.last_seconds, 1)
         rows.append(
             [
-                *(provider.id, _key(one.asked), provider.last_listing_at, health.last_verdict, seconds),
+                *(
+                    provider.id,
+                    _describe_key(one.configuration),
+                    provider.last_listing_at,
+                    health.last_verdict,
+                    seconds,
+                ),
                 *(health.consecutive_failures or None, provider.last_complete_at),
                 *(provider.held_since, provider.held_reason),
             ]
         )
-    print_table(columns, rows, numbers=("seconds", "failures"))
+    print_table(
+        columns, rows, numbers=("seconds", "failures"), optional=("seconds", "failures", "last complete", "key")
+    )
 
 
-def _key(asked: ConfiguredProvider | None) -> str | None:
-    """Whether the key is there, else the variable that lacks; nothing for who can't be asked, or needs none."""
-    if asked is None:
+def _describe_key(configuration: ConfiguredProvider | None) -> str | None:
+    """Return whether the key is set, else the variable to set; None for a provider that can't be fetched."""
+    if configuration is None:
         return None
-    if asked.is_key_present:
+    if configuration.is_key_present:
         return "present"
-    return f"set {asked.key_variables[0]}" if asked.is_key_required else "not needed"
+    return f"set {configuration.key_variables[0]}" if configuration.is_key_required else "not needed"
 
 
 def _warn(health: ProviderHealth, now: datetime, thresholds: Thresholds) -> None:
     provider = health.provider
     if is_protection_ending(provider, now, thresholds):
         warn(
-            f"{provider.id} is held; from {shown(protection_ends_at(provider, thresholds))} on its listed models go "
-            "stale all the same. Mend its feed, or release it."
+            f"{provider.id} is held; from {format_value(protection_ends_at(provider, thresholds))} on its models "
+            f"become stale anyway. Fix its listing or run 'ghost-pipeline release {provider.id}'."
         )
     if is_complete_listing_overdue(health, now, thresholds):
         last = provider.last_complete_at
-        since = f"since {shown(last)}" if last else "ever"
-        warn(f"{provider.id} had no complete listing {since}. Fetch it, mend its feed, or release it.")
+        since = f"since {format_value(last)}" if last else "ever"
+        warn(f"{provider.id} had no complete listing {since}. Fetch it, fix its listing, or release it.")

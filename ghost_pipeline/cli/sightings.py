@@ -1,4 +1,4 @@
-"""``track`` and ``add``: sightings that are no listing."""
+"""``track`` and ``add``: record a successful inference, or add models by hand."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from ghost_pipeline.additions import read_additions
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SightingResult
 from ghost_pipeline.cli.options import INSTANT, MODEL_ID, PROVIDER, json_option, model_argument, provider_argument
-from ghost_pipeline.cli.output import EXIT_REFUSED, print_json
+from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json
 from ghost_pipeline.errors import InvalidAdditions
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
@@ -22,7 +22,7 @@ def _object(ctx: click.Context, param: click.Parameter, value: str | None) -> di
     try:
         parsed = None if value is None else json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"is no JSON: {error}", ctx, param) from error
+        raise click.BadParameter(f"is not valid JSON: {error}", ctx, param) from error
     if parsed is not None and not isinstance(parsed, dict):
         raise click.BadParameter('must be a JSON object, such as \'{"region": "eu"}\'', ctx, param)
     return parsed
@@ -31,11 +31,13 @@ def _object(ctx: click.Context, param: click.Parameter, value: str | None) -> di
 @click.command(epilog="Example: ghost-pipeline track openai gpt-5-preview --metadata '{\"latency_ms\": 412}'")
 @provider_argument
 @model_argument
-@click.option("--name", help="What people call the model; counts while no name is known.")
-@click.option("--metadata", callback=_object, help="A JSON object, merged into what is known.")
+@click.option("--name", help="The display name, if none is known.")
+@click.option("--metadata", callback=_object, help="A JSON object, merged into the known metadata.")
 @json_option
-def track(provider: str, model_id: str, name: str | None, metadata: dict[str, Any] | None, is_json: bool) -> None:
-    """Record that a model answered. One that no list shows enters the catalog as INFERENCE."""
+def track_command(
+    provider: str, model_id: str, name: str | None, metadata: dict[str, Any] | None, is_json: bool
+) -> None:
+    """Record a successful inference. A model that is not in the catalog is added with the source INFERENCE."""
     with ModelCatalog.open() as catalog:
         result = catalog.track_successful_inference(provider, model_id, name, metadata)
     _print_sighting(result, is_json)
@@ -68,8 +70,8 @@ def _fact_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @_fact_options
 @json_option
-def add(provider: str | None, model_id: str | None, file: Path | None, is_json: bool, **facts: Any) -> None:
-    """Add a model by hand: from now on it is MANUAL and no sweep ever deletes it.
+def add_command(provider: str | None, model_id: str | None, file: Path | None, is_json: bool, **facts: Any) -> None:
+    """Add a model by hand: its source is MANUAL from now on, and no sweep deletes it.
 
     A later listing of the provider refreshes the facts, but not the name.
 
@@ -100,7 +102,7 @@ def _add_all(file: Path, is_json: bool) -> None:
         return
     for result in results:
         click.echo(f"{result.provider_id} {result.model_id}: {result.effect}")
-    click.echo(f"{len(results):,} models added", err=True)
+    click.echo(f"{count(len(results), 'model')} added", err=True)
 
 
 def _print_sighting(result: SightingResult, is_json: bool) -> None:
@@ -111,6 +113,7 @@ def _print_sighting(result: SightingResult, is_json: bool) -> None:
     if result.effect == "ignored":
         names = f"{result.provider_id} {result.model_id}"
         click.echo(
-            f"Refused: a person removed {names}; 'ghost-pipeline add {names}' or 'restore' brings it back", err=True
+            f"Refused: {names} was removed by an operator; 'ghost-pipeline add {names}' or 'restore' restores it",
+            err=True,
         )
         sys.exit(EXIT_REFUSED)

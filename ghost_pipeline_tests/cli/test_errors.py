@@ -199,5 +199,5 @@ def test_the_commands_are_those_that_are_promised() -> None:
 
 
 def test_the_group_has_help_and_a_version(shell: Shell) -> None:
-    assert "Begin with:  ghost-pipeline ingest" in shell.run("--help").stdout
+    assert "Start with:  ghost-pipeline ingest" in shell.run("--help").stdout
     assert "0." in shell.run("--version").stdout

@@ -60,16 +60,16 @@ def test_json_is_what_models_prints(stocked: Shell) -> None:
     assert stocked.json("export", "--to", "json", "--ghosts") == stocked.json("models")
 
 
-def test_a_person_is_told_what_was_written(stocked: Shell, home: Path) -> None:
+def test_a_written_file_is_reported(stocked: Shell, home: Path) -> None:
     path = home.parent / "models.csv"
     said = stocked.run("export", "--to", "csv", "--ghosts", "--output", str(path)).stdout
-    assert said == f"{path}: 4 models, 2 of them ghosts\n"
+    assert said == f"{path}: 4 models, including 2 ghosts\n"
 
 
 def test_an_export_of_nothing_is_well_formed_and_warns(stocked: Shell) -> None:
     result = stocked.run("export", "--to", "openai", "--capability", "rerank")
     assert json.loads(result.stdout) == {"object": "list", "data": []}
-    assert result.stderr == "Warning: no model matches, so the export has none\n"
+    assert result.stderr == "Warning: no model matches; the export is empty\n"
 
 
 def test_an_unknown_provider_leaves_the_file_as_it_was(stocked: Shell, home: Path) -> None:

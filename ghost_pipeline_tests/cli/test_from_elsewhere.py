@@ -73,7 +73,7 @@ def test_adopt_that_refuses_a_row_says_which_and_ends_with_1(shell: Shell, home:
     ]
     assert "Refused: a model id of openai is empty" in ran.stderr
     assert "Refused: 1 row: provider 'open ai' is no provider name" in ran.stderr
-    assert "Warning: not taken in: price" in ran.stderr
+    assert "Warning: ignored columns: price" in ran.stderr
     assert shell.json("db", "adopt", "old", exit_code=1)["unchanged"] == 1
 
 
@@ -82,7 +82,7 @@ def test_adopt_tells_of_models_that_stay_out(shell: Shell, home: Path) -> None:
     shell.run("db", "adopt", "old")
     shell.run("remove", "openai", "a")
     said = shell.run("db", "adopt", "old").stderr
-    assert "Warning: 1 models have left this catalog and stay out of it" in said
+    assert "Warning: skipped 1 model removed or purged here" in said
     assert "Warning: openai a: its data is no JSON object: kept as 'not_an_object'" in said
 
 
@@ -129,7 +129,7 @@ def test_what_models_prints_can_be_imported_again_and_elsewhere(
 def test_import_reads_stdin(home: Path) -> None:
     ran = CliRunner().invoke(main, ["db", "import", "-"], input=json.dumps([ROW]))
     assert ran.exit_code == 0
-    assert ran.stdout.startswith("<stdin>: 1 rows; read: ")
+    assert ran.stdout.startswith("<stdin>: 1 row; read: ")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_table_and_the_next_command_are_shown(run: Run, tmp_path: Path) -> Non
     assert ran.code == 0
     for word in ("openai_2020-01-01.json", "complete", "INFERENCE", "all providers", "Next: ghost-pipeline models"):
         assert word in ran.out
-    assert "d old, yet it counts as seen now" in ran.err
+    assert "d old, but counts as observed now" in ran.err
 
 
 def test_no_files_is_wrong_usage(run: Run, tmp_path: Path) -> None:

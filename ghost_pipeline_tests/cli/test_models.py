@@ -174,7 +174,7 @@ def test_show_for_people_names_the_listing_behind_a_model(stocked: Shell) -> Non
 def test_show_still_knows_a_model_that_was_removed(stocked: Shell) -> None:
     stocked.run("remove", "openai", "gpt-a")
     assert [event["kind"] for event in stocked.json("show", "openai", "gpt-a")["events"]][-1] == "removed"
-    assert "not in the catalog any more" in stocked.run("show", "openai", "gpt-a").stdout
+    assert "openai gpt-a: not in the catalog" in stocked.run("show", "openai", "gpt-a").stdout
 
 
 def test_show_knows_google_s_models_by_either_spelling(shell: Shell) -> None:

@@ -1,4 +1,4 @@
-"""What people say on the command line: sightings, corrections, sweeps."""
+"""The commands that record sightings and change the state of models."""
 
 import pytest
 
@@ -21,11 +21,13 @@ def test_metadata_that_is_no_json_object_is_wrong_usage(shell: Shell, metadata: 
     assert shell.json("models") == []
 
 
-def test_a_removed_model_stays_out_until_a_person_takes_it_back(shell: Shell) -> None:
+def test_a_removed_model_stays_out_until_it_is_restored(shell: Shell) -> None:
     shell.run("track", "openai", "gpt-x")
     assert shell.json("remove", "openai", "gpt-x") == {"provider_id": "openai", "model_id": "gpt-x", "removed": 1}
     assert shell.json("track", "openai", "gpt-x", exit_code=1)["effect"] == "ignored"
-    assert shell.error("track", "openai", "gpt-x", exit_code=1).startswith("Refused: a person removed openai gpt-x")
+    assert shell.error("track", "openai", "gpt-x", exit_code=1).startswith(
+        "Refused: openai gpt-x was removed by an operator"
+    )
     list_models("openai", listing_bytes(["gpt-x", "gpt-y"]))
     assert [model["model_id"] for model in shell.json("models")] == ["gpt-y"]
     assert shell.json("restore", "openai", "gpt-x")["is_active"] is False
@@ -33,9 +35,9 @@ def test_a_removed_model_stays_out_until_a_person_takes_it_back(shell: Shell) ->
     assert shell.json("show", "openai", "gpt-x")["source"] == "INFERENCE"
 
 
-def test_words_to_people_say_what_to_do_next(shell: Shell) -> None:
+def test_messages_are_singular_and_name_the_next_command(shell: Shell) -> None:
     shell.run("add", "openai", "gpt-x")
-    assert shell.run("remove", "openai", "gpt-x").stdout == "openai: 1 models removed; they stay out of the catalog\n"
+    assert shell.run("remove", "openai", "gpt-x").stdout == "openai: 1 model removed until added or restored\n"
     assert "ghost-pipeline reactivate openai gpt-x" in shell.run("restore", "openai", "gpt-x").stdout
     assert shell.run("reactivate", "openai", "gpt-x").stdout == "openai gpt-x: active\n"
 
@@ -68,7 +70,7 @@ def test_release_lifts_a_hold_and_says_which(shell: Shell) -> None:
     assert shell.run("release", "mistral").stdout == "mistral: was not held\n"
 
 
-def test_sweep_and_purge_tell_what_they_changed(shell: Shell) -> None:
+def test_sweep_and_purge_report_what_they_changed(shell: Shell) -> None:
     list_models("openai", listing_bytes(["a", "b"]))
     changed = {
         "changed": 2,
@@ -82,7 +84,7 @@ def test_sweep_and_purge_tell_what_they_changed(shell: Shell) -> None:
     assert shell.json("sweep", *at)["changed"] == 0
     assert shell.json("purge", "--now", "2026-01-06T07:00:00Z")["changed"] == 0, "30 days as a ghost are not over"
     assert shell.json("purge", "--now", "2026-01-06T09:00:00Z", "--dry-run") == changed
-    assert shell.run("purge", "--now", "2026-01-06T09:00:00Z").stdout.endswith("2 models were purged\n")
+    assert shell.run("purge", "--now", "2026-01-06T09:00:00Z").stdout.endswith("2 models purged\n")
     assert shell.json("stats")["total"] == 0
 
 
@@ -93,7 +95,7 @@ def test_sweep_takes_hours_and_purge_days(shell: Shell) -> None:
     assert shell.json("purge", "--now", "2025-12-07T11:00:00Z", "--days", "1")["changed"] == 1
 
 
-def test_sweep_names_the_held_providers_that_it_passed_over(shell: Shell) -> None:
+def test_sweep_names_the_held_providers_that_it_skipped(shell: Shell) -> None:
     list_models("mistral", listing_bytes(["m"]))
     list_models("mistral", listing_bytes([]))
     at = ("--now", "2025-12-08T07:00:00Z")
@@ -101,7 +103,7 @@ def test_sweep_names_the_held_providers_that_it_passed_over(shell: Shell) -> Non
     assert (swept["changed"], list(swept["held"])) == (0, ["mistral"])
     assert swept["held"]["mistral"].startswith("empty: ")
     result = shell.run("sweep", *at)
-    assert result.stdout == "0 models became ghosts\n"
+    assert result.stdout == "0 models deactivated\n"
     assert "mistral is held" in result.stderr
 
 

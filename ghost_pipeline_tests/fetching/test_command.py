@@ -85,7 +85,7 @@ def test_a_folder_that_can_not_be_written_is_exit_code_3(run: Run, configure: Co
     assert "can't be created" in ran.err
 
 
-def test_who_is_passed_over_is_warned_of(run: Run, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_skipped_provider_is_warned_of(run: Run, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(one=GOOD)
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", KEY)
     ran = run("fetch")

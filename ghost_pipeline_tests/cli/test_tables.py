@@ -1,0 +1,90 @@
+"""Tables: one record per line in a pipe, whole words on a terminal."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from ghost_pipeline.cli import main
+from ghost_pipeline.cli.output import count
+from ghost_pipeline_tests.cli.test_errors import leaves
+
+LONG_ID = "accounts/fireworks/models/" + "llama-" * 30 + "70b"
+PROGRAM = f"""
+from ghost_pipeline.cli.output import print_table
+print_table(
+    ("provider", "model", "name", "context"),
+    [("openai", "gpt-4o", "A name of several words", 128000), ("fireworks", {LONG_ID!r}, "Llama\\nof two lines", None)],
+    numbers=("context",),
+    optional=("name", "context"),
+)
+"""
+
+
+def on_a_terminal(width: int) -> str:
+    """What a terminal of so many columns shows."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")} | {
+        "TERM": "xterm"
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=theirs, stdin=theirs, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    output = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            output += chunk
+    except OSError:  # the other end is closed
+        pass
+    assert process.wait() == 0
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;]*m", "", output.decode()).replace("\r\n", "\n")
+
+
+def test_a_pipe_gets_one_line_for_each_record_whatever_its_width() -> None:
+    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    lines = ran.stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[1].split() == ["openai", "gpt-4o", "A", "name", "of", "several", "words", "128,000"]
+    assert LONG_ID in lines[2]
+    assert "Llama of two lines" in lines[2]
+    assert lines[0].index("model") == lines[1].index("gpt-4o") == lines[2].index(LONG_ID)
+
+
+def test_a_wide_terminal_shows_every_column() -> None:
+    shown = on_a_terminal(300)
+    assert "A name of several words" in shown
+    assert "128,000" in shown
+    assert len(shown.splitlines()) == 3
+
+
+def test_a_narrow_terminal_loses_columns_before_it_breaks_a_word() -> None:
+    shown = on_a_terminal(len(LONG_ID) + 13)
+    assert LONG_ID in shown
+    assert "name" not in shown
+    assert "context" not in shown
+
+
+def test_a_terminal_that_is_too_narrow_for_the_rest_breaks_words_and_loses_none() -> None:
+    shown = on_a_terminal(60)
+    assert "openai" in shown
+    assert "".join(shown.split()).count("llama") >= 25
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 models"), (1, "1 model"), (2, "2 models"), (1234, "1,234 models")])
+def test_numbers_have_their_noun_in_the_right_number(number: int, text: str) -> None:
+    assert count(number, "model") == text
+
+
+def test_the_function_of_every_command_is_named_for_it() -> None:
+    for path, command in leaves(main):
+        assert command.callback is not None
+        assert command.callback.__name__ == f"{path[-1]}_command"
