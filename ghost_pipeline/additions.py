@@ -1,4 +1,4 @@
-"""Files of models that people add by hand (CSV, YAML, JSON) -> additions. Nothing here checks their values."""
+"""Read files of models that users add by hand (CSV, YAML, JSON). The catalog checks the values, not this module."""
 
 import csv
 import io
@@ -21,26 +21,25 @@ _KINDS = {fact.name: fact.kind for fact in FACTS}
 _OTHER_NAMES = {"provider": "provider_id", "model": "model_id"}
 
 
-def column_named(name: object) -> str:
-    """The column that a person means by ``name``; an unknown one as it is written."""
+def _column_of(name: object) -> str:
+    """Return the column that the user means by ``name``; an unknown one as it is written."""
     written = str(name).strip()
     return _OTHER_NAMES.get(written.lower(), written.lower() if written.isascii() else written)
 
 
-def addition(line: int, pairs: Iterable[tuple[object, Any]]) -> Addition:
-    """The model that (column, value) ``pairs`` on ``line`` state."""
-    place = f"line {line}"
+def _to_addition(place: str, pairs: Iterable[tuple[object, Any]]) -> Addition:
+    """Return the model that (column, value) ``pairs`` state."""
     stated: dict[str, Any] = {}
     for name, value in pairs:
-        column = column_named(name)
+        column = _column_of(name)
         if column in stated:
-            return Addition(place, problem=f"column {column[:80]!r} is there twice")
-        stated[column] = instant(value) if _KINDS.get(column) is FactKind.INSTANT else value
+            return Addition(place, problem=f"column {column[:80]!r} is a duplicate")
+        stated[column] = _to_instant(value) if _KINDS.get(column) is FactKind.INSTANT else value
     return Addition(place, stated)
 
 
-def instant(value: Any) -> Any:
-    """A date or an ISO 8601 text as an aware instant, UTC unless it says otherwise; anything else as it is."""
+def _to_instant(value: Any) -> Any:
+    """Return a date or an ISO 8601 text as an aware instant, UTC without a zone; anything else as it is."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -54,7 +53,7 @@ def instant(value: Any) -> Any:
 
 
 def read_csv(text: str) -> list[Addition]:
-    """The models of a CSV text. Raises InvalidAdditions for bad quoting and for columns that are not known."""
+    """Return the models of a CSV text. Raises InvalidAdditions for bad quoting and unknown columns."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     columns: list[str] | None = None
     additions = []
@@ -72,14 +71,14 @@ def read_csv(text: str) -> list[Addition]:
 
 
 def _columns(cells: list[str]) -> list[str]:
-    columns = [column_named(cell) for cell in cells]
+    columns = [_column_of(cell) for cell in cells]
     unknown = [column for column in columns if column not in ADDITION_COLUMNS]
     if unknown:
         named = ", ".join(repr(column[:80]) for column in unknown[:5])
-        raise InvalidAdditions(f"line 1: there is no column {named}; there are: {', '.join(ADDITION_COLUMNS)}")
+        raise InvalidAdditions(f"line 1: there is no column {named}; the columns are: {', '.join(ADDITION_COLUMNS)}")
     twice = [column for column in columns if columns.count(column) > 1]
     if twice:
-        raise InvalidAdditions(f"line 1: column {twice[0]!r} is there twice")
+        raise InvalidAdditions(f"line 1: column {twice[0]!r} is a duplicate")
     lacking = [column for column in ("provider_id", "model_id") if column not in columns]
     if lacking:
         raise InvalidAdditions(f"line 1: there is no column {lacking[0]!r}, which every model needs")
@@ -89,12 +88,12 @@ def _columns(cells: list[str]) -> list[str]:
 def _row(line: int, columns: list[str], cells: list[str]) -> Addition:
     if len(cells) != len(columns):
         return Addition(f"line {line}", problem=f"has {len(cells)} cells, but there are {len(columns)} columns")
-    said = [(column, cell.strip()) for column, cell in zip(columns, cells, strict=True)]
-    return addition(line, [(column, _value(column, cell)) for column, cell in said if cell])
+    stated = [(column, cell.strip()) for column, cell in zip(columns, cells, strict=True)]
+    return _to_addition(f"line {line}", [(column, _value(column, cell)) for column, cell in stated if cell])
 
 
 def _value(column: str, cell: str) -> Any:
-    """The value of a cell; one that can't be read stays text, which the catalog's checks will name."""
+    """Return the value of a cell. One that can't be read stays text, which the catalog then reports."""
     try:
         return _READ_CELL.get(_KINDS.get(column), str)(cell)
     except ValueError:
@@ -111,87 +110,39 @@ _READ_CELL: Mapping[FactKind | None, Callable[[str], Any]] = {
     FactKind.CAPABILITIES: _words,
 }
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object's members as they were written, so that one that is there twice can be named."""
+    """An object's members as they were written, so that a duplicate can be named."""
 
 
 def read_json(text: str) -> list[Addition]:
-    """The models of a JSON text. Raises InvalidAdditions for what is no JSON list."""
-    return _Rows(text).read()
+    """Return the models of a JSON text. Raises InvalidAdditions if it is not a JSON list."""
+    try:
+        items = json.loads(text, object_pairs_hook=_Pairs, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise InvalidAdditions(f"line {error.lineno}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidAdditions(f"cannot be read: {error}") from error
+    if type(items) is not list:
+        raise InvalidAdditions("is not a list of models: write [{...}, {...}]")
+    return [_json_addition(f"item {number}", item) for number, item in enumerate(items, start=1)]
 
 
-class _Rows:
-    """Reads the list element by element, to know the line on which each one begins."""
+def _json_addition(place: str, item: Any) -> Addition:
+    if not isinstance(item, _Pairs):
+        return Addition(place, problem="is not an object: write each model as {...}")
+    return _to_addition(place, item)
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
-        self._line, self._counted = 1, 0
-        self._decoder = json.JSONDecoder(object_pairs_hook=_Pairs, parse_constant=self._refuse_constant)
 
-    def read(self) -> list[Addition]:
-        additions: list[Addition] = []
-        self._take("[", "a list of models, [{...}, {...}], is expected")
-        if self._next() == "]":
-            self._at += 1
-        else:
-            self._read_rest(additions)
-        if self._next():
-            self._fail("something stands after the end of the list")
-        return additions
-
-    def _read_rest(self, additions: list[Addition]) -> None:
-        while True:
-            additions.append(self._element())
-            if self._next() == "]":
-                self._at += 1
-                return
-            self._take(",", "a comma or the end of the list is expected")
-
-    def _element(self) -> Addition:
-        self._next()
-        line = self._line_here()
-        try:
-            value, self._at = self._decoder.raw_decode(self._text, self._at)
-        except json.JSONDecodeError as error:
-            raise InvalidAdditions(f"line {error.lineno}: {error.msg}") from error
-        except (ValueError, RecursionError) as error:
-            raise InvalidAdditions(f"line {line}: can't be read: {error}") from error
-        if not isinstance(value, _Pairs):
-            return Addition(f"line {line}", problem="is no object: give each model as {...}")
-        return addition(line, value)
-
-    def _next(self) -> str:
-        space = _SPACE.match(self._text, self._at)
-        self._at = space.end() if space else self._at
-        return self._text[self._at : self._at + 1]
-
-    def _take(self, character: str, otherwise: str) -> None:
-        if self._next() != character:
-            self._fail(otherwise)
-        self._at += 1
-
-    def _line_here(self) -> int:
-        self._line += self._text.count("\n", self._counted, self._at)
-        self._counted = self._at
-        return self._line
-
-    def _fail(self, why: str) -> NoReturn:
-        raise InvalidAdditions(f"line {self._line_here()}: {why}")
-
-    @staticmethod
-    def _refuse_constant(word: str) -> NoReturn:
-        raise ValueError(f"{word} is no JSON")
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not valid JSON")
 
 
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_yaml(text: str) -> list[Addition]:
-    """The models of a YAML text. Raises InvalidAdditions for what is no YAML list."""
+    """Return the models of a YAML text. Raises InvalidAdditions if it is not a YAML list."""
     try:
         loader = yaml.SafeLoader(text)
         try:
@@ -202,7 +153,7 @@ def read_yaml(text: str) -> list[Addition]:
         mark = error.problem_mark or error.context_mark
         raise InvalidAdditions(f"line {mark.line + 1 if mark else 1}: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidAdditions(f"is no YAML that can be read: {' '.join(str(error).split())[:200]}") from error
+        raise InvalidAdditions(f"is not valid YAML: {' '.join(str(error).split())[:200]}") from error
 
 
 def _additions(loader: yaml.SafeLoader, root: yaml.Node | None) -> list[Addition]:
@@ -217,11 +168,11 @@ def _additions(loader: yaml.SafeLoader, root: yaml.Node | None) -> list[Addition
 def _addition(loader: yaml.SafeLoader, node: yaml.Node) -> Addition:
     line = node.start_mark.line + 1
     if not isinstance(node, yaml.MappingNode):
-        return Addition(f"line {line}", problem="is no mapping: give each model as 'column: value' lines")
+        return Addition(f"line {line}", problem="is not a mapping: write each model as 'column: value' lines")
     keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE]
     twice = [key for key in keys if keys.count(key) > 1]
     if twice:
-        return Addition(f"line {line}", problem=f"column {twice[0][:80]!r} is there twice")
+        return Addition(f"line {line}", problem=f"column {twice[0][:80]!r} is a duplicate")
     try:
         stated: dict[Any, Any] = loader.construct_mapping(node, deep=True)
     except yaml.MarkedYAMLError as error:
@@ -229,7 +180,7 @@ def _addition(loader: yaml.SafeLoader, node: yaml.Node) -> Addition:
     except (ValueError, LookupError, AttributeError) as error:
         # What the library raises for 2027-02-30, and for texts that a tag (!!int, !!bool, !!timestamp) does not fit.
         return Addition(f"line {line}", problem=f"has a value that can't be read: {error}")
-    return addition(line, stated.items())
+    return _to_addition(f"line {line}", stated.items())
 
 
 READERS: Mapping[str, Callable[[str], list[Addition]]] = {
@@ -238,24 +189,24 @@ READERS: Mapping[str, Callable[[str], list[Addition]]] = {
     ".yaml": read_yaml,
     ".yml": read_yaml,
 }
-"""The end of a file's name -> what reads its text."""
+"""Suffix of a file's name -> the function that reads its text."""
 
 
 def read_additions(path: Path) -> list[Addition]:
-    """The models that the file states, in its order, each with its line.
+    """Return the models that the file states, in its order, each with its line (JSON: its position).
 
-    Raises InvalidAdditions for a file that can't be read as what its name says, or that states nothing.
+    Raises InvalidAdditions for a file that can't be read in the format of its suffix, or that states no model.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise InvalidAdditions(f"{path} is of no kind that can be read: name it {', '.join(READERS)}")
+        raise InvalidAdditions(f"{path} has no suffix of a known format: name it {', '.join(READERS)}")
     try:
         additions = reader(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise InvalidAdditions(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise InvalidAdditions(f"{path} line {line} is no UTF-8 text: save the file as UTF-8") from error
+        raise InvalidAdditions(f"{path} line {line} is not UTF-8: save the file as UTF-8") from error
     except InvalidAdditions as error:
         raise InvalidAdditions(f"{path} {error}") from error
     if not additions:

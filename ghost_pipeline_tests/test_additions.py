@@ -52,38 +52,45 @@ SECOND = {"provider_id": "gemini", "model_id": "b", "expires_at": datetime(2027,
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "lines"),
-    [("m.csv", CSV, (2, 5)), ("m.yaml", YAML, (1, 8)), ("m.YML", YAML, (1, 8)), ("m.json", JSON, (2, 5))],
+    ("name", "content", "places"),
+    [
+        ("m.csv", CSV, ("line 2", "line 5")),
+        ("m.yaml", YAML, ("line 1", "line 8")),
+        ("m.YML", YAML, ("line 1", "line 8")),
+        ("m.json", JSON, ("item 1", "item 2")),
+    ],
 )
-def test_the_three_kinds_of_files_say_the_same(tmp_path: Path, name: str, content: str, lines: tuple[int, int]) -> None:
+def test_the_three_kinds_of_files_say_the_same(
+    tmp_path: Path, name: str, content: str, places: tuple[str, str]
+) -> None:
     path = tmp_path / name
     path.write_text("\ufeff" + content)
-    assert read_additions(path) == [Addition(f"line {lines[0]}", FIRST), Addition(f"line {lines[1]}", SECOND)]
+    assert read_additions(path) == [Addition(places[0], FIRST), Addition(places[1], SECOND)]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("m.csv", "provider,model_id,colour,taste\n", "line 1: there is no column 'colour', 'taste'"),
-        ("m.csv", "provider,model_id,provider_id\n", "line 1: column 'provider_id' is there twice"),
+        ("m.csv", "provider,model_id,provider_id\n", "line 1: column 'provider_id' is a duplicate"),
         ("m.csv", "provider,name\n", "line 1: there is no column 'model_id'"),
         ("m.csv", 'provider,model_id\nopenai,a\nopenai,"b\n', "line 3: unexpected end of data"),
         ("m.csv", "", "states no model"),
         ("m.csv", "provider,model_id\n\n", "states no model"),
-        ("m.json", '{"provider": "openai"}', "line 1: a list of models"),
-        ("m.json", '[\n{"a": 1}\n{"b": 2}]', "line 3: a comma or the end of the list"),
+        ("m.json", '{"provider": "openai"}', "is not a list of models"),
+        ("m.json", '[\n{"a": 1}\n{"b": 2}]', "line 3: Expecting ',' delimiter"),
         ("m.json", '[\n{"a": 1,\n "b"}]', "line 3: Expecting ':' delimiter"),
-        ("m.json", '[{"a": 1}]\n]', "line 2: something stands after the end"),
-        ("m.json", '[\n{"a": NaN}]', "line 2: can't be read: NaN is no JSON"),
-        ("m.json", "[\n" + "[" * 100_000, "line 2: can't be read"),
-        ("m.json", '[{"a": 1' + "0" * 5000 + "}]", "line 1: can't be read"),
+        ("m.json", '[{"a": 1}]\n]', "line 2: Extra data"),
+        ("m.json", '[\n{"a": NaN}]', "cannot be read: NaN is not valid JSON"),
+        ("m.json", "[\n" + "[" * 100_000, "cannot be read"),
+        ("m.json", '[{"a": 1' + "0" * 5000 + "}]", "cannot be read"),
         ("m.json", "[]", "states no model"),
         ("m.yaml", "provider: openai", "line 1: a list of models is expected"),
         ("m.yaml", "- a: 1\n- b: [", "line 2: "),
         ("m.yaml", "- a: 1\n- b: *nowhere", "line 2: found undefined alias"),
         ("m.yaml", "- a: 1\n---\n- b: 1", "line 2: but found another document"),
-        ("m.yaml", "- a: \x00", "is no YAML"),
-        ("m.yaml", "[" * 100_000, "is no YAML"),
+        ("m.yaml", "- a: \x00", "is not valid YAML"),
+        ("m.yaml", "[" * 100_000, "is not valid YAML"),
         ("m.yaml", "# nothing", "states no model"),
         ("m.txt", "", "name it .csv, .json, .yaml, .yml"),
     ],
@@ -101,7 +108,7 @@ def test_a_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path, name: 
 def test_a_file_that_is_not_utf_8_or_not_there_is_told(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_bytes(b"provider,model_id\nopenai,\xff\n")
-    with pytest.raises(InvalidAdditions, match="line 2 is no UTF-8 text"):
+    with pytest.raises(InvalidAdditions, match="line 2 is not UTF-8"):
         read_additions(path)
     with pytest.raises(InvalidAdditions, match="can't be read: No such file"):
         read_additions(tmp_path / "none.csv")
@@ -112,10 +119,10 @@ def test_a_file_that_is_not_utf_8_or_not_there_is_told(tmp_path: Path) -> None:
     [
         (read_csv("provider,model_id\nopenai\n"), "line 2", "has 1 cells, but there are 2 columns"),
         (read_csv("provider,model_id\nopenai,a,b\n"), "line 2", "has 3 cells"),
-        (read_json('[\n\n"a"]'), "line 3", "is no object"),
-        (read_json('[{"provider": "a", "provider_id": "b"}]'), "line 1", "column 'provider_id' is there twice"),
-        (read_yaml("- a"), "line 1", "is no mapping"),
-        (read_yaml("- {a: 1}\n- {b: 1, b: 2}"), "line 2", "column 'b' is there twice"),
+        (read_json('[\n\n"a"]'), "item 1", "is not an object"),
+        (read_json('[{"provider": "a", "provider_id": "b"}]'), "item 1", "column 'provider_id' is a duplicate"),
+        (read_yaml("- a"), "line 1", "is not a mapping"),
+        (read_yaml("- {a: 1}\n- {b: 1, b: 2}"), "line 2", "column 'b' is a duplicate"),
         (read_yaml("- expires_at: 2027-02-30"), "line 1", "has a value that can't be read"),
         (read_yaml("- name: !!timestamp x"), "line 1", "has a value that can't be read"),
         (read_yaml("- name: !!bool x"), "line 1", "has a value that can't be read"),
