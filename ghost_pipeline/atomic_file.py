@@ -1,4 +1,4 @@
-"""Writing a file so that who reads it meanwhile finds the old one or the new one, never half of it."""
+"""Atomic file writes: a concurrent reader sees the old file or the new one, never a part of it."""
 
 import os
 import secrets
@@ -6,24 +6,24 @@ import shutil
 from pathlib import Path
 
 
-def atomic_write(path: Path, content: bytes, aside: Path | None = None, *, is_private: bool = False) -> None:
-    """Put ``content`` at ``path``: written aside, synced, then renamed. A file that was there keeps its permissions.
+def atomic_write(path: Path, content: bytes, temporary: Path | None = None, is_private: bool = False) -> None:
+    """Write ``content`` to ``path`` through a temporary file. An existing file keeps its permissions.
 
-    ``aside`` is in the same folder, a hidden name of its own unless given. With ``is_private`` only its owner can read
-    the file. Raises OSError, and then leaves nothing.
+    ``temporary`` must be in the same folder; by default it is a unique hidden name. A file that ``is_private`` can be
+    read by its owner only. Raises OSError, and then leaves no temporary file.
     """
-    # Not tempfile, whose files only their owner can read: who reads them may run as somebody else.
-    aside = aside or path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}.part")
+    # Not tempfile, whose files only their owner can read: readers may run as another user.
+    temporary = temporary or path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}.part")
     try:
-        with open(aside, "wb", opener=_open_private if is_private else None) as file:
+        with open(temporary, "wb", opener=_open_private if is_private else None) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if path.exists() and not is_private:
-            shutil.copymode(path, aside)
-        aside.replace(path)
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
 
@@ -33,7 +33,7 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name last; a system that can't open folders keeps it when it likes."""
+    """Write the new directory entry to disk, where the system can open folders."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

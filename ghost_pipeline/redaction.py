@@ -1,10 +1,10 @@
-"""Keep secrets out of text that people see: quoting and redacting what providers send."""
+"""Keep secrets out of text that people see: keys, and quotes of what providers send."""
 
 import re
 
 MAX_QUOTE = 200
-_READ_AT_MOST = 4000  # more can't reach the quote, and a message may be megabytes
-_HIDDEN = "[redacted]"
+_MAX_READ = 4000  # more can't reach the quote, and a message may be megabytes
+_REDACTED = "[redacted]"
 
 _NAMED_SECRET = re.compile(
     r"(?i)((?:key|token|secret|passw(?:or)?d|credential|authorization|signature)s?\b[\"']?[^:=\n]{0,30}[:=]\s*)\S+"
@@ -24,21 +24,20 @@ _UNNAMED_SECRETS = re.compile(
 
 
 def quote_redacted(text: str, limit: int = MAX_QUOTE) -> str:
-    """``text`` in quotation marks, on one line, without secrets, at most ``limit`` characters of it."""
-    text = " ".join(text[:_READ_AT_MOST].split())
-    text = _UNNAMED_SECRETS.sub(_HIDDEN, text)
-    text = _NAMED_SECRET.sub(rf"\1{_HIDDEN}", text)
+    """Return ``text`` in quotation marks, on one line, without secrets, cut to ``limit`` characters."""
+    text = " ".join(text[:_MAX_READ].split())
+    text = _UNNAMED_SECRETS.sub(_REDACTED, text)
+    text = _NAMED_SECRET.sub(rf"\1{_REDACTED}", text)
     text = "".join(character if character.isprintable() else "?" for character in text)
     return f'"{text[: limit - 1]}…"' if len(text) > limit else f'"{text}"'
 
 
 MIN_SECRET_LENGTH = 12
-"""Characters. Shorter ones are placeholders for servers that ask for any key, and occur in answers by chance."""
-_REDACTED = "[redacted]"
+"""Characters. Shorter keys are placeholders for servers that accept any key, and occur in responses by chance."""
 
 
 class Secret:
-    """The value of a key, which shows itself only to who calls ``reveal``."""
+    """The value of a key, which appears in no representation and is available from ``reveal`` only."""
 
     __slots__ = ("_value",)
 
@@ -49,15 +48,15 @@ class Secret:
         return "Secret(…)"
 
     def reveal(self) -> str:
-        """The value, for a request header."""
+        """Return the value, for a request header."""
         return self._value
 
     def redact_text(self, text: str) -> str:
-        """``text`` without the value, in whatever case (host names lose theirs)."""
+        """Replace the value in ``text``, whatever its case (host names lose theirs)."""
         return re.sub(re.escape(self._value), _REDACTED, text, flags=re.IGNORECASE)
 
     def redact_bytes(self, content: bytes) -> bytes:
-        """An answer without the value, as it is or as JSON that escapes slashes; unchanged if it is not there."""
+        """Replace the value in a response, also in the form of JSON that escapes slashes."""
         if len(self._value) < MIN_SECRET_LENGTH:
             return content
         plain = self._value.encode()

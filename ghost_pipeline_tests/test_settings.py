@@ -1,6 +1,7 @@
 """Each setting is declared once; it is read strictly and documented from its declaration."""
 
 import pickle
+import re
 from dataclasses import make_dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -81,3 +82,13 @@ def test_an_error_carries_its_reason_and_its_advice() -> None:
     assert str(GhostPipelineError("the catalog is locked")) == "the catalog is locked"
     copied = pickle.loads(pickle.dumps(UsageError("it is wrong", advice="correct it")))
     assert (str(copied), copied.advice) == ("it is wrong; correct it", "correct it")
+
+
+def test_the_environment_is_read_in_one_module() -> None:
+    package = DOCUMENT.parent.parent / "ghost_pipeline"
+    readers = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"\bos\.(environ\b(?!/)|getenv\b)", path.read_text())
+    }
+    assert readers == {"settings.py", "defs/local_runs.py"}  # the second one sets DAGSTER_HOME for Dagster

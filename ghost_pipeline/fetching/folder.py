@@ -113,4 +113,4 @@ def _encode(info: ResponseInfo) -> bytes:
 
 def _write_file(path: Path, content: bytes) -> None:
     # Under a name that ``prune`` knows, should a crash leave it there.
-    atomic_write(path, content, aside=path.with_name(f".{path.name}{_UNFINISHED}"))
+    atomic_write(path, content, temporary=path.with_name(f".{path.name}{_UNFINISHED}"))
