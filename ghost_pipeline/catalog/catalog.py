@@ -143,6 +143,11 @@ class ModelCatalog:
         with self._database.reading() as connection:
             return attempts.read_outcome(connection, listing_id)
 
+    def accepts_empty_listing(self, provider_id: str) -> bool:
+        """Return True if an empty listing of the provider, observed now, would be accepted."""
+        with self._database.reading() as connection:
+            return attempts.accepts_empty(connection, provider_slug(provider_id))
+
     # Sightings
 
     def track_successful_inference(

@@ -1,20 +1,18 @@
-"""The health of every provider, in one statement that reads by index whatever the length of the history is."""
+"""Provider health, in one statement that reads by index however long the history is."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.ingestion.attempts import REFUSED
+from ghost_pipeline.catalog.ingestion.attempts import NEWEST_FIRST, is_refused_sql
 from ghost_pipeline.catalog.storage.repository import PROVIDER_COLUMNS
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.lifecycle.absence import ProviderHealth
-from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 _ON_TIME = sa.and_(listings.c.provider_id == providers.c.id, listings.c.is_late.is_(False))
-_NEWEST_FIRST = (listings.c.observed_at.desc(), listings.c.id.desc())
 
 
 def _first(column: sa.Column[Any], order: Sequence[sa.ColumnElement[Any]], *which: sa.ColumnElement[bool]) -> Any:
@@ -23,8 +21,8 @@ def _first(column: sa.Column[Any], order: Sequence[sa.ColumnElement[Any]], *whic
 
 _KNOWN = sa.select(
     *PROVIDER_COLUMNS,
-    _first(listings.c.id, _NEWEST_FIRST).label("last_id"),
-    _first(listings.c.id, _NEWEST_FIRST, listings.c.verdict.not_in(REFUSED)).label("good_id"),
+    _first(listings.c.id, NEWEST_FIRST).label("last_id"),
+    _first(listings.c.id, NEWEST_FIRST, sa.not_(is_refused_sql())).label("good_id"),
     _first(listings.c.observed_at, (listings.c.observed_at,)).label("first_attempt_at"),
     sa.select(models.c.id)
     .where(models.c.provider_id == providers.c.id, models.c.last_listed_at.is_not(None))
@@ -34,7 +32,7 @@ _KNOWN = sa.select(
 
 
 def list_health(connection: sa.Connection) -> list[ProviderHealth]:
-    """Every provider, by slug."""
+    """Return the health of every provider, by slug."""
     last, good = listings.alias(), listings.alias()
     query = (
         sa.select(_KNOWN, last.c.verdict, last.c.reason, last.c.seconds, _failures_after(good).label("failures"))
@@ -46,10 +44,7 @@ def list_health(connection: sa.Connection) -> list[ProviderHealth]:
 
 
 def _failures_after(good: sa.FromClause) -> sa.ScalarSelect[int]:
-    """How many attempts came after the last good one, or ever if there was none."""
-    is_accepted_empty = sa.and_(
-        listings.c.verdict == Verdict.EMPTY.value, _KNOWN.c.id.in_(LOCAL_PROVIDERS), _KNOWN.c.held_since.is_(None)
-    )
+    """Count the refused attempts since the last one that was not refused, or all of them."""
     is_later = sa.or_(
         listings.c.observed_at > good.c.observed_at,
         sa.and_(listings.c.observed_at == good.c.observed_at, listings.c.id > good.c.id),
@@ -60,8 +55,7 @@ def _failures_after(good: sa.FromClause) -> sa.ScalarSelect[int]:
         .where(
             listings.c.provider_id == _KNOWN.c.id,
             listings.c.is_late.is_(False),
-            listings.c.verdict.in_(REFUSED),
-            sa.not_(is_accepted_empty),
+            is_refused_sql(),
             sa.or_(good.c.id.is_(None), is_later),
         )
         .scalar_subquery()

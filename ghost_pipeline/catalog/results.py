@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from ghost_pipeline.lifecycle.records import Listing, ModelEvent, ModelRecord, ResponseSummary
+from ghost_pipeline.lifecycle.verdicts import Assessment
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 Parse = Callable[[str, bytes], Listing]
@@ -58,29 +59,70 @@ class ListingCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class ListingOutcome:
-    """What became of one attempt, after admission (without counts) or after reconciliation."""
+class ListingAttempt:
+    """What a row of ``listings`` records of an attempt apart from its assessment."""
 
-    listing_id: int
+    id: int
     provider_id: str
     file_name: str | None
     sha256: str | None
-    """Neither is there of a failed attempt."""
+    """Neither is there of a failed attempt, nor is the format."""
+    format_version: str | None
     observed_at: datetime
-    verdict: Verdict
-    reason: str | None = None
-    is_late: bool = False
-    is_accepted_empty: bool = False
+    inactive: Sequence[str] = ()
+    """Models that the provider marks as inactive."""
+    run_id: str | None = None
+
+
+PREVIEW_LENGTH = 20
+"""How many model ids an outcome shows of those created and of those missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListingOutcome:
+    """The result of one attempt: after its admission, after its reconciliation, or as its row records it."""
+
+    attempt: ListingAttempt
+    assessment: Assessment
     counts: ListingCounts | None = None
+    """None while a listing is admitted and not reconciled."""
     created_ids: tuple[str, ...] = ()
-    """The first of the models that it created, for a person to look at."""
-    missing_ids: tuple[str, ...] = ()
-    """The first of the models that are missing from it."""
+    """The first ``PREVIEW_LENGTH`` models that it created; empty if it was read from the row."""
+
+    @property
+    def listing_id(self) -> int:
+        """The id of its row."""
+        return self.attempt.id
+
+    @property
+    def provider_id(self) -> str:
+        """The slug of its provider."""
+        return self.attempt.provider_id
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on it."""
+        return self.assessment.verdict
+
+    @property
+    def reason(self) -> str | None:
+        """The reason of its verdict, with advice."""
+        return self.assessment.reason
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing of the attempt reaches the models and somebody should look at it."""
-        return self.verdict.is_refused and not self.is_accepted_empty
+        """See ``Assessment.is_refused``."""
+        return self.assessment.is_refused
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do: it lists no models, or it is reconciled."""
+        return self.counts is not None
+
+    @property
+    def missing_ids(self) -> tuple[str, ...]:
+        """The first ``PREVIEW_LENGTH`` expected models that it lacks; empty if it was read from the row."""
+        return tuple(sorted(self.assessment.missing_ids)[:PREVIEW_LENGTH])
 
 
 Effect = Literal["created", "restored", "reactivated", "updated", "ignored"]

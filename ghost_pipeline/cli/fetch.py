@@ -17,7 +17,6 @@ from ghost_pipeline.cli.output import EXIT_REFUSED, print_json, print_table, war
 from ghost_pipeline.errors import FolderError
 from ghost_pipeline.fetching.configuration import select_endpoints
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
-from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
 from ghost_pipeline.settings import Settings
 
 
@@ -54,27 +53,23 @@ def fetch_command(requested: Sequence[str], directory: Path | None, is_json: boo
         print_json({"fetched": [_to_json(one) for one in outcomes]})
     else:
         _print(outcomes)
-    _record(settings, outcomes)
-    if any(_is_refused(one) for one in outcomes):
+    if _record(settings, outcomes):
         sys.exit(EXIT_REFUSED)
 
 
-def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> None:
-    """Record the failed attempts. The catalog is opened only if there are any: fetching works without it."""
-    if any(one.result is FetchResult.FAILED for one in outcomes):
-        with ModelCatalog.open(settings) as catalog:
-            for one in outcomes:
-                if one.result is FetchResult.FAILED:
-                    catalog.record_failed_attempt(
-                        one.provider_id, one.failure_reason, one.attempted_at, response=one.response
-                    )
+def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> bool:
+    """Record the failed attempts; return True if there are any, or an empty listing that will be refused.
 
-
-def _is_refused(outcome: FetchOutcome) -> bool:
-    """Return True if the response can't be ingested. A local server may serve no model."""
-    if outcome.result is FetchResult.EMPTY:
-        return outcome.provider_id not in LOCAL_PROVIDERS
-    return outcome.result is FetchResult.FAILED
+    The catalog is opened only if there are such outcomes: files can be fetched without it.
+    """
+    failed = [one for one in outcomes if one.result is FetchResult.FAILED]
+    empty = [one for one in outcomes if one.result is FetchResult.EMPTY]
+    if not failed and not empty:
+        return False
+    with ModelCatalog.open(settings) as catalog:
+        for one in failed:
+            catalog.record_failed_attempt(one.provider_id, one.failure_reason, one.attempted_at, response=one.response)
+        return bool(failed) or not all(catalog.accepts_empty_listing(one.provider_id) for one in empty)
 
 
 @contextmanager

@@ -34,8 +34,8 @@ class IngestResult:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the listing was judged and refused; a tolerated empty one is not."""
-        return not self.is_success and self.outcome is not None and self.outcome.is_refused
+        """Whether the listing was refused."""
+        return self.outcome is not None and self.outcome.is_refused
 
     @property
     def is_failed(self) -> bool:
@@ -145,7 +145,7 @@ def _listing_json(one: IngestResult) -> dict[str, Any]:
     return {
         "provider": one.file.provider_id,
         "file": one.file.path.name,
-        "sha256": outcome.sha256 if outcome else None,
+        "sha256": outcome.attempt.sha256 if outcome else None,
         "verdict": outcome.verdict if outcome else None,
         "reason": one.error if one.is_failed else outcome and outcome.reason,
         **asdict(counts),

@@ -132,11 +132,11 @@ def _is_ingested(catalog: ModelCatalog, file: ListingFile) -> bool:
     if listing_id is None:
         return False
     listing = catalog.get_listing(listing_id)
-    is_same_file = listing.file_name == file.path.name and listing.observed_at >= file.modified_at
+    is_same_file = listing.attempt.file_name == file.path.name and listing.attempt.observed_at >= file.modified_at
     if listing.counts is None or not is_same_file:
         return False
     try:
-        return listing.sha256 == sha256(file.path.read_bytes()).hexdigest()
+        return listing.attempt.sha256 == sha256(file.path.read_bytes()).hexdigest()
     except OSError:
         return False
 

@@ -68,7 +68,7 @@ def raw_provider_models(
         health: list[HealthEvent] = health_events(catalog) if outcome.is_refused else []
     metadata = {**listing_metadata(outcome), "bytes": len(submission.content), "path": dg.MetadataValue.path(str(path))}
     # Dagster records what was logged at the next yield; what is logged after the last one is lost with the failure.
-    context.log_event(_read_event(path, provider_id, len(submission.content), outcome.sha256))
+    context.log_event(_read_event(path, provider_id, len(submission.content), outcome.attempt.sha256))
     log_health(context, health)
     if not outcome.is_refused:
         yield dg.MaterializeResult(metadata=metadata)

@@ -30,15 +30,15 @@ COLUMN_SCHEMA = dg.TableSchema(
 
 def listing_metadata(outcome: ListingOutcome) -> dict[str, Any]:
     """Return where the listing came from and its verdict. The id is a text, because Dagster plots every number."""
-    in_name = instant_in_name(outcome.file_name or "")
+    in_name = instant_in_name(outcome.attempt.file_name or "")
     return {
-        "file": outcome.file_name,
-        "sha256": outcome.sha256,
-        "observed_at": dg.MetadataValue.timestamp(outcome.observed_at),
+        "file": outcome.attempt.file_name,
+        "sha256": outcome.attempt.sha256,
+        "observed_at": dg.MetadataValue.timestamp(outcome.attempt.observed_at),
         **({"instant_in_file_name": dg.MetadataValue.timestamp(in_name)} if in_name else {}),
         "verdict": outcome.verdict.value,
         **({"reason": outcome.reason} if outcome.reason else {}),
-        **({"late": _LATE} if outcome.is_late else {}),
+        **({"late": _LATE} if outcome.assessment.is_late else {}),
         "listing": str(outcome.listing_id),
     }
 
@@ -132,8 +132,8 @@ def check_results(outcome: ListingOutcome) -> Iterator[dg.AssetCheckResult]:
     Yield them after the materialization: Dagster drops the evaluations of a partition that is materialized later.
     """
     decided = {
-        LISTING_HAS_MODELS: (not outcome.verdict.is_refused, outcome.is_refused),
-        LISTING_IS_COMPLETE: (outcome.verdict is Verdict.COMPLETE or outcome.is_accepted_empty, False),
+        LISTING_HAS_MODELS: (outcome.verdict.lists_models, outcome.is_refused),
+        LISTING_IS_COMPLETE: (outcome.verdict is Verdict.COMPLETE or outcome.assessment.is_accepted_empty, False),
     }
     for name, (is_passed, is_error) in decided.items():
         yield dg.AssetCheckResult(
@@ -153,4 +153,4 @@ def describe_verdict(outcome: ListingOutcome) -> str:
 
 def describe_refusal(outcome: ListingOutcome) -> str:
     """Return the sentence with which the run of a refused listing fails."""
-    return f"{outcome.provider_id}: {outcome.file_name} is refused as {describe_verdict(outcome)}"
+    return f"{outcome.provider_id}: {outcome.attempt.file_name} is refused as {describe_verdict(outcome)}"

@@ -172,4 +172,4 @@ def _newest_listing(catalog: ModelCatalog, provider_id: str) -> str:
     if listing_id is None:
         return "no listing"
     listing = catalog.get_listing(listing_id)
-    return f"{listing.file_name} of {format_instant(listing.observed_at)} ({listing.verdict.value})"
+    return f"{listing.attempt.file_name} of {format_instant(listing.attempt.observed_at)} ({listing.verdict.value})"

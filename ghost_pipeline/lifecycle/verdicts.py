@@ -1,4 +1,4 @@
-"""What to think of a listing: its verdict, and whether its provider's absences count from here on."""
+"""Assess listings: the verdict on each, whether it is late, and what it does to its provider's hold."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -20,87 +20,106 @@ class ShrunkenListing:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the catalog holds against a provider's next listing."""
+    """What the catalog expects of a provider's next listing."""
 
     expected_ids: Set[str] = frozenset()
-    """What the last complete listing, or anything later, listed; active or not."""
+    """The models that ``absence.is_listed`` selects: those of the last complete listing or a later one."""
     last_listing_at: datetime | None = None
     shrunken: tuple[ShrunkenListing, ...] = ()
     """The shrunken listings since the last complete one."""
+    has_listed_models: bool = False
+    """Whether the catalog has a model of the provider with a ``last_listed_at``: listed, adopted or imported."""
+    is_released_empty: bool = False
+    """Whether the last complete listing is an empty one, which only a release makes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The verdict on one listing, with what follows from it."""
+    """The verdict on one attempt, with what follows from it."""
 
     verdict: Verdict
     reason: str | None = None
-    """For a person to act on; None where there is nothing to say."""
+    """What is wrong and what to do, in one line; None if nothing is."""
     missing_ids: frozenset[str] = field(default_factory=frozenset)
     """Expected, but not in the listing; empty for refused listings."""
     is_late: bool = False
     """Observed before the provider's latest listing: it neither sets, lifts nor confirms anything."""
     is_accepted_empty: bool = False
-    """An empty listing that may well be true: a local server that has nothing listed."""
+    """An empty listing that is accepted, see ``accepts_empty_listing``."""
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing of the listing reaches the models and somebody should look at it."""
-        return self.verdict.is_refused and not self.is_accepted_empty
+        """Whether nothing of the attempt reaches the models and an operator should look at it."""
+        return not self.verdict.lists_models and not self.is_accepted_empty
 
     @property
     def sets_hold(self) -> bool:
-        """Whether the provider's absences do not count for now, because of this listing."""
+        """Whether the provider's absences stop counting because of this listing."""
         return self.verdict is not Verdict.COMPLETE and not self.is_late and not self.is_accepted_empty
 
     @property
     def lifts_hold(self) -> bool:
         """Whether the provider's absences count again."""
-        return self.verdict is Verdict.COMPLETE and not self.is_late
+        return (self.verdict is Verdict.COMPLETE or self.is_accepted_empty) and not self.is_late
+
+
+def is_late(observed_at: datetime, last_listing_at: datetime | None) -> bool:
+    """Return True if a listing was observed before the provider's latest listing or attempt."""
+    return last_listing_at is not None and observed_at < last_listing_at
 
 
 def is_shrunken(missing: int, expected: int, thresholds: Thresholds) -> bool:
-    """Whether so many of the expected models are missing that the listing is not believed."""
+    """Return True if so many of the expected models are missing that their absence is not trusted."""
     return missing > thresholds.shrunken_above_count and missing * 100 > expected * thresholds.shrunken_above_percent
 
 
+def accepts_empty_listing(provider_id: str, expectation: Expectation) -> bool:
+    """Return True if an empty listing of the provider is accepted: it is no failure and holds nothing.
+
+    A local server may really serve nothing. Its empty listing is accepted while the catalog has no model that was
+    listed, adopted or imported; with such models it is refused until an operator releases the provider, and accepted
+    from then on until something is listed again.
+    """
+    if provider_id not in LOCAL_PROVIDERS:
+        return False
+    is_still_released = expectation.is_released_empty and not expectation.expected_ids
+    return is_still_released or not expectation.has_listed_models
+
+
 def assess(listing: Listing, observed_at: datetime, expectation: Expectation, thresholds: Thresholds) -> Assessment:
-    """The verdict on ``listing``: the first of malformed, empty, partial, shrunken, complete that fits."""
-    is_late = _is_late(observed_at, expectation.last_listing_at)
+    """Return the verdict on ``listing``: the first of malformed, empty, partial, shrunken, complete that fits."""
+    late = is_late(observed_at, expectation.last_listing_at)
     if listing.malformed_reason is not None:
-        return Assessment(Verdict.MALFORMED, listing.malformed_reason, is_late=is_late)
+        return Assessment(Verdict.MALFORMED, listing.malformed_reason, is_late=late)
     if not listing.models:
-        return _assess_empty(listing, expectation, is_late)
+        return _assess_empty(listing, expectation, late)
     missing = frozenset(
         expectation.expected_ids - {model.model_id for model in listing.models} - set(listing.inactive_ids)
     )
     if listing.incomplete_reasons:
-        return Assessment(Verdict.PARTIAL, _sentence(*listing.incomplete_reasons, *listing.remarks), missing, is_late)
+        return Assessment(Verdict.PARTIAL, _join(*listing.incomplete_reasons, *listing.remarks), missing, late)
     if is_shrunken(len(missing), len(expectation.expected_ids), thresholds):
-        return _assess_shrunken(listing, observed_at, expectation, thresholds, missing, is_late)
-    return Assessment(Verdict.COMPLETE, _sentence(*listing.remarks), missing, is_late)
+        return _assess_shrunken(listing, observed_at, expectation, thresholds, missing, late)
+    return Assessment(Verdict.COMPLETE, _join(*listing.remarks), missing, late)
 
 
 def assess_failed_attempt(reason: str, attempted_at: datetime, last_listing_at: datetime | None) -> Assessment:
-    """The verdict on an attempt that brought no listing. A local server may serve nothing, but it answers."""
-    return Assessment(Verdict.FAILED, reason, is_late=_is_late(attempted_at, last_listing_at))
+    """Return the verdict on an attempt that produced no listing; it is never accepted, as an idle server answers."""
+    return Assessment(Verdict.FAILED, reason, is_late=is_late(attempted_at, last_listing_at))
 
 
-def _is_late(observed_at: datetime, last_listing_at: datetime | None) -> bool:
-    return last_listing_at is not None and observed_at < last_listing_at
-
-
-def _assess_empty(listing: Listing, expectation: Expectation, is_late: bool) -> Assessment:
+def _assess_empty(listing: Listing, expectation: Expectation, late: bool) -> Assessment:
     count = len(listing.inactive_ids)
-    what = f"all {count} models are marked inactive" if count else "the listing holds no model"
-    is_accepted_empty = listing.provider_id in LOCAL_PROVIDERS and not expectation.expected_ids
+    marked = "the only model is" if count == 1 else f"all {count} models are"
+    finding = f"{marked} marked inactive" if count else "the listing contains no model"
+    is_accepted_empty = accepts_empty_listing(listing.provider_id, expectation)
     advice = (
-        "nothing is expected of this local server, so it may be true"
+        "no model is expected of this local server, so it is accepted"
         if is_accepted_empty
-        else "a provider without models is not believed; fetch the listing again, "
-        f"or say 'ghost-pipeline release {listing.provider_id}' if it is true"
+        else "a listing without models is not trusted; fetch it again, "
+        f"or run 'ghost-pipeline release {listing.provider_id}' if it is right"
     )
-    return Assessment(Verdict.EMPTY, _sentence(what, advice), is_late=is_late, is_accepted_empty=is_accepted_empty)
+    return Assessment(Verdict.EMPTY, _join(finding, advice), is_late=late, is_accepted_empty=is_accepted_empty)
 
 
 def _assess_shrunken(
@@ -109,7 +128,7 @@ def _assess_shrunken(
     expectation: Expectation,
     thresholds: Thresholds,
     missing: frozenset[str],
-    is_late: bool,
+    late: bool,
 ) -> Assessment:
     share = f"{len(missing)} of {len(expectation.expected_ids)} expected models are missing"
     present = {model.model_id for model in listing.models}
@@ -118,15 +137,15 @@ def _assess_shrunken(
         for earlier in expectation.shrunken
         if _confirms(present, missing, observed_at, earlier, expectation, thresholds)
     )
-    earlier = None if is_late else next(confirmed, None)
+    earlier = None if late else next(confirmed, None)
     if earlier is not None:
-        said = f"{share}, as in the shrunken listing of {earlier.observed_at:%Y-%m-%d %H:%M} UTC: confirmed"
-        return Assessment(Verdict.COMPLETE, _sentence(said, *listing.remarks), missing, is_late)
+        finding = f"{share}, as in the shrunken listing of {earlier.observed_at:%Y-%m-%d %H:%M} UTC: confirmed"
+        return Assessment(Verdict.COMPLETE, _join(finding, *listing.remarks), missing, late)
     advice = (
-        "not believed until another listing says the same, or 'ghost-pipeline release "
-        f"{listing.provider_id}' says that they are gone"
+        "their absence is not trusted until another listing confirms it or you run "
+        f"'ghost-pipeline release {listing.provider_id}'"
     )
-    return Assessment(Verdict.SHRUNKEN, _sentence(share, advice, *listing.remarks), missing, is_late)
+    return Assessment(Verdict.SHRUNKEN, _join(share, advice, *listing.remarks), missing, late)
 
 
 def _confirms(
@@ -137,7 +156,7 @@ def _confirms(
     expectation: Expectation,
     thresholds: Thresholds,
 ) -> bool:
-    """Whether the listing says again what ``earlier`` said, and hardly more than that."""
+    """Return True if the listing lacks all that ``earlier`` lacked, and hardly more than that."""
     if observed_at < earlier.observed_at + thresholds.confirm_after or present & earlier.missing_ids:
         return False
     additional = missing - earlier.missing_ids
@@ -145,5 +164,5 @@ def _confirms(
     return not is_shrunken(len(additional), len(still_expected), thresholds)
 
 
-def _sentence(*parts: str) -> str | None:
+def _join(*parts: str) -> str | None:
     return "; ".join(parts) or None

@@ -23,9 +23,9 @@ class Verdict(StrEnum):
     COMPLETE = "complete"
 
     @property
-    def is_refused(self) -> bool:
-        """Whether nothing of such an attempt reaches the models."""
-        return self in (Verdict.FAILED, Verdict.MALFORMED, Verdict.EMPTY)
+    def lists_models(self) -> bool:
+        """Whether such a listing contains models, so that it is reconciled with the catalog's."""
+        return self in (Verdict.PARTIAL, Verdict.SHRUNKEN, Verdict.COMPLETE)
 
     @property
     def is_readable(self) -> bool:

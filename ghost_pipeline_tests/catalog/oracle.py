@@ -37,6 +37,7 @@ from ghost_pipeline_tests.catalog.oracle_values import (
 )
 
 LOCAL = ("ollama", "vllm", "lmstudio")
+WITHOUT_MODELS = (Verdict.FAILED, Verdict.MALFORMED, Verdict.EMPTY)
 
 STATED_FACTS = (
     "name",
@@ -65,11 +66,12 @@ class Oracle:
         provider = self.providers.setdefault(listing.provider_id, Provider())
         judged = self._judge(listing, observed_at)
         self.attempts[listing_id] = Attempt(
-            listing.provider_id, listing, observed_at, judged.verdict, judged.is_late, judged.missing
+            *(listing.provider_id, listing, observed_at, judged.verdict, judged.is_late, judged.missing),
+            is_accepted_empty=judged.is_accepted_empty,
         )
         provider.last_listing_at = max(provider.last_listing_at or observed_at, observed_at)
         self._hold(provider, judged, observed_at)
-        return Outcome(*judged[:3], ListingCounts() if judged.verdict.is_refused else None)
+        return Outcome(*judged[:3], ListingCounts() if judged.verdict in WITHOUT_MODELS else None)
 
     def fail(self, listing_id: int, provider_id: str, attempted_at: datetime) -> Outcome:
         """Record that no listing came, and hold the provider as for an empty one."""
@@ -88,8 +90,8 @@ class Oracle:
             return Outcome(Verdict.FAILED, attempt.is_late, False, ListingCounts())
         provider = self.providers[attempt.provider_id]
         judged = self._judge(attempt.listing, attempt.observed_at)
-        if judged.verdict.is_refused:
-            return Outcome(*judged[:3], ListingCounts())
+        if judged.verdict in WITHOUT_MODELS:  # admission recorded the verdict, and that stays
+            return Outcome(attempt.verdict, attempt.is_late, attempt.is_accepted_empty, ListingCounts())
         is_news = not attempt.is_reconciled and attempt.verdict is Verdict.COMPLETE
         if not attempt.is_reconciled:
             attempt.verdict, attempt.is_late, attempt.missing = judged.verdict, judged.is_late, judged.missing
@@ -244,7 +246,7 @@ class Oracle:
         if listing.malformed_reason is not None:
             return Judgement(Verdict.MALFORMED, is_late, False, frozenset())
         if not listing.models:
-            return Judgement(Verdict.EMPTY, is_late, listing.provider_id in LOCAL and not expected, frozenset())
+            return Judgement(Verdict.EMPTY, is_late, self._may_be_empty(listing.provider_id), frozenset())
         missing = expected - {row.model_id for row in listing.models} - set(listing.inactive_ids)
         verdict = Verdict.COMPLETE
         if listing.incomplete_reasons:
@@ -274,6 +276,25 @@ class Oracle:
     def _hold(self, provider: Provider, judged: Judgement, observed_at: datetime) -> None:
         if judged.verdict is not Verdict.COMPLETE and not judged.is_late and not judged.is_accepted_empty:
             provider.held_since = provider.held_since or observed_at
+        if judged.is_accepted_empty and not judged.is_late:
+            provider.held_since = None
+
+    def _may_be_empty(self, provider_id: str) -> bool:
+        """A local server: with nothing ever listed; or, released on an empty listing, with nothing listed since."""
+        if provider_id not in LOCAL:
+            return False
+        complete_at = self.providers[provider_id].last_complete_at
+        is_released = any(
+            attempt.verdict is Verdict.EMPTY and not attempt.is_late and attempt.observed_at == complete_at
+            for attempt in self.attempts.values()
+            if attempt.provider_id == provider_id
+        )
+        listed_at = [
+            model.last_listed_at
+            for model in self.models.values()
+            if model.provider_id == provider_id and model.last_listed_at is not None
+        ]
+        return all(is_released and complete_at is not None and at < complete_at for at in listed_at)
 
     def _see_listed(self, listing_id: int, row: ListedModel, *, is_late: bool) -> set[str]:
         attempt = self.attempts[listing_id]

@@ -56,7 +56,8 @@ def parse(provider_id: str, content: bytes) -> Listing:
 
 def settled(outcome: ListingOutcome) -> Outcome:
     """What both sides must agree on of an outcome."""
-    return Outcome(outcome.verdict, outcome.is_late, outcome.is_accepted_empty, outcome.counts)
+    assessment = outcome.assessment
+    return Outcome(assessment.verdict, assessment.is_late, assessment.is_accepted_empty, outcome.counts)
 
 
 class Pair:
@@ -83,7 +84,7 @@ class Pair:
         self.listing_ids.append(outcome.listing_id)
         expected = self.oracle.admit(outcome.listing_id, parse(provider_id, content), observed_at)
         _agree({"admitted": settled(outcome)}, {"admitted": expected})
-        assert (outcome.provider_id, outcome.sha256, outcome.observed_at) == (
+        assert (outcome.provider_id, outcome.attempt.sha256, outcome.attempt.observed_at) == (
             provider_id,
             submission.sha256,
             observed_at,
@@ -98,7 +99,7 @@ class Pair:
         believed_at = min(attempted_at, self.now)
         expected = self.oracle.fail(outcome.listing_id, provider_id, believed_at)
         _agree({"failed": settled(outcome)}, {"failed": expected})
-        assert (outcome.file_name, outcome.sha256, outcome.reason) == (None, None, "no connection")
+        assert (outcome.attempt.file_name, outcome.attempt.sha256, outcome.reason) == (None, None, "no connection")
         return outcome
 
     def reconcile(self, listing_id: int) -> ListingOutcome:

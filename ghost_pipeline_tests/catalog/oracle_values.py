@@ -47,6 +47,7 @@ class Attempt:
     is_late: bool
     missing: frozenset[str] = frozenset()
     is_reconciled: bool = False
+    is_accepted_empty: bool = False
 
 
 class Outcome(NamedTuple):

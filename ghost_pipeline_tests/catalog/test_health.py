@@ -80,7 +80,7 @@ def test_health_is_what_counting_the_attempts_gives(
             known = counted.setdefault(provider_id, Counted())
             if known.last_at is None or at >= known.last_at:
                 known.last_at, known.last = at, verdict
-                known.failures = known.failures + 1 if verdict.is_refused else 0
+                known.failures = known.failures + 1 if not verdict.lists_models else 0
         health = {
             one.provider.id: one for one in catalog.list_provider_health() if one.provider.id.endswith(f"-{number}")
         }
@@ -116,9 +116,9 @@ def test_a_failed_attempt_keeps_how_the_answer_came_about(opened: Callable[[], M
 
 def test_no_attempt_is_made_in_the_future_and_none_fails_without_a_reason(opened: Callable[[], ModelCatalog]) -> None:
     with opened() as catalog:
-        assert catalog.record_failed_attempt("openai", "x", NOON + timedelta(days=99)).observed_at == NOON + timedelta(
-            days=30
-        )
+        assert catalog.record_failed_attempt(
+            "openai", "x", NOON + timedelta(days=99)
+        ).attempt.observed_at == NOON + timedelta(days=30)
         with pytest.raises(UsageError, match="needs a reason"):
             catalog.record_failed_attempt("other", " \n ")
         assert [one.id for one in catalog.list_providers()] == ["openai"]
@@ -133,3 +133,51 @@ def test_a_local_server_that_serves_nothing_fails_only_where_models_are_expected
         attempt(catalog, "ollama", Verdict.COMPLETE, NOON + HOUR)
         attempt(catalog, "ollama", Verdict.EMPTY, NOON + 2 * HOUR)
         assert health_of(catalog, "ollama").consecutive_failures == 1
+
+
+def test_five_accepted_empty_listings_are_no_failures_and_the_row_records_that(
+    opened: Callable[[], ModelCatalog],
+) -> None:
+    with opened() as catalog:
+        catalog.record_failed_attempt("ollama", "connection refused", NOON)
+        assert health_of(catalog, "ollama").consecutive_failures == 1
+        for hour in range(1, 6):
+            submission = SubmittedListing("ollama", "file.json", listing_bytes({}), NOON + hour * HOUR, "test/1")
+            admitted = catalog.admit(submission, parse)
+            assert not admitted.is_refused
+            assert catalog.get_listing(admitted.listing_id) == catalog.reconcile(admitted.listing_id, parse) == admitted
+        assert health_of(catalog, "ollama").consecutive_failures == 0
+
+
+def test_one_failed_fetch_does_not_leave_an_idle_local_server_held(opened: Callable[[], ModelCatalog]) -> None:
+    with opened() as catalog:
+        attempt(catalog, "ollama", Verdict.EMPTY, NOON)
+        attempt(catalog, "ollama", Verdict.FAILED, NOON + HOUR)
+        assert health_of(catalog, "ollama").provider.held_since == NOON + HOUR
+        attempt(catalog, "ollama", Verdict.EMPTY, NOON)  # late: it lifts nothing
+        assert health_of(catalog, "ollama").provider.held_since == NOON + HOUR
+        attempt(catalog, "ollama", Verdict.EMPTY, NOON + 2 * HOUR)
+        health = health_of(catalog, "ollama")
+    assert (health.provider.held_since, health.provider.last_complete_at) == (None, None)
+
+
+@pytest.mark.parametrize("source", ["INDEX", "MANUAL"])
+def test_a_local_server_with_an_imported_model_is_held_like_any_other_until_it_is_released(
+    opened: Callable[[], ModelCatalog], source: str
+) -> None:
+    row = {"provider_id": "vllm", "model_id": "m", "is_active": True, "source": source}
+    long_ago = dict.fromkeys(("first_seen_at", "last_seen_at", "last_listed_at"), "2026-01-01T00:00:00Z")
+    with opened() as catalog:
+        catalog.import_models([{**row, **long_ago}], now=NOON)
+        for hour in range(3):
+            attempt(catalog, "vllm", Verdict.EMPTY, NOON + hour * HOUR)
+        held = health_of(catalog, "vllm")
+        catalog.release_provider("vllm")
+        attempt(catalog, "vllm", Verdict.EMPTY, NOON + 4 * HOUR)
+        released = health_of(catalog, "vllm")
+        attempt(catalog, "vllm", Verdict.COMPLETE, NOON + 5 * HOUR)
+        attempt(catalog, "vllm", Verdict.EMPTY, NOON + 6 * HOUR)
+        again = health_of(catalog, "vllm")
+    assert (held.consecutive_failures, held.provider.held_since) == (3, NOON)
+    assert (released.consecutive_failures, released.provider.held_since) == (0, None)
+    assert (again.consecutive_failures, again.provider.held_since) == (1, NOON + 6 * HOUR)

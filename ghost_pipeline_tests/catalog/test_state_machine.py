@@ -196,9 +196,9 @@ class Lifecycle(RuleBasedStateMachine):
         return f"changes={bool(swept.models)} passes over={bool(swept.held)}"
 
     def _tell(self, outcome: ListingOutcome) -> None:
-        late = "late " if outcome.is_late else ""
-        tolerated = "tolerated " if outcome.is_accepted_empty else ""
-        event(f"listing: {late}{tolerated}{outcome.verdict}")
+        late = "late " if outcome.assessment.is_late else ""
+        accepted = "accepted " if outcome.assessment.is_accepted_empty else ""
+        event(f"listing: {late}{accepted}{outcome.verdict}")
 
 
 class LifecycleOnPostgreSQL(Lifecycle):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 from ghost_pipeline.errors import InvalidMetadata, InvalidModelId, InvalidProvider
 from ghost_pipeline.lifecycle.absence import is_protection_ending, is_purgeable, is_stale
 from ghost_pipeline.lifecycle.facts import is_free
-from ghost_pipeline.lifecycle.identity import PROVIDER_ALIASES, canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS, PROVIDER_ALIASES, canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.validation import validate_metadata
 from ghost_pipeline.lifecycle.verdicts import Assessment, Expectation, ShrunkenListing, assess, is_shrunken
@@ -92,10 +93,17 @@ def test_a_late_listing_sets_lifts_and_confirms_nothing() -> None:
     assert judged(THIRTY - gone, NOW, expected_ids=THIRTY, last_listing_at=NOW + HOUR).verdict is Verdict.SHRUNKEN
 
 
-def test_an_empty_local_server_is_tolerated_while_nothing_is_expected_of_it() -> None:
-    assert not judged(frozenset(), provider="ollama").sets_hold
-    assert judged(frozenset(), provider="ollama", expected_ids=frozenset({"m"})).sets_hold
+def test_an_empty_listing_of_a_local_server_is_accepted_without_listed_models_or_after_a_release() -> None:
+    for provider in LOCAL_PROVIDERS:
+        accepted = judged(frozenset(), provider=provider)
+        assert (accepted.is_refused, accepted.sets_hold, accepted.lifts_hold) == (False, False, True)
+        refused = judged(frozenset(), provider=provider, has_listed_models=True)
+        assert (refused.is_refused, refused.sets_hold, refused.lifts_hold) == (True, True, False)
+        released: dict[str, Any] = {"has_listed_models": True, "is_released_empty": True}
+        assert not judged(frozenset(), provider=provider, **released).is_refused
+        assert judged(frozenset(), provider=provider, expected_ids=frozenset({"m"}), **released).is_refused
     assert judged(frozenset(), provider="openai").sets_hold
+    assert not judged(frozenset(), provider="ollama", last_listing_at=NOW + HOUR).lifts_hold
 
 
 def test_a_model_goes_stale_after_24_hours_and_not_at_24_hours() -> None:

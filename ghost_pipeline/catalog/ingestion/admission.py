@@ -1,4 +1,4 @@
-"""Admission: give a listing its verdict, keep its bytes, record the attempt, set the hold."""
+"""Admission: assess a listing, archive its bytes, record the attempt, set or lift the provider's hold."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from ghost_pipeline.settings import Thresholds
 def admit(
     database: Database, archive: Archive, thresholds: Thresholds, submission: SubmittedListing, parse: Parse
 ) -> ListingOutcome:
-    """Admit one listing. No model changes here. Raises CatalogError, ArchiveError.
+    """Admit one listing. No model changes. Raises CatalogError, ArchiveError.
 
     Bytes that repeat the provider's latest reconciled listing are not parsed again.
     """
@@ -32,22 +32,15 @@ def admit(
 
 
 def record_failure(database: Database, failed: FailedAttempt) -> ListingOutcome:
-    """Record an attempt that brought no listing, and hold its provider. No model changes here. Raises CatalogError."""
+    """Record a fetch attempt that produced no listing, and hold its provider. No model changes. Raises CatalogError."""
     return database.write(lambda connection: _record_failure(connection, failed))
 
 
 def _record_failure(connection: sa.Connection, failed: FailedAttempt) -> ListingOutcome:
     provider = repository.get_or_create_provider(connection, failed.provider_id)
     assessment = assess_failed_attempt(failed.reason, failed.attempted_at, provider.last_listing_at)
-    listing_id = attempts.insert_failed_attempt(connection, failed, assessment)
     _update_provider(connection, provider, failed.attempted_at, assessment)
-    return attempts.read_outcome(connection, listing_id)
-
-
-def _update_provider(connection: sa.Connection, provider: ProviderRecord, at: datetime, assessment: Assessment) -> None:
-    repository.advance_last_listing_at(connection, provider, at)
-    if assessment.sets_hold:
-        repository.set_hold(connection, provider, at, hold_reason(assessment))
+    return attempts.insert_failed_attempt(connection, failed, assessment)
 
 
 def _admit_unchanged(connection: sa.Connection, submission: SubmittedListing, digest: str) -> ListingOutcome | None:
@@ -56,22 +49,30 @@ def _admit_unchanged(connection: sa.Connection, submission: SubmittedListing, di
     if earlier is None:
         return None
     assessment = Assessment(Verdict.COMPLETE)
-    listing_id = attempts.insert_attempt(connection, submission, digest, assessment, earlier.inactive)
     _update_provider(connection, provider, submission.observed_at, assessment)
-    return attempts.to_outcome(submission, listing_id, digest, assessment, None)
+    return attempts.insert_attempt(connection, submission, digest, assessment, earlier.attempt.inactive)
 
 
 def _admit_parsed(
     connection: sa.Connection, submission: SubmittedListing, digest: str, listing: Listing, thresholds: Thresholds
 ) -> ListingOutcome:
     provider = repository.get_or_create_provider(connection, submission.provider_id)
-    expectation = attempts.expectation(connection, provider)
+    expectation = attempts.read_expectation(connection, provider)
     assessment = assess(listing, submission.observed_at, expectation, thresholds)
-    listing_id = attempts.insert_attempt(connection, submission, digest, assessment, listing.inactive_ids)
     _update_provider(connection, provider, submission.observed_at, assessment)
-    return attempts.to_outcome(submission, listing_id, digest, assessment, None)
+    return attempts.insert_attempt(connection, submission, digest, assessment, listing.inactive_ids)
 
 
-def hold_reason(assessment: Assessment) -> str:
-    """Why the provider is held, with the verdict that did it."""
+def _update_provider(connection: sa.Connection, provider: ProviderRecord, at: datetime, assessment: Assessment) -> None:
+    repository.advance_last_listing_at(connection, provider, at)
+    if assessment.sets_hold:
+        repository.set_hold(connection, provider, at, format_hold_reason(assessment))
+    elif assessment.lifts_hold and assessment.is_accepted_empty:
+        # Reconciliation lifts the hold of others, together with their changes; here nothing is left for it to do. The
+        # last complete listing stays what it was: were it this one, models that are adopted later would seem released.
+        repository.lift_hold(connection, provider, provider.last_complete_at)
+
+
+def format_hold_reason(assessment: Assessment) -> str:
+    """Return why the provider is held, beginning with the verdict."""
     return f"{assessment.verdict.value}: {assessment.reason or 'no reason given'}"

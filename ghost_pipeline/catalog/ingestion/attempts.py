@@ -1,45 +1,27 @@
-"""Reading and writing rows of ``listings``: one an attempt."""
+"""Rows of ``listings``: write, complete and find attempts, and derive what is expected of a provider's next listing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.results import FailedAttempt, ListingCounts, ListingOutcome, SubmittedListing
+from ghost_pipeline.catalog.results import (
+    FailedAttempt,
+    ListingAttempt,
+    ListingCounts,
+    ListingOutcome,
+    SubmittedListing,
+)
+from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.tables import listings, models
-from ghost_pipeline.errors import CatalogError
+from ghost_pipeline.errors import CatalogError, UnknownProvider
 from ghost_pipeline.lifecycle.records import ProviderRecord, ResponseSummary
-from ghost_pipeline.lifecycle.verdicts import Assessment, Expectation, ShrunkenListing
+from ghost_pipeline.lifecycle.verdicts import Assessment, Expectation, ShrunkenListing, accepts_empty_listing
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
-PREVIEW_LENGTH = 20
-"""How many model ids an outcome shows of those created and of those missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListingAttempt:
-    """One row of ``listings``; a failed one has no file, no bytes and no format."""
-
-    id: int
-    provider_id: str
-    file_name: str | None
-    sha256: str | None
-    format_version: str | None
-    observed_at: datetime
-    is_late: bool
-    verdict: Verdict
-    reason: str | None
-    model_count: int | None
-    inactive: Sequence[str]
-    run_id: str | None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it was refused, or reconciled; not if it is only admitted."""
-        return self.model_count is not None
-
-
+_ATTEMPT_COLUMNS = tuple(listings.c[one.name] for one in fields(ListingAttempt))
+_ASSESSMENT_COLUMNS = tuple(listings.c[name] for name in ("verdict", "reason", "is_late", "is_accepted_empty"))
 _COUNT_COLUMNS = {
     "models": listings.c.model_count,
     "created": listings.c.created_count,
@@ -48,11 +30,29 @@ _COUNT_COLUMNS = {
     "reactivated": listings.c.reactivated_count,
     "missing": listings.c.missing_count,
 }
-"""The fields of ListingCounts, in their order -> the columns that keep them."""
+"""Every field of ListingCounts -> the column that stores it."""
 
-REFUSED = tuple(verdict.value for verdict in Verdict if verdict.is_refused)
+_OUTCOME = sa.select(*_ATTEMPT_COLUMNS, *_ASSESSMENT_COLUMNS, *_COUNT_COLUMNS.values())
 
-_ATTEMPT_COLUMNS = tuple(listings.c[name] for name in ListingAttempt.__dataclass_fields__)
+NEWEST_FIRST = (listings.c.observed_at.desc(), listings.c.id.desc())
+"""The order of attempts. Of two at one instant, the one that was recorded later is the newer."""
+
+
+def lists_models_sql() -> sa.ColumnElement[bool]:
+    """SQL equivalent of ``Verdict.lists_models`` over rows of ``listings``."""
+    return listings.c.verdict.in_([verdict.value for verdict in Verdict if verdict.lists_models])
+
+
+def is_refused_sql() -> sa.ColumnElement[bool]:
+    """SQL equivalent of ``Assessment.is_refused`` over rows of ``listings``."""
+    return sa.and_(sa.not_(lists_models_sql()), listings.c.is_accepted_empty.is_(False))
+
+
+def is_listed_sql(provider: ProviderRecord) -> sa.ColumnElement[bool]:
+    """SQL equivalent of ``absence.is_listed`` over the rows of ``models``; a range of an index."""
+    if provider.last_complete_at is None:
+        return sa.false()
+    return sa.and_(models.c.provider_id == provider.id, models.c.last_listed_at >= provider.last_complete_at)
 
 
 def insert_attempt(
@@ -61,106 +61,98 @@ def insert_attempt(
     sha256: str,
     assessment: Assessment,
     inactive: Sequence[str],
-) -> int:
-    """Record an attempt; a refused one is finished with that. Gives its id."""
+) -> ListingOutcome:
+    """Record an admitted listing. One that lists no models is finished with that."""
     values: dict[str, object] = {
         "provider_id": submission.provider_id,
         "file_name": submission.file_name,
         "sha256": sha256,
-        "bytes": len(submission.content),
         "format_version": submission.format_version,
         "observed_at": submission.observed_at,
-        "is_late": assessment.is_late,
-        "verdict": assessment.verdict.value,
-        "reason": assessment.reason,
         "inactive": list(inactive),
         "run_id": submission.run_id,
-        **_response_columns(submission.response),
     }
-    if assessment.verdict.is_refused:
-        values |= _count_columns(ListingCounts())
-    return _insert(connection, values)
+    counts = None if assessment.verdict.lists_models else ListingCounts()
+    more = {"bytes": len(submission.content), **_response_columns(submission.response)}
+    return _insert(connection, values, more, assessment, counts)
 
 
-def insert_failed_attempt(connection: sa.Connection, failed: FailedAttempt, assessment: Assessment) -> int:
-    """Record an attempt that brought no listing. Gives its id."""
+def insert_failed_attempt(connection: sa.Connection, failed: FailedAttempt, assessment: Assessment) -> ListingOutcome:
+    """Record an attempt that produced no listing. Its row has no file, no bytes and no format."""
     values: dict[str, object] = {
         "provider_id": failed.provider_id,
+        "file_name": None,
+        "sha256": None,
+        "format_version": None,
         "observed_at": failed.attempted_at,
-        "is_late": assessment.is_late,
-        "verdict": assessment.verdict.value,
-        "reason": assessment.reason,
         "inactive": [],
         "run_id": failed.run_id,
-        **_response_columns(failed.response),
-        **_count_columns(ListingCounts()),
     }
-    return _insert(connection, values)
+    return _insert(connection, values, _response_columns(failed.response), assessment, ListingCounts())
 
 
-def _insert(connection: sa.Connection, values: Mapping[str, object]) -> int:
-    inserted = connection.execute(sa.insert(listings).values(values)).inserted_primary_key
-    assert inserted is not None  # noqa: S101 - both dialects give it
-    return int(inserted[0])
+def _insert(
+    connection: sa.Connection,
+    values: dict[str, object],
+    more: Mapping[str, object],
+    assessment: Assessment,
+    counts: ListingCounts | None,
+) -> ListingOutcome:
+    row = {**values, **more, **_assessment_values(assessment), **({} if counts is None else _count_values(counts))}
+    inserted = connection.execute(sa.insert(listings).values(row)).inserted_primary_key
+    assert inserted is not None  # noqa: S101 - both dialects return it
+    return ListingOutcome(ListingAttempt(id=int(inserted[0]), **values), assessment, counts)  # type: ignore[arg-type]
 
 
 def complete_attempt(
     connection: sa.Connection, attempt: ListingAttempt, assessment: Assessment, counts: ListingCounts
 ) -> None:
-    """Complete an attempt's row; one that is complete keeps what it said."""
+    """Write the result of a reconciliation; a row that has one keeps the first."""
     is_confirmable = assessment.verdict is Verdict.SHRUNKEN and not assessment.is_late
     connection.execute(
         sa.update(listings)
         .where(listings.c.id == attempt.id, listings.c.model_count.is_(None))
         .values(
-            verdict=assessment.verdict.value,
-            reason=assessment.reason,
-            is_late=assessment.is_late,
             missing_ids=sorted(assessment.missing_ids) if is_confirmable else None,
-            **_count_columns(counts),
+            **_assessment_values(assessment),
+            **_count_values(counts),
         )
     )
 
 
-def read_attempt(connection: sa.Connection, listing_id: int) -> ListingAttempt:
-    """The attempt with that id. Raises CatalogError if there is none."""
-    row = connection.execute(sa.select(*_ATTEMPT_COLUMNS).where(listings.c.id == listing_id)).one_or_none()
+def read_outcome(connection: sa.Connection, listing_id: int) -> ListingOutcome:
+    """Return what the row of an attempt records. Raises CatalogError if there is none."""
+    row = connection.execute(_OUTCOME.where(listings.c.id == listing_id)).one_or_none()
     if row is None:
         raise CatalogError(f"the catalog has no listing {listing_id}: ingest the provider's file again")
-    return _attempt(row)
+    return _outcome(row)
 
 
 def find_attempt(connection: sa.Connection, provider_id: str, run_id: str | None) -> int | None:
-    """The id of the listing that ``run_id`` admitted for the provider; without a run, of the provider's newest.
+    """Return the id of the listing that ``run_id`` admitted for the provider; without a run, of its newest one.
 
-    An attempt that brought none is passed over.
+    Failed attempts produced no listing and are skipped.
     """
     query = sa.select(listings.c.id).where(listings.c.provider_id == provider_id, listings.c.sha256.is_not(None))
     if run_id is not None:
         query = query.where(listings.c.run_id == run_id)
-    query = query.order_by(listings.c.observed_at.desc(), listings.c.id.desc()).limit(1)
-    return connection.execute(query).scalar()
+    return connection.execute(query.order_by(*NEWEST_FIRST).limit(1)).scalar()
 
 
-def latest_reconciled(connection: sa.Connection, provider_id: str) -> ListingAttempt | None:
-    """The provider's latest listing that was folded into the models, late ones apart."""
-    query = (
-        sa.select(*_ATTEMPT_COLUMNS)
-        .where(
-            listings.c.provider_id == provider_id,
-            listings.c.model_count.is_not(None),
-            listings.c.verdict.not_in(REFUSED),
-            listings.c.is_late.is_(False),
-        )
-        .order_by(listings.c.observed_at.desc(), listings.c.id.desc())
-        .limit(1)
+def latest_reconciled(connection: sa.Connection, provider_id: str) -> ListingOutcome | None:
+    """Return the provider's newest reconciled listing that was not late."""
+    query = _OUTCOME.where(
+        listings.c.provider_id == provider_id,
+        listings.c.model_count.is_not(None),
+        lists_models_sql(),
+        listings.c.is_late.is_(False),
     )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _attempt(row)
+    row = connection.execute(query.order_by(*NEWEST_FIRST).limit(1)).one_or_none()
+    return None if row is None else _outcome(row)
 
 
 def latest_readable_at(connection: sa.Connection, provider_id: str) -> datetime | None:
-    """When the provider's latest listing was observed that says anything: reconciled, or empty."""
+    """Return the instant of the provider's newest listing that was reconciled or empty, and not late."""
     query = sa.select(sa.func.max(listings.c.observed_at)).where(
         listings.c.provider_id == provider_id,
         listings.c.model_count.is_not(None),
@@ -170,25 +162,40 @@ def latest_readable_at(connection: sa.Connection, provider_id: str) -> datetime 
     return connection.execute(query).scalar()
 
 
-def read_outcome(connection: sa.Connection, listing_id: int) -> ListingOutcome:
-    """What the row says became of an attempt. Raises CatalogError if there is none."""
-    attempt = read_attempt(connection, listing_id)
-    row = connection.execute(sa.select(*_COUNT_COLUMNS.values()).where(listings.c.id == listing_id)).one()
-    counts = ListingCounts(*row) if attempt.is_finished else None
-    assessment = Assessment(attempt.verdict, attempt.reason, is_late=attempt.is_late)
-    return to_outcome(attempt, attempt.id, attempt.sha256, assessment, counts)
+def read_expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectation:
+    """Return what the catalog expects of the provider's next listing."""
+    has_listed_models = sa.exists().where(models.c.provider_id == provider.id, models.c.last_listed_at.is_not(None))
+    is_released_empty = sa.exists().where(
+        listings.c.provider_id == provider.id,
+        listings.c.observed_at == provider.last_complete_at,
+        listings.c.verdict == Verdict.EMPTY.value,
+        listings.c.is_late.is_(False),
+    )
+    flags = connection.execute(sa.select(has_listed_models, is_released_empty)).one()
+    return Expectation(
+        expected_ids=frozenset(
+            connection.execute(sa.select(models.c.model_id).where(is_listed_sql(provider))).scalars()
+        ),
+        last_listing_at=provider.last_listing_at,
+        shrunken=_shrunken_listings(connection, provider),
+        has_listed_models=flags[0],
+        is_released_empty=flags[1],
+    )
 
 
-def expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectation:
-    """What the catalog holds against the provider's next listing."""
+def accepts_empty(connection: sa.Connection, provider_id: str) -> bool:
+    """Return what ``accepts_empty_listing`` returns for the catalog as it is now."""
+    try:
+        expectation = read_expectation(connection, repository.get_provider(connection, provider_id))
+    except UnknownProvider:
+        expectation = Expectation()
+    return accepts_empty_listing(provider_id, expectation)
+
+
+def _shrunken_listings(connection: sa.Connection, provider: ProviderRecord) -> tuple[ShrunkenListing, ...]:
     if provider.last_complete_at is None:
-        return Expectation(last_listing_at=provider.last_listing_at)
-    expected = connection.execute(
-        sa.select(models.c.model_id).where(
-            models.c.provider_id == provider.id, models.c.last_listed_at >= provider.last_complete_at
-        )
-    ).scalars()
-    shrunken = connection.execute(
+        return ()
+    rows = connection.execute(
         sa.select(listings.c.observed_at, listings.c.missing_ids)
         .where(
             listings.c.provider_id == provider.id,
@@ -197,45 +204,27 @@ def expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectat
         )
         .order_by(listings.c.observed_at)
     )
-    return Expectation(
-        expected_ids=frozenset(expected),
-        last_listing_at=provider.last_listing_at,
-        shrunken=tuple(ShrunkenListing(observed_at, frozenset(missing)) for observed_at, missing in shrunken),
-    )
+    return tuple(ShrunkenListing(observed_at, frozenset(missing)) for observed_at, missing in rows)
 
 
-def to_outcome(
-    attempt: ListingAttempt | SubmittedListing,
-    listing_id: int,
-    sha256: str | None,
-    assessment: Assessment,
-    counts: ListingCounts | None,
-    created_ids: Sequence[str] = (),
-) -> ListingOutcome:
-    """What the caller is told of an attempt."""
+def _outcome(row: sa.Row[tuple[object, ...]]) -> ListingOutcome:
+    values = row._mapping
+    assessment: dict[str, object] = {column.name: values[column.name] for column in _ASSESSMENT_COLUMNS}
+    assessment["verdict"] = Verdict(values["verdict"])
+    counts = {name: values[column.name] for name, column in _COUNT_COLUMNS.items()}
     return ListingOutcome(
-        listing_id=listing_id,
-        provider_id=attempt.provider_id,
-        file_name=attempt.file_name,
-        sha256=sha256,
-        observed_at=attempt.observed_at,
-        verdict=assessment.verdict,
-        reason=assessment.reason,
-        is_late=assessment.is_late,
-        is_accepted_empty=assessment.is_accepted_empty,
-        counts=ListingCounts() if counts is None and assessment.verdict.is_refused else counts,
-        created_ids=tuple(created_ids),
-        missing_ids=tuple(sorted(assessment.missing_ids)[:PREVIEW_LENGTH]),
+        ListingAttempt(**{column.name: values[column.name] for column in _ATTEMPT_COLUMNS}),
+        Assessment(**assessment),  # type: ignore[arg-type]
+        None if values["model_count"] is None else ListingCounts(**counts),
     )
 
 
-def _attempt(row: sa.Row[tuple[object, ...]]) -> ListingAttempt:
-    values = dict(row._mapping)
-    values["verdict"] = Verdict(values["verdict"])
-    return ListingAttempt(**values)
+def _assessment_values(assessment: Assessment) -> dict[str, object]:
+    values = {column.name: getattr(assessment, column.name) for column in _ASSESSMENT_COLUMNS}
+    return values | {"verdict": assessment.verdict.value}
 
 
-def _count_columns(counts: ListingCounts) -> dict[str, int]:
+def _count_values(counts: ListingCounts) -> dict[str, int]:
     return {column.name: getattr(counts, name) for name, column in _COUNT_COLUMNS.items()}
 
 

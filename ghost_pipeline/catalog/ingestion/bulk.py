@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.ingestion.attempts import ListingAttempt
+from ghost_pipeline.catalog.results import ListingAttempt
 from ghost_pipeline.catalog.storage.tables import (
     BigId,
     Json,

@@ -10,8 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
-from ghost_pipeline.catalog.ingestion.admission import hold_reason
-from ghost_pipeline.catalog.ingestion.attempts import ListingAttempt
+from ghost_pipeline.catalog.ingestion.admission import format_hold_reason
 from ghost_pipeline.catalog.ingestion.bulk import (
     analyze,
     event_literals,
@@ -24,7 +23,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     write_reactivations,
 )
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
-from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome, Parse
+from ghost_pipeline.catalog.results import PREVIEW_LENGTH, ListingAttempt, ListingCounts, ListingOutcome, Parse
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
@@ -60,33 +59,34 @@ def reconcile(
     it again is harmless. Raises CatalogError, ArchiveError.
     """
     with database.reading() as connection:
-        attempt = attempts.read_attempt(connection, listing_id)
-        if attempt.sha256 is None:
-            return attempts.read_outcome(connection, listing_id)
+        admitted = attempts.read_outcome(connection, listing_id)
+    attempt = admitted.attempt
+    if attempt.sha256 is None:
+        return admitted
     outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
     if outcome is None:
         listing = parse(attempt.provider_id, archive.get(attempt.sha256))
-        outcome = database.write(lambda connection: _reconcile_parsed(connection, attempt, listing, thresholds))
+        outcome = database.write(lambda connection: _reconcile_parsed(connection, admitted, listing, thresholds))
     return outcome
 
 
 def _reconcile_parsed(
-    connection: sa.Connection, attempt: ListingAttempt, listing: Listing, thresholds: Thresholds
+    connection: sa.Connection, admitted: ListingOutcome, listing: Listing, thresholds: Thresholds
 ) -> ListingOutcome:
+    attempt = admitted.attempt
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
-    assessment = assess(listing, attempt.observed_at, attempts.expectation(connection, provider), thresholds)
-    if assessment.verdict.is_refused:
-        # Admission finished it and set the hold; a person may have released the provider since.
-        return attempts.to_outcome(attempt, attempt.id, attempt.sha256, assessment, ListingCounts())
+    assessment = assess(listing, attempt.observed_at, attempts.read_expectation(connection, provider), thresholds)
+    if not assessment.verdict.lists_models:
+        return admitted  # admission finished it, and whether it was accepted stays as it was recorded
     counts, created_ids = _apply(connection, attempt, listing, assessment)
     assessment = _with_suppressed_count(assessment, len(listing.models) - counts.models)
     attempts.complete_attempt(connection, attempt, assessment, counts)
-    if assessment.sets_hold and not attempt.is_finished and attempt.verdict is Verdict.COMPLETE:
-        # Where admission asked for the hold, a person may have released the provider since.
-        repository.set_hold(connection, provider, attempt.observed_at, hold_reason(assessment))
+    if assessment.sets_hold and not admitted.is_finished and admitted.verdict is Verdict.COMPLETE:
+        # Where admission set the hold, an operator may have released the provider since.
+        repository.set_hold(connection, provider, attempt.observed_at, format_hold_reason(assessment))
     if assessment.lifts_hold:
         repository.lift_hold(connection, provider, attempt.observed_at)
-    return attempts.to_outcome(attempt, attempt.id, attempt.sha256, assessment, counts, created_ids)
+    return ListingOutcome(attempt, assessment, counts, created_ids)
 
 
 def _with_suppressed_count(assessment: Assessment, kept_out: int) -> Assessment:
@@ -106,7 +106,7 @@ def _apply(
     if found.new:
         _create(connection, attempt)
     if found.buried:
-        _restore_from_tombstones(connection, attempt)
+        _restore_from_tombstones(connection, attempt, is_late=assessment.is_late)
     if found.known and assessment.is_late:
         widen_seen_span(connection, _KNOWN, attempt)
     elif found.known:
@@ -164,7 +164,7 @@ def _match(connection: sa.Connection, attempt: ListingAttempt) -> _MatchCounts:
 
 
 def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
-    query = sa.select(matched.c.model_id).where(_NEW).order_by(matched.c.model_id).limit(attempts.PREVIEW_LENGTH)
+    query = sa.select(matched.c.model_id).where(_NEW).order_by(matched.c.model_id).limit(PREVIEW_LENGTH)
     return tuple(connection.execute(query).scalars())
 
 
@@ -198,7 +198,7 @@ def _create(connection: sa.Connection, attempt: ListingAttempt) -> None:
         )
 
 
-def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt) -> None:
+def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt, *, is_late: bool) -> None:
     """Give the models that were purged once, and are created again, what their tombstones keep."""
     query = (
         sa.select(models.c.id, *(column.label(f"model_{column.name}") for column in MODEL_COLUMNS), *EVENT_COLUMNS)
@@ -210,7 +210,7 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt)
     for row in connection.execute(query):
         listed = model_record({column.name: row._mapping[f"model_{column.name}"] for column in MODEL_COLUMNS})
         past = tombstone_of(model_event(row))
-        record = apply_listing(None, listed, attempt.observed_at, is_late=attempt.is_late, past=past)
+        record = apply_listing(None, listed, attempt.observed_at, is_late=is_late, past=past)
         restored.append({"row_id": row.id, **model_values(record)})
     update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
     connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)

@@ -1,7 +1,7 @@
-"""The cheap path for bytes that repeat the provider's latest reconciled listing.
+"""The fast path for bytes that repeat the provider's latest reconciled listing.
 
-Such a listing is new evidence all the same: every model that it lists was seen again. What can be spared is parsing
-and comparing. The path is taken only where the outcome is exactly that of the long one, which a property test proves.
+Such a listing is new evidence: every model in it was seen again. Only parsing and comparing are saved. The path is
+taken only where its result is that of the full one, which a property test proves.
 """
 
 from datetime import datetime
@@ -9,13 +9,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
-from ghost_pipeline.catalog.ingestion.attempts import ListingAttempt
+from ghost_pipeline.catalog.ingestion.attempts import is_listed_sql
 from ghost_pipeline.catalog.ingestion.bulk import mark_listed, write_reactivations
-from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome
+from ghost_pipeline.catalog.results import ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.lifecycle.records import ProviderRecord
-from ghost_pipeline.lifecycle.verdicts import Assessment
+from ghost_pipeline.lifecycle.verdicts import Assessment, is_late
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 
@@ -25,49 +25,50 @@ def find_unchanged(
     digest: str | None,
     format_version: str | None,
     observed_at: datetime,
-) -> ListingAttempt | None:
-    """The listing that these bytes repeat, if repeating it is all that there is to do.
+) -> ListingOutcome | None:
+    """Return the listing that these bytes repeat, if confirming its models is all that there is to do.
 
-    It must have been complete with nothing to remark (such as models that a person keeps out), every model of it must
-    be in the catalog as it left it, nothing else may be expected of the provider, and the repetition must not be late.
+    It must have been complete without a reason (such as models that an operator removed), the catalog must have every
+    model of it as it left them, nothing else may be expected of the provider, and the repetition must not be late.
     """
     earlier = attempts.latest_reconciled(connection, provider.id)
     if (
         earlier is None
-        or (earlier.sha256, earlier.format_version) != (digest, format_version)
+        or (earlier.attempt.sha256, earlier.attempt.format_version) != (digest, format_version)
         or earlier.verdict is not Verdict.COMPLETE
         or earlier.reason is not None
-        or (provider.last_listing_at is not None and observed_at < provider.last_listing_at)
+        or is_late(observed_at, provider.last_listing_at)
     ):
         return None
-    standing = connection.execute(sa.select(sa.func.count()).where(_confirmed_by(provider, earlier))).scalar_one()
-    others = connection.execute(
+    count_confirmed = sa.select(sa.func.count()).where(_confirmed_by(provider, earlier.attempt))
+    confirmed_count = connection.execute(count_confirmed).scalar_one()
+    other_expected = connection.execute(
         sa.select(models.c.id)
-        .where(
-            models.c.provider_id == provider.id,
-            models.c.last_listed_at >= provider.last_complete_at,
-            models.c.listing_id.is_distinct_from(earlier.id),
-        )
+        .where(is_listed_sql(provider), models.c.listing_id.is_distinct_from(earlier.attempt.id))
         .limit(1)
     ).one_or_none()
-    return earlier if standing == earlier.model_count and others is None else None
+    return earlier if confirmed_count == _model_count(earlier) and other_expected is None else None
 
 
 def reconcile_unchanged(connection: sa.Connection, attempt: ListingAttempt) -> ListingOutcome | None:
-    """Confirm the models of the listing that this attempt repeats; None where the long way must be gone."""
+    """Confirm the models of the listing that this attempt repeats; return None if it has to be parsed."""
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
     earlier = find_unchanged(connection, provider, attempt.sha256, attempt.format_version, attempt.observed_at)
     if earlier is None:
         return None
-    confirmed = _confirmed_by(provider, earlier)
+    confirmed = _confirmed_by(provider, earlier.attempt)
     reactivated = write_reactivations(connection, confirmed, attempt)
     mark_listed(connection, confirmed, attempt)
-    count = earlier.model_count or 0
+    count = _model_count(earlier)
     counts = ListingCounts(models=count, confirmed=count, reactivated=reactivated)
     assessment = Assessment(Verdict.COMPLETE)
     attempts.complete_attempt(connection, attempt, assessment, counts)
     repository.lift_hold(connection, provider, attempt.observed_at)
-    return attempts.to_outcome(attempt, attempt.id, attempt.sha256, assessment, counts)
+    return ListingOutcome(attempt, assessment, counts)
+
+
+def _model_count(outcome: ListingOutcome) -> int:
+    return 0 if outcome.counts is None else outcome.counts.models
 
 
 def _confirmed_by(provider: ProviderRecord, earlier: ListingAttempt) -> sa.ColumnElement[bool]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0003"
+HEAD = "0004"
 """The revision that this program works with; said here so that opening a catalog need not load Alembic."""
 
 

@@ -91,6 +91,7 @@ listings = sa.Table(
     sa.Column("observed_at", Instant, nullable=False),
     sa.Column("is_late", sa.Boolean, nullable=False),
     sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("is_accepted_empty", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("reason", sa.Text),
     sa.Column("model_count", sa.Integer),
     sa.Column("created_count", sa.Integer),
@@ -106,6 +107,7 @@ listings = sa.Table(
     sa.Column("status", sa.Integer),
     _one_of("verdict", Verdict),
     sa.CheckConstraint("(verdict = 'failed') = (sha256 IS NULL)", name="failed_attempts_have_no_bytes"),
+    sa.CheckConstraint("NOT is_accepted_empty OR verdict = 'empty'", name="only_empty_listings_are_accepted_empty"),
     sa.Index(None, "provider_id", "observed_at"),
     sa.Index(None, "run_id"),
 )

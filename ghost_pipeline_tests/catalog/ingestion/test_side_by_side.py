@@ -106,7 +106,7 @@ def test_a_shrunken_listing_that_is_reconciled_again_late_can_still_be_confirmed
     pair.submit("openai", WHOLE, EPOCH)
     shrunken = pair.submit("openai", FIVE, EPOCH + HOUR)
     pair.submit("openai", CUT, EPOCH + 2 * HOUR)
-    assert pair.reconcile(shrunken.listing_id).is_late
+    assert pair.reconcile(shrunken.listing_id).assessment.is_late
     assert pair.submit("openai", FIVE, EPOCH + 3 * HOUR).verdict is Verdict.COMPLETE
 
 
@@ -121,7 +121,7 @@ def test_what_is_missing_beyond_a_shrunken_listing_is_measured_against_what_that
 def test_the_same_bytes_are_looked_into_where_a_late_listing_made_more_expected(pair: Pair) -> None:
     pair.submit("openai", FIVE, EPOCH)
     pair.submit("openai", EMPTY, EPOCH + 2 * HOUR)
-    assert pair.submit("openai", WHOLE, EPOCH + HOUR).is_late
+    assert pair.submit("openai", WHOLE, EPOCH + HOUR).assessment.is_late
     assert pair.submit("openai", FIVE, EPOCH + 3 * HOUR).verdict is Verdict.SHRUNKEN
 
 
@@ -164,7 +164,7 @@ def test_a_failed_attempt_holds_and_only_a_complete_listing_or_a_person_lifts_it
 
 def test_a_late_failed_attempt_does_nothing(pair: Pair) -> None:
     pair.submit("openai", WHOLE, EPOCH)
-    assert pair.fail("openai", EPOCH - HOUR).is_late
+    assert pair.fail("openai", EPOCH - HOUR).assessment.is_late
     [provider] = pair.catalog.list_providers()
     assert (provider.held_since, provider.last_listing_at) == (None, EPOCH)
 

@@ -107,7 +107,7 @@ def test_failed_attempts_come_with_the_third_step_and_leave_with_it(place: Place
     with place.opened() as catalog:
         assert catalog.find_models() == models
         assert models[0].listing_id is not None
-        assert catalog.get_listing(models[0].listing_id).file_name == "openai.json"
+        assert catalog.get_listing(models[0].listing_id).attempt.file_name == "openai.json"
         assert catalog.record_failed_attempt("openai", "again").verdict is Verdict.FAILED
 
 

@@ -135,3 +135,14 @@ def test_an_upgraded_catalog_is_read_and_written_as_any_other(old: Place) -> Non
         catalog.mark_stale_models_inactive()
         new = catalog.list_events()[len(rows["model_events"]) :]
     assert {event.kind for event in new} >= {EventKind.RESTORED, EventKind.DISCOVERED, EventKind.DEACTIVATED}
+
+
+def test_an_empty_listing_that_was_accepted_before_the_flag_existed_is_marked_so(old: Place) -> None:
+    database = old.database()
+    before = rows_of(database)["listings"]
+    schema.upgrade(database)
+    after = rows_of(database)["listings"]
+    database.close()
+    accepted = {key for key, row in before.items() if "it may be true" in (row["reason"] or "")}
+    assert len(accepted) > 5
+    assert {key for key, row in after.items() if row["is_accepted_empty"]} == accepted
