@@ -86,9 +86,9 @@ def _files(directory: Path, requested: Sequence[str]) -> list[ListingFile]:
 
 
 def _observed_at(file: ListingFile, now: datetime, failed_at: datetime | None) -> datetime:
-    """When the listing in the file was seen, unless the person says: now, so that every pass is fresh evidence.
+    """Return when the listing was observed, without --observed-at: now, so that every run is fresh evidence.
 
-    Not if the provider was asked after the file was written and did not answer: the file can't be its word of now.
+    If a fetch failed after the file was written, the file is not the current listing: then its mtime.
     """
     name = file.path.name
     if failed_at is None or file.modified_at >= failed_at:
@@ -176,7 +176,7 @@ def _print(ingested: Sequence[IngestResult], stats: dict[str, Any], now: datetim
 
 
 def _age_of(file: ListingFile, now: datetime) -> timedelta:
-    """How long ago the provider said what is in the file; that it said so again stands in its sidecar only."""
+    """Return the time since the provider returned this listing; a later identical response is in the sidecar only."""
     age = max(now - file.stated_at, timedelta(0))
     facts = read_response_info(file.path) if age > STALE_FILE_AFTER else None
     return age if facts is None else min(age, max(now - facts.attempted_at, timedelta(0)))

@@ -83,12 +83,12 @@ def fetch_every_6h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) -
         return dg.SkipReason(str(error))
     for provider_id, why in chosen.skipped:
         context.log.warning(f"{provider_id} is skipped: {why}")
-    asked = [endpoint.provider_id for endpoint in chosen.endpoints]
-    if not asked:
+    provider_ids = [endpoint.provider_id for endpoint in chosen.endpoints]
+    if not provider_ids:
         return dg.SkipReason("; ".join(f"{provider_id}: {why}" for provider_id, why in chosen.skipped))
-    context.instance.add_dynamic_partitions(str(providers.name), asked)
+    context.instance.add_dynamic_partitions(str(providers.name), provider_ids)
     at = context.scheduled_execution_time.astimezone(UTC).isoformat()
-    return [dg.RunRequest(run_key=f"{provider_id}:{at}", partition_key=provider_id) for provider_id in asked]
+    return [dg.RunRequest(run_key=f"{provider_id}:{at}", partition_key=provider_id) for provider_id in provider_ids]
 
 
 def _metadata(outcome: FetchOutcome) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Ingestion:
 
 
 _QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-"""The command line prints what a person wants to see; the rest is in the event log."""
+"""The command line prints a summary; the rest is in the event log."""
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str | None:
