@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from ghost_pipeline.errors import format_message
 from ghost_pipeline.fetching.urls import without_query
-from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decode_json
+from ghost_pipeline.listings.decoding import Malformed, decode_json
 from ghost_pipeline.listings.envelope import find_rows, raise_for_error_envelope
 from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.redaction import Secret
@@ -61,7 +61,7 @@ def _provider_message(body: bytes, secret: Secret | None) -> str | None:
         raise_for_error_envelope(document)
         find_rows(document, ())
     except Malformed as error:
-        return str(error).removesuffix(f"; {FETCH_AGAIN}")
+        return error.reason
     return None
 
 

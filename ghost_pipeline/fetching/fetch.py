@@ -19,6 +19,7 @@ from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
 from ghost_pipeline.fetching.pages import ProviderFetch, merge_pages
 from ghost_pipeline.fetching.urls import without_query
 from ghost_pipeline.lifecycle.records import ResponseSummary
+from ghost_pipeline.listings.decoding import Malformed
 from ghost_pipeline.listings.files import ListingFile, ResponseInfo, find_listings, newest_listings, read_response_info
 from ghost_pipeline.listings.parsing import Survey, survey_listing
 from ghost_pipeline.providers.endpoint import Endpoint
@@ -128,15 +129,16 @@ class _Fetching:
         if not attempt.pages:
             return failed
         async with self.parse_lock:
-            content, survey = await asyncio.to_thread(_merge_and_survey, endpoint.provider_id, attempt)
+            try:
+                content, survey = await asyncio.to_thread(_merge_and_survey, endpoint.provider_id, attempt)
+            except Malformed as error:
+                return replace(failed, reason=str(error))
         return await asyncio.to_thread(self._store, endpoint, attempt, failed, content, survey)
 
     def _store(
         self, endpoint: Endpoint, attempt: ProviderFetch, failed: FetchOutcome, content: bytes, survey: Survey
     ) -> FetchOutcome:
         """Write the file of an attempt that read at least one page, and return the outcome."""
-        if survey.malformed_reason is not None:
-            return replace(failed, reason=survey.malformed_reason)
         reason = failed.reason or "; ".join(survey.incomplete_reasons) or None
         result = FetchResult.PARTIAL if reason else FetchResult.FETCHED
         if not survey.model_count:

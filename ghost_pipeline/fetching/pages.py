@@ -10,7 +10,7 @@ import msgspec
 from ghost_pipeline.fetching.errors import FetchError
 from ghost_pipeline.fetching.http_client import Client, Response
 from ghost_pipeline.fetching.retries import with_retries
-from ghost_pipeline.listings.decoding import FETCH_AGAIN
+from ghost_pipeline.listings.decoding import Malformed
 from ghost_pipeline.listings.envelope import paging_gaps
 from ghost_pipeline.listings.parsing import Survey, survey_listing
 from ghost_pipeline.providers.endpoint import Endpoint
@@ -37,11 +37,10 @@ def read_page(provider_id: str, content: bytes, content_type: str | None) -> Pag
 
     Raises FetchError if it is not a page of models (HTML, an error, truncated JSON), whatever its Content-Type.
     """
-    survey = survey_listing(provider_id, content)
-    if survey.malformed_reason is not None:
-        raise FetchError(
-            f"the response is not a model list: {survey.malformed_reason.removesuffix(f'; {FETCH_AGAIN}')}"
-        )
+    try:
+        survey = survey_listing(provider_id, content)
+    except Malformed as error:
+        raise FetchError(f"the response is not a model list: {error.reason}") from None
     if not _is_json(content_type):
         raise FetchError("the Content-Type of the response is not JSON, so it is rejected")
     return Page(content.removeprefix(_BOM), survey)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ghost_pipeline.errors import format_message
 from ghost_pipeline.redaction import quote_redacted
 
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -29,6 +30,24 @@ _MAX_DETAIL = 120  # the path of a deeply nested value is long
 _decode = msgspec.json.Decoder().decode
 
 
+FETCH_AGAIN = "fetch the listing again"
+_SAVE_AS_UTF8 = f"save the listing as UTF-8 or {FETCH_AGAIN}"
+
+
+class Malformed(Exception):
+    """A listing that can't be read. ``str`` of it is ``reason; advice``."""
+
+    def __init__(self, reason: str, advice: str = FETCH_AGAIN) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """What is wrong, and where."""
+        self.advice = advice
+        """What to do about it."""
+
+    def __str__(self) -> str:
+        return format_message(self.reason, self.advice)
+
+
 def decode_json(content: bytes) -> Any:
     """The JSON value in ``content``.
 
@@ -39,29 +58,27 @@ def decode_json(content: bytes) -> Any:
     try:
         return _decode(text)
     except UnicodeDecodeError:
-        raise Malformed(_encoding_complaint(text) or "the file is not UTF-8") from None
+        raise _encoding_error(text) or Malformed("the file is not UTF-8", _SAVE_AS_UTF8) from None
     except msgspec.ValidationError as error:
-        raise Malformed(
-            f"the JSON holds a number that can't be read ({str(error)[:_MAX_DETAIL]}); {FETCH_AGAIN}"
-        ) from None
+        raise Malformed(f"the JSON holds a number that can't be read ({str(error)[:_MAX_DETAIL]})") from None
     except msgspec.DecodeError as error:
-        raise Malformed(_syntax_complaint(str(error), text)) from None
+        raise _syntax_error(str(error), text) from None
 
 
 def _reject_non_json(text: bytes) -> None:
     if not text:
-        raise Malformed(f"the file is empty (0 bytes of content); {FETCH_AGAIN}")
+        raise Malformed("the file is empty (0 bytes of content)")
     for magic, compression in _COMPRESSIONS.items():
         if text.startswith(magic):
-            raise Malformed(f"the file is {compression}-compressed; unpack it and keep plain JSON")
+            raise Malformed(f"the file is {compression}-compressed", "unpack it and keep plain JSON")
     for boms, encoding in ((_UTF32_BOMS, "UTF-32"), (_UTF16_BOMS, "UTF-16")):
         if text.startswith(boms):
-            raise Malformed(f"the file is {encoding}, not UTF-8; save the listing as UTF-8 or {FETCH_AGAIN}")
+            raise Malformed(f"the file is {encoding}, not UTF-8", _SAVE_AS_UTF8)
     start = text[:_HEAD].lstrip()
     if not start and not text.strip():
-        raise Malformed(f"the file holds only white space; {FETCH_AGAIN}")
+        raise Malformed("the file holds only white space")
     if start.startswith(b"<"):
-        raise Malformed(f"the file is an HTML or XML page{_title_of(start)}, not JSON; {FETCH_AGAIN}")
+        raise Malformed(f"the file is an HTML or XML page{_title_of(start)}, not JSON")
 
 
 def _title_of(markup: bytes) -> str:
@@ -69,30 +86,26 @@ def _title_of(markup: bytes) -> str:
     return f" titled {quote_redacted(title.group(1).decode('utf-8', 'replace'))}" if title else ""
 
 
-def _encoding_complaint(text: bytes) -> str | None:
+def _encoding_error(text: bytes) -> Malformed | None:
     try:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"the file is not UTF-8 (byte {error.start}); save the listing as UTF-8 or {FETCH_AGAIN}"
+        return Malformed(f"the file is not UTF-8 (byte {error.start})", _SAVE_AS_UTF8)
     if text.find(b"\x00", 0, _HEAD) >= 0:
-        return f"the file is not UTF-8 text (it holds NUL bytes); save the listing as UTF-8 or {FETCH_AGAIN}"
+        return Malformed("the file is not UTF-8 text (it holds NUL bytes)", _SAVE_AS_UTF8)
     return None
 
 
-def _syntax_complaint(complaint: str, text: bytes) -> str:
-    if "truncated" in complaint:
-        return f"the JSON is cut off: the file ends early, after {len(text)} bytes; {FETCH_AGAIN}"
-    if "trailing characters" in complaint:
-        where = complaint[complaint.rfind("(") :]
-        return f"more follows after the end of the JSON {where}; keep one JSON document per file or {FETCH_AGAIN}"
-    encoding_complaint = _encoding_complaint(text)
-    if encoding_complaint:
-        return encoding_complaint
-    return f"the file is not valid JSON: {complaint.removeprefix('JSON is malformed: ')}; {FETCH_AGAIN}"
+_SYNTAX_ERROR = re.compile(r"(?:JSON is malformed: )?(.*)", re.DOTALL)
+"""What msgspec reports, without the words that the reason has already."""
 
 
-FETCH_AGAIN = "fetch the listing again"
-
-
-class Malformed(Exception):
-    """The listing is malformed; the message says what is wrong, where, and what to do."""
+def _syntax_error(report: str, text: bytes) -> Malformed:
+    if "truncated" in report:
+        return Malformed(f"the JSON is cut off: the file ends early, after {len(text)} bytes")
+    if "trailing characters" in report:
+        position = report[report.rfind("(") :]
+        reason = f"more follows after the end of the JSON {position}"
+        return Malformed(reason, f"keep one JSON document per file or {FETCH_AGAIN}")
+    detail = _SYNTAX_ERROR.fullmatch(report)
+    return _encoding_error(text) or Malformed(f"the file is not valid JSON: {detail[1] if detail else report}")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed
+from ghost_pipeline.listings.decoding import Malformed
 from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST
 from ghost_pipeline.redaction import quote_redacted
 
@@ -30,13 +30,13 @@ def raise_for_error_envelope(document: Any) -> None:
         return
     for complaint in (document.get("error"), document.get("errors")):
         if complaint:
-            raise Malformed(f"the provider answered with an error{_told(complaint, document)}; {FETCH_AGAIN}")
+            raise Malformed(f"the provider answered with an error{_told(complaint, document)}")
     if document.get("success") is False:
-        raise Malformed(f"the provider says success: false{_told(document)}; {FETCH_AGAIN}")
+        raise Malformed(f"the provider says success: false{_told(document)}")
     if document.get("type") == "error" or document.get("object") == "error":
-        raise Malformed(f"the provider answered with an error{_told(document)}; {FETCH_AGAIN}")
+        raise Malformed(f"the provider answered with an error{_told(document)}")
     if "data" in document and document["data"] is None:
-        raise Malformed(f"the provider answered without data (data: null){_told(document)}; {FETCH_AGAIN}")
+        raise Malformed(f"the provider answered without data (data: null){_told(document)}")
 
 
 def find_rows(document: Any, row_keys: Sequence[str]) -> Rows:
@@ -48,7 +48,7 @@ def find_rows(document: Any, row_keys: Sequence[str]) -> Rows:
         return Rows(document, TOP_LEVEL_LIST)
     if not isinstance(document, dict):
         kind = "null" if document is None else type(document).__name__
-        raise Malformed(f"a single JSON value ({kind}) is no model list; {FETCH_AGAIN}")
+        raise Malformed(f"a single JSON value ({kind}) is no model list")
     places = [key for key in dict.fromkeys((*row_keys, *FALLBACK_ROW_KEYS)) if isinstance(document.get(key), list)]
     if not places:
         raise Malformed(_unknown_shape(document))
@@ -58,7 +58,7 @@ def find_rows(document: Any, row_keys: Sequence[str]) -> Rows:
 
 def _unknown_shape(document: Mapping[str, Any]) -> str:
     keys = ", ".join(quote_redacted(key, 40) for key in sorted(document)[:8]) or "nothing"
-    return f"no list of models in the JSON object (it holds {keys}){_told(document)}; {FETCH_AGAIN}"
+    return f"no list of models in the JSON object (it holds {keys}){_told(document)}"
 
 
 def _told(*complaints: Any) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from ghost_pipeline.errors import InvalidModelId
 from ghost_pipeline.lifecycle.identity import canonical_model_id
 from ghost_pipeline.lifecycle.records import ListedModel, Listing
-from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decode_json
+from ghost_pipeline.listings.decoding import Malformed, decode_json
 from ghost_pipeline.listings.envelope import Rows, find_rows, paging_gaps, raise_for_error_envelope
 from ghost_pipeline.providers import format_of
 from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, FieldWarnings, Format, Row
@@ -39,14 +39,15 @@ def format_version(provider_id: str) -> str:
 
 def parse_listing(provider_id: str, content: bytes) -> Listing:
     """The listing in ``content``. Never raises: what can't be read gives a listing with a ``defect``."""
-    read = _read(provider_id, content, lambda reading, document: reading.listing(document))
-    return Listing(provider_id, malformed_reason=read) if isinstance(read, str) else read
+    try:
+        return _read(provider_id, content, lambda reading, document: reading.listing(document))
+    except Malformed as error:
+        return Listing(provider_id, malformed_reason=str(error))
 
 
 class Survey(NamedTuple):
     """What a listing is as a whole. Same words as in ``lifecycle.listing.Listing``."""
 
-    malformed_reason: str | None = None
     model_count: int = 0
     incomplete_reasons: tuple[str, ...] = ()
     rows_key: str = TOP_LEVEL_LIST
@@ -57,13 +58,15 @@ class Survey(NamedTuple):
 
 
 def survey_listing(provider_id: str, content: bytes) -> Survey:
-    """What ``parse_listing`` says of ``content`` as a whole, for a fraction of its cost: no model's facts are read."""
-    read = _read(provider_id, content, lambda reading, document: reading.survey(document))
-    return Survey(malformed_reason=read) if isinstance(read, str) else read
+    """What ``parse_listing`` says of ``content`` as a whole, for a fraction of its cost: no model's facts are read.
+
+    Raises Malformed if it can't be read.
+    """
+    return _read(provider_id, content, lambda reading, document: reading.survey(document))
 
 
-def _read(provider_id: str, content: bytes, conclude: "Callable[[_Reading, Any], T]") -> T | str:
-    """What ``conclude`` makes of the rows in ``content``; a text for what can't be read."""
+def _read(provider_id: str, content: bytes, conclude: "Callable[[_Reading, Any], T]") -> T:
+    """Return what ``conclude`` makes of the rows in ``content``. Raises Malformed."""
     try:
         with _gc_paused():
             document = decode_json(content)
@@ -71,10 +74,8 @@ def _read(provider_id: str, content: bytes, conclude: "Callable[[_Reading, Any],
             wire_format = format_of(provider_id)
             reading = _Reading(provider_id, wire_format, find_rows(document, wire_format.row_keys))
             return conclude(reading, document)
-    except Malformed as defect:
-        return str(defect)
     except RecursionError:  # of decoding, or of encoding a row, which needs a little more stack
-        return f"the JSON is nested too deeply to be a model list; {FETCH_AGAIN}"
+        raise Malformed("the JSON is nested too deeply to be a model list") from None
 
 
 @contextmanager
@@ -134,13 +135,11 @@ class _Reading:
         envelope = {}
         if isinstance(document, dict):
             envelope = {name: value for name, value in document.items() if name != self._rows_key}
-        return Survey(None, model_count, self._gaps(document), self._rows_key, len(self._rows), envelope)
+        return Survey(model_count, self._gaps(document), self._rows_key, len(self._rows), envelope)
 
     def _refuse_rows_of_nothing(self) -> None:
         if self._rows and len(self._unusable) == len(self._rows):
-            raise Malformed(
-                f"none of the {len(self._rows)} rows is a model: no {self._id_field!r} that can be used; {FETCH_AGAIN}"
-            )
+            raise Malformed(f"none of the {len(self._rows)} rows is a model: no {self._id_field!r} that can be used")
 
     def _gaps(self, document: Any) -> tuple[str, ...]:
         return (*paging_gaps(document), *self._unusable_rows())

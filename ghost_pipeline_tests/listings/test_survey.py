@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ghost_pipeline.listings.decoding import Malformed
 from ghost_pipeline.listings.parsing import parse_listing, survey_listing
 from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture_bytes, provider_of
 
@@ -25,12 +26,14 @@ documents = st.fixed_dictionaries(
 
 
 def agree(provider_id: str, content: bytes) -> None:
-    listing, survey = parse_listing(provider_id, content), survey_listing(provider_id, content)
-    assert (survey.malformed_reason, survey.model_count, survey.incomplete_reasons) == (
-        listing.malformed_reason,
-        len(listing.models),
-        listing.incomplete_reasons,
-    )
+    listing = parse_listing(provider_id, content)
+    if listing.malformed_reason is not None:
+        with pytest.raises(Malformed) as caught:
+            survey_listing(provider_id, content)
+        assert str(caught.value) == listing.malformed_reason
+        return
+    survey = survey_listing(provider_id, content)
+    assert (survey.model_count, survey.incomplete_reasons) == (len(listing.models), listing.incomplete_reasons)
 
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)

@@ -28,7 +28,7 @@ from ghost_pipeline.lifecycle.merging import import_model
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.validation import validate_fact, validate_metadata, validate_name, validate_source
 from ghost_pipeline.lifecycle.vocabulary import Source
-from ghost_pipeline.listings.decoding import FETCH_AGAIN, Malformed, decode_json
+from ghost_pipeline.listings.decoding import Malformed, decode_json
 
 
 def import_rows(database: Database, rows: Sequence[Any], origin: str, now: datetime) -> ImportResult:
@@ -194,7 +194,7 @@ def read_export_rows(name: str, content: bytes) -> list[Any]:
     try:
         document = decode_json(content)
     except Malformed as defect:
-        raise InvalidExport(f"{name}: {str(defect).replace(FETCH_AGAIN, 'export it again')}") from defect
+        raise InvalidExport(f"{name}: {defect.reason}; export it again") from defect
     except RecursionError as error:
         raise InvalidExport(f"{name}: the JSON is nested too deeply to be a list of models") from error
     rows = document.get("models") if isinstance(document, dict) else document
