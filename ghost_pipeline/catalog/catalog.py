@@ -80,13 +80,20 @@ class ModelCatalog:
         if url is not None:
             settings = replace(settings, database_url=url)
         catalog = cls(settings, clock)
-        if catalog._database.is_sqlite:
-            catalog._database.make_folder()
-            if schema.current_revision(catalog._database) != schema.HEAD:
-                schema.upgrade(catalog._database)
-        else:
-            schema.require_head(catalog._database)
+        try:
+            catalog._prepare()
+        except BaseException:
+            catalog.close()  # or its connections would stay open until they are garbage
+            raise
         return catalog
+
+    def _prepare(self) -> None:
+        if not self._database.is_sqlite:
+            schema.require_head(self._database)
+            return
+        self._database.make_folder()
+        if schema.current_revision(self._database) != schema.HEAD:
+            schema.upgrade(self._database)
 
     @staticmethod
     def get_schema_version(settings: Settings | None = None) -> SchemaVersion:

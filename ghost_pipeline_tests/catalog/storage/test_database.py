@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import CatalogError, CatalogSchemaError, CatalogUnavailable, SettingsError
+from ghost_pipeline_tests.catalog.backends import Place
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,26 @@ def test_a_new_file_that_another_program_is_writing_is_opened_once_that_is_done(
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         commit.join()
     database.close()
+
+
+def test_a_catalog_that_can_not_be_opened_leaves_no_connection_open(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.opened().close()
+    database = place.database()
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE catalog_version SET version_num = '9999'"))
+    database.close()
+    opened: list[Database] = []
+    make = Database.__init__
+
+    def remember(self: Database, url: str) -> None:
+        make(self, url)
+        opened.append(self)
+
+    monkeypatch.setattr(Database, "__init__", remember)
+    with pytest.raises(CatalogSchemaError, match="newer than this program"):
+        place.opened()
+    pool = opened[0].engine.pool
+    assert isinstance(pool, sa.pool.QueuePool)
+    assert (pool.checkedin(), pool.checkedout()) == (0, 0)
