@@ -1,10 +1,10 @@
-"""WHAT A GATEWAY READS: the catalog's models in the words of others.
+"""Write the catalog's models in the formats of gateways and tables.
 
 >>> from ghost_pipeline.exports import export_models
 >>> export_models([], "openai")
 b'{\\n  "object": "list",\\n  "data": []\\n}\\n'
 
-In here: models in, bytes out, one small file a format, and writing them to a file whole. Not in here: which models.
+This package turns models into bytes and writes them to a file atomically. Which models is the caller's choice.
 """
 
 from ghost_pipeline.exports.formats import FORMATS, export_models, write_export

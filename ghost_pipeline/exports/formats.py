@@ -18,7 +18,7 @@ def write_export(path: Path, content: bytes) -> None:
     """
     target = path.resolve()
     if target.exists() and not target.is_file():
-        raise ExportRefused(f"{path} is no file that can be replaced: name another one")
+        raise ExportRefused(f"{path} is not a regular file: choose another path")
     try:
         replace_whole(target, content)
     except OSError as error:
@@ -49,11 +49,11 @@ FORMATS: Mapping[str, Format] = {
 
 
 def export_models(models: Iterable[ModelRecord], to: str, *, is_with_ghosts: bool = False) -> bytes:
-    """The models as ``to`` (a key of FORMATS) has them, by provider and id. The same models give the same bytes.
+    """Return the models in the format ``to`` (a key of FORMATS), sorted; equal models give equal bytes.
 
     Ghosts are left out unless asked for, and then marked: ``is_active`` is false. Raises ExportRefused.
     """
     if to not in FORMATS:
-        raise ExportRefused(f"{to!r} is no format to export to: {', '.join(FORMATS)}")
+        raise ExportRefused(f"{to!r} is not an export format; choose one of {', '.join(FORMATS)}")
     chosen = [model for model in models if model.is_active or is_with_ghosts]
     return FORMATS[to].write(sorted(chosen, key=lambda model: (model.provider_id, model.model_id)))

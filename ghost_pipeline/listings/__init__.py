@@ -1,8 +1,8 @@
-"""WHAT PROVIDERS SAID: from a file to a listing.
+"""Read provider files into listings.
 
-Here belongs what knows a provider's wire format. What a listing *means* belongs to ``lifecycle``, what is kept of it
-to ``catalog``. The way of a file: ``files`` finds it, ``decoding`` reads the JSON, ``envelope`` finds its rows,
-``formats`` read the fields of a row, ``parsing`` puts it all together.
+This package finds files and parses them. What a listing *means* belongs to ``lifecycle``, what is stored of it to
+``catalog``, the formats of rows to ``providers``. The path of a file: ``files`` finds it, ``decoding`` reads the JSON,
+``envelope`` finds its rows, ``providers`` read the fields of a row, ``parsing`` builds the listing.
 """
 
 from ghost_pipeline.listings.files import DirectoryScan, ListingFile, find_listings, newest_listings

@@ -1,4 +1,4 @@
-"""parse_listing: from the bytes of a provider's file to a listing, whatever the bytes are."""
+"""Parse the bytes of a provider's file into a listing, whatever the bytes are."""
 
 import gc
 import re
@@ -18,7 +18,7 @@ from ghost_pipeline.providers import format_of
 from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, FieldWarnings, Format, Row
 
 PARSER_VERSION = 2
-"""To be raised whenever what all formats share (this folder, without ``formats``) gives another outcome."""
+"""Raise it whenever what all formats share (this folder) gives another result."""
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def format_version(provider_id: str) -> str:
-    """Name and version of what reads this provider's listings, such as ``openrouter/1.1``.
+    """Return name and version of what reads this provider's listings, such as ``openrouter/1.1``.
 
     The same bytes and the same format version give the same listing.
     """
@@ -38,7 +38,7 @@ def format_version(provider_id: str) -> str:
 
 
 def parse_listing(provider_id: str, content: bytes) -> Listing:
-    """The listing in ``content``. Never raises: what can't be read gives a listing with a ``defect``."""
+    """Return the listing in ``content``. Never raises: what can't be read has a ``malformed_reason``."""
     try:
         return _read(provider_id, content, lambda reading, document: reading.listing(document))
     except Malformed as error:

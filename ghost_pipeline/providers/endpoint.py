@@ -1,4 +1,4 @@
-"""Where and how a provider is asked for its models, and how its pages follow each other."""
+"""Declare where and how a provider's models are fetched, and how its pages follow each other."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from ghost_pipeline.settings import read_secret
 
 
 def join_url(url: str, reference: str) -> str:
-    """What ``reference`` means in an answer from ``url``; an unreadable one is returned as it is."""
+    """Resolve ``reference`` against the ``url`` of the response; an unreadable one is returned as it is."""
     try:
         return urljoin(url, reference)
     except ValueError:
@@ -20,7 +20,7 @@ def join_url(url: str, reference: str) -> str:
 
 
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
-    """``url`` with ``parameters`` in its query, in the place of those of the same name."""
+    """Return ``url`` with ``parameters`` in its query, replacing those of the same name."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True)) | dict(parameters)
     return parts._replace(query=urlencode(query)).geturl()
@@ -30,29 +30,29 @@ class Paging(Protocol):
     """A style of paging."""
 
     def next_url(self, url: str, envelope: Mapping[str, Any], row_count: int) -> str | None:
-        """The URL of the page after the one that ``url`` gave, from what surrounded its rows."""
+        """Return the URL of the page after that of ``url``, from the envelope of its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class SinglePage:
-    """All models in one answer."""
+    """All models in one response."""
 
     def next_url(self, url: str, envelope: Mapping[str, Any], row_count: int) -> str | None:
-        """None."""
+        """Return None."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class CursorPaging:
-    """A field of the answer goes into a parameter of the next request, as long as it is there."""
+    """A field of the response becomes a parameter of the next request, as long as it is present."""
 
     field: str
     parameter: str
     only_if: str | None = None
-    """A field that must be true, where the token is there on the last page too."""
+    """A field that must be true, where the last page has a token too."""
 
     def next_url(self, url: str, envelope: Mapping[str, Any], row_count: int) -> str | None:
-        """``url`` with the token."""
+        """Return ``url`` with the token."""
         token = envelope.get(self.field)
         if self.only_if is not None and envelope.get(self.only_if) is not True:
             return None
@@ -61,13 +61,13 @@ class CursorPaging:
 
 @dataclass(frozen=True, slots=True)
 class NextLinkPaging:
-    """The answer holds the next URL, whole or relative, at ``within.field``."""
+    """The response has the next URL, absolute or relative, at ``within.field``."""
 
     within: str = "links"
     field: str = "next"
 
     def next_url(self, url: str, envelope: Mapping[str, Any], row_count: int) -> str | None:
-        """The link."""
+        """Return the link."""
         links = envelope.get(self.within)
         link = links.get(self.field) if isinstance(links, dict) else None
         return join_url(url, link) if isinstance(link, str) and link else None
@@ -75,13 +75,13 @@ class NextLinkPaging:
 
 @dataclass(frozen=True, slots=True)
 class PageNumberPaging:
-    """Pages have numbers from 1; the answer tells its own, and how many there are or how many rows fill one."""
+    """Pages are numbered from 1; the response has its own number, and the number of pages or of rows per page."""
 
     within: str = "result_info"
     parameter: str = "page"
 
     def next_url(self, url: str, envelope: Mapping[str, Any], row_count: int) -> str | None:
-        """``url`` with the next number."""
+        """Return ``url`` with the next number."""
         info = envelope.get(self.within)
         if not isinstance(info, dict) or type(info.get("page")) is not int:
             return None
@@ -104,7 +104,7 @@ class AuthHeader:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where and how one provider is asked for its models."""
+    """Where and how one provider's models are fetched."""
 
     provider_id: str
     base_url: str

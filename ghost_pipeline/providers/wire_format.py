@@ -32,7 +32,7 @@ class FieldWarnings:
         self._unreadable.setdefault(field, (model_id, set()))[1].add(model_id)
 
     def sentences(self) -> tuple[str, ...]:
-        """One sentence per field."""
+        """Return one sentence per field."""
         return tuple(
             f"{field} could not be read in {len(rows)} row{'' if len(rows) == 1 else 's'} and counts as unknown there "
             f"(first: {first[:_MAX_ID_SHOWN]})"
@@ -52,40 +52,40 @@ class Fields:
         self._path = path
 
     def text(self, *path: str) -> str | None:
-        """A name, say."""
+        """Return a text, such as a name."""
         return self._read(values.text, path)
 
     def tokens(self, *path: str) -> int | None:
-        """A number of tokens."""
+        """Return a number of tokens."""
         return self._read(values.tokens, path)
 
     def number(self, *path: str) -> float | None:
-        """Any number."""
+        """Return any number."""
         return self._read(values.number, path)
 
     def flag(self, *path: str) -> bool | None:
-        """True or false."""
+        """Return true or false."""
         return self._read(values.flag, path)
 
     def words(self, *path: str) -> tuple[str, ...] | None:
-        """A list of words, in lower case."""
+        """Return a list of words, in lower case."""
         return self._read(values.words, path)
 
     def instant(self, *path: str) -> datetime | None:
-        """A date or an instant."""
+        """Return an instant, of a date or a timestamp."""
         return self._read(values.instant, path)
 
     def price(self, unit: values.PriceUnit, *path: str) -> float | None:
-        """USD per million tokens."""
+        """Return a price in USD per million tokens."""
         return self._read(unit, path)
 
     def parts(self, *path: str) -> list["Fields"]:
-        """The JSON objects of a list, to be read like the row itself; empty where there is none."""
+        """Return the JSON objects of a list, to be read like the row itself; empty where there is none."""
         objects = self._read(values.objects, path) or ()
         return [Fields(part, self._model_id, self._remarks, (*self._path, *path)) for part in objects]
 
     def is_object(self, *path: str) -> bool:
-        """Whether the field holds a JSON object, for formats that have two shapes of it."""
+        """Return True if the field is a JSON object, for formats that have two shapes of it."""
         value: Any = self._row
         for step in path:
             value = value.get(step) if type(value) is dict else None
@@ -140,18 +140,18 @@ OUTPUT_MODALITIES = CapabilityMap(
 
 @lru_cache(maxsize=4096)
 def map_words(words: tuple[str, ...] | None, meanings: CapabilityMap) -> tuple[str, ...]:
-    """The capabilities that ``words`` stand for."""
+    """Return the capabilities that ``words`` stand for."""
     return tuple([meanings.table[word] for word in words if word in meanings.table]) if words else ()
 
 
 def from_flags(*flags: tuple[bool | None, str]) -> tuple[str, ...]:
-    """The capabilities whose flag is true."""
-    return tuple([capability for is_said, capability in flags if is_said])
+    """Return the capabilities whose flag is true."""
+    return tuple([capability for is_set, capability in flags if is_set])
 
 
 @lru_cache(maxsize=4096)
 def merge_capabilities(*found: tuple[str, ...]) -> tuple[str, ...] | None:
-    """All of ``found``, sorted and once each; None if there is nothing, because silence is no "can't"."""
+    """Return all of ``found``, sorted and once each; None if there are none, because an absent flag is not a "no"."""
     return tuple(sorted({capability for part in found for capability in part})) or None
 
 
@@ -159,9 +159,9 @@ INACTIVE_STATUSES = frozenset({"inactive", "retired", "archived"})
 
 
 def is_marked_inactive(row: Row) -> bool:
-    """Whether a row says in plain words that its model is inactive, retired or archived.
+    """Return True if a row marks its model as inactive, retired or archived.
 
-    "Deprecated" and "legacy" announce an end and are none: such a model still answers.
+    "Deprecated" and "legacy" only announce that: such a model still answers.
     """
     if row.get("active") is False or row.get("is_active") is False:
         return True
@@ -171,7 +171,7 @@ def is_marked_inactive(row: Row) -> bool:
 
 
 def matches_any(value: object, words: Collection[str]) -> bool:
-    """Whether ``value`` is one of ``words``, in lower case or not."""
+    """Return True if ``value`` is one of ``words``, whatever its case."""
     return type(value) is str and value.lower() in words
 
 
@@ -181,11 +181,11 @@ class Format:
 
     name: str
     version: int
-    """To be raised whenever ``read``, ``is_inactive``, ``row_keys`` or ``id_fields`` give another outcome."""
+    """Raise it whenever ``read``, ``is_inactive``, ``row_keys`` or ``id_fields`` give another result."""
     read: Callable[[Fields], Facts]
     row_keys: tuple[str, ...] = ("data",)
-    """Keys of the envelope that hold the rows; ``envelope.BARE_LIST`` stands for no envelope."""
+    """Keys of the envelope that hold the rows; ``TOP_LEVEL_LIST`` stands for no envelope."""
     id_fields: tuple[str, ...] = ("id",)
     """The first of these that any row has is the id field of the listing."""
     is_inactive: Callable[[Row], bool] = is_marked_inactive
-    """Whether the provider itself says that a row's model is inactive, retired or archived."""
+    """Returns True if the provider itself marks a row's model as inactive, retired or archived."""

@@ -120,5 +120,5 @@ def test_without_pyarrow_parquet_says_what_to_install_and_the_rest_works() -> No
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(ExportRefused, match="'xml' is no format to export to: litellm, openai"):
+    with pytest.raises(ExportRefused, match="'xml' is not an export format; choose one of litellm, openai"):
         export_models([], "xml")
