@@ -1,4 +1,4 @@
-"""Keep secrets out of text that people see: keys, and quotes of what providers send."""
+"""Make text from elsewhere safe to show: redact secrets, and escape characters that control a terminal."""
 
 import re
 
@@ -63,3 +63,13 @@ class Secret:
         for form in (plain, plain.replace(b"/", b"\\/")):
             content = content.replace(form, _REDACTED.encode())
         return content
+
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""C0 and C1 controls (ESC starts a terminal's commands), line separators, marks that change the direction of text, and
+lone surrogates, which can't be encoded."""
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return ``text`` with every control character except those in ``keep`` as ``\\uXXXX``, the escape of JSON."""
+    return _CONTROLS.sub(lambda found: found[0] if found[0] in keep else f"\\u{ord(found[0]):04x}", text)

@@ -52,7 +52,10 @@ def export_command(
     if not models:
         warn("no model matches; the export is empty")
     if output is None:
-        sys.stdout.buffer.write(content)
+        if sys.stdout.isatty():
+            click.echo(content.decode(), nl=False)  # control characters in names are escaped on the way
+        else:
+            sys.stdout.buffer.write(content)
         return
     write_export(output, content)
     ghosts = sum(not model.is_active for model in models)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.cli.options import PROVIDER, json_option
-from ghost_pipeline.cli.output import EXIT_REFUSED, print_json, print_table, warn
+from ghost_pipeline.cli.output import EXIT_REFUSED, print_json, print_table, raw_stream, warn
 from ghost_pipeline.errors import FolderError
 from ghost_pipeline.fetching.configuration import select_endpoints
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
@@ -75,7 +75,7 @@ def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> bool:
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[FetchOutcome], None]]:
     """Show progress on stderr: a bar on a terminal, else a line for each provider."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=raw_stream(sys.stderr), highlight=False)
     if not console.is_terminal:
         yield _Lines(total)
         return

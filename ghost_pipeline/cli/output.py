@@ -4,8 +4,9 @@ import json
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 import click
 import msgspec
@@ -15,11 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from ghost_pipeline.errors import CatalogError, FolderError, OrchestratorError, UsageError
+from ghost_pipeline.redaction import printable
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout. Instants are ISO 8601 with Z, records are objects of their fields."""
-    click.echo(json.dumps(msgspec.to_builtins(document), indent=2))
+    # JSON leaves DEL as it is.
+    click.echo(json.dumps(msgspec.to_builtins(document), indent=2).replace("\x7f", "\\u007f"))
 
 
 GAP = 2
@@ -44,7 +47,7 @@ def print_table(
         optional: Columns that a narrow terminal can lose, the least important first.
     """
     table = [list(columns), *([_one_line(format_value(cell)) for cell in row] for row in rows)]
-    console = Console(highlight=False)
+    console = Console(highlight=False, file=raw_stream(sys.stdout))
     if console.is_terminal:
         _print_to_terminal(console, table, numbers, optional)
         return
@@ -100,7 +103,7 @@ def _longest_word(cells: Sequence[str]) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.splitlines())
+    return printable(" ".join(text.splitlines()))
 
 
 def _pad(text: str, width: int, *, is_number: bool) -> str:
@@ -135,7 +138,31 @@ def format_value(value: Any) -> str:
 
 def warn(line: str) -> None:
     """Print a warning line on stderr."""
-    click.echo(f"Warning: {line}", err=True)
+    click.echo(f"Warning: {printable(line)}", err=True)
+
+
+class PrintableStream:
+    """A text stream that escapes the control characters in what is written to it, except line ends and tabs.
+
+    It stands for stdout and stderr while a command runs, so that no name from a provider, a file or a database can
+    send commands to the terminal, whichever line shows it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the escaped text."""
+        return self.stream.write(printable(text, keep="\n\t"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def raw_stream(stream: Any) -> TextIO:
+    """Return the stream below a PrintableStream, for Rich, which writes colours; its text must be printable already."""
+    below: TextIO = stream.stream if isinstance(stream, PrintableStream) else stream
+    return below
 
 
 EXIT_REFUSED = 1
@@ -145,6 +172,12 @@ EXIT_CATALOG = 3
 
 class ErrorHandlingGroup(click.Group):
     """A group whose commands report an error in one line: what happened, to what, what to do. No tracebacks."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Run the command line with stdout and stderr that escape control characters, in usage errors too."""
+        out, err = PrintableStream(sys.stdout), PrintableStream(sys.stderr)
+        with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
+            return super().main(*arguments, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; with ``--debug``, errors show their traceback before their line."""
