@@ -15,6 +15,7 @@ from ghost_pipeline.catalog.results import (
     FailedAttempt,
     ImportResult,
     ListingOutcome,
+    ModelFilter,
     ModelHistory,
     Parse,
     SchemaVersion,
@@ -38,6 +39,7 @@ from ghost_pipeline.lifecycle.records import (
 )
 from ghost_pipeline.lifecycle.validation import (
     require_aware,
+    require_past,
     validate_capabilities,
     validate_inference,
     validate_reason,
@@ -225,24 +227,24 @@ class ModelCatalog:
 
     def reactivate_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
         """This model lives: active and seen now, its source kept. Raises UnknownModel."""
-        slug, at = provider_slug(provider_id), now or self._clock()
+        slug, at = provider_slug(provider_id), self._as_of(now)
         canonical = canonical_model_id(slug, model_id)
         return self._database.write(lambda connection: overrides.reactivate_model(connection, slug, canonical, at))
 
     def remove_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> int:
         """Out of the catalog until ``add`` or ``restore``. Gives how many rows left. Raises UnknownModel."""
-        slug, at = provider_slug(provider_id), now or self._clock()
+        slug, at = provider_slug(provider_id), self._as_of(now)
         canonical = canonical_model_id(slug, model_id)
         return self._database.write(lambda connection: overrides.remove_model(connection, slug, canonical, at))
 
     def remove_provider(self, provider_id: str, now: datetime | None = None) -> int:
         """Every model that the catalog has of the provider, as remove_model. Raises UnknownProvider."""
-        slug, at = provider_slug(provider_id), now or self._clock()
+        slug, at = provider_slug(provider_id), self._as_of(now)
         return self._database.write(lambda connection: overrides.remove_provider(connection, slug, at))
 
     def restore_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
         """Take a purged or removed model back, as a ghost. Raises UnknownModel, ModelExists."""
-        slug, at = provider_slug(provider_id), now or self._clock()
+        slug, at = provider_slug(provider_id), self._as_of(now)
         canonical = canonical_model_id(slug, model_id)
         return self._database.write(lambda connection: overrides.restore_model(connection, slug, canonical, at))
 
@@ -300,7 +302,7 @@ class ModelCatalog:
         ``table`` may be ``schema.table``; columns that are not named are guessed. Raises UnknownTable.
         """
         wanted = {"provider": provider_column, "model": model_column, "name": name_column, "data": data_column}
-        return source_table.adopt(self._database, table, wanted, now or self._clock())
+        return source_table.adopt(self._database, table, wanted, self._as_of(now))
 
     def import_models(
         self, rows: Sequence[Mapping[str, Any]], origin: str = "import", now: datetime | None = None
@@ -310,7 +312,7 @@ class ModelCatalog:
         ``origin`` names where they come from, for the events. All rows are checked before any is written. Raises
         InvalidExport.
         """
-        return export_file.import_rows(self._database, rows, origin, now or self._clock())
+        return export_file.import_rows(self._database, rows, origin, self._as_of(now))
 
     def import_export_file(self, name: str, content: bytes) -> ImportResult:
         """Merge another catalog's JSON export, the content of the file ``name``. Raises InvalidExport."""
@@ -334,12 +336,26 @@ class ModelCatalog:
         ``is_unlisted=True`` gives those that work though no list shows them: used within the window (24 hours before
         ``now`` unless set otherwise), but not in their provider's latest complete listing or a later one.
         """
-        slug = None if provider_id is None else provider_slug(provider_id)
-        wanted = None if source is None else validate_source(source)
-        needed = validate_capabilities(capabilities) or ()
-        which = is_unlisted_sql(now or self._clock(), self.settings.thresholds) if is_unlisted else None
+        wanted = ModelFilter(
+            provider_ids=() if provider_id is None else (provider_id,),
+            is_active=is_active,
+            is_free=is_free,
+            capabilities=tuple(validate_capabilities(capabilities) or ()),
+            source=None if source is None else validate_source(source),
+            is_unlisted=is_unlisted,
+        )
+        return self.select_models(wanted, now)
+
+    def select_models(self, wanted: ModelFilter, now: datetime | None = None) -> list[ModelRecord]:
+        """Return the models that the filter selects, by provider and id. Raises UnknownProvider."""
+        slugs = tuple(provider_slug(name) for name in wanted.provider_ids)
+        validate_capabilities(wanted.capabilities)
+        at = self._clock() if now is None else require_aware(now)
+        which = is_unlisted_sql(at, self.settings.thresholds) if wanted.is_unlisted else None
         with self._database.reading() as connection:
-            return queries.find_models(connection, slug, is_active, wanted, is_free, needed, which)
+            for slug in slugs:
+                repository.get_provider(connection, slug)
+            return queries.find_models(connection, replace(wanted, provider_ids=slugs), which)
 
     def find_delisted_models(self) -> list[ModelRecord]:
         """Return the models that were listed once, are not listed any more, and are used all the same.
@@ -378,7 +394,8 @@ class ModelCatalog:
         ``by_provider``. ``unlisted`` models work though no list shows them (see find_models).
         """
         with self._database.reading() as connection:
-            return discovery_stats(connection, is_unlisted_sql(now or self._clock(), self.settings.thresholds))
+            at = self._clock() if now is None else require_aware(now)
+            return discovery_stats(connection, is_unlisted_sql(at, self.settings.thresholds))
 
     def list_provider_health(self) -> list[ProviderHealth]:
         """Every provider with what its attempts add up to."""
@@ -391,12 +408,11 @@ class ModelCatalog:
             return repository.list_providers(connection)
 
     def list_events(self, provider_id: str | None = None, model_id: str | None = None) -> list[ModelEvent]:
-        """The audit trail in the order in which it was written, of one provider or model if asked for."""
+        """Return the audit trail in the order in which it was written, of one provider or model if given."""
         slug = None if provider_id is None else provider_slug(provider_id)
+        canonical = model_id if model_id is None or slug is None else canonical_model_id(slug, model_id)
         with self._database.reading() as connection:
-            return repository.list_events(connection, slug, model_id)
-
-    # Following the catalog
+            return repository.list_events(connection, slug, canonical)
 
     def last_event_id(self) -> int:
         """Return the id of the newest event of the audit trail; 0 if there is none."""
@@ -432,6 +448,14 @@ class ModelCatalog:
     ) -> None:
         self.close()
 
+    def _as_of(self, now: datetime | None) -> datetime:
+        """Return the instant that an operation is as of: the current time, or one in the past that the caller gives.
+
+        Raises UsageError for an instant without a time zone or in the future.
+        """
+        current = self._clock()
+        return current if now is None else require_past(now, current)
+
     def _capped(self, observed_at: datetime | None) -> datetime:
         now = self._clock()
         return now if observed_at is None else min(require_aware(observed_at), now)
@@ -447,7 +471,7 @@ class ModelCatalog:
         is_dry_run: bool,
     ) -> SweepResult:
         slug = None if provider_id is None else provider_slug(provider_id)
-        at = now or self._clock()
+        at = self._as_of(now)
         return sweeps.run(self._database, sweep, slug, at, thresholds, run_id, is_dry_run=is_dry_run)
 
 

@@ -1,12 +1,11 @@
 """Find models, their history and statistics."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.results import ModelHistory
+from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.errors import UnknownModel
@@ -16,23 +15,18 @@ from ghost_pipeline.settings import Thresholds
 
 
 def find_models(
-    connection: sa.Connection,
-    provider_id: str | None = None,
-    is_active: bool | None = None,
-    source: Source | None = None,
-    is_free: bool | None = None,
-    capabilities: Sequence[str] = (),
-    which: sa.ColumnElement[bool] | None = None,
+    connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None = None
 ) -> list[ModelRecord]:
-    """Models by provider and id; None asks for either. Unknown never matches a filter."""
+    """Return the models that the filter and the condition select, by provider and id."""
     query = sa.select(*MODEL_COLUMNS).order_by(models.c.provider_id, models.c.model_id)
-    for column, wanted in ((models.c.provider_id, provider_id), (models.c.source, source and source.value)):
-        if wanted is not None:
-            query = query.where(column == wanted)
-    for flag, is_wanted in ((models.c.is_active, is_active), (models.c.is_free, is_free)):
+    if wanted.provider_ids:
+        query = query.where(models.c.provider_id.in_(wanted.provider_ids))
+    if wanted.source is not None:
+        query = query.where(models.c.source == wanted.source.value)
+    for flag, is_wanted in ((models.c.is_active, wanted.is_active), (models.c.is_free, wanted.is_free)):
         if is_wanted is not None:
             query = query.where(flag == sa.literal(is_wanted))
-    for capability in capabilities:
+    for capability in wanted.capabilities:
         query = query.where(_has(capability))
     if which is not None:
         query = query.where(which)

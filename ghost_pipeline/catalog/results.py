@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ghost_pipeline.lifecycle.records import Listing, ModelEvent, ModelRecord, ResponseSummary
 from ghost_pipeline.lifecycle.verdicts import Assessment
-from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 
 Parse = Callable[[str, bytes], Listing]
 """Reads a provider's bytes: (provider slug, content) -> listing. Called only where the bytes must be looked into."""
@@ -184,8 +184,24 @@ class ImportResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFilter:
+    """Which models a query returns. A fact that is unknown matches no condition on it."""
+
+    provider_ids: tuple[str, ...] = ()
+    """Providers by any of their names; empty for all."""
+    is_active: bool | None = True
+    """True for active models, False for ghosts, None for both."""
+    is_free: bool | None = None
+    capabilities: tuple[str, ...] = ()
+    """All of them are required."""
+    source: Source | None = None
+    is_unlisted: bool = False
+    """Only models that were used recently and that their provider's latest complete listing does not contain."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelHistory:
-    """One model with its past."""
+    """One model with its events."""
 
     model: ModelRecord | None
     """None for a model that has left the catalog."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.cli.options import PROVIDER, json_option
 from ghost_pipeline.cli.output import count, print_json, warn
 from ghost_pipeline.exports import FORMATS, export_models, write_export
-from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 
@@ -43,8 +43,14 @@ def export_command(
         raise click.UsageError(f"--to is required: choose one of {', '.join(FORMATS)}.")
     if output is None:
         _require_usable_stdout(to, is_json)
+    wanted = ModelFilter(
+        provider_ids=tuple(providers),
+        is_active=None if includes_ghosts else True,
+        is_free=is_free or None,
+        capabilities=tuple(capabilities),
+    )
     with ModelCatalog.open() as catalog:
-        models = _select_models(catalog, providers, None if includes_ghosts else True, is_free, capabilities)
+        models = catalog.select_models(wanted)
     for model in (model for model in models if FORMATS[to].is_left_out(model)):
         warn(f"{model.provider_id}/{model.model_id} is left out: {to} reads * as a wildcard")
     models = [model for model in models if not FORMATS[to].is_left_out(model)]
@@ -70,16 +76,3 @@ def _require_usable_stdout(to: str, is_json: bool) -> None:
         raise click.UsageError(f"--to {to} is not JSON: leave out --json, or write to a file with --output.")
     if not FORMATS[to].is_text and sys.stdout.isatty():
         raise click.UsageError(f"--to {to} is binary: write it to a file with --output.")
-
-
-def _select_models(
-    catalog: ModelCatalog,
-    providers: Sequence[str],
-    is_active: bool | None,
-    is_free: bool,
-    capabilities: Sequence[str],
-) -> list[ModelRecord]:
-    for provider_id in providers:
-        catalog.get_provider(provider_id)  # raises for one that the catalog doesn't have
-    found = catalog.find_models(is_active=is_active, is_free=is_free or None, capabilities=capabilities)
-    return [model for model in found if not providers or model.provider_id in providers]

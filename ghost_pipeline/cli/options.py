@@ -1,12 +1,13 @@
 """Options and arguments that several commands share."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
-from ghost_pipeline.errors import InvalidProvider
+from ghost_pipeline.errors import InvalidProvider, UsageError
 from ghost_pipeline.lifecycle.identity import provider_slug
+from ghost_pipeline.lifecycle.validation import parse_instant
 
 
 class InstantType(click.ParamType[datetime]):
@@ -19,10 +20,9 @@ class InstantType(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            instant = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not an ISO 8601 timestamp, such as 2025-12-06T07:15:05Z", param, ctx)
-        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+            return parse_instant(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class ProviderType(click.ParamType[str]):

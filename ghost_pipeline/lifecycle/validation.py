@@ -147,12 +147,34 @@ MAX_SPAN = 1_000_000
 
 
 def require_aware(instant: datetime) -> datetime:
-    """An instant that says its time zone."""
+    """Return ``instant``. Raises UsageError if it has no time zone."""
     if not isinstance(instant, datetime):
         raise UsageError(f"an instant must be a datetime with a time zone, not {type(instant).__name__}")
     if instant.tzinfo is None:
-        raise UsageError(f"{instant.isoformat()} has no time zone: say which, such as {instant.isoformat()}+00:00")
+        raise UsageError(f"{instant.isoformat()} has no time zone: add one, such as {instant.isoformat()}+00:00")
     return instant
+
+
+def require_past(instant: datetime, now: datetime) -> datetime:
+    """Return ``instant``, capped at ``now``. Raises UsageError if it has no time zone or is after ``now``.
+
+    A clock that is up to MAX_SKEW ahead is accepted.
+    """
+    if require_aware(instant) > now + MAX_SKEW:
+        raise UsageError(f"{instant.isoformat()} is in the future: give an instant up to the current time")
+    return min(instant, now)
+
+
+def parse_instant(text: str) -> datetime:
+    """Return the instant of an ISO 8601 text in UTC, which is also its time zone unless it names one.
+
+    Raises UsageError for any other text.
+    """
+    try:
+        instant = datetime.fromisoformat(text.strip())  # noqa: TID251 - the one place
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text[:80]!r} is not an ISO 8601 timestamp, such as 2025-12-06T07:15:05Z") from None
 
 
 def validate_tokens(what: str, number: object) -> int | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.records import Inference
-from ghost_pipeline.lifecycle.validation import validate_inference
+from ghost_pipeline.lifecycle.validation import parse_instant, validate_inference
 
 Location = Mapping[str, str | int]
 """Where a sighting is found: {"file": "gateway.jsonl", "line": 7} or {"report": 3, "sighting": 2}."""
@@ -117,13 +117,12 @@ def _parse_instant(key: str, stated: str | float) -> datetime:
     try:
         if not isinstance(stated, str):
             return datetime.fromtimestamp(stated, UTC)
-        instant = datetime.fromisoformat(stated)
+        return parse_instant(stated)
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
             f"{key} {str(stated)[:40]!r} is not an instant: give ISO 8601, such as 2026-05-01T12:00:00Z, or seconds "
             "since 1970"
         ) from error
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 MAX_SIGHTINGS = 1_000

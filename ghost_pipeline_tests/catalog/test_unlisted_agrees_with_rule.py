@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 
 from ghost_pipeline.catalog.queries import discovery_stats, find_models, find_models_behind_their_list, is_unlisted_sql
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import model_values
 from ghost_pipeline.catalog.storage.tables import metadata, models, providers
@@ -62,6 +63,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     database.close()
 
 
+EVERYTHING = ModelFilter(is_active=None)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(catalogs(), st.sampled_from(RULES))
 @example(EVERY_EDGE, RULES[0])
@@ -80,8 +84,8 @@ def test_just_the_models_are_found_and_counted_that_the_rule_calls_unlisted(
         if rows:
             connection.execute(sa.insert(models), [model_values(row) for row in rows])
         which = is_unlisted_sql(NOW, rules)
-        found = {(row.provider_id, row.model_id) for row in find_models(connection, which=which)}
-        others = {(row.provider_id, row.model_id) for row in find_models(connection, which=sa.not_(which))}
+        found = {(row.provider_id, row.model_id) for row in find_models(connection, EVERYTHING, which)}
+        others = {(row.provider_id, row.model_id) for row in find_models(connection, EVERYTHING, sa.not_(which))}
         stats = discovery_stats(connection, which)
         left = {
             (row.provider_id, row.model_id)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,13 @@ from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, Fact, FactKind
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.merging import import_model
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.lifecycle.validation import validate_fact, validate_metadata, validate_name, validate_source
+from ghost_pipeline.lifecycle.validation import (
+    parse_instant,
+    validate_fact,
+    validate_metadata,
+    validate_name,
+    validate_source,
+)
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.listings.decoding import Malformed, decode_json
 
@@ -169,10 +175,9 @@ def _past(
 
 def _instant(column: str, text: str) -> datetime:
     try:
-        instant = datetime.fromisoformat(text.strip())
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidExport(f"{column} {text[:80]!r} is no ISO 8601 instant, such as 2025-12-06T07:15:05Z") from None
+        return parse_instant(text)
+    except UsageError as error:
+        raise InvalidExport(f"{column} {error}") from None
 
 
 def _provider_data(kept: Any) -> dict[str, Any] | None:

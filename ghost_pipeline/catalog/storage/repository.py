@@ -14,6 +14,7 @@ from ghost_pipeline.errors import UnknownProvider
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import latest_known
+from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source
 
 MODEL_COLUMNS = tuple(models.c[name] for name in MODEL_FIELDS)
@@ -71,7 +72,7 @@ def from_snapshot(kept: Mapping[str, Any]) -> ModelRecord:
     values.update({name: value for name, value in kept.items() if name in values})
     for name in _INSTANTS:
         if values[name] is not None:
-            values[name] = datetime.fromisoformat(values[name])
+            values[name] = parse_instant(values[name])
     return model_record(values)
 
 

@@ -236,7 +236,7 @@ def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what
         ({"model_id": 5}, "`$.model_id`"),
         ({"source": "RUMOUR"}, "no source"),
         ({"is_active": "perhaps"}, "`$.is_active`"),
-        ({"first_seen_at": "yesterday"}, "first_seen_at 'yesterday' is no ISO 8601 instant"),
+        ({"first_seen_at": "yesterday"}, "first_seen_at 'yesterday' is not an ISO 8601 timestamp"),
         ({"last_seen_at": 1764000000}, "`$.last_seen_at`"),
         ({"last_seen_at": "0001-01-01T00:00:00+14:00"}, "last_seen_at"),
         ({"first_seen_at": "2025-11-02T00:00:00Z"}, "later than last_seen_at"),
