@@ -25,11 +25,12 @@ test-all: $(PYTHONS:%=test-with-%)  ## every test on each of PYTHONS="python3.11
 test-with-%: .venvs/%/dev
 	.venvs/$*/bin/python -m pytest -n $(JOBS) $(ARGS)
 
-check: .venv/dev  ## ruff, mypy (strict) and the import contracts
+check: .venv/dev  ## ruff, mypy (strict), the import contracts and the definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/dg check defs
 
 docs-reference: .venv/dev  ## regenerate the pages of docs/ that come from the program itself
 	@$(BIN)/python -m documentation

@@ -179,6 +179,22 @@ class Settings:
         "DAGSTER_HOME",
         default_text="`dagster` under `GHOST_HOME`",
     )
+    model_partitions: int = setting(
+        2_000,
+        "The largest number of models that Dagster's asset `models` shows with a page each. A larger catalog has none; "
+        "0 turns it off.",
+        "GHOST_MODEL_PARTITIONS",
+        "models",
+        maximum=100_000,
+    )
+    ui_url: str = setting(
+        "http://127.0.0.1:3000", "The address of Dagster's UI, for the links that `show` prints.", "GHOST_UI_URL"
+    )
+    repository_url: str = setting(
+        "",
+        "The web address of the repository with this code. Assets in Dagster's UI link to their source then.",
+        "GHOST_REPOSITORY_URL",
+    )
     thresholds: Thresholds = field(default_factory=Thresholds)
     fetch_limits: FetchLimits = field(default_factory=FetchLimits)
 

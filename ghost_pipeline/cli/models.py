@@ -9,6 +9,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument, provider_option
 from ghost_pipeline.cli.output import count, format_value, print_json, print_table
+from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, EventKind, Source
 
@@ -115,6 +116,12 @@ def show_command(provider: str, model_id: str, is_json: bool) -> None:
         print_json(_history_json(provider, model_id, history))
     else:
         _print_history(provider, model_id, history)
+        settings = catalog.settings
+        if settings.model_partitions and history.events:
+            named = history.events[0]
+            click.echo(
+                f"In Dagster's UI: {settings.ui_url.rstrip('/')}{model_page_path(named.provider_id, named.model_id)}"
+            )
 
 
 def _history_json(provider: str, model_id: str, history: ModelHistory) -> dict[str, Any]:

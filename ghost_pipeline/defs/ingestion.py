@@ -117,7 +117,7 @@ def parsed_instant(text: str | None) -> datetime:
     partitions_def=providers,
     deps=[raw_provider_models, tracked_inferences, inference_reports, inbox, manual_additions],
     kinds={"sql"},
-    group_name="ingestion",
+    group_name="catalog",
     description="The models that are known to exist and how they are known: one row a model, inactive ones included. A "
     "partition is one provider; one without any listing shows the models of the other channels.",
     metadata={"dagster/column_schema": COLUMN_SCHEMA, "dagster/table_name": "models"},

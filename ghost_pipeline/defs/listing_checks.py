@@ -4,13 +4,13 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 import dagster as dg
 
 from ghost_pipeline.catalog.results import ListingOutcome
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.defs.resource import providers
+from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.files import instant_in_name
 
@@ -21,6 +21,7 @@ COLUMN_SCHEMA = dg.TableSchema(
         dg.TableColumn(
             column.name,
             type=str(column.type),
+            description=column.comment,
             constraints=dg.TableColumnConstraints(nullable=bool(column.nullable)),
         )
         for column in models.columns
@@ -76,7 +77,7 @@ def _where_from(provider_id: str, model_ids: Sequence[str]) -> dg.MarkdownMetada
     call = f"`ModelCatalog.open().get_model_history({provider_id!r}, {model_ids[0]!r})`"
     text = f"In Python: {call}. Here: "
     for model_id in model_ids:
-        link = f"[{model_id}]({model_page(provider_id, model_id)}) "
+        link = f"[{model_id}]({model_page_path(provider_id, model_id)}) "
         if len(text) + len(link) > _INLINE_MARKDOWN:
             break
         text += link
@@ -86,11 +87,6 @@ def _where_from(provider_id: str, model_ids: Sequence[str]) -> dg.MarkdownMetada
 def format_instant(at: datetime | None) -> str:
     """Return a short UTC text for tables; an empty one for None."""
     return f"{at:%Y-%m-%d %H:%M}" if at else ""
-
-
-def model_page(provider_id: str, model_id: str) -> str:
-    """Return the path of the model's page in Dagster's UI."""
-    return f"/assets/models?view=partitions&partition={quote(f'{provider_id}/{model_id}', safe='')}"
 
 
 LISTING_HAS_MODELS = "listing_has_models"

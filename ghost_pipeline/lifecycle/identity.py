@@ -1,6 +1,7 @@
 """Which provider and which model are meant, wherever the name comes from: a file, a person or a client."""
 
 import re
+from urllib.parse import quote
 
 from ghost_pipeline.errors import InvalidModelId, InvalidProvider
 
@@ -145,3 +146,13 @@ PROVIDER_LABELS = {
 def provider_label(provider_id: str) -> str:
     """How people write the provider's name."""
     return PROVIDER_LABELS.get(provider_id) or provider_id.replace("-", " ").title()
+
+
+def model_key(provider_id: str, model_id: str) -> str:
+    """Return one text for a model: provider slug, slash, model id."""
+    return f"{provider_id}/{model_id}"
+
+
+def model_page_path(provider_id: str, model_id: str) -> str:
+    """Return the path of the model's page in Dagster's UI: a partition of the asset ``models``."""
+    return f"/assets/models?view=partitions&partition={quote(model_key(provider_id, model_id), safe='')}"

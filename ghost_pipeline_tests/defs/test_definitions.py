@@ -21,6 +21,7 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         "tracked_inferences",
         "manual_additions",
         "model_catalog",
+        "models",
         "stale_sweep",
         "purge_sweep",
         "discovery_stats",
@@ -49,7 +50,13 @@ def test_the_sensor_and_the_schedules_run_by_default() -> None:
     repository = definitions.get_repository_def()
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
-    for name in ("models_directory_sensor", "inference_reports_sensor", "inbox_sensor", "channels_sensor"):
+    for name in (
+        "models_directory_sensor",
+        "inference_reports_sensor",
+        "inbox_sensor",
+        "channels_sensor",
+        "models_sensor",
+    ):
         assert sensors[name] is dg.DefaultSensorStatus.RUNNING
     assert schedules == dict.fromkeys(
         ("fetch_every_6h", "check_health_1h", "stale_sweep_24h", "purge_sweep_30d"), dg.DefaultScheduleStatus.RUNNING

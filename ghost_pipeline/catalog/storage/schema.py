@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.tables import metadata
 from ghost_pipeline.errors import CatalogSchemaError
 
 if TYPE_CHECKING:
@@ -56,11 +57,22 @@ def upgrade(database: Database) -> None:
         _acquire_migration_lock(connection)
         _rename_first_version_table(connection)
         revision = _revision(connection)
-        if revision == HEAD:
-            return
-        if revision is not None:
-            _refuse_newer(revision, database)
-        command.upgrade(alembic_config(connection), HEAD)
+        if revision != HEAD:
+            if revision is not None:
+                _refuse_newer(revision, database)
+            command.upgrade(alembic_config(connection), HEAD)
+        _comment_columns(connection)
+
+
+def _comment_columns(connection: sa.Connection) -> None:
+    """Describe every column in PostgreSQL with the comment that ``tables`` declares.
+
+    Part of every upgrade rather than of a revision, so that a description is written once and never out of date.
+    """
+    if connection.dialect.name == "postgresql":
+        for table in metadata.sorted_tables:
+            for column in table.columns:
+                connection.execute(sa.schema.SetColumnComment(column))
 
 
 def _acquire_migration_lock(connection: sa.Connection) -> None:
