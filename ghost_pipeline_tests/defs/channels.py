@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from ghost_pipeline.defs.resource import providers
 from ghost_pipeline_tests.defs.builders import Workshop
 
 
@@ -40,7 +39,7 @@ class Channel:
             for event in answer.asset_events:
                 self.workshop.instance.report_runless_asset_event(event)
             for request in answer.dynamic_partitions_requests or ():
-                self.workshop.instance.add_dynamic_partitions(str(providers.name), list(request.partition_keys))
+                self.workshop.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
             self.cursor = answer.cursor
         return answer
 
