@@ -13,7 +13,8 @@ from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.listings.files import provider_in_name
 from ghost_pipeline.providers import REGISTRY
 from ghost_pipeline.providers.endpoint import Endpoint
-from ghost_pipeline.settings import Settings
+from ghost_pipeline.redaction import Secret
+from ghost_pipeline.settings import Settings, read_secret
 
 DEFAULT_NAME = "providers.toml"
 
@@ -241,9 +242,24 @@ def _require(provider_id: str, endpoints: dict[str, Endpoint]) -> Endpoint:
     return endpoints[provider_id]
 
 
+def read_api_key(endpoint: Endpoint) -> Secret | None:
+    """Return the key, read from the environment now; None if there is none.
+
+    Raises SettingsError for a value that can't be part of a request header.
+    """
+    for variable in endpoint.key_variables:
+        value = (read_secret(variable) or "").strip()
+        if not value:
+            continue
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise SettingsError(f"the value of {variable} can't be a key (white space or no ASCII)", "set it anew")
+        return Secret(value)
+    return None
+
+
 def _configured(endpoint: Endpoint) -> ConfiguredProvider:
     try:
-        is_key_present, blocked_reason = endpoint.read_api_key() is not None, None
+        is_key_present, blocked_reason = read_api_key(endpoint) is not None, None
     except SettingsError as error:
         is_key_present, blocked_reason = True, str(error)
     if endpoint.is_key_required and not is_key_present:

@@ -14,6 +14,7 @@ import msgspec
 
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.fetching import folder
+from ghost_pipeline.fetching.configuration import read_api_key
 from ghost_pipeline.fetching.http_client import create_tls_context, open_client
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
 from ghost_pipeline.fetching.pages import ProviderFetch, merge_pages
@@ -109,7 +110,7 @@ class _Fetching:
         began = time.monotonic()
         failed = FetchOutcome(endpoint.provider_id, FetchResult.FAILED, self.attempted_at, ResponseSummary(0.0, 0))
         try:
-            secret = endpoint.read_api_key()
+            secret = read_api_key(endpoint)
         except SettingsError as error:
             return replace(failed, reason=str(error))
         cached = await asyncio.to_thread(conditional_headers, self.newest.get(endpoint.provider_id), endpoint.url)

@@ -6,10 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-from ghost_pipeline.errors import SettingsError
-from ghost_pipeline.redaction import Secret
-from ghost_pipeline.settings import read_secret
-
 
 def join_url(url: str, reference: str) -> str:
     """Resolve ``reference`` against the ``url`` of the response; an unreadable one is returned as it is."""
@@ -142,17 +138,3 @@ class Endpoint:
         """The URL of the first page. Only for an endpoint that lacks no place."""
         url = _PLACEHOLDER.sub(lambda place: self.places[place.group(1)], self.base_url.rstrip("/") + self.path)
         return f"{url}?{urlencode(self.parameters)}" if self.parameters else url
-
-    def read_api_key(self) -> Secret | None:
-        """The key, read from the environment now; None if there is none.
-
-        Raises SettingsError for a value that can't stand in a request header.
-        """
-        for variable in self.key_variables:
-            value = (read_secret(variable) or "").strip()
-            if not value:
-                continue
-            if not (value.isascii() and value.isprintable()) or " " in value:
-                raise SettingsError(f"the value of {variable} can't be a key (white space or no ASCII): set it anew")
-            return Secret(value)
-        return None

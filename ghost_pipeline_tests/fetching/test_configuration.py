@@ -137,7 +137,7 @@ def test_all_that_have_a_key_or_stand_in_the_file_are_chosen(write: Write, monke
     assert [endpoint.provider_id for endpoint in chosen.endpoints] == ["openai", "vllm"]
     assert dict(chosen.skipped) == {
         "cloudflare": "account_id is required; set it in [providers.cloudflare] of providers.toml",
-        "groq": "the value of GROQ_API_KEY can't be a key (white space or no ASCII): set it anew",
+        "groq": "the value of GROQ_API_KEY can't be a key (white space or no ASCII); set it anew",
         "mistral": "a key is required; set MISTRAL_API_KEY",
     }
 
