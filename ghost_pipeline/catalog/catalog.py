@@ -237,10 +237,24 @@ class ModelCatalog:
         canonical = canonical_model_id(slug, model_id)
         return self._database.write(lambda connection: overrides.remove_model(connection, slug, canonical, at))
 
-    def remove_provider(self, provider_id: str, now: datetime | None = None) -> int:
-        """Every model that the catalog has of the provider, as remove_model. Raises UnknownProvider."""
+    def remove_provider(self, provider_id: str, now: datetime | None = None, *, is_dry_run: bool = False) -> int:
+        """Remove every model of the provider, as remove_model. Return the number of models; a dry run only counts them.
+
+        Raises UnknownProvider.
+        """
         slug, at = provider_slug(provider_id), self._as_of(now)
+        if is_dry_run:
+            with self._database.reading() as connection:
+                return overrides.remove_provider(connection, slug, at, is_dry_run=True)
         return self._database.write(lambda connection: overrides.remove_provider(connection, slug, at))
+
+    def restore_provider(self, provider_id: str, now: datetime | None = None) -> int:
+        """Undo the last remove_provider: each model returns in the state that it had. Return the number of models.
+
+        Raises UnknownProvider; ModelExists if there is nothing to restore.
+        """
+        slug, at = provider_slug(provider_id), self._as_of(now)
+        return self._database.write(lambda connection: overrides.restore_provider(connection, slug, at))
 
     def restore_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
         """Take a purged or removed model back, as a ghost. Raises UnknownModel, ModelExists."""

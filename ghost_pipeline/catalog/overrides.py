@@ -4,14 +4,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_step
+from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch, apply_step
 from ghost_pipeline.catalog.ingestion.attempts import latest_readable_at
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
-from ghost_pipeline.catalog.storage.tables import models
+from ghost_pipeline.catalog.storage.tables import model_events, models
 from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
 from ghost_pipeline.lifecycle.events import Cause, departure_event, events_between
-from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord, Tombstone
+from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import reactivate, restore
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
@@ -44,16 +44,57 @@ def remove_model(connection: sa.Connection, provider_id: str, model_id: str, now
     return int(change.before is not None)
 
 
-def remove_provider(connection: sa.Connection, provider_id: str, now: datetime) -> int:
-    """Remove every model of the provider, as remove_model. Raises UnknownProvider."""
-    repository.get_provider(connection, provider_id, for_update=True)
-    rows = connection.execute(
-        sa.delete(models).where(models.c.provider_id == provider_id).returning(*MODEL_COLUMNS)
-    ).all()
+def remove_provider(connection: sa.Connection, provider_id: str, now: datetime, *, is_dry_run: bool = False) -> int:
+    """Remove every model of the provider, as remove_model; a dry run only counts them. Raises UnknownProvider."""
+    repository.get_provider(connection, provider_id, for_update=not is_dry_run)
+    of_provider = models.c.provider_id == provider_id
+    if is_dry_run:
+        return connection.execute(sa.select(sa.func.count()).select_from(models).where(of_provider)).scalar_one()
+    rows = connection.execute(sa.delete(models).where(of_provider).returning(*MODEL_COLUMNS)).all()
     records = sorted((model_record(row) for row in rows), key=lambda record: record.model_id)
-    cause = Cause(now, Source.MANUAL)
+    cause = Cause(now, Source.MANUAL, details={_REMOVED_TOGETHER: True})
     write_events(connection, (event for record in records for event in events_between(record, None, cause)))
     return len(records)
+
+
+_REMOVED_TOGETHER = "removed_with_provider"
+
+
+def restore_provider(connection: sa.Connection, provider_id: str, now: datetime) -> int:
+    """Undo the provider's last ``remove_provider``: each model returns in the state that it had.
+
+    A model that came back meanwhile, or that was removed again by itself, stays as it is. Return the number of models
+    restored. Raises UnknownProvider, ModelExists.
+    """
+    repository.get_provider(connection, provider_id, for_update=True)
+    events = _removed_together(connection, provider_id)
+    removed = {event.model_id: repository.tombstone_of(event).record for event in events}
+    newest = repository.newest_tombstones(connection, [(provider_id, model_id) for model_id in removed])
+    undone = [key for key, tombstone in newest.items() if tombstone.record == removed[key[1]]]
+
+    def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord | None:
+        return tombstone.record if current is None and tombstone is not None else current
+
+    cause = Cause(now, Source.MANUAL)
+    changes = apply_batch(connection, [Step(*key, rule, cause) for key in sorted(undone)])
+    restored = sum(change.before is None for change in changes)
+    if not restored:
+        raise ModelExists(
+            f"nothing to restore: the catalog has every model that 'ghost-pipeline remove {provider_id}' removed last"
+        )
+    return restored
+
+
+def _removed_together(connection: sa.Connection, provider_id: str) -> list[ModelEvent]:
+    """Return the events of the provider's last ``remove_provider``."""
+    query = (
+        sa.select(*repository.EVENT_COLUMNS)
+        .where(model_events.c.provider_id == provider_id, model_events.c.kind == EventKind.REMOVED.value)
+        .order_by(model_events.c.id.desc())
+    )
+    events = (repository.model_event(row) for row in connection.execute(query))
+    together = [event for event in events if (event.details or {}).get(_REMOVED_TOGETHER)]
+    return [event for event in together if event.at == together[0].at]
 
 
 def restore_model(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:

@@ -1,5 +1,6 @@
 """``reactivate``, ``release``, ``remove``, ``restore``, ``sweep``, ``purge``: change the state of models by hand."""
 
+import sys
 from datetime import datetime
 
 import click
@@ -46,40 +47,72 @@ def release_command(provider: str, is_json: bool) -> None:
         click.echo(f"{provider}: released (it was held: {before.held_reason})")
 
 
+dry_run_option = click.option("--dry-run", "is_dry_run", is_flag=True, help="Show what would change; change nothing.")
+
+
 @click.command(epilog="Example: ghost-pipeline remove openai gpt-3.5-turbo-0301")
 @provider_argument
 @click.argument("model_id", type=MODEL_ID, required=False)
+@click.option("--yes", "-y", "is_confirmed", is_flag=True, help="Remove all models of a provider without asking.")
+@dry_run_option
 @json_option
-def remove_command(provider: str, model_id: str | None, is_json: bool) -> None:
+def remove_command(provider: str, model_id: str | None, is_confirmed: bool, is_dry_run: bool, is_json: bool) -> None:
     """Remove a model and keep it out until 'add' or 'restore'.
 
-    Without MODEL_ID, remove every model of the provider. A model that the provider lists for the first time later is
-    added as usual.
+    Without MODEL_ID, remove every model of the provider: asks first on a terminal, needs --yes elsewhere. A model that
+    the provider lists for the first time later is added as usual. 'restore PROVIDER' undoes it.
     """
     with ModelCatalog.open() as catalog:
-        removed = catalog.remove_provider(provider) if model_id is None else catalog.remove_model(provider, model_id)
+        if model_id is None:
+            removed = catalog.remove_provider(provider, is_dry_run=True)
+            if not is_dry_run:
+                _confirm_removal(provider, removed, is_confirmed)
+                removed = catalog.remove_provider(provider)
+        elif is_dry_run:
+            removed = int(catalog.get_model_history(provider, model_id).model is not None)
+        else:
+            removed = catalog.remove_model(provider, model_id)
     if is_json:
         print_json({"provider_id": provider, "model_id": model_id, "removed": removed})
+    elif is_dry_run:
+        click.echo(f"{provider}: {count(removed, 'model')} would be removed")
     else:
         click.echo(f"{provider}: {count(removed, 'model')} removed until added or restored")
 
 
+def _confirm_removal(provider: str, models: int, is_confirmed: bool) -> None:
+    if is_confirmed:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"this would remove {count(models, 'model')} of {provider}: add --yes, or name one model."
+        )
+    click.confirm(f"Remove {count(models, 'model')} of {provider}?", abort=True, err=True)
+
+
 @click.command(epilog="Example: ghost-pipeline restore openai gpt-3.5-turbo-0301")
 @provider_argument
-@model_argument
+@click.argument("model_id", type=MODEL_ID, required=False)
 @json_option
-def restore_command(provider: str, model_id: str, is_json: bool) -> None:
-    """Restore a purged or removed model, with all its data, as a ghost."""
+def restore_command(provider: str, model_id: str | None, is_json: bool) -> None:
+    """Restore a purged or removed model, with all its data, as a ghost.
+
+    Without MODEL_ID, undo the last 'remove PROVIDER': each model returns in the state that it had.
+    """
     with ModelCatalog.open() as catalog:
+        if model_id is None:
+            restored = catalog.restore_provider(provider)
+            if is_json:
+                print_json({"provider_id": provider, "restored": restored})
+            else:
+                click.echo(f"{provider}: {count(restored, 'model')} restored as before the removal")
+            return
         record = catalog.restore_model(provider, model_id)
     if is_json:
         print_json(record)
     else:
         names = f"{record.provider_id} {record.model_id}"
         click.echo(f"{names}: restored as a ghost; 'ghost-pipeline reactivate {names}' makes it active")
-
-
-dry_run_option = click.option("--dry-run", "is_dry_run", is_flag=True, help="Show what would change; change nothing.")
 
 
 @click.command(epilog="Example: ghost-pipeline sweep --dry-run")

@@ -18,7 +18,8 @@ UNKNOWN_MODEL = [
 WRONG_USAGE = [
     ("show", "not a provider", "x"),
     ("release", "nobody"),
-    ("remove", "nobody"),
+    ("remove", "nobody", "--yes"),
+    ("restore", "nobody"),
     ("sweep", "--provider", "nobody"),
     ("sweep", "--hours", "-1"),
     ("sweep", "--hours", "nan"),
@@ -59,7 +60,7 @@ NEED_A_CATALOG = [
     ("add", "openai", "x"),
     ("reactivate", "openai", "x"),
     ("release", "openai"),
-    ("remove", "openai"),
+    ("remove", "openai", "--yes"),
     ("restore", "openai", "x"),
     ("sweep",),
     ("purge",),

@@ -1,5 +1,11 @@
 """The commands that record sightings and change the state of models."""
 
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from ghost_pipeline_tests.cli.run_cli import Shell, list_models, listing_bytes
@@ -45,8 +51,49 @@ def test_messages_are_singular_and_name_the_next_command(shell: Shell) -> None:
 def test_remove_without_a_model_takes_all_of_the_provider(shell: Shell) -> None:
     list_models("openai", listing_bytes(["a", "b"]))
     list_models("xai", listing_bytes(["c"]))
-    assert shell.json("remove", "openai")["removed"] == 2
+    assert shell.json("remove", "openai", "--dry-run")["removed"] == 2
+    assert shell.run("remove", "openai", "a", "--dry-run").stdout == "openai: 1 model would be removed\n"
+    assert len(shell.json("models")) == 3
+    assert "add --yes" in shell.error("remove", "openai", exit_code=2)
+    assert shell.json("remove", "openai", "--yes")["removed"] == 2
     assert [model["model_id"] for model in shell.json("models")] == ["c"]
+
+
+def test_restore_of_a_provider_undoes_its_removal_with_the_state_of_each_model(shell: Shell) -> None:
+    list_models("openai", listing_bytes(["active", "ghost", "again"]))
+    shell.run("track", "openai", "gone")
+    shell.run("remove", "openai", "gone")
+    shell.run("sweep")
+    shell.run("reactivate", "openai", "active")
+    before = shell.json("models")
+    shell.run("remove", "openai", "--yes")
+    assert shell.json("models") == []
+    assert shell.json("restore", "openai") == {"provider_id": "openai", "restored": 3}
+    assert shell.json("models") == before
+    assert {model["model_id"]: model["is_active"] for model in before} == {
+        "active": True,
+        "again": False,
+        "ghost": False,
+    }
+    assert "nothing to restore" in shell.error("restore", "openai", exit_code=2)
+    shell.run("remove", "openai", "--yes")
+    shell.run("add", "openai", "again")
+    shell.run("remove", "openai", "again")
+    assert shell.run("restore", "openai").stdout == "openai: 2 models restored as before the removal\n"
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n\n", 2), ("y\n", 0)])
+def test_remove_of_a_provider_asks_on_a_terminal(shell: Shell, home: Path, answer: str, left: int) -> None:
+    list_models("openai", listing_bytes(["a", "b"]))
+    controller, terminal = pty.openpty()
+    os.write(controller, answer.encode())
+    command = [sys.executable, "-m", "ghost_pipeline", "remove", "openai"]
+    ended = subprocess.run(command, stdin=terminal, capture_output=True, text=True, timeout=60, check=False)
+    for end in (controller, terminal):
+        os.close(end)
+    assert "Remove 2 models of openai? [y/N]:" in ended.stderr
+    assert ended.returncode == (1 if left else 0)
+    assert len(shell.json("models")) == left
 
 
 def test_add_keeps_every_fact_that_a_person_gives(shell: Shell) -> None:
