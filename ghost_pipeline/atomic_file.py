@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 
-def atomic_write(path: Path, content: bytes, temporary: Path | None = None, is_private: bool = False) -> None:
+def atomic_write(path: Path, content: bytes, temporary: Path | None = None, *, is_private: bool = False) -> None:
     """Write ``content`` to ``path`` through a temporary file. An existing file keeps its permissions.
 
     ``temporary`` must be in the same folder; by default it is a unique hidden name. A file that ``is_private`` can be
