@@ -145,7 +145,7 @@ def test_a_catalog_that_is_none_ends_with_3(run: Run, tmp_path: Path) -> None:
     (tmp_path / "home" / "catalog.db").write_bytes(b"this is no database, whatever its name says" * 100)
     ran = run("stats")
     assert ran.code == 3
-    assert "the file is no SQLite database" in ran.err
+    assert "the file is not a SQLite database" in ran.err
     assert len(ran.err.splitlines()) == 1
 
 

@@ -44,18 +44,22 @@ _BY_SQLSTATE: dict[str, _Translation] = {
 }
 """PostgreSQL's codes, or how they begin (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
+_BY_SQLITE_NAME: dict[str, _Translation] = {
+    "SQLITE_BUSY": (CatalogUnavailable, "another program is writing: try again"),
+    "SQLITE_FULL": _FULL,
+    "SQLITE_CANTOPEN": (CatalogError, "check that the folder exists and can be written"),
+    "SQLITE_READONLY": _READ_ONLY,
+    "SQLITE_NOTADB": (CatalogError, "the file is not a SQLite database: move it away or set GHOST_DATABASE_URL"),
+    "SQLITE_CORRUPT": (CatalogError, "the file is damaged: restore it from a copy"),
+}
+"""SQLite's primary result codes (https://www.sqlite.org/rescode.html). Extended ones begin with the same two words."""
+
 _SQLITE_WORDS: tuple[tuple[str, _Translation], ...] = (
     ("no such table", _NO_SCHEMA),
     ("no such column", _OTHER_SCHEMA),
     ("already exists", _TAKEN),
-    ("database is locked", (CatalogUnavailable, "another program is writing: try again")),
-    ("is full", _FULL),
-    ("unable to open", (CatalogError, "check that the folder exists and can be written")),
-    ("readonly", _READ_ONLY),
-    ("not a database", (CatalogError, "the file is no SQLite database: move it away or set GHOST_DATABASE_URL")),
-    ("malformed", (CatalogError, "the file is damaged: restore it from a copy")),
 )
-"""SQLite has no codes that tell these apart."""
+"""Errors of a statement, which share the code SQLITE_ERROR."""
 
 _POSTGRESQL_WORDS: tuple[tuple[str, _Translation], ...] = (
     ("too many connections", _AWAY),
@@ -108,6 +112,10 @@ def _classify(error: sa.exc.DBAPIError, url: sa.URL) -> _Translation:
     for length in (5, 3, 2):
         if sqlstate[:length] in _BY_SQLSTATE:
             return _BY_SQLSTATE[sqlstate[:length]]
+    sqlite_name = getattr(error.orig, "sqlite_errorname", None) or ""
+    by_name = _BY_SQLITE_NAME.get("_".join(sqlite_name.split("_")[:2]))
+    if by_name is not None:
+        return by_name
     if error.connection_invalidated:
         return _GONE
     said = _driver_message(error)
