@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from ghost_pipeline.defs.channels import (
+from ghost_pipeline.defs.directory_sensor import models_directory_sensor
+from ghost_pipeline.defs.evidence.channels import (
     inbox,
     inference_reports,
     listing_files,
@@ -15,14 +16,13 @@ from ghost_pipeline.defs.channels import (
     reported_sightings_checks,
     tracked_inferences,
 )
-from ghost_pipeline.defs.directory_sensor import models_directory_sensor
+from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
+from ghost_pipeline.defs.evidence.reported_sightings import inbox_sensor, inference_reports_sensor
 from ghost_pipeline.defs.fetching import fetch_every_6h, fetch_provider, provider_responses
 from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog, raw_provider_models
 from ghost_pipeline.defs.model_pages import models, models_sensor
 from ghost_pipeline.defs.monitoring import discovery_stats, refresh_statistics
 from ghost_pipeline.defs.provider_health import check_health, check_health_1h, check_provider_health, provider_health
-from ghost_pipeline.defs.recorded_evidence import channels_sensor
-from ghost_pipeline.defs.reported_sightings import inbox_sensor, inference_reports_sensor
 from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline.defs.sweeps import (
     PURGE_ASSET,

@@ -23,7 +23,7 @@ from ghost_pipeline.settings import Settings
 def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
     """Serve the Dagster UI on 127.0.0.1 and run its daemon, sensors and schedules included, until Ctrl-C or SIGTERM."""
     from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415 - loads Dagster
-    from ghost_pipeline.defs.webserver import HOST, serve_ui  # noqa: PLC0415
+    from ghost_pipeline.web.serving import HOST, serve_ui  # noqa: PLC0415
 
     settings = Settings.from_environment()
 

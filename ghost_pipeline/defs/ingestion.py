@@ -11,7 +11,13 @@ from pydantic import Field
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
-from ghost_pipeline.defs.channels import inbox, inference_reports, listing_files, manual_additions, tracked_inferences
+from ghost_pipeline.defs.evidence.channels import (
+    inbox,
+    inference_reports,
+    listing_files,
+    manual_additions,
+    tracked_inferences,
+)
 from ghost_pipeline.defs.listing_checks import (
     COLUMN_SCHEMA,
     RAW_ASSET,

@@ -1,1 +1,1 @@
-"""What serves pages: the guard that stands in front of every application, Dagster's own included. No Dagster here."""
+"""What serves pages: the guard in front of every application, and the process that serves Dagster's UI behind it."""

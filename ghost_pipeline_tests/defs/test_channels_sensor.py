@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
 from ghost_pipeline.defs.provider_health import CHECK_NAMES
-from ghost_pipeline.defs.recorded_evidence import channels_sensor
 from ghost_pipeline_tests.defs.builders import Workshop, listing
 from ghost_pipeline_tests.defs.channels import Channel
 

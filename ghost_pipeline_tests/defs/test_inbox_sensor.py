@@ -6,8 +6,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs import reported_sightings
-from ghost_pipeline.defs.reported_sightings import inbox_sensor
+from ghost_pipeline.defs.evidence import reported_sightings
+from ghost_pipeline.defs.evidence.reported_sightings import inbox_sensor
 from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.settings import Settings

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ghost_pipeline.catalog import ModelCatalog, sightings
-from ghost_pipeline.defs import reported_sightings
+from ghost_pipeline.defs.evidence import reported_sightings
 from ghost_pipeline.errors import ArchiveError, CatalogUnavailable
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline_tests.defs.builders import Workshop

@@ -16,7 +16,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs import reported_sightings
+from ghost_pipeline.defs.evidence import reported_sightings
 from ghost_pipeline.defs.local_runs import DAGSTER_YAML
 from ghost_pipeline_tests.defs.builders import Workshop
 from ghost_pipeline_tests.defs.channels import Channel

@@ -129,8 +129,8 @@ def test_the_ui_ends_with_exit_code_3_when_its_daemon_dies(tmp_path: Path) -> No
 
 
 def test_private_modules_of_dagster_are_imported_in_one_place_and_exist() -> None:
-    importlib.import_module("ghost_pipeline.defs.webserver")
+    importlib.import_module("ghost_pipeline.web.serving")
     package = Path(ghost_pipeline.__file__).parent
     private = re.compile(r"^\s*(?:from|import) dagster\w*\._", re.MULTILINE)
     importing = [path.name for path in package.rglob("*.py") if private.search(path.read_text())]
-    assert importing == ["webserver.py"]
+    assert importing == ["serving.py"]

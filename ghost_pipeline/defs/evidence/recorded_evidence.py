@@ -14,7 +14,7 @@ import dagster as dg
 import msgspec
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.defs.channels import manual_additions, tracked_inferences
+from ghost_pipeline.defs.evidence.channels import manual_additions, tracked_inferences
 from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog
 from ghost_pipeline.defs.monitoring import refresh_statistics
 from ghost_pipeline.defs.provider_health import HealthEvent, health_events

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.defs.channels import ACCEPTED_CHECK, inbox, inference_reports
+from ghost_pipeline.defs.evidence.channels import ACCEPTED_CHECK, inbox, inference_reports
 from ghost_pipeline.defs.resource import GhostCatalog, providers
 from ghost_pipeline.errors import NoInbox, SettingsError
 from ghost_pipeline.lifecycle.validation import require_valid_clock
