@@ -38,6 +38,7 @@ from ghost_pipeline.lifecycle.records import (
     ResponseSummary,
 )
 from ghost_pipeline.lifecycle.validation import (
+    clamp_instant,
     require_aware,
     require_past,
     validate_capabilities,
@@ -111,7 +112,9 @@ class ModelCatalog:
 
     def admit(self, submission: SubmittedListing, parse: Parse) -> ListingOutcome:
         """Give a listing its verdict, keep its bytes, record the attempt, set the hold. No model changes."""
-        return admission.admit(self._database, self._archive, self.settings.thresholds, submission, parse)
+        now = self._clock()
+        submission = replace(submission, observed_at=self._plausible(submission.observed_at))
+        return admission.admit(self._database, self._archive, self.settings.thresholds, submission, parse, now)
 
     def reconcile(self, listing_id: int, parse: Parse) -> ListingOutcome:
         """Fold an admitted listing into the models, as of the instant when it was observed."""
@@ -137,7 +140,7 @@ class ModelCatalog:
             run_id,
             response or ResponseSummary(),
         )
-        return admission.record_failure(self._database, failed)
+        return admission.record_failure(self._database, failed, self._clock())
 
     def find_listing(self, provider_id: str, run_id: str | None = None) -> int | None:
         """The id of the listing that a Dagster run admitted for a provider; without a run, of the newest.
@@ -175,7 +178,8 @@ class ModelCatalog:
 
     def record_inferences(self, inferences: Sequence[Inference]) -> list[SightingResult]:
         """Set down many sightings, each of a provider's slug and canonical model id, in one transaction."""
-        return self._database.write(lambda connection: sightings.record_inferences(connection, inferences))
+        now = self._clock()
+        return self._database.write(lambda connection: sightings.record_inferences(connection, inferences, now))
 
     def record_reported(
         self, inferences: Sequence[Inference]
@@ -265,7 +269,7 @@ class ModelCatalog:
     def release_provider(self, provider_id: str) -> ProviderRecord:
         """This provider's absences are real. Gives the provider as it was before. Raises UnknownProvider."""
         slug = provider_slug(provider_id)
-        return self._database.write(lambda connection: overrides.release_provider(connection, slug))
+        return self._database.write(lambda connection: overrides.release_provider(connection, slug, self._clock()))
 
     # Sweeps
 
@@ -471,8 +475,12 @@ class ModelCatalog:
         return current if now is None else require_past(now, current)
 
     def _capped(self, observed_at: datetime | None) -> datetime:
+        return self._clock() if observed_at is None else self._plausible(require_aware(observed_at))
+
+    def _plausible(self, at: datetime) -> datetime:
+        """Return ``at``, or the current time if it is later or from a clock that was never set."""
         now = self._clock()
-        return now if observed_at is None else min(require_aware(observed_at), now)
+        return min(clamp_instant(at, now), now)
 
     def _sweep(
         self,

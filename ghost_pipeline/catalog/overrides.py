@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch, apply_step
 from ghost_pipeline.catalog.ingestion.attempts import latest_readable_at
+from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import model_events, models
@@ -113,14 +114,15 @@ def restore_model(connection: sa.Connection, provider_id: str, model_id: str, no
     return _override(connection, provider_id, model_id, rule, now)
 
 
-def release_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
+def release_provider(connection: sa.Connection, provider_id: str, now: datetime) -> ProviderRecord:
     """Lift the provider's hold and accept its latest readable listing as complete.
 
     An error page that came after that listing lists no models, so it does not count. Return the provider's state before
-    the change. Raises UnknownProvider.
+    the change. Instants in the future are corrected. Raises UnknownProvider.
     """
     provider = repository.get_provider(connection, provider_id, for_update=True)
-    repository.lift_hold(connection, provider, latest_readable_at(connection, provider_id))
+    corrected = correct_future_instants(connection, provider, now, now)
+    repository.lift_hold(connection, corrected, latest_readable_at(connection, provider_id))
     return provider
 
 

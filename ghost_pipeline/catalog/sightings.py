@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError
 
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch
+from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants
 from ghost_pipeline.catalog.results import Effect, SightingResult
 from ghost_pipeline.catalog.storage.repository import get_or_create_providers
 from ghost_pipeline.errors import CatalogError, InvalidAdditions, UsageError
@@ -20,10 +21,13 @@ from ghost_pipeline.lifecycle.validation import validate_fact
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
-def record_inferences(connection: sa.Connection, inferences: Iterable[Inference]) -> list[SightingResult]:
-    """Apply the sightings in one batch and return what each did, in their order."""
+def record_inferences(
+    connection: sa.Connection, inferences: Iterable[Inference], now: datetime
+) -> list[SightingResult]:
+    """Apply the sightings in one batch and return what each did, in their order. Correct instants after ``now``."""
     steps = [_inference_step(inference) for inference in inferences]
-    get_or_create_providers(connection, {step.provider_id for step in steps})
+    for provider in get_or_create_providers(connection, {step.provider_id for step in steps}):
+        correct_future_instants(connection, provider, now, now)
     return _results(steps, apply_batch(connection, steps))
 
 

@@ -16,6 +16,7 @@ from ghost_pipeline.cli.models import print_stats
 from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
 from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, format_value, print_json, print_table, warn
 from ghost_pipeline.errors import NoListings
+from ghost_pipeline.lifecycle.validation import require_past
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings, read_response_info
 from ghost_pipeline.settings import Settings
@@ -59,6 +60,7 @@ def ingest_command(
     """
     settings = Settings.from_environment()
     now = datetime.now(UTC)
+    observed_at = observed_at and require_past(observed_at, now)
     files = _files(directory or settings.models_dir, requested)
     ingested = _run(settings, files, observed_at, now)
     with ModelCatalog.open(settings) as catalog:
@@ -77,6 +79,9 @@ def _files(directory: Path, requested: Sequence[str]) -> list[ListingFile]:
     scan = find_listings(directory)
     for name, why in scan.passed_over:
         warn(f"{directory / name} is skipped: {why}")
+    for file in scan.files:
+        if file.warning:
+            warn(f"{file.path}: {file.warning}")
     newest = newest_listings(scan.files)
     lacking = [provider_id for provider_id in requested if provider_id not in newest]
     if lacking or not newest:

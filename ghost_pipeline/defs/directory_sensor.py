@@ -52,7 +52,10 @@ class DirectoryCursor:
     def is_new(self, file: ListingFile, now: datetime) -> bool:
         """Return True if ``file`` differs from its provider's last requested file and is not older than that."""
         last, this = self.requested.get(file.provider_id), RequestedFile.of(file, now)
-        return last is None or not (this.is_same(last) or this.is_older(last))
+        if last is None:
+            return True
+        is_from_future = datetime.fromisoformat(last.stated_at) > now  # of a request while this clock was ahead
+        return not this.is_same(last) and (is_from_future or not this.is_older(last))
 
     def advanced(self, files: Iterable[ListingFile], now: datetime) -> "DirectoryCursor":
         """Return the cursor after runs were requested for ``files``."""
@@ -103,7 +106,7 @@ def models_directory_sensor(
     settled, blocked = _split_by_readiness([file for file in newest.values() if cursor.is_new(file, now)])
     if not settled:
         return dg.SkipReason("; ".join(blocked) or f"{len(newest)} providers, no newer file")
-    for reason in blocked:
+    for reason in (*blocked, *(f"{file.path.name}: {file.warning}" for file in settled if file.warning)):
         context.log.warning(reason)
     ingested = _ingested_providers(ghost, settled)
     requests = [_run_request(file, now) for file in settled if file.provider_id not in ingested]

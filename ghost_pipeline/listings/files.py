@@ -15,6 +15,9 @@ from ghost_pipeline.errors import InvalidProvider, NoListings
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.lifecycle.records import ResponseSummary
 
+FUTURE_TOLERANCE = timedelta(minutes=5)
+"""How far the clock of the machine that named or wrote a file may be ahead."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,11 +28,15 @@ class ListingFile:
     path: Path
     provider_id: str
     stated_at: datetime
-    """The instant in the name, else the modification time; aware, UTC."""
+    """The instant in the name unless it is in the future, else the modification time, at most now; aware, UTC."""
     modified_at: datetime
     mtime_ns: int
     size: int
     """Bytes."""
+    warning: str | None = None
+    """Why an instant of the file is not trusted."""
+    is_from_future: bool = False
+    """True if nothing states when the file was written but instants in the future."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,10 @@ def find_listings(directory: Path) -> DirectoryScan:
 def newest_listings(files: Iterable[ListingFile]) -> dict[str, ListingFile]:
     """The newest file of each provider: by the stated instant, then the modification time, then the name."""
     newest: dict[str, ListingFile] = {}
-    for file in sorted(files, key=lambda file: (file.stated_at, file.mtime_ns, file.path.name)):
+    # A file from the future is the newest only where no other is: it must not shadow what is written later.
+    for file in sorted(
+        files, key=lambda file: (not file.is_from_future, file.stated_at, file.mtime_ns, file.path.name)
+    ):
         newest[file.provider_id] = file
     return dict(sorted(newest.items()))
 
@@ -102,13 +112,23 @@ def _listing_file(path: Path) -> ListingFile:
     except InvalidProvider as error:
         raise _Skipped(str(error)) from None
     modified_at = _instant(status.st_mtime_ns)
+    latest = datetime.now(UTC) + FUTURE_TOLERANCE  # noqa: TID251 - the folder is read as of now
+    named_at = instant_in_name(path.name)
+    warning = None
+    if named_at is not None and named_at > latest:
+        warning = "the instant in its name is in the future, so its modification time counts"
+        named_at = None
+    elif named_at is None and modified_at > latest:
+        warning = "its modification time is in the future: set it with 'touch'"
     return ListingFile(
         path=path,
         provider_id=provider_id,
-        stated_at=instant_in_name(path.name) or modified_at,
+        stated_at=named_at or min(modified_at, latest),
         modified_at=modified_at,
         mtime_ns=status.st_mtime_ns,
         size=status.st_size,
+        warning=warning,
+        is_from_future=named_at is None and modified_at > latest,
     )
 
 

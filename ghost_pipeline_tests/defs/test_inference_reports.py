@@ -1,5 +1,7 @@
 """The sensor that takes in what other programs report to Dagster."""
 
+from datetime import datetime
+
 import dagster as dg
 import pytest
 import sqlalchemy as sa
@@ -113,10 +115,10 @@ def test_what_the_database_refuses_is_set_aside_and_the_rest_is_in(
 ) -> None:
     record = sightings.record_inferences
 
-    def refusing(connection: sa.Connection, inferences: list[Inference]) -> object:
+    def refusing(connection: sa.Connection, inferences: list[Inference], now: datetime) -> object:
         if any(inference.model_id == "b" for inference in inferences):
             raise ValueError("no such value")
-        return record(connection, inferences)
+        return record(connection, inferences, now)
 
     monkeypatch.setattr(sightings, "record_inferences", refusing)
     for model_id in "abc":

@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
+from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants
 from ghost_pipeline.catalog.ingestion.unchanged import find_unchanged
 from ghost_pipeline.catalog.results import FailedAttempt, ListingOutcome, Parse, SubmittedListing
 from ghost_pipeline.catalog.storage import repository
@@ -17,34 +18,45 @@ from ghost_pipeline.settings import Thresholds
 
 
 def admit(
-    database: Database, archive: Archive, thresholds: Thresholds, submission: SubmittedListing, parse: Parse
+    database: Database,
+    archive: Archive,
+    thresholds: Thresholds,
+    submission: SubmittedListing,
+    parse: Parse,
+    now: datetime,
 ) -> ListingOutcome:
-    """Admit one listing. No model changes. Raises CatalogError, ArchiveError.
+    """Admit one listing. No model changes, except that instants after ``now`` are corrected.
 
-    Bytes that repeat the provider's latest reconciled listing are not parsed again.
+    Raises CatalogError, ArchiveError. Bytes that repeat the provider's latest reconciled listing are not parsed again.
     """
     digest = archive.put(submission.content)
-    outcome = database.write(lambda connection: _admit_unchanged(connection, submission, digest))
+    outcome = database.write(lambda connection: _admit_unchanged(connection, submission, digest, now))
     if outcome is None:
         listing = parse(submission.provider_id, submission.content)
-        outcome = database.write(lambda connection: _admit_parsed(connection, submission, digest, listing, thresholds))
+        outcome = database.write(
+            lambda connection: _admit_parsed(connection, submission, digest, listing, thresholds, now)
+        )
     return outcome
 
 
-def record_failure(database: Database, failed: FailedAttempt) -> ListingOutcome:
+def record_failure(database: Database, failed: FailedAttempt, now: datetime) -> ListingOutcome:
     """Record a fetch attempt that produced no listing, and hold its provider. No model changes. Raises CatalogError."""
-    return database.write(lambda connection: _record_failure(connection, failed))
+    return database.write(lambda connection: _record_failure(connection, failed, now))
 
 
-def _record_failure(connection: sa.Connection, failed: FailedAttempt) -> ListingOutcome:
+def _record_failure(connection: sa.Connection, failed: FailedAttempt, now: datetime) -> ListingOutcome:
     provider = repository.get_or_create_provider(connection, failed.provider_id)
+    provider = correct_future_instants(connection, provider, failed.attempted_at, now)
     assessment = assess_failed_attempt(failed.reason, failed.attempted_at, provider.last_listing_at)
     _update_provider(connection, provider, failed.attempted_at, assessment)
     return attempts.insert_failed_attempt(connection, failed, assessment)
 
 
-def _admit_unchanged(connection: sa.Connection, submission: SubmittedListing, digest: str) -> ListingOutcome | None:
+def _admit_unchanged(
+    connection: sa.Connection, submission: SubmittedListing, digest: str, now: datetime
+) -> ListingOutcome | None:
     provider = repository.get_or_create_provider(connection, submission.provider_id)
+    provider = correct_future_instants(connection, provider, submission.observed_at, now)
     earlier = find_unchanged(connection, provider, digest, submission.format_version, submission.observed_at)
     if earlier is None:
         return None
@@ -54,9 +66,15 @@ def _admit_unchanged(connection: sa.Connection, submission: SubmittedListing, di
 
 
 def _admit_parsed(
-    connection: sa.Connection, submission: SubmittedListing, digest: str, listing: Listing, thresholds: Thresholds
+    connection: sa.Connection,
+    submission: SubmittedListing,
+    digest: str,
+    listing: Listing,
+    thresholds: Thresholds,
+    now: datetime,
 ) -> ListingOutcome:
     provider = repository.get_or_create_provider(connection, submission.provider_id)
+    provider = correct_future_instants(connection, provider, submission.observed_at, now)
     expectation = attempts.read_expectation(connection, provider)
     assessment = assess(listing, submission.observed_at, expectation, thresholds)
     _update_provider(connection, provider, submission.observed_at, assessment)

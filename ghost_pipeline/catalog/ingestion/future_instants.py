@@ -1,0 +1,77 @@
+"""Correct stored instants that are later than the current time: some machine's clock was ahead when they were written.
+
+Left alone, they would make every later listing of the provider late, and keep its models from becoming stale. The next
+evidence corrects them, under the provider's lock, and so does ``release``.
+"""
+
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.storage import repository
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, update_models, write_events
+from ghost_pipeline.catalog.storage.tables import listings, models, providers
+from ghost_pipeline.lifecycle.records import ModelEvent, ProviderRecord
+from ghost_pipeline.lifecycle.validation import MAX_SKEW
+from ghost_pipeline.lifecycle.vocabulary import EventKind
+
+_OF_MODELS = ("first_seen_at", "last_seen_at", "last_listed_at", "last_used_at", "deactivated_at")
+_OF_PROVIDERS = ("last_listing_at", "last_complete_at", "held_since")
+
+
+def correct_future_instants(
+    connection: sa.Connection, provider: ProviderRecord, at: datetime, now: datetime
+) -> ProviderRecord:
+    """Set the instants of the provider and of its models that are later than ``now`` to just before ``at``.
+
+    Each model that is corrected gets a ``changed`` event with the old and the new instants. Without such instants this
+    is one query on indexes.
+
+    Args:
+        connection: In a transaction that holds the provider's lock.
+        provider: As it is stored.
+        at: When the evidence was observed; it must not be late, nor count as the same listing.
+        now: The current time.
+
+    Returns:
+        The provider after the correction.
+    """
+    limit, corrected = now + MAX_SKEW, min(at, now) - timedelta(microseconds=1)
+    _correct_models(connection, provider.id, limit, corrected, now)
+    future = [name for name in _OF_PROVIDERS if _is_after(getattr(provider, name), limit)]
+    if not future:
+        return provider
+    of_provider = sa.update(providers).where(providers.c.id == provider.id)
+    connection.execute(of_provider.values(dict.fromkeys(future, corrected)))
+    attempts = sa.update(listings).where(listings.c.provider_id == provider.id, listings.c.observed_at > limit)
+    connection.execute(attempts.values(observed_at=corrected))
+    return repository.get_provider(connection, provider.id)
+
+
+def _correct_models(
+    connection: sa.Connection, provider_id: str, limit: datetime, corrected: datetime, now: datetime
+) -> None:
+    is_future = sa.or_(  # each by an index
+        sa.and_(models.c.is_active == sa.true(), models.c.last_seen_at > limit),
+        sa.and_(models.c.is_active == sa.false(), models.c.deactivated_at > limit),
+        models.c.last_listed_at > limit,
+    )
+    rows = connection.execute(sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider_id, is_future)).all()
+    after, events = [], []
+    for before in map(model_record, rows):
+        changes = {name: corrected for name in _OF_MODELS if _is_after(getattr(before, name), limit)}
+        # A model was not seen first after it was seen last.
+        first_seen_at = min(before.first_seen_at, changes.get("last_seen_at", before.first_seen_at))
+        after.append(msgspec.structs.replace(before, **{**changes, "first_seen_at": first_seen_at}))
+        details = {
+            name: {"old": msgspec.to_builtins(getattr(before, name)), "new": msgspec.to_builtins(corrected)}
+            for name in changes
+        }
+        events.append(ModelEvent(provider_id, before.model_id, EventKind.CHANGED, now, details=details))
+    update_models(connection, after)
+    write_events(connection, events)
+
+
+def _is_after(instant: datetime | None, limit: datetime) -> bool:
+    return instant is not None and instant > limit
