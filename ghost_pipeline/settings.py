@@ -195,6 +195,14 @@ class Settings:
         "The web address of the repository with this code. Assets in Dagster's UI link to their source then.",
         "GHOST_REPOSITORY_URL",
     )
+    keep_runs_for: timedelta = setting(
+        timedelta(days=30),
+        "Finished runs that are older are deleted with their files, except those that hold the newest event of an "
+        "asset's partition or of a check; 0 keeps all.",
+        "GHOST_KEEP_RUNS_DAYS",
+        "days",
+        maximum=100_000,
+    )
     thresholds: Thresholds = field(default_factory=Thresholds)
     fetch_limits: FetchLimits = field(default_factory=FetchLimits)
 

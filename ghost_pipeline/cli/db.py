@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -9,8 +10,9 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ImportResult, SchemaVersion
-from ghost_pipeline.cli.options import json_option
+from ghost_pipeline.cli.options import AGE, json_option
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json, warn
+from ghost_pipeline.settings import Settings
 
 
 @click.group(epilog="Example: ghost-pipeline db upgrade")
@@ -81,6 +83,35 @@ def import_command(file: IO[bytes], is_json: bool) -> None:
     with ModelCatalog.open() as catalog:
         result = catalog.import_export_file(name, content)
     _print_import(result, is_json)
+
+
+@db_group.command("prune-runs", epilog="Example: ghost-pipeline db prune-runs --older-than 30d --dry-run")
+@click.option(
+    "--older-than", "older_than", type=AGE, metavar="AGE", help="Such as 30d or 12h.  [default: GHOST_KEEP_RUNS_DAYS]"
+)
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Report what would be deleted, delete nothing.")
+@json_option
+def prune_runs_command(older_than: timedelta | None, is_dry_run: bool, is_json: bool) -> None:
+    """Delete old finished runs of Dagster, with their files, and old events without a run.
+
+    A run that holds the newest event of an asset's partition or of a check stays. The job prune_runs does the same
+    every day.
+    """
+    settings = Settings.from_environment()
+    age = settings.keep_runs_for if older_than is None else older_than
+    if not age:
+        raise click.UsageError("GHOST_KEEP_RUNS_DAYS is 0, which keeps all runs; give --older-than, such as 30d")
+    from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415 - loads Dagster
+    from ghost_pipeline.defs.pruning import describe_pruning, prune_old_runs  # noqa: PLC0415
+
+    with open_instance(settings) as instance:
+        result = prune_old_runs(instance, age, datetime.now(UTC), is_dry_run=is_dry_run)
+    if is_json:
+        print_json(result)
+        return
+    click.echo(describe_pruning(result))
+    if result.unreclaimed_bytes:
+        warn(f"{result.unreclaimed_bytes / 1e6:,.1f} MB of free pages stay in SQLite's files; new runs fill them")
 
 
 def _print_version(version: SchemaVersion, is_json: bool) -> None:

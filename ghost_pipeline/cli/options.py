@@ -1,6 +1,7 @@
 """Options and arguments that several commands share."""
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -23,6 +24,25 @@ class InstantType(click.ParamType[datetime]):
             return parse_instant(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
+
+
+class AgeType(click.ParamType[timedelta]):
+    """A length of time in days or hours: ``30d``, ``12h``; a bare number is days."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the length, which is above zero and at most 100,000 days."""
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"(\d{1,8}(?:\.\d+)?)\s*([dh]?)", str(value).strip().lower())
+        age = timedelta() if match is None else float(match[1]) * timedelta(**{_AGE_UNITS[match[2]]: 1})
+        if not timedelta() < age <= timedelta(days=100_000):
+            self.fail(f"{value!r} is not an age, such as 30d or 12h", param, ctx)
+        return age
+
+
+_AGE_UNITS = {"d": "days", "": "days", "h": "hours"}
 
 
 class ProviderType(click.ParamType[str]):
@@ -52,6 +72,7 @@ class ModelIdType(click.ParamType[str]):
 
 
 INSTANT = InstantType()
+AGE = AgeType()
 PROVIDER = ProviderType()
 MODEL_ID = ModelIdType()
 

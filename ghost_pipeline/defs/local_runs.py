@@ -10,6 +10,7 @@ import dagster as dg
 from filelock import FileLock, Timeout
 
 from ghost_pipeline.atomic_file import atomic_write
+from ghost_pipeline.defs.dagster_storage import DagsterStorage, enable_incremental_vacuum
 from ghost_pipeline.defs.ingestion import ingest_listing, listing_run_config
 from ghost_pipeline.defs.monitoring import refresh_statistics
 from ghost_pipeline.defs.resource import providers
@@ -35,6 +36,8 @@ retention:
     purge_after_days: {skipped: 7, failure: 30, success: 30}
   sensor:
     purge_after_days: {skipped: 1, failure: 30, success: 30}
+  auto_materialize:
+    purge_after_days: {skipped: 1, failure: 30, success: 30}
 """
 
 
@@ -58,9 +61,14 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         # Dagster creates its SQLite files step by step and unlocked: two programs at once break them for good.
         with FileLock(home / ".creating.lock", timeout=LOCK_TIMEOUT_SECONDS):
             config = home / "dagster.yaml"
-            if not config.exists():
+            is_new = not config.exists()
+            if is_new:
                 atomic_write(config, DAGSTER_YAML.encode())
-            return _open_storages(home)
+            instance = _open_storages(home)
+            if is_new:
+                for path in DagsterStorage(instance).shared_files():
+                    enable_incremental_vacuum(path)
+            return instance
     except Timeout as error:  # an OSError too
         raise OrchestratorError(
             f"another program has been creating {home} for {LOCK_TIMEOUT_SECONDS} s; stop it and run the command again"

@@ -1,4 +1,4 @@
-"""The health of all providers: an asset that nothing materializes, its checks, and the hourly job over them.
+"""The health of all providers: an asset that nothing materializes, its checks, and the job over them.
 
 Dagster resets the checks of an asset when the asset is materialized. These speak of all providers at once and must stay
 readable, so they belong to an asset that never is. Everything that changes the catalog logs ``health_events``.
@@ -216,19 +216,6 @@ check_health = dg.define_asset_job(
     selection=dg.AssetSelection.checks(check_provider_health),
     description="Evaluates the checks of provider_health. Some of them fail by the passing of time alone.",
 )
-
-
-@dg.schedule(
-    job=check_health,
-    cron_schedule="20 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every hour: the checks of provider_health, once the catalog has a provider.",
-)
-def check_health_1h(ghost: GhostCatalog) -> dg.RunRequest | dg.SkipReason:
-    with ghost.opened() as catalog:
-        has_providers = bool(catalog.list_providers())
-    return dg.RunRequest() if has_providers else dg.SkipReason("The catalog has no provider yet.")
 
 
 def _describe_delay(health: ProviderHealth) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from ghost_pipeline.defs.evidence import recorded_evidence
 from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
 from ghost_pipeline.defs.provider_health import CHECK_NAMES
 from ghost_pipeline_tests.defs.builders import Workshop, listing
@@ -107,3 +108,28 @@ def test_a_cursor_that_was_edited_reports_everything_again(channel: Channel, cur
     assert ("manual_additions", "openai") in shown(settled(channel))
     channel.cursor = cursor
     assert ("manual_additions", "openai") in shown(settled(channel))
+
+
+def test_the_health_is_evaluated_again_after_an_hour_without_a_run(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.workshop.ingest("openai_models.json", listing("a"), datetime.now(UTC))
+    settled = [channel.tick() for _ in range(3)]
+    assert not evaluated(settled[-1])
+    monkeypatch.setattr(recorded_evidence, "HEALTH_INTERVAL", timedelta(0))
+    later = channel.tick()
+    assert evaluated(later) == set(CHECK_NAMES)
+    assert isinstance(later, dg.SensorResult)
+    assert not later.run_requests
+
+
+def test_an_empty_catalog_is_not_evaluated_again(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel.tick()
+    monkeypatch.setattr(recorded_evidence, "HEALTH_INTERVAL", timedelta(0))
+    assert not evaluated(channel.tick())
+
+
+def evaluated(answer: dg.SensorResult | dg.SkipReason) -> set[str]:
+    """The checks that a tick evaluated."""
+    assert isinstance(answer, dg.SensorResult)
+    return {event.check_name for event in answer.asset_events if isinstance(event, dg.AssetCheckEvaluation)}

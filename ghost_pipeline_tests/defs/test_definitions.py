@@ -43,6 +43,7 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         "check_health",
         "stale_sweep",
         "purge_sweep",
+        "prune_runs",
     }
 
 
@@ -59,7 +60,8 @@ def test_the_sensor_and_the_schedules_run_by_default() -> None:
     ):
         assert sensors[name] is dg.DefaultSensorStatus.RUNNING
     assert schedules == dict.fromkeys(
-        ("fetch_every_6h", "check_health_1h", "stale_sweep_24h", "purge_sweep_30d"), dg.DefaultScheduleStatus.RUNNING
+        ("fetch_every_6h", "stale_sweep_24h", "purge_sweep_30d", "prune_runs_1d"),
+        dg.DefaultScheduleStatus.RUNNING,
     )
 
 

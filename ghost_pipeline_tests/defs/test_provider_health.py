@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs.provider_health import CHECK_NAMES, check_health_1h
+from ghost_pipeline.defs.provider_health import CHECK_NAMES
 from ghost_pipeline_tests.defs.builders import Workshop, listing
 
 
@@ -52,10 +52,3 @@ def test_the_next_complete_listing_turns_the_check_green(workshop: Workshop) -> 
     assert not checked(workshop)[1].passed
     workshop.ingest("openai_models.json", listing("a"), now)
     assert checked(workshop)[1].passed
-
-
-def test_the_checks_are_asked_for_every_hour_once_there_is_a_provider(workshop: Workshop) -> None:
-    with dg.build_schedule_context(resources={"ghost": workshop.ghost}) as context:
-        assert isinstance(check_health_1h(context), dg.SkipReason)
-        workshop.ingest("openai_models.json", listing("a"), datetime.now(UTC))
-        assert isinstance(check_health_1h(context), dg.RunRequest)

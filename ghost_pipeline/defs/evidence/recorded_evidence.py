@@ -1,7 +1,8 @@
 """The sensor that shows in Dagster what programs and people wrote into the catalog without Dagster.
 
 It materializes ``tracked_inferences`` and ``manual_additions``, evaluates the checks of ``provider_health`` when their
-result changed, adds partitions of new providers, and requests the runs that bring the other assets up to date.
+result changed and every hour, adds partitions of new providers, and requests the runs that bring the other assets up
+to date.
 """
 
 import hashlib
@@ -24,6 +25,9 @@ from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 USAGE_INTERVAL = timedelta(minutes=15)
 """At least this long between two events that only report further use of known models."""
 
+HEALTH_INTERVAL = timedelta(hours=1)
+"""At most this long between two evaluations of ``provider_health``, so that their age shows that somebody looks."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,6 +43,8 @@ class ChannelsCursor(msgspec.Struct, frozen=True):
     usage_reported_at: datetime = _EPOCH
     health: str = ""
     """A digest of the last evaluations of ``provider_health``."""
+    health_at: datetime = _EPOCH
+    """When they were logged."""
 
     def to_json(self) -> str:
         """Return the cursor as the text that Dagster stores."""
@@ -66,9 +72,10 @@ def channels_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) ->
     with ghost.opened() as catalog:
         changes = _read_changes(catalog, cursor, now)
         newest = catalog.last_event_id()
-        health = health_events(catalog, now)
+        health, catalog_providers = health_events(catalog, now), catalog.list_providers()
     digest = _digest(health)
-    is_health_due = digest != cursor.health or changes.is_change
+    is_overdue = now - cursor.health_at >= HEALTH_INTERVAL and bool(catalog_providers)
+    is_health_due = digest != cursor.health or changes.is_change or is_overdue
     known = set(context.instance.get_dynamic_partitions(str(providers.name)))
     new = sorted(changes.providers - known)
     requests = [
@@ -83,6 +90,7 @@ def channels_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) ->
         used_at=max([cursor.used_at, *(used_at for _, used_at in changes.used.values())]),
         usage_reported_at=now if changes.used else cursor.usage_reported_at,
         health=digest,
+        health_at=now if is_health_due else cursor.health_at,
     )
     return dg.SensorResult(
         run_requests=requests,

@@ -1,0 +1,238 @@
+"""Access to Dagster's own storage beyond its public API: old events in batches, the files of runs, SQLite's free pages.
+
+The only module that imports private modules of Dagster for this; ``test_dagster_storage.py`` fails if they move.
+``instance.delete_run`` alone leaves the run's SQLite file, its check executions and every event without a run.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    AssetEventTagsTable,
+    SqlEventLogStorageTable,
+)
+from dagster._core.storage.runs import SqlRunStorage
+from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
+
+from ghost_pipeline.errors import OrchestratorError
+
+RUNLESS = ""
+"""The run id of events that sensors and reports over HTTP log."""
+
+SMALL_PAGE_BYTES = 512
+"""The page size of a finished run's file: most of its 27 tables and indexes hold nothing but fill a page each."""
+
+INDEX_FILE = "index"
+SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
+
+_events = SqlEventLogStorageTable.c
+_executions = AssetCheckExecutionsTable.c
+
+
+class DagsterStorage:
+    """The runs and events of one instance, on SQLite or PostgreSQL. Each method is one short transaction.
+
+    Raises:
+        OrchestratorError: The instance keeps its runs in something else.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        event_log, runs = instance.event_log_storage, instance.run_storage
+        if not isinstance(event_log, SqlEventLogStorage) or not isinstance(runs, SqlRunStorage):
+            raise OrchestratorError("only runs in SQLite or PostgreSQL can be pruned; set GHOST_KEEP_RUNS_DAYS to 0")
+        self._event_log, self._runs = event_log, runs
+
+    def find_finished_runs(self, before: datetime) -> list[str]:
+        """Return the ids of the finished runs whose last update is older than ``before``, oldest first."""
+        filters = dg.RunsFilter(statuses=list(FINISHED_STATUSES), updated_before=before)
+        return list(reversed(self._instance.get_run_ids(filters)))
+
+    def find_unfinished_runs(self) -> set[str]:
+        """Return the ids of the runs that are queued or executing."""
+        query = sa.select(RunsTable.c.run_id).where(
+            RunsTable.c.status.not_in([status.value for status in FINISHED_STATUSES])
+        )
+        with self._runs.connect() as connection:
+            return set(connection.scalars(query))
+
+    def find_known_runs(self) -> set[str]:
+        """Return the ids of all runs."""
+        with self._runs.connect() as connection:
+            return set(connection.scalars(sa.select(RunsTable.c.run_id)))
+
+    def find_latest_events(self) -> tuple[set[int], set[str]]:
+        """Return ids and runs of the newest event of each asset, kind of event and partition.
+
+        The page of an asset reads "Missing", and automation starts over, once they are gone.
+        """
+        newest = (
+            sa.select(sa.func.max(_events.id))
+            .where(_events.asset_key.is_not(None))
+            .where(_events.dagster_event_type.in_([kind.value for kind in ASSET_EVENTS]))
+            .group_by(_events.asset_key, _events.dagster_event_type, _events.partition)
+        )
+        query = sa.select(_events.id, _events.run_id).where(_events.id.in_(newest))
+        with self._event_log.index_connection() as connection:
+            rows = connection.execute(query).all()
+        return {row.id for row in rows}, {row.run_id for row in rows}
+
+    def find_latest_check_executions(self) -> tuple[set[int], set[int], set[str]]:
+        """Return row ids, event ids and runs of the newest execution of each check and partition, finished or not."""
+        columns = (_executions.asset_key, _executions.check_name, _executions.partition)
+        is_planned = _executions.execution_status == "PLANNED"
+        newest = sa.select(sa.func.max(_executions.id)).group_by(*columns, is_planned)
+        query = sa.select(_executions.id, _executions.evaluation_event_storage_id, _executions.run_id)
+        with self._event_log.index_connection() as connection:
+            rows = connection.execute(query.where(_executions.id.in_(newest))).all()
+        return {row.id for row in rows}, {row.evaluation_event_storage_id for row in rows}, {row.run_id for row in rows}
+
+    def delete_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete runs with their events, files and compute logs. The rows go last, so that it can be repeated."""
+        self._delete_events_where(_events.run_id.in_(run_ids))
+        for run_id in run_ids:
+            self.delete_run_files(run_id)
+        with self._runs.connect() as connection:
+            connection.execute(sa.delete(RunTagsTable).where(RunTagsTable.c.run_id.in_(run_ids)))
+            connection.execute(sa.delete(RunsTable).where(RunsTable.c.run_id.in_(run_ids)))
+
+    def delete_run_files(self, run_id: str) -> None:
+        """Delete the run's SQLite file, its compute logs and its folder of outputs, if there are any."""
+        if isinstance(self._event_log, SqliteEventLogStorage):
+            path = self._event_log.path_for_shard(run_id)
+            for suffix in SQLITE_SUFFIXES:
+                Path(path + suffix).unlink(missing_ok=True)
+        self._instance.compute_log_manager.delete_logs(prefix=[run_id])
+        shutil.rmtree(Path(self._instance.storage_directory()) / run_id, ignore_errors=True)
+
+    def runless_events(self, before: datetime, after_id: int, limit: int) -> list[int]:
+        """Return the ids of a page of events without a run that are older than ``before``, oldest first."""
+        query = _page(_events.id, after_id, limit).where(
+            _events.run_id == RUNLESS, _events.timestamp < before.astimezone(UTC).replace(tzinfo=None)
+        )
+        with self._event_log.index_connection() as connection:
+            return list(connection.scalars(query))
+
+    def delete_events(self, event_ids: Collection[int]) -> None:
+        """Delete events of all runs' index by id, with their tags."""
+        self._delete_events_where(_events.id.in_(event_ids))
+
+    def delete_runless_copies(self, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` old events from the file that SQLite keeps for events without a run.
+
+        Only that file: the index has them too, and everything that Dagster shows of them comes from there. Return the
+        number of deleted events; 0 on PostgreSQL, which has no copies.
+        """
+        if not isinstance(self._event_log, SqliteEventLogStorage):
+            return 0
+        if not Path(self._event_log.path_for_shard(RUNLESS)).exists():
+            return 0
+        oldest = _page(_events.id, 0, limit).where(_events.timestamp < before.astimezone(UTC).replace(tzinfo=None))
+        with self._event_log.run_connection(RUNLESS) as connection:
+            deleted = connection.execute(sa.delete(SqlEventLogStorageTable).where(_events.id.in_(oldest)))
+            return int(deleted.rowcount)
+
+    def check_executions(self, before: datetime, after_id: int, limit: int) -> list[int]:
+        """Return the ids of a page of check executions that are older than ``before``, oldest first."""
+        query = _page(_executions.id, after_id, limit).where(
+            _executions.evaluation_event_timestamp < before.astimezone(UTC).replace(tzinfo=None)
+        )
+        with self._event_log.index_connection() as connection:
+            return list(connection.scalars(query))
+
+    def delete_check_executions(self, row_ids: Collection[int]) -> None:
+        """Delete rows of the table from which pages of checks read their history."""
+        with self._event_log.index_connection() as connection:
+            connection.execute(sa.delete(AssetCheckExecutionsTable).where(_executions.id.in_(row_ids)))
+
+    def run_files(self) -> Iterator[Path]:
+        """Yield the SQLite files of single runs. Nothing on PostgreSQL."""
+        if isinstance(self._event_log, SqliteEventLogStorage):
+            folder = Path(self._event_log.path_for_shard(INDEX_FILE)).parent
+            yield from (path for path in folder.glob("*.db") if path.stem not in (INDEX_FILE, ".db", RUNLESS))
+
+    def shared_files(self) -> list[Path]:
+        """Return the SQLite files that all runs share. Nothing on PostgreSQL."""
+        if not isinstance(self._event_log, SqliteEventLogStorage):
+            return []
+        folder = Path(self._event_log.path_for_shard(INDEX_FILE)).parent
+        paths = (folder / "index.db", folder / ".db", folder.parent / "runs.db", *_schedule_files(folder.parent.parent))
+        return [path for path in paths if path.exists()]
+
+    def _delete_events_where(self, condition: sa.ColumnElement[bool]) -> None:
+        tagged = sa.select(_events.id).where(condition)
+        with self._event_log.index_connection() as connection:
+            connection.execute(sa.delete(AssetEventTagsTable).where(AssetEventTagsTable.c.event_id.in_(tagged)))
+            connection.execute(sa.delete(SqlEventLogStorageTable).where(condition))
+
+
+def _page(column: sa.ColumnElement[int], after_id: int, limit: int) -> sa.Select[tuple[int]]:
+    return sa.select(column).where(column > after_id).order_by(column).limit(limit)
+
+
+def _schedule_files(base: Path) -> Iterator[Path]:
+    return (base / "schedules").glob("schedules.db")
+
+
+def compact_run_file(path: Path) -> bool:
+    """Rewrite a finished run's file with small pages, which makes it a third as large. Return False if it is in use.
+
+    Dagster reads it as before. A crash leaves the file as it was.
+    """
+    if any(Path(f"{path}{suffix}").exists() for suffix in SQLITE_SUFFIXES[1:]):
+        return False
+    try:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")  # the page size can't change while there is a WAL
+            connection.execute(f"PRAGMA page_size = {SMALL_PAGE_BYTES}")
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError:  # locked: a page of the UI reads it
+        return False
+    return True
+
+
+def page_bytes(path: Path) -> int:
+    """Return the page size of a SQLite file, 0 if it is not one."""
+    with path.open("rb") as content:
+        header = content.read(18)
+    return int.from_bytes(header[16:18]) if header.startswith(b"SQLite format 3") else 0
+
+
+def enable_incremental_vacuum(path: Path) -> bool:
+    """Let a SQLite file give back free pages step by step. Rewrites it: for small files. Return False if locked."""
+    try:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("VACUUM")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def free_bytes(path: Path) -> tuple[int, bool]:
+    """Return the size of the free pages of a SQLite file, and True if it can give them back step by step."""
+    with closing(sqlite3.connect(path, timeout=1)) as connection:
+        pages, size, mode = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("freelist_count", "page_size", "auto_vacuum")
+        )
+    return pages * size, mode == 2
+
+
+def give_back_pages(path: Path, pages: int) -> int:
+    """Cut at most ``pages`` free pages from the end of a SQLite file. Return how many are left."""
+    with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+        left: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return left

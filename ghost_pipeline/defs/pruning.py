@@ -1,0 +1,273 @@
+"""Pruning of old runs: what may go, in steps that never block other writers for long; its job and its schedule.
+
+What stays, however old: a run or an event that is the newest of its kind for an asset's partition or for a check.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from ghost_pipeline.defs.dagster_storage import (
+    SMALL_PAGE_BYTES,
+    SQLITE_SUFFIXES,
+    DagsterStorage,
+    compact_run_file,
+    enable_incremental_vacuum,
+    free_bytes,
+    give_back_pages,
+    page_bytes,
+)
+from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
+
+COMPACT_AFTER = timedelta(hours=1)
+"""A run's file is rewritten that long after its last change, when its page in the UI is hardly open any more."""
+
+LONGEST_STEP_SECONDS = 0.3
+"""Steps that take longer are halved; none should block another writer for a second, also on a slow disk."""
+
+MAX_BATCH = 200
+REWRITABLE_BYTES = 16_000_000
+"""A SQLite file of this size is rewritten within a fraction of a second."""
+
+Report = Callable[[str, int, int], None]
+"""Called with the name of the phase, the steps done and the steps in all."""
+
+
+@dataclass(slots=True)
+class PruneResult:
+    """What was deleted, or would be in a dry run."""
+
+    older_than_days: float
+    is_dry_run: bool
+    runs: int = 0
+    kept_runs: int = 0
+    """Old runs that stay because they hold the newest event of something."""
+    events: int = 0
+    """Events without a run."""
+    check_executions: int = 0
+    orphaned_files: int = 0
+    """Files of runs that were deleted without their file."""
+    compacted_files: int = 0
+    files_before: int = 0
+    files_after: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    unreclaimed_bytes: int = 0
+    """Free pages of SQLite files that were created without incremental vacuum; new rows fill them."""
+    longest_step_seconds: float = 0.0
+    duration_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class BatchPace:
+    """Sizes batches by the time they take, and leaves other writers as much time between them."""
+
+    size: int = 20
+    longest_seconds: float = 0.0
+    pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def step(self, work: Callable[[], object]) -> None:
+        """Do one step, adapt the size of the next one to its time, and pause."""
+        started = self.clock()
+        work()
+        took = self.clock() - started
+        self.longest_seconds = max(self.longest_seconds, took)
+        if took > LONGEST_STEP_SECONDS:
+            self.size = max(1, self.size // 2)
+        elif took < LONGEST_STEP_SECONDS / 4:
+            self.size = min(MAX_BATCH, self.size * 2)
+        self.pause(min(took, LONGEST_STEP_SECONDS))
+
+
+def _silent(phase: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def prune_old_runs(
+    instance: dg.DagsterInstance,
+    older_than: timedelta,
+    now: datetime,
+    *,
+    is_dry_run: bool = False,
+    report: Report = _silent,
+) -> PruneResult:
+    """Delete the finished runs and the events without a run that are older than ``older_than``.
+
+    Also gives back SQLite's free pages and compacts the files of finished runs that stay. Repeating it after a crash
+    completes it; two at once do no harm. Raises OrchestratorError if the instance's storage is neither SQLite nor
+    PostgreSQL.
+    """
+    return _Pruning(instance, older_than, now, report).prune(is_dry_run)
+
+
+class _Pruning:
+    def __init__(self, instance: dg.DagsterInstance, older_than: timedelta, now: datetime, report: Report) -> None:
+        self._storage, self._older_than, self._now, self._report = DagsterStorage(instance), older_than, now, report
+        self._before = now - older_than
+        self._pace = BatchPace()
+
+    def prune(self, is_dry_run: bool) -> PruneResult:
+        started = time.monotonic()
+        result = PruneResult(self._older_than / timedelta(days=1), is_dry_run)
+        result.files_before, result.bytes_before = self._measure()
+        event_ids, runs_of_events = self._storage.find_latest_events()
+        execution_ids, events_of_executions, runs_of_executions = self._storage.find_latest_check_executions()
+        old = self._storage.find_finished_runs(self._before)
+        kept = runs_of_events | runs_of_executions
+        doomed = [run_id for run_id in old if run_id not in kept]
+        result.runs, result.kept_runs = len(doomed), len(old) - len(doomed)
+        if not is_dry_run:
+            self._delete_runs(doomed)
+        result.events = self._delete_pages(
+            "events without a run",
+            self._storage.runless_events,
+            None if is_dry_run else self._storage.delete_events,
+            event_ids | events_of_executions,
+        )
+        result.check_executions = self._delete_pages(
+            "check executions",
+            self._storage.check_executions,
+            None if is_dry_run else self._storage.delete_check_executions,
+            execution_ids,
+        )
+        if not is_dry_run:
+            self._delete_runless_copies()
+            result.orphaned_files = self._delete_orphaned_files()
+            result.compacted_files = self._compact_files()
+            result.unreclaimed_bytes = sum(self._vacuum(path) for path in self._storage.shared_files())
+        result.files_after, result.bytes_after = self._measure()
+        result.longest_step_seconds = round(self._pace.longest_seconds, 3)
+        result.duration_seconds = round(time.monotonic() - started, 3)
+        return result
+
+    def _measure(self) -> tuple[int, int]:
+        """Return the number of SQLite files of runs, and the bytes of all SQLite files."""
+        own = list(self._storage.run_files())
+        return len(own), sum(_size(path) for path in [*own, *self._storage.shared_files()])
+
+    def _delete_runs(self, run_ids: Sequence[str]) -> None:
+        done = 0
+        while done < len(run_ids):
+            batch = run_ids[done : done + self._pace.size]
+            self._pace.step(lambda batch=batch: self._storage.delete_runs(batch))  # type: ignore[misc]
+            done += len(batch)
+            self._report("runs", done, len(run_ids))
+
+    def _delete_pages(
+        self,
+        phase: str,
+        find: Callable[[datetime, int, int], list[int]],
+        delete: Callable[[Sequence[int]], None] | None,
+        kept: set[int],
+    ) -> int:
+        after, deleted = 0, 0
+        while page := find(self._before, after, self._pace.size):
+            after = page[-1]
+            doomed = [row_id for row_id in page if row_id not in kept]
+            if doomed and delete is not None:
+                self._pace.step(lambda doomed=doomed: delete(doomed))  # type: ignore[misc]
+            deleted += len(doomed)
+            self._report(phase, deleted, 0)
+        return deleted
+
+    def _delete_runless_copies(self) -> None:
+        counts = [1]
+        while counts[-1]:
+            self._pace.step(lambda: counts.append(self._storage.delete_runless_copies(self._before, self._pace.size)))
+
+    def _delete_orphaned_files(self) -> int:
+        # Files first: a run that starts meanwhile has a row by the time that the rows are read.
+        files = [path for path in self._storage.run_files() if _changed_before(path, self._before)]
+        known = self._storage.find_known_runs()
+        orphans = [path.stem for path in files if path.stem not in known]
+        for run_id in orphans:
+            self._storage.delete_run_files(run_id)
+        return len(orphans)
+
+    def _compact_files(self) -> int:
+        unfinished, before = self._storage.find_unfinished_runs(), self._now - COMPACT_AFTER
+        files = [
+            path
+            for path in self._storage.run_files()
+            if path.stem not in unfinished and _changed_before(path, before) and page_bytes(path) > SMALL_PAGE_BYTES
+        ]
+        compacted = 0
+        for done, path in enumerate(files, 1):
+            compacted += compact_run_file(path)
+            self._report("files of runs", done, len(files))
+        return compacted
+
+    def _vacuum(self, path: Path) -> int:
+        """Give back the free pages of a file. Return the bytes that can't be given back in short steps."""
+        free, is_incremental = free_bytes(path)
+        if not is_incremental and path.stat().st_size - free <= REWRITABLE_BYTES:
+            is_incremental = enable_incremental_vacuum(path)
+        elif is_incremental:
+            left = [1]
+            while left[-1]:
+                self._pace.step(lambda: left.append(give_back_pages(path, self._pace.size)))
+                if left[-1] == left[-2]:  # another process reads an older state
+                    break
+        return 0 if is_incremental else free
+
+
+def _changed_before(path: Path, before: datetime) -> bool:
+    try:
+        return path.stat().st_mtime < before.timestamp()
+    except FileNotFoundError:
+        return False
+
+
+def _size(path: Path) -> int:
+    sizes = 0
+    for suffix in SQLITE_SUFFIXES:
+        try:
+            sizes += Path(f"{path}{suffix}").stat().st_size
+        except FileNotFoundError:
+            continue
+    return sizes
+
+
+@dg.op(description="Deletes the runs that GHOST_KEEP_RUNS_DAYS does not keep, with their files.")
+def delete_old_runs(context: dg.OpExecutionContext, ghost: GhostCatalog) -> None:
+    keep_for = ghost.settings().keep_runs_for
+    if not keep_for:
+        context.log.info("GHOST_KEEP_RUNS_DAYS is 0: all runs stay")
+        return
+    with translate_errors():
+        result = prune_old_runs(context.instance, keep_for, datetime.now(UTC))
+    context.log.info(describe_pruning(result))
+
+
+def describe_pruning(result: PruneResult) -> str:
+    """Return one line with the counts and sizes of ``result``."""
+    verb = "would be deleted" if result.is_dry_run else "deleted"
+    return (
+        f"older than {result.older_than_days:g} days: {result.runs:,} runs {verb}, {result.kept_runs:,} kept as the "
+        f"newest of an asset or a check, {result.events:,} events without a run, {result.check_executions:,} check "
+        f"executions; {result.bytes_before / 1e6:,.1f} MB in {result.files_before:,} files of runs before, "
+        f"{result.bytes_after / 1e6:,.1f} MB in {result.files_after:,} after"
+    )
+
+
+@dg.job(description="Deletes old runs with their files, and old events without a run. The newest of each stay.")
+def prune_runs() -> None:
+    delete_old_runs()
+
+
+@dg.schedule(
+    job=prune_runs,
+    cron_schedule="50 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every day: deletes the runs that GHOST_KEEP_RUNS_DAYS does not keep.",
+)
+def prune_runs_1d(ghost: GhostCatalog) -> dg.RunRequest | dg.SkipReason:
+    if not ghost.settings().keep_runs_for:
+        return dg.SkipReason("GHOST_KEEP_RUNS_DAYS is 0: all runs stay.")
+    return dg.RunRequest()

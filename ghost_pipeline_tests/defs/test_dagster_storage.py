@@ -1,0 +1,76 @@
+"""Dagster's own storage is as this project expects it; fails when Dagster moves or renames what is not public."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+import ghost_pipeline
+from ghost_pipeline.defs.dagster_storage import (
+    RUNLESS,
+    DagsterStorage,
+    enable_incremental_vacuum,
+    free_bytes,
+    page_bytes,
+)
+from ghost_pipeline.defs.local_runs import open_instance
+from ghost_pipeline.settings import Settings
+
+TABLES = {
+    "index.db": {
+        "event_logs": {"id", "run_id", "event", "dagster_event_type", "timestamp", "asset_key", "partition"},
+        "asset_event_tags": {"event_id"},
+        "asset_check_executions": {
+            *("id", "asset_key", "check_name", "partition", "run_id", "execution_status"),
+            *("evaluation_event_timestamp", "evaluation_event_storage_id"),
+        },
+    },
+    "runs.db": {"runs": {"run_id", "status", "update_timestamp"}, "run_tags": {"run_id"}},
+}
+"""File -> table -> columns that pruning reads or deletes by."""
+
+
+def test_storage_is_in_the_files_tables_and_columns_that_pruning_uses(tmp_path: Path) -> None:
+    with open_instance(Settings.from_environment({"GHOST_HOME": str(tmp_path)})) as instance:
+        instance.report_runless_asset_event(dg.AssetObservation("model_catalog"))
+        storage = DagsterStorage(instance)
+        assert isinstance(instance.event_log_storage, SqliteEventLogStorage)
+        assert Path(instance.event_log_storage.path_for_shard(RUNLESS)).exists()
+        shared = {path.name: path for path in storage.shared_files()}
+    assert set(shared) == {"index.db", ".db", "runs.db", "schedules.db"}
+    on_disk = {path.name for path in (tmp_path / "dagster").rglob("*.db")}
+    assert on_disk == set(shared)
+    for name, tables in TABLES.items():
+        with closing(sqlite3.connect(shared[name])) as connection:
+            for table, columns in tables.items():
+                found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+                assert columns <= found, table
+
+
+def test_a_new_instance_gives_back_free_pages_in_steps(tmp_path: Path) -> None:
+    with open_instance(Settings.from_environment({"GHOST_HOME": str(tmp_path)})) as instance:
+        modes = {path.name: free_bytes(path)[1] for path in DagsterStorage(instance).shared_files()}
+    assert modes == {"index.db": True, "runs.db": True, "schedules.db": True}
+
+
+def test_a_file_in_use_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "used.db"
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("CREATE TABLE t (x)")
+        writer.execute("BEGIN IMMEDIATE")
+        assert not enable_incremental_vacuum(path)
+    assert enable_incremental_vacuum(path)
+    assert page_bytes(path) == 4096
+
+
+def test_one_module_imports_private_modules_for_storage() -> None:
+    folder = Path(ghost_pipeline.__file__).parent
+    importers = {
+        path.name
+        for path in folder.rglob("*.py")
+        if re.search(r"^from dagster\._core\.(storage|events)", path.read_text(), re.MULTILINE)
+    }
+    assert importers == {"dagster_storage.py"}
