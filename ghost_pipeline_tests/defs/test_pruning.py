@@ -11,6 +11,7 @@ import yaml
 from dagster._core.events import DagsterEventType
 
 from ghost_pipeline.defs.dagster_storage import SMALL_PAGE_BYTES, DagsterStorage, page_bytes
+from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
 from ghost_pipeline.defs.local_runs import open_instance
 from ghost_pipeline.defs.pruning import (
     LONGEST_STEP_SECONDS,
@@ -19,7 +20,6 @@ from ghost_pipeline.defs.pruning import (
     prune_old_runs,
     prune_runs_1d,
 )
-from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.command_line import Run
 from ghost_pipeline_tests.defs.builders import Workshop, listing
