@@ -1,9 +1,13 @@
 """No secret is shown, whatever a provider repeats in its complaint."""
 
+import base64
+import json
+from urllib.parse import quote
+
 import pytest
 
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.redaction import quote_redacted
+from ghost_pipeline.redaction import Secret, quote_redacted
 from ghost_pipeline_tests.providers.samples import parsed
 
 SECRETS = [
@@ -61,3 +65,33 @@ def test_a_page_s_title_hides_secrets_too() -> None:
     defect = parse_listing("openai", b"<html><title>Denied for sk-abcdefghijkl</title>").malformed_reason
     assert defect is not None
     assert 'titled "Denied for [redacted]"' in defect
+
+
+KEY = "my/Secret+Key-0123456789"
+
+
+@pytest.mark.parametrize(
+    "echoed",
+    [
+        KEY,
+        KEY.lower(),
+        KEY.replace("/", "\\/"),
+        "".join(f"\\u{ord(character):04x}" for character in KEY),
+        json.dumps(json.dumps(KEY.replace("/", "\\/"))),
+        quote(KEY, safe=""),
+        quote(quote(KEY, safe=""), safe=""),
+        "".join(f"%{ord(character):02X}" for character in KEY),
+        KEY.encode().hex(),
+        *(base64.b64encode(b"user:"[:length] + KEY.encode() + b":x").decode() for length in range(5)),
+        base64.urlsafe_b64encode(KEY.encode()).decode(),
+    ],
+)
+def test_a_key_is_found_in_any_encoding_of_it(echoed: str) -> None:
+    secret = Secret(KEY)
+    text = secret.redact_text(f"before {echoed} after")
+    assert "[redacted]" in text
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+    assert len(text) < len("before [redacted] after") + 16  # at most the ends of base64, which mix with what is beside
+    assert secret.redact_bytes(f"größe {echoed}".encode()).startswith("größe ".encode())
+    assert b"[redacted]" in secret.redact_bytes(echoed.encode())
