@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 
 import yaml
 
-from ghost_pipeline.errors import InvalidAdditions
+from ghost_pipeline.errors import InvalidAdditions, UsageError
 from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, FACTS, FactKind
 from ghost_pipeline.lifecycle.records import Addition
+from ghost_pipeline.lifecycle.validation import parse_instant
 
 __all__ = ["read_additions"]
 
@@ -33,17 +34,17 @@ def _to_addition(place: str, pairs: Iterable[tuple[object, Any]]) -> Addition:
     for name, value in pairs:
         column = _column_of(name)
         if column in stated:
-            return Addition(place, problem=f"column {column[:80]!r} is a duplicate")
+            return Addition(place, error=f"column {column[:80]!r} is a duplicate")
         stated[column] = _to_instant(value) if _KINDS.get(column) is FactKind.INSTANT else value
     return Addition(place, stated)
 
 
 def _to_instant(value: Any) -> Any:
-    """Return a date or an ISO 8601 text as an aware instant, UTC without a zone; anything else as it is."""
+    """Return a date or an ISO 8601 text as an aware instant in UTC unless it names a zone; anything else as it is."""
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
+            return parse_instant(value)
+        except UsageError:
             return value
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
@@ -87,7 +88,7 @@ def _columns(cells: list[str]) -> list[str]:
 
 def _row(line: int, columns: list[str], cells: list[str]) -> Addition:
     if len(cells) != len(columns):
-        return Addition(f"line {line}", problem=f"has {len(cells)} cells, but there are {len(columns)} columns")
+        return Addition(f"line {line}", error=f"has {len(cells)} cells, but there are {len(columns)} columns")
     stated = [(column, cell.strip()) for column, cell in zip(columns, cells, strict=True)]
     return _to_addition(f"line {line}", [(column, _value(column, cell)) for column, cell in stated if cell])
 
@@ -130,7 +131,7 @@ def read_json(text: str) -> list[Addition]:
 
 def _json_addition(place: str, item: Any) -> Addition:
     if not isinstance(item, _Pairs):
-        return Addition(place, problem="is not an object: write each model as {...}")
+        return Addition(place, error="is not an object: write each model as {...}")
     return _to_addition(place, item)
 
 
@@ -168,18 +169,18 @@ def _additions(loader: yaml.SafeLoader, root: yaml.Node | None) -> list[Addition
 def _addition(loader: yaml.SafeLoader, node: yaml.Node) -> Addition:
     line = node.start_mark.line + 1
     if not isinstance(node, yaml.MappingNode):
-        return Addition(f"line {line}", problem="is not a mapping: write each model as 'column: value' lines")
+        return Addition(f"line {line}", error="is not a mapping: write each model as 'column: value' lines")
     keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE]
     twice = [key for key in keys if keys.count(key) > 1]
     if twice:
-        return Addition(f"line {line}", problem=f"column {twice[0][:80]!r} is a duplicate")
+        return Addition(f"line {line}", error=f"column {twice[0][:80]!r} is a duplicate")
     try:
         stated: dict[Any, Any] = loader.construct_mapping(node, deep=True)
     except yaml.MarkedYAMLError as error:
-        return Addition(f"line {line}", problem=f"can't be read: {error.problem or error.context}")
+        return Addition(f"line {line}", error=f"can't be read: {error.problem or error.context}")
     except (ValueError, LookupError, AttributeError) as error:
         # What the library raises for 2027-02-30, and for texts that a tag (!!int, !!bool, !!timestamp) does not fit.
-        return Addition(f"line {line}", problem=f"has a value that can't be read: {error}")
+        return Addition(f"line {line}", error=f"has a value that can't be read: {error}")
     return _to_addition(f"line {line}", stated.items())
 
 

@@ -134,15 +134,15 @@ def test_a_model_that_cannot_be_read_leaves_the_others_readable(
     additions: list[Addition], place: str, problem: str
 ) -> None:
     bad = additions[-1]
-    assert bad.place == place
-    assert problem in (bad.problem or "")
-    assert all(one.problem is None for one in additions[:-1])
+    assert bad.location == place
+    assert problem in (bad.error or "")
+    assert all(one.error is None for one in additions[:-1])
 
 
 def test_anchors_and_merges_say_what_many_models_have_in_common() -> None:
     base, tuned = read_yaml("- &b {provider: openai, model: a, input_price: 1}\n- {<<: *b, model: c}")
-    assert base.stated == {"provider_id": "openai", "model_id": "a", "input_price": 1}
-    assert tuned.stated == {"provider_id": "openai", "model_id": "c", "input_price": 1}
+    assert base.values == {"provider_id": "openai", "model_id": "a", "input_price": 1}
+    assert tuned.values == {"provider_id": "openai", "model_id": "c", "input_price": 1}
 
 
 @settings(max_examples=150, deadline=None)
@@ -153,7 +153,7 @@ def test_no_text_does_anything_but_be_read_or_be_told(text: str) -> None:
             additions = read(text)
         except InvalidAdditions:
             continue
-        assert all(one.place.startswith("line ") for one in additions)
+        assert all(one.location.startswith("line ") for one in additions)
 
 
 rows = st.lists(st.dictionaries(st.sampled_from(["model_id", "name", "input_price"]), st.integers() | st.text()))
@@ -163,4 +163,4 @@ rows = st.lists(st.dictionaries(st.sampled_from(["model_id", "name", "input_pric
 @given(rows, st.sampled_from([None, 2]))
 def test_any_json_list_of_objects_is_read_as_it_stands(stated: list[dict[str, object]], indent: int | None) -> None:
     text = json.dumps(stated, indent=indent)
-    assert [one.stated for one in read_json(text)] == stated
+    assert [one.values for one in read_json(text)] == stated

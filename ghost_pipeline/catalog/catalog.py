@@ -38,6 +38,7 @@ from ghost_pipeline.lifecycle.records import (
     ResponseSummary,
 )
 from ghost_pipeline.lifecycle.validation import (
+    cap_instant,
     clamp_instant,
     require_aware,
     require_past,
@@ -480,7 +481,7 @@ class ModelCatalog:
     def _plausible(self, at: datetime) -> datetime:
         """Return ``at``, or the current time if it is later or from a clock that was never set."""
         now = self._clock()
-        return min(clamp_instant(at, now), now)
+        return cap_instant(clamp_instant(at, now), now)
 
     def _sweep(
         self,

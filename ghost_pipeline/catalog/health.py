@@ -68,7 +68,7 @@ def _health(row: sa.Row[tuple[object, ...]]) -> ProviderHealth:
         provider=ProviderRecord(**{column.name: values[column.name] for column in PROVIDER_COLUMNS}),
         last_verdict=None if values["verdict"] is None else Verdict(values["verdict"]),
         last_reason=values["reason"],
-        last_seconds=values["seconds"],
+        last_duration_seconds=values["seconds"],
         consecutive_failures=values["failures"],
         first_attempt_at=values["first_attempt_at"],
         has_listed_models=bool(values["has_listed_models"]),

@@ -60,7 +60,7 @@ def _inference_step(inference: Inference) -> Step:
     )
 
     def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord | None:
-        if tombstone is not None and tombstone.is_closed_to_sightings:
+        if tombstone is not None and tombstone.is_removed_by_operator:
             return None
         return apply_inference(current, used, inference.first_at, inference.last_at, tombstone)
 
@@ -117,9 +117,9 @@ def manual_records(additions: Sequence[Addition], at: datetime) -> list[ModelRec
     for addition in additions:
         try:
             record = _record(addition, at)
-            _note_place(record, addition.place, places)
+            _note_place(record, addition.location, places)
         except UsageError as error:
-            problems.append(f"{addition.place}: {error}")
+            problems.append(f"{addition.location}: {error}")
         else:
             records.append(record)
     if problems:
@@ -130,9 +130,9 @@ def manual_records(additions: Sequence[Addition], at: datetime) -> list[ModelRec
 
 
 def _record(addition: Addition, at: datetime) -> ModelRecord:
-    if addition.problem is not None:
-        raise UsageError(addition.problem)
-    return manual_record(addition.stated, at)
+    if addition.error is not None:
+        raise UsageError(addition.error)
+    return manual_record(addition.values, at)
 
 
 def _note_place(record: ModelRecord, place: str, places: dict[tuple[str, str], str]) -> None:

@@ -69,7 +69,7 @@ def _to_json(one: ProviderRow, now: datetime, thresholds: Thresholds) -> dict[st
         **asdict(one.health.provider),
         "last_verdict": one.health.last_verdict,
         "last_reason": one.health.last_reason,
-        "last_seconds": one.health.last_seconds,
+        "last_seconds": one.health.last_duration_seconds,
         "consecutive_failures": one.health.consecutive_failures,
         "is_overdue": is_complete_listing_overdue(one.health, now, thresholds),
         "is_configured": configuration is not None,
@@ -97,7 +97,7 @@ def _print(known: Sequence[ProviderRow]) -> None:
     rows = []
     for one in known:
         health, provider = one.health, one.health.provider
-        seconds = None if health.last_seconds is None else round(health.last_seconds, 1)
+        seconds = None if health.last_duration_seconds is None else round(health.last_duration_seconds, 1)
         rows.append(
             [
                 *(

@@ -14,6 +14,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.defs.ingestion import ingest_listing, listing_run_config
 from ghost_pipeline.defs.resource import GhostCatalog, providers
 from ghost_pipeline.errors import CatalogError, NoListings, SettingsError
+from ghost_pipeline.lifecycle.validation import cap_instant, parse_instant
 from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings
 
 
@@ -31,7 +32,7 @@ class RequestedFile:
     @classmethod
     def of(cls, file: ListingFile, now: datetime) -> "RequestedFile":
         """Return what the cursor keeps of ``file`` if its run is requested ``now``."""
-        return cls(file.path.name, min(file.stated_at, now).isoformat(), file.mtime_ns, file.size)
+        return cls(file.path.name, cap_instant(file.stated_at, now).isoformat(), file.mtime_ns, file.size)
 
     def is_same(self, other: "RequestedFile") -> bool:
         """Return True if ``other`` is the same file, unchanged."""
@@ -39,7 +40,7 @@ class RequestedFile:
 
     def is_older(self, other: "RequestedFile") -> bool:
         """Return True if ``other`` states the later instant."""
-        return datetime.fromisoformat(self.stated_at) < datetime.fromisoformat(other.stated_at)
+        return parse_instant(self.stated_at) < parse_instant(other.stated_at)
 
 
 @dataclass(frozen=True, slots=True)

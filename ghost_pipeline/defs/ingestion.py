@@ -29,7 +29,8 @@ from ghost_pipeline.defs.listing_checks import (
 )
 from ghost_pipeline.defs.provider_health import HealthEvent, health_events, log_health
 from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_errors
-from ghost_pipeline.errors import NoListings, UsageError
+from ghost_pipeline.errors import NoListings
+from ghost_pipeline.lifecycle.validation import cap_instant, parse_instant
 from ghost_pipeline.listings.files import find_newest_file, instant_in_name, read_file, response_summary_of
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 
@@ -108,14 +109,7 @@ def parsed_instant(text: str | None) -> datetime:
         UsageError: The text is not an ISO 8601 timestamp.
     """
     now = datetime.now(UTC)
-    if text is None:
-        return now
-    try:
-        instant = datetime.fromisoformat(text)
-        instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-        return min(instant, now).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"{text!r} is not an ISO 8601 timestamp, such as 2025-12-06T07:15:05Z") from error
+    return now if text is None else cap_instant(parse_instant(text), now)
 
 
 @dg.asset(

@@ -1,6 +1,6 @@
-"""What we conclude: the rules of the catalog as pure functions over frozen values.
+"""The rules of the catalog, as pure functions over frozen values.
 
-In here: the words (sources, verdicts, events), identities, verdicts on listings, what a sighting or a person's word
-does to one model, when a model is stale or purgeable, how long a hold lasts.
-Not in here: SQL, files, Dagster, a clock. Every instant is an argument.
+What belongs here: the vocabulary (sources, verdicts, event kinds), facts and identities, the validation of input, the
+verdict on a listing, how a sighting or an operator changes one model, and when a model is stale or purgeable.
+What does not: SQL, files, Dagster and clocks. Every instant is an argument.
 """

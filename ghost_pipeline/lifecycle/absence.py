@@ -1,4 +1,4 @@
-"""What absence means: stale and purgeable models, holds, unlisted models, overdue providers."""
+"""Rules on absence: stale and purgeable models, holds, unlisted models, overdue providers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,28 +9,28 @@ from ghost_pipeline.settings import Thresholds
 
 
 def is_older(instant: datetime, now: datetime, limit: timedelta) -> bool:
-    """Whether ``instant`` lies more than ``limit`` before ``now``; exactly ``limit`` is not older."""
+    """Return True if ``instant`` is more than ``limit`` before ``now``; exactly ``limit`` is not older."""
     return instant < now - limit
 
 
 def is_protected_from_staleness(provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether a hold still keeps the stale sweep from the provider's listed models."""
+    """Return True if a hold still protects the provider's listed models from the stale sweep."""
     return provider.held_since is not None and not is_older(provider.held_since, now, thresholds.hold_protects_for)
 
 
 def protection_ends_at(provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:
-    """The instant after which a held provider's listed models go stale all the same; None if it isn't held."""
+    """Return the instant after which a held provider's listed models become stale anyway; None if it is not held."""
     return None if provider.held_since is None else provider.held_since + thresholds.hold_protects_for
 
 
 def is_protection_ending(provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether people should be warned that a hold is about to stop protecting, or has stopped."""
+    """Return True if a warning is due because a hold is about to stop protecting models, or has stopped."""
     ends_at = protection_ends_at(provider, thresholds)
     return ends_at is not None and now >= ends_at - thresholds.hold_warns_before
 
 
 def is_unseen_too_long(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether an active model has not been seen for so long that it becomes a ghost, holds apart."""
+    """Return True if an active model has not been seen for so long that it becomes a ghost unless a hold covers it."""
     return (
         model.is_active
         and model.source is not Source.MANUAL
@@ -39,13 +39,13 @@ def is_unseen_too_long(model: ModelRecord, now: datetime, thresholds: Thresholds
 
 
 def is_stale(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether the stale sweep makes the model a ghost. A hold covers listed models only."""
+    """Return True if the stale sweep makes the model a ghost. A hold covers listed models only."""
     is_covered = model.last_listed_at is not None and is_protected_from_staleness(provider, now, thresholds)
     return is_unseen_too_long(model, now, thresholds) and not is_covered
 
 
 def is_purgeable(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether the purge sweep deletes the ghost. A hold covers listed models for as long as it lasts."""
+    """Return True if the purge sweep deletes the ghost. A hold covers listed models for as long as it lasts."""
     return (
         not model.is_active
         and model.source is not Source.MANUAL
@@ -57,14 +57,14 @@ def is_purgeable(model: ModelRecord, provider: ProviderRecord, now: datetime, th
 
 
 def is_used(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether the model answered within the window: as far back as a model may go unseen without going stale."""
+    """Return True if the model was used within ``stale_after`` before ``now``."""
     return model.last_used_at is not None and not is_older(model.last_used_at, now, thresholds.stale_after)
 
 
 def is_listed(model: ModelRecord, provider: ProviderRecord) -> bool:
-    """Whether the provider's latest complete listing shows the model, or a listing of any kind after it.
+    """Return True if the provider's latest complete listing contains the model, or any listing after it.
 
-    A provider without a complete listing lists nothing: of such a one nobody knows what it leaves out.
+    Without a complete listing no model counts as listed: nothing shows which models the provider left out.
     """
     return (
         provider.last_complete_at is not None
@@ -74,12 +74,12 @@ def is_listed(model: ModelRecord, provider: ProviderRecord) -> bool:
 
 
 def is_unlisted(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether the model works, yet its provider does not list it. Says nothing of ``is_active``."""
+    """Return True if the model is used, but its provider does not list it. Ghosts can be unlisted as well."""
     return is_used(model, now, thresholds) and not is_listed(model, provider)
 
 
 def is_delisted(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether the model was listed once, is no longer, and works all the same."""
+    """Return True if the model was listed once, is not listed any more, and is still used."""
     return (
         model.last_listed_at is not None
         and provider.last_complete_at is not None
@@ -89,25 +89,26 @@ def is_delisted(model: ModelRecord, provider: ProviderRecord, now: datetime, thr
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """A provider with its attempts, late ones apart. ``provider.last_listing_at`` is when the last one was made."""
+    """A provider with a summary of its attempts, without late ones; ``last_listing_at`` is the instant of the last."""
 
     provider: ProviderRecord
     last_verdict: Verdict | None = None
-    """Of the last attempt; None if there was none."""
+    """The verdict on the last attempt; None if there was none."""
     last_reason: str | None = None
-    last_seconds: float | None = None
-    """How long the last attempt took, all pages and repetitions; None if it was not fetched here."""
+    last_duration_seconds: float | None = None
+    """Duration of the last attempt, with all pages and retries; None if it was not fetched by this program."""
     consecutive_failures: int = 0
-    """Attempts since the last of which anything reached the models; a local server that may serve nothing fails not."""
+    """Refused attempts since the last one that was not refused. An accepted empty listing is not refused."""
     first_attempt_at: datetime | None = None
     has_listed_models: bool = False
-    """Whether the catalog has a model that the provider ever listed."""
+    """True if the catalog has a model of the provider that was ever listed."""
 
 
 def incomplete_since(health: ProviderHealth) -> datetime | None:
-    """Since when the provider's models are not wholly known; None where nobody waits for a listing.
+    """Return the instant since when the provider has no complete listing; None if no listing is expected.
 
-    It is waited for while the provider is held or has listed models, so one that was given up turns green in the end.
+    One is expected while the provider is held or has listed models, so the check of an abandoned provider passes again
+    once its models are purged.
     """
     if health.provider.held_since is None and not health.has_listed_models:
         return None
@@ -115,6 +116,6 @@ def incomplete_since(health: ProviderHealth) -> datetime | None:
 
 
 def is_complete_listing_overdue(health: ProviderHealth, now: datetime, thresholds: Thresholds) -> bool:
-    """Whether the provider has been without a complete listing for longer than it may be."""
+    """Return True if the provider has had no complete listing for longer than ``complete_within``."""
     since = incomplete_since(health)
     return since is not None and is_older(since, now, thresholds.complete_within)

@@ -36,7 +36,7 @@ def events_between(
 ) -> list[ModelEvent]:
     """Return the events that lead from ``before`` to ``after``; None is a model outside the catalog.
 
-    ``tombstone`` is how a model that is outside ``before`` left the catalog. A longer span of sightings is no event.
+    ``tombstone`` is how a model that was outside the catalog had left it. A longer span of sightings is not an event.
     """
     if after is None:
         return [] if before is None else [departure_event(before, _departure_kind(cause), cause)]

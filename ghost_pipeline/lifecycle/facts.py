@@ -42,7 +42,7 @@ class Stated:
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a model. Unknown is None, never a guess.
+    """The facts of a model. Unknown is None, never a guess.
 
     A struct and not a dataclass, because a listing may have 100,000 of them.
     """

@@ -1,4 +1,4 @@
-"""Which provider and which model are meant, wherever the name comes from: a file, a person or a client."""
+"""The canonical names of providers and models, whatever spelling a file, a user or a client has."""
 
 import re
 from urllib.parse import quote
@@ -59,7 +59,7 @@ PROVIDER_ALIASES = {
 """Other names of a provider -> its slug. The keys are themselves in slug form (see :func:`provider_slug`)."""
 
 LOCAL_PROVIDERS = frozenset({"ollama", "vllm", "lmstudio"})
-"""Servers on one's own machine, which may really serve nothing."""
+"""Servers on the user's own machine, which may really serve no model."""
 
 MAX_PROVIDER_LENGTH = 64
 MAX_MODEL_ID_LENGTH = 512
@@ -69,30 +69,30 @@ _UNUSABLE_IN_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def provider_slug(name: str) -> str:
-    """The slug of the provider called ``name``: lower case, ``_`` as ``-``, aliases resolved.
+    """Return the slug of the provider called ``name``: lower case, ``_`` as ``-``, aliases resolved.
 
     >>> provider_slug("Gemini"), provider_slug("together_ai"), provider_slug("x-ai")
     ('google', 'together', 'xai')
 
-    Raises InvalidProvider for anything that is no slug of at most 64 letters, digits and inner hyphens.
+    Raises InvalidProvider for anything but a slug of at most 64 letters, digits and inner hyphens.
     """
     slug = name.strip().lower().replace("_", "-") if isinstance(name, str) else ""
     if not _SLUG.fullmatch(slug) or len(slug) > MAX_PROVIDER_LENGTH:
         shown = repr(name[:80]) if isinstance(name, str) else f"of type {type(name).__name__}"
         raise InvalidProvider(
-            f"provider {shown} is no provider name: use up to {MAX_PROVIDER_LENGTH} letters, digits "
+            f"provider {shown} is not a valid provider name: use up to {MAX_PROVIDER_LENGTH} letters, digits "
             "and hyphens, such as 'openai'"
         )
     return PROVIDER_ALIASES.get(slug, slug)
 
 
 def canonical_model_id(provider_id: str, model_id: str) -> str:
-    """The one spelling of a model id under which the catalog keeps it.
+    """Return the canonical spelling of a model id, under which the catalog stores it.
 
-    Surrounding white space goes, and Google's ``models/gemini-x`` is ``gemini-x``. On Vertex AI, whose listing gives
-    resource names, ``gemini-x`` is ``publishers/google/models/gemini-x``.
+    Surrounding white space is removed, and Google's ``models/gemini-x`` becomes ``gemini-x``. On Vertex AI, whose
+    listing contains resource names, ``gemini-x`` becomes ``publishers/google/models/gemini-x``.
 
-    Raises InvalidModelId for an id that is empty, longer than 512 characters or holds control characters.
+    Raises InvalidModelId for an id that is empty, longer than 512 characters or contains control characters.
     """
     if not isinstance(model_id, str):
         raise InvalidModelId(f"a model id of {provider_id} must be a string, not {type(model_id).__name__}")
@@ -102,19 +102,19 @@ def canonical_model_id(provider_id: str, model_id: str) -> str:
     elif provider_id == "vertex":
         canonical = _vertex_resource_name(canonical)
     if not canonical:
-        raise InvalidModelId(f"a model id of {provider_id} is empty: give the id that the provider's API takes")
+        raise InvalidModelId(f"a model id of {provider_id} is empty: use the id that the provider's API takes")
     if len(canonical) > MAX_MODEL_ID_LENGTH:
         raise InvalidModelId(
             f"model id {canonical[:40]!r}… of {provider_id} has {len(canonical)} characters; "
-            f"at most {MAX_MODEL_ID_LENGTH} are taken"
+            f"at most {MAX_MODEL_ID_LENGTH} are allowed"
         )
     if _UNUSABLE_IN_ID.search(canonical):
-        raise InvalidModelId(f"model id {canonical[:80]!r} of {provider_id} holds control characters")
+        raise InvalidModelId(f"model id {canonical[:80]!r} of {provider_id} contains control characters")
     return canonical
 
 
 def _vertex_resource_name(model_id: str) -> str:
-    """The resource name for what clients of Vertex AI call a model: its last part, or one with project and location."""
+    """Return the resource name of a model, of which clients write the last part, or all of it with the project."""
     for begin, publisher in (("gemini-", "google"), ("claude-", "anthropic")):
         if model_id.startswith(begin):
             return f"publishers/{publisher}/models/{model_id}"
@@ -144,7 +144,7 @@ PROVIDER_LABELS = {
 
 
 def provider_label(provider_id: str) -> str:
-    """How people write the provider's name."""
+    """Return the provider's name for people."""
     return PROVIDER_LABELS.get(provider_id) or provider_id.replace("-", " ").title()
 
 

@@ -1,6 +1,6 @@
-"""What taking in another catalog's knowledge of a model does to the model here.
+"""How a model changes when its row in another table, or its history in another catalog, is merged into it.
 
-What this catalog knows stays, and what it does not know yet is filled in. Doing either a second time changes nothing.
+Facts that this catalog has are kept, missing ones are filled in. Merging the same row again changes nothing.
 """
 
 from msgspec.structs import replace
@@ -12,73 +12,77 @@ from ghost_pipeline.lifecycle.validation import merge_metadata
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
-def adopt_model(known: ModelRecord | None, adopted: ModelRecord, past: Tombstone | None = None) -> ModelRecord | None:
-    """The model after a row of an old table was adopted; None if it stays out.
+def adopt_model(
+    current: ModelRecord | None, incoming: ModelRecord, tombstone: Tombstone | None = None
+) -> ModelRecord | None:
+    """Return the model after a row of an existing table was adopted; None if it stays outside the catalog.
 
-    Such a row has no instants, so nothing says when it was true. Against a history that is dated it is no evidence:
-    it wakes no ghost, brings nothing back that has left, and keeps no model alive by being adopted again.
+    Such a row has no instants, so it is not evidence that the model works: it reactivates no ghost, restores no model
+    that has left the catalog, and advances no ``last_seen_at`` when it is adopted again.
     """
-    if known is None:
-        return adopted if past is None else None
-    return _fill_missing(known, adopted)
+    if current is None:
+        return incoming if tombstone is None else None
+    return _fill_missing(current, incoming)
 
 
-def import_model(known: ModelRecord | None, imported: ModelRecord, past: Tombstone | None = None) -> ModelRecord | None:
-    """The model after its history in another catalog, which has instants, was merged into it; None if it stays out.
+def import_model(
+    current: ModelRecord | None, incoming: ModelRecord, tombstone: Tombstone | None = None
+) -> ModelRecord | None:
+    """Return the model after its history in another catalog was merged into it; None if it stays outside.
 
-    What a person removed here stays out. What was purged here is back if it was seen after it became a ghost, or if
-    a person had added it there.
+    A model that an operator removed stays outside. One that was purged returns if the other catalog saw it after it
+    became a ghost here, or if an operator added it there.
     """
-    if known is not None:
-        return _merge(known, imported)
-    if past is None:
-        return imported
-    if past.is_closed_to_sightings:
+    if current is not None:
+        return _merge(current, incoming)
+    if tombstone is None:
+        return incoming
+    if tombstone.is_removed_by_operator:
         return None
-    back = _merge(past.record, imported)
+    back = _merge(tombstone.record, incoming)
     return back if back.is_active or back.source is Source.MANUAL else None
 
 
-def _merge(known: ModelRecord, imported: ModelRecord) -> ModelRecord:
-    """One model of two histories: seen from the earliest to the latest instant of both.
+def _merge(current: ModelRecord, incoming: ModelRecord) -> ModelRecord:
+    """Return one model with both histories: first and last seen at the earliest and the latest instant of both.
 
-    The source is that of the earlier first sighting, except that a person's word outweighs both.
+    The source is that of the earlier first sighting, except that MANUAL takes precedence.
     """
-    earlier = imported if imported.first_seen_at < known.first_seen_at else known
-    is_manual = Source.MANUAL in (known.source, imported.source)
-    is_back = _is_back(known, imported)
-    is_named = imported.is_name_manual and not known.is_name_manual and imported.name is not None
-    filled = _fill_missing(known, imported)
+    earlier = incoming if incoming.first_seen_at < current.first_seen_at else current
+    is_manual = Source.MANUAL in (current.source, incoming.source)
+    is_back = _is_back(current, incoming)
+    is_named = incoming.is_name_manual and not current.is_name_manual and incoming.name is not None
+    filled = _fill_missing(current, incoming)
     return replace(
         filled,
         source=Source.MANUAL if is_manual else earlier.source,
-        is_active=known.is_active or is_back,
-        deactivated_at=None if is_back else known.deactivated_at,
+        is_active=current.is_active or is_back,
+        deactivated_at=None if is_back else current.deactivated_at,
         first_seen_at=earlier.first_seen_at,
-        last_seen_at=max(known.last_seen_at, imported.last_seen_at),
-        last_listed_at=latest_known(known.last_listed_at, imported.last_listed_at),
-        last_used_at=latest_known(known.last_used_at, imported.last_used_at),
-        name=imported.name if is_named else filled.name,
-        is_name_manual=known.is_name_manual or is_named,
-        inference_metadata=merge_metadata(imported.inference_metadata, known.inference_metadata) or None,
+        last_seen_at=max(current.last_seen_at, incoming.last_seen_at),
+        last_listed_at=latest_known(current.last_listed_at, incoming.last_listed_at),
+        last_used_at=latest_known(current.last_used_at, incoming.last_used_at),
+        name=incoming.name if is_named else filled.name,
+        is_name_manual=current.is_name_manual or is_named,
+        inference_metadata=merge_metadata(incoming.inference_metadata, current.inference_metadata) or None,
     )
 
 
-def _is_back(known: ModelRecord, imported: ModelRecord) -> bool:
-    """Whether the ghost ``known`` was seen elsewhere after it became one, or added there by a person."""
-    if known.deactivated_at is None or not imported.is_active:
+def _is_back(current: ModelRecord, incoming: ModelRecord) -> bool:
+    """Return True if ``current`` is a ghost that was seen elsewhere since it is one, or added there by an operator."""
+    if current.deactivated_at is None or not incoming.is_active:
         return False
-    becomes_manual = imported.source is Source.MANUAL and known.source is not Source.MANUAL
-    return becomes_manual or imported.last_seen_at > known.deactivated_at
+    becomes_manual = incoming.source is Source.MANUAL and current.source is not Source.MANUAL
+    return becomes_manual or incoming.last_seen_at > current.deactivated_at
 
 
-def _fill_missing(known: ModelRecord, other: ModelRecord) -> ModelRecord:
-    """``known`` with the facts that it lacks. It then stands no longer for the listing that confirmed it last."""
+def _fill_missing(current: ModelRecord, incoming: ModelRecord) -> ModelRecord:
+    """Return ``current`` with its missing facts from ``incoming``; if there are any, without its ``listing_id``."""
     gaps = {
         fact: value
         for fact in (*FACT_NAMES, "provider_data")
-        if getattr(known, fact) is None and (value := getattr(other, fact)) is not None
+        if getattr(current, fact) is None and (value := getattr(incoming, fact)) is not None
     }
     if not gaps:
-        return known
-    return replace(known, listing_id=None, **gaps)
+        return current
+    return replace(current, listing_id=None, **gaps)

@@ -64,46 +64,46 @@ class ModelEvent:
     kind: EventKind
     at: datetime
     source: Source | None = None
-    """The channel of the evidence, MANUAL for a person's word, None for a sweep."""
+    """The channel of the evidence: MANUAL for an operator, None for a sweep."""
     listing_id: int | None = None
     run_id: str | None = None
     details: Mapping[str, Any] | None = None
-    """``changed``: old and new of what changed; tombstones: the row; ``added``: the previous source.
+    """``changed``: old and new values; ``purged`` and ``removed``: the row; ``added``: the previous source.
 
-    Besides, where the model was taken in from elsewhere: ``adopted_from`` or ``imported_from``.
+    Sweeps add their rule, its limit and the model's last sighting; imports add ``adopted_from`` or ``imported_from``.
     """
 
 
 class ListedModel(NamedTuple):
-    """One sighted row of a listing. A named tuple, not a dataclass: a listing may have 100,000 of them."""
+    """One model of a listing. A named tuple and not a dataclass, because a listing may have 100,000 of them."""
 
     model_id: str
     """Canonical (see identity.canonical_model_id)."""
     provider_data: str
-    """The provider's JSON object of this model, whole: compact JSON text with sorted keys."""
+    """The provider's whole JSON object of this model, as compact text with sorted keys."""
     facts: Facts = Facts()
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What parsing one file gave. Either ``defect`` says why it can't be read, or the rest says what it holds."""
+    """The content of one listing file, or in ``malformed_reason`` why it can't be read."""
 
     provider_id: str
     models: Sequence[ListedModel] = ()
-    """The sightings; every model id once, the first row of an id wins."""
+    """Every model id once; the first row of an id wins."""
     inactive_ids: tuple[str, ...] = ()
-    """Rows that the provider itself marks inactive, retired or archived: no sighting, and not missing either."""
+    """Models that the provider marks as inactive, retired or archived: neither sighted nor missing."""
     malformed_reason: str | None = None
-    """Why the listing is malformed, for a person to act on."""
+    """Why the listing is malformed and what to do, in one line."""
     incomplete_reasons: tuple[str, ...] = ()
-    """Why there may be more models than these: a paging marker, rows without a usable id."""
-    remarks: tuple[str, ...] = ()
-    """What was read as unknown though something stood there (a price "n/a")."""
+    """Why the provider may have more models than these: a paging marker, rows without a usable id."""
+    warnings: tuple[str, ...] = ()
+    """Which values were read as unknown because they can't be used, such as a price "n/a"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """A model answered, once or often, between two instants."""
+    """Successful uses of one model, one or many, between two instants."""
 
     provider_id: str
     model_id: str
@@ -115,36 +115,36 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """One model that a person states, not checked yet."""
+    """One model to add, not validated yet."""
 
-    place: str
-    """Where the person finds it, for errors: "line 3"."""
-    stated: Mapping[str, Any] = field(default_factory=dict)
-    """Column -> value; what is left out or None is not stated."""
-    problem: str | None = None
-    """Why it can't even be read."""
+    location: str
+    """Where it is in its file, for errors: "line 3"."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Column -> value; a missing column and None mean that the value is not given."""
+    error: str | None = None
+    """Why it can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A row that left the catalog, and how: PURGED by a sweep or REMOVED by a person."""
+    """A row that left the catalog, and how: PURGED by a sweep or REMOVED by an operator."""
 
     kind: EventKind
     record: ModelRecord
 
     @property
-    def is_closed_to_sightings(self) -> bool:
-        """Whether evidence alone does not bring the model back, because a person sent it away."""
+    def is_removed_by_operator(self) -> bool:
+        """True if sightings do not bring the model back, because an operator removed it."""
         return self.kind is EventKind.REMOVED
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseSummary:
-    """How a provider's answer came about, as far as it is known: nothing is, of a file that a person put there."""
+    """How a listing was fetched. Every field is None for a file that was not fetched by this program."""
 
     seconds: float | None = None
-    """All pages and repetitions."""
+    """Duration of the fetch, with all pages and retries."""
     pages: int | None = None
-    """Pages that were read."""
+    """Number of pages that were read."""
     status: int | None = None
-    """HTTP status of the last answer."""
+    """HTTP status of the last response."""

@@ -1,8 +1,8 @@
-"""What one sighting, or one word of a person, does to one model.
+"""How a sighting or an operator's command changes one model.
 
-Each function takes the model as it is (or its tombstone, or nothing) and gives the model as it is afterwards.
-``catalog/reconcile.py`` says ``index_sighting`` once more in SQL, for 100,000 rows at a time; the tests drive both
-side by side.
+Each function takes the current model (or its tombstone, or None) and returns the model afterwards.
+``catalog/ingestion/reconcile.py`` is the SQL equivalent of ``apply_listing`` for listings of any size;
+``test_side_by_side.py`` proves that both agree.
 """
 
 from datetime import datetime
@@ -16,81 +16,88 @@ from ghost_pipeline.lifecycle.vocabulary import Source
 
 
 def latest_known(*instants: datetime | None) -> datetime | None:
-    """The latest of those that are known."""
+    """Return the latest of the instants that are not None; None if all are."""
     return max((instant for instant in instants if instant is not None), default=None)
 
 
 def apply_listing(
-    known: ModelRecord | None, listed: ModelRecord, at: datetime, *, is_late: bool, past: Tombstone | None = None
+    current: ModelRecord | None,
+    incoming: ModelRecord,
+    at: datetime,
+    *,
+    is_late: bool,
+    tombstone: Tombstone | None = None,
 ) -> ModelRecord:
-    """The model after a listing observed ``at`` listed it; ``listed`` carries the facts that the listing states.
+    """Return the model after a listing observed ``at`` contained it; ``incoming`` has the facts of the listing.
 
-    A late listing changes no facts and reactivates nothing. A name that a person gave stays; a listing that states
-    no name takes none away.
+    A late listing changes no facts and reactivates nothing. A name that an operator gave is kept, and so is any name
+    if the listing states none.
     """
-    if known is None:
-        return _create(listed, Source.INDEX, at, past)
-    seen = _advance(known, at, is_reactivating=not is_late)
-    seen = replace(seen, last_listed_at=latest_known(known.last_listed_at, at))
+    if current is None:
+        return _create(incoming, Source.INDEX, at, tombstone)
+    seen = _advance(current, at, is_reactivating=not is_late)
+    seen = replace(seen, last_listed_at=latest_known(current.last_listed_at, at))
     if is_late:
         return seen
     return replace(
         seen,
-        name=known.name if known.is_name_manual or listed.name is None else listed.name,
-        **{fact: getattr(listed, fact) for fact in FACT_NAMES if fact != "name"},
-        provider_data=listed.provider_data,
-        listing_id=listed.listing_id,
+        name=current.name if current.is_name_manual or incoming.name is None else incoming.name,
+        **{fact: getattr(incoming, fact) for fact in FACT_NAMES if fact != "name"},
+        provider_data=incoming.provider_data,
+        listing_id=incoming.listing_id,
     )
 
 
 def apply_inference(
-    known: ModelRecord | None,
-    used: ModelRecord,
+    current: ModelRecord | None,
+    incoming: ModelRecord,
     first_at: datetime,
     last_at: datetime,
-    past: Tombstone | None = None,
+    tombstone: Tombstone | None = None,
 ) -> ModelRecord:
-    """The model after it answered between ``first_at`` and ``last_at``; ``used`` carries name and metadata.
+    """Return the model after it was used from ``first_at`` to ``last_at``; ``incoming`` has its name and metadata.
 
-    Metadata merges by key and the newer value wins. A name counts only while none is known.
+    Metadata merges by key and the newer value wins. The name is used only if the model has none.
     """
-    if known is None:
-        created = _create(used, Source.INFERENCE, first_at, past)
-        return _record_use(_advance(created, last_at), used, last_at)
-    seen = _advance(_advance(known, first_at), last_at)
-    return _record_use(replace(seen, name=known.name if known.name is not None else used.name), used, last_at)
+    if current is None:
+        created = _create(incoming, Source.INFERENCE, first_at, tombstone)
+        return _record_use(_advance(created, last_at), incoming, last_at)
+    seen = _advance(_advance(current, first_at), last_at)
+    return _record_use(
+        replace(seen, name=current.name if current.name is not None else incoming.name), incoming, last_at
+    )
 
 
 def apply_addition(
-    known: ModelRecord | None, added: ModelRecord, at: datetime, past: Tombstone | None = None
+    current: ModelRecord | None, incoming: ModelRecord, at: datetime, tombstone: Tombstone | None = None
 ) -> ModelRecord:
-    """The model after a person added it ``at``: MANUAL from now on, with every fact that the person stated.
+    """Return the model after an operator added it ``at``: MANUAL from then on, with every fact that was given.
 
-    Facts the person left out stay. The name stays against later listings; other facts are refreshed by them, so
-    the row no longer stands for the listing that confirmed it last.
+    Facts that were not given are kept. Later listings keep the name and refresh the other facts, so a row with new
+    facts no longer refers to the listing that confirmed it last.
     """
-    if known is None:
-        created = _create(added, Source.MANUAL, at, past)
+    if current is None:
+        created = _create(incoming, Source.MANUAL, at, tombstone)
         return replace(
             created,
             source=Source.MANUAL,
-            name=created.name if added.name is None else added.name,
-            is_name_manual=created.is_name_manual or added.name is not None,
+            name=created.name if incoming.name is None else incoming.name,
+            is_name_manual=created.is_name_manual or incoming.name is not None,
         )
-    stated = {fact: value for fact in FACT_NAMES if fact != "name" and (value := getattr(added, fact)) is not None}
+    stated = {fact: value for fact in FACT_NAMES if fact != "name" and (value := getattr(incoming, fact)) is not None}
     return replace(
-        _advance(known, at),
+        _advance(current, at),
         source=Source.MANUAL,
-        name=known.name if added.name is None else added.name,
-        is_name_manual=known.is_name_manual or added.name is not None,
-        listing_id=None if stated else known.listing_id,
+        name=current.name if incoming.name is None else incoming.name,
+        is_name_manual=current.is_name_manual or incoming.name is not None,
+        listing_id=None if stated else current.listing_id,
         **stated,
     )
 
 
-def reactivate(known: ModelRecord, now: datetime) -> ModelRecord:
-    """The model after a person said that it lives."""
-    return _advance(known, now)
+def reactivate(current: ModelRecord, now: datetime) -> ModelRecord:
+    """Return the model as active and seen ``now``, after an operator confirmed that it works."""
+    return _advance(current, now)
 
 
 def deactivate(current: ModelRecord, now: datetime) -> ModelRecord:
@@ -98,14 +105,14 @@ def deactivate(current: ModelRecord, now: datetime) -> ModelRecord:
     return replace(current, is_active=False, deactivated_at=now)
 
 
-def restore(past: Tombstone, now: datetime) -> ModelRecord:
-    """The model after a person took it back: a ghost, whole as it was."""
-    return replace(past.record, is_active=False, deactivated_at=now)
+def restore(tombstone: Tombstone, now: datetime) -> ModelRecord:
+    """Return the model of the tombstone as a ghost since ``now``, otherwise as it was when it left the catalog."""
+    return replace(tombstone.record, is_active=False, deactivated_at=now)
 
 
-def _create(sighted: ModelRecord, source: Source, at: datetime, past: Tombstone | None) -> ModelRecord:
+def _create(incoming: ModelRecord, source: Source, at: datetime, tombstone: Tombstone | None) -> ModelRecord:
     created = replace(
-        sighted,
+        incoming,
         source=source,
         is_active=True,
         first_seen_at=at,
@@ -114,34 +121,36 @@ def _create(sighted: ModelRecord, source: Source, at: datetime, past: Tombstone 
         last_used_at=None,
         deactivated_at=None,
     )
-    if past is None:
+    if tombstone is None:
         return created
     return replace(
         created,
-        source=past.record.source,
-        name=past.record.name if past.record.is_name_manual or created.name is None else created.name,
-        is_name_manual=past.record.is_name_manual,
-        first_seen_at=min(past.record.first_seen_at, at),
-        last_seen_at=max(past.record.last_used_at or at, at),  # it was seen when it was used
-        last_used_at=past.record.last_used_at,
-        inference_metadata=past.record.inference_metadata,
+        source=tombstone.record.source,
+        name=tombstone.record.name if tombstone.record.is_name_manual or created.name is None else created.name,
+        is_name_manual=tombstone.record.is_name_manual,
+        first_seen_at=min(tombstone.record.first_seen_at, at),
+        last_seen_at=max(tombstone.record.last_used_at or at, at),  # it was seen when it was used
+        last_used_at=tombstone.record.last_used_at,
+        inference_metadata=tombstone.record.inference_metadata,
     )
 
 
-def _record_use(known: ModelRecord, used: ModelRecord, last_at: datetime) -> ModelRecord:
-    older, newer = known.inference_metadata, used.inference_metadata
-    if known.last_used_at is not None and last_at < known.last_used_at:
+def _record_use(current: ModelRecord, incoming: ModelRecord, last_at: datetime) -> ModelRecord:
+    older, newer = current.inference_metadata, incoming.inference_metadata
+    if current.last_used_at is not None and last_at < current.last_used_at:
         older, newer = newer, older
     return replace(
-        known, last_used_at=latest_known(known.last_used_at, last_at), inference_metadata=merge_metadata(older, newer)
+        current,
+        last_used_at=latest_known(current.last_used_at, last_at),
+        inference_metadata=merge_metadata(older, newer),
     )
 
 
-def _advance(known: ModelRecord, at: datetime, *, is_reactivating: bool = True) -> ModelRecord:
+def _advance(current: ModelRecord, at: datetime, *, is_reactivating: bool = True) -> ModelRecord:
     return replace(
-        known,
-        first_seen_at=min(known.first_seen_at, at),
-        last_seen_at=max(known.last_seen_at, at),
-        is_active=known.is_active or is_reactivating,
-        deactivated_at=None if is_reactivating else known.deactivated_at,
+        current,
+        first_seen_at=min(current.first_seen_at, at),
+        last_seen_at=max(current.last_seen_at, at),
+        is_active=current.is_active or is_reactivating,
+        deactivated_at=None if is_reactivating else current.deactivated_at,
     )

@@ -1,6 +1,7 @@
-"""Which input is accepted: instants, names, metadata, prices, token counts, capabilities."""
+"""Validation of input: instants, names, metadata, prices, token counts, capabilities."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,34 +16,49 @@ MAX_SKEW = timedelta(seconds=5)
 """How far a client's clock may be ahead of this one."""
 
 EARLIEST_PLAUSIBLE = datetime(2020, 1, 1, tzinfo=UTC)
-"""Before any provider served a language model: a clock that says so is not set."""
+"""Before any provider served a language model: a clock that shows an earlier time is not set."""
 
 
 def clamp_instant(at: datetime, now: datetime) -> datetime:
-    """``at``, unless no clock that is right can say so.
+    """Return ``at``, or the nearest plausible instant if the clock that it comes from is wrong.
 
-    What is later than ``now`` plus MAX_SKEW becomes that. What is before EARLIEST becomes ``now``: a client whose clock
-    is not set says so now, and its sighting is as good as any.
+    An instant after ``now`` plus MAX_SKEW becomes that limit. One before EARLIEST_PLAUSIBLE becomes ``now``: the
+    client's clock is not set, but its sighting has just arrived.
     """
     return now if at < EARLIEST_PLAUSIBLE else min(at, now + MAX_SKEW)
 
 
 def require_valid_clock(now: datetime) -> None:
-    """Raises CatalogUnavailable while this machine's own clock is not set: no instant can be believed then."""
+    """Raise CatalogUnavailable while this machine's own clock is not set, because no instant is plausible then."""
     if now < EARLIEST_PLAUSIBLE:
-        raise CatalogUnavailable(f"this machine's clock says {now:%Y-%m-%d}: sightings wait until it is set")
+        raise CatalogUnavailable(f"this machine's clock shows {now:%Y-%m-%d}: sightings wait until it is set")
 
 
 MAX_METADATA_BYTES = 64 * 1024
 MAX_METADATA_DEPTH = 32
 
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""An escaped NUL in JSON text, and not an escaped backslash before ``u0000``."""
+
+
+def contains_nul(json_text: str) -> bool:
+    """Return True if JSON text has a NUL character in it, which PostgreSQL can't store."""
+    # The pattern alone is slow on text without one, which is nearly all of it.
+    return "\\u0000" in json_text and _ESCAPED_NUL.search(json_text) is not None
+
+
+def replace_nul(json_text: str) -> str:
+    """Return JSON text with each NUL character replaced by U+FFFD."""
+    return _ESCAPED_NUL.sub(r"\1\\ufffd", json_text)
+
+
 _encoded = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
 def validate_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """``metadata`` as plain JSON values, detached from the caller's objects; None if there is none.
+    """Return ``metadata`` as plain JSON values, detached from the caller's objects; None for None.
 
-    Raises InvalidMetadata for what is no JSON object of at most 64 KiB: NaN, bytes, cycles, lone surrogates, NUL.
+    Raises InvalidMetadata for anything but a JSON object of at most 64 KiB: NaN, bytes, cycles, lone surrogates, NUL.
     """
     return (
         None if metadata is None else {key: json.loads(text) for key, text in encode_metadata_values(metadata).items()}
@@ -50,10 +66,10 @@ def validate_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | No
 
 
 def encode_metadata_values(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Each value of ``metadata`` as JSON text, detached from the caller's objects.
+    """Return each value of ``metadata`` as JSON text, detached from the caller's objects.
 
-    Costs no more than 64 KiB of it do, whatever its size: the rest is not looked at. Raises InvalidMetadata as
-    :func:`checked_metadata` does.
+    Reads no more than MAX_METADATA_BYTES of it, however large it is. Raises InvalidMetadata as
+    :func:`validate_metadata` does.
     """
     if not isinstance(metadata, Mapping):
         raise InvalidMetadata(f"metadata must be a JSON object, not {type(metadata).__name__}")
@@ -64,19 +80,21 @@ def encode_metadata_values(metadata: Mapping[str, Any]) -> dict[str, str]:
     except InvalidMetadata:
         raise
     except Exception as error:  # the objects are the caller's: reading them may raise anything
-        raise InvalidMetadata(f"metadata can't be kept as JSON: {type(error).__name__}: {str(error)[:200]}") from error
+        raise InvalidMetadata(
+            f"metadata can't be stored as JSON: {type(error).__name__}: {str(error)[:200]}"
+        ) from error
     if size > MAX_METADATA_BYTES:
         raise _too_large()
     return texts
 
 
 def text_bytes(key: str, text: str) -> int:
-    """How much one value counts against MAX_METADATA_BYTES. Raises UnicodeEncodeError for a lone surrogate."""
+    """Return how much one value counts against MAX_METADATA_BYTES. Raises UnicodeEncodeError for a lone surrogate."""
     return len(key.encode()) + len(text.encode())
 
 
 def _too_large() -> InvalidMetadata:
-    return InvalidMetadata(f"metadata has more than {MAX_METADATA_BYTES:,} bytes of JSON: keep less of it")
+    return InvalidMetadata(f"metadata has more than {MAX_METADATA_BYTES:,} bytes of JSON: send less of it")
 
 
 def merge_metadata(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -100,7 +118,7 @@ def merge_metadata(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | N
 
 
 class _PlainCopy:
-    """Copies values to plain JSON ones; gives up when what it has met can't fit any more."""
+    """Copies values as plain JSON values, and stops as soon as they exceed the limit."""
 
     def __init__(self) -> None:
         self._left = MAX_METADATA_BYTES
@@ -115,7 +133,7 @@ class _PlainCopy:
 
     def _of(self, value: object, depth: int) -> object:
         if depth < 0:
-            raise InvalidMetadata(f"metadata is nested more than {MAX_METADATA_DEPTH} deep, or holds itself")
+            raise InvalidMetadata(f"metadata is nested more than {MAX_METADATA_DEPTH} deep, or contains itself")
         self._spend(1)
         if value is None or isinstance(value, (bool, int, float)):
             return value
@@ -125,13 +143,13 @@ class _PlainCopy:
             return self.of_mapping(value, depth)
         if isinstance(value, (list, tuple)):
             return [self._of(inner, depth - 1) for inner in value]
-        raise InvalidMetadata(f"metadata holds a value of type {type(value).__name__}, which JSON has not")
+        raise InvalidMetadata(f"metadata contains a value of type {type(value).__name__}, which JSON does not have")
 
     def _text(self, value: str) -> str:
         text = str.__str__(value)
         self._spend(len(text))
         if "\x00" in text:
-            raise InvalidMetadata("metadata holds a NUL character, which the catalog can't keep")
+            raise InvalidMetadata("metadata contains a NUL character, which the catalog can't store")
         return text
 
     def _spend(self, amount: int) -> None:
@@ -141,7 +159,7 @@ class _PlainCopy:
 
 
 MAX_NUMBER = 10**15
-"""Above this neither a context window nor a price is meant."""
+"""The largest plausible number of tokens, and the largest plausible price."""
 
 MAX_SPAN = 1_000_000
 
@@ -162,85 +180,95 @@ def require_past(instant: datetime, now: datetime) -> datetime:
     """
     if require_aware(instant) > now + MAX_SKEW:
         raise UsageError(f"{instant.isoformat()} is in the future: give an instant up to the current time")
-    return min(instant, now)
+    return cap_instant(instant, now)
 
 
-def parse_instant(text: str) -> datetime:
+def cap_instant(at: datetime, now: datetime) -> datetime:
+    """Return ``at``, or ``now`` if that is earlier: nothing is observed in the future."""
+    return min(at, now)
+
+
+def parse_instant(text: str, what: str = "") -> datetime:
     """Return the instant of an ISO 8601 text in UTC, which is also its time zone unless it names one.
 
-    Raises UsageError for any other text.
+    Raises UsageError for any other text; ``what`` is the name of the value in its message.
     """
     try:
         instant = datetime.fromisoformat(text.strip())  # noqa: TID251 - the one place
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UsageError(f"{text[:80]!r} is not an ISO 8601 timestamp, such as 2025-12-06T07:15:05Z") from None
+        raise _not_an_instant_error(what, text) from None
+
+
+def _not_an_instant_error(what: str, value: object) -> UsageError:
+    named = f"{what} " if what else ""
+    return UsageError(f"{named}{str(value)[:80]!r} is not an ISO 8601 timestamp, such as 2027-01-01T00:00:00Z")
 
 
 def validate_tokens(what: str, number: object) -> int | None:
-    """A number of tokens, or None."""
+    """Return a number of tokens, or None. Raises UsageError."""
     if number is None:
         return None
     if isinstance(number, bool) or not isinstance(number, int):
-        raise UsageError(f"{what} {str(number)[:40]!r} is no whole number: give one, or leave it out")
+        raise UsageError(f"{what} {str(number)[:40]!r} is not a whole number: correct it or leave it out")
     if not 1 <= number <= MAX_NUMBER:
         raise UsageError(f"{what} is out of range: give a number from 1 up, or leave it out")
     return number
 
 
 def validate_price(what: str, number: object) -> float | None:
-    """A price in USD per million tokens, or None."""
+    """Return a price in USD per million tokens, or None. Raises UsageError."""
     if number is None:
         return None
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise UsageError(f"{what} {str(number)[:40]!r} is no number: give USD per million tokens, or leave it out")
+        raise UsageError(f"{what} {str(number)[:40]!r} is not a number: give USD per million tokens or leave it out")
     if not 0 <= number <= MAX_NUMBER:
         raise UsageError(f"{what} is out of range: give a number from 0 up, or leave it out")
     return number
 
 
 def validate_span(unit: str, span: float) -> timedelta:
-    """A span of so many ``hours`` or ``days``."""
+    """Return ``span`` hours or days, as ``unit`` is "hours" or "days". Raises UsageError."""
     if not 0 <= span <= MAX_SPAN:
         raise UsageError(f"{span} {unit} is out of range: give 0 to {MAX_SPAN:,}")
     return timedelta(**{unit: span})
 
 
 def validate_capabilities(capabilities: Collection[str] | None) -> tuple[str, ...] | None:
-    """Words of the vocabulary, sorted; None for none."""
+    """Return the words, which must be of the vocabulary, sorted and each once; None for none. Raises UsageError."""
     if isinstance(capabilities, str) or not isinstance(capabilities, Collection | None):
         raise UsageError(f"capabilities must be a list of words, not {str(capabilities)[:40]!r}")
     for word in capabilities or ():
         if word not in CAPABILITIES:
-            raise UsageError(f"{str(word)[:40]!r} is no capability; the vocabulary is: {', '.join(CAPABILITIES)}")
+            raise UsageError(f"{str(word)[:40]!r} is not a capability; the capabilities are: {', '.join(CAPABILITIES)}")
     return tuple(sorted(set(capabilities))) if capabilities else None
 
 
 def validate_source(source: Source | str) -> Source:
-    """A source by its name."""
+    """Return the source of that name. Raises UsageError."""
     try:
         return Source(source)
     except ValueError:
-        raise UsageError(f"{source!r} is no source: INDEX, INFERENCE or MANUAL") from None
+        raise UsageError(f"{source!r} is not a source: use INDEX, INFERENCE or MANUAL") from None
 
 
 def validate_reason(reason: str) -> str:
-    """A reason on one line, which there must be."""
+    """Return the reason on one line. Raises UsageError if it is empty."""
     line = " ".join(reason.split())
     if not line:
-        raise UsageError("a failed attempt needs a reason: say in one line what went wrong")
+        raise UsageError("a failed attempt needs a reason: describe in one line what went wrong")
     return line
 
 
 def validate_name(name: str | None) -> str | None:
-    """What people call a model; None for none. Raises InvalidName for what can't be shown or kept."""
+    """Return the name of a model, or None. Raises InvalidName for one that can't be displayed or stored."""
     if name is None:
         return None
     if not isinstance(name, str):
         raise InvalidName(f"a model's name must be a string, not {type(name).__name__}")
     if len(name) > MAX_MODEL_ID_LENGTH or _UNUSABLE_IN_ID.search(name):
         raise InvalidName(
-            f"name {name[:40]!r} can't be kept: at most {MAX_MODEL_ID_LENGTH} characters, no control characters"
+            f"name {name[:40]!r} can't be stored: use at most {MAX_MODEL_ID_LENGTH} characters, no control characters"
         )
     return name
 
@@ -250,13 +278,12 @@ def validate_instant(what: str, instant: object) -> datetime | None:
     if instant is None:
         return None
     if not isinstance(instant, datetime):
-        shown = str(instant)[:40]
-        raise UsageError(f"{what} {shown!r} is not an ISO 8601 timestamp, such as 2027-01-01T00:00:00Z")
+        raise _not_an_instant_error(what, instant)
     return require_aware(instant)
 
 
 def validate_fact(fact: Fact, value: Any) -> Any:
-    """Return the value of a fact as the catalog keeps it; None for unknown. Raises UsageError."""
+    """Return the value of a fact as the catalog stores it; None for unknown. Raises UsageError."""
     match fact.kind:
         case FactKind.TEXT:
             return validate_name(value)
@@ -279,11 +306,11 @@ def validate_inference(
     metadata: Mapping[str, Any] | None,
     now: datetime,
 ) -> Inference:
-    """The sighting under the catalog's names, with instants (aware ones are given) that can be believed.
+    """Return the sighting with canonical names and with its aware instants clamped to plausible ones.
 
     Raises InvalidProvider, InvalidModelId, InvalidName, InvalidMetadata.
     """
     slug = provider_slug(provider_id)
     canonical = canonical_model_id(slug, model_id)
-    believed = [clamp_instant(at, now) for at in (first_at, last_at)]
-    return Inference(slug, canonical, min(believed), max(believed), validate_name(name), validate_metadata(metadata))
+    clamped = [clamp_instant(at, now) for at in (first_at, last_at)]
+    return Inference(slug, canonical, min(clamped), max(clamped), validate_name(name), validate_metadata(metadata))

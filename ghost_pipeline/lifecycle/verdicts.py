@@ -28,9 +28,9 @@ class Expectation:
     shrunken: tuple[ShrunkenListing, ...] = ()
     """The shrunken listings since the last complete one."""
     has_listed_models: bool = False
-    """Whether the catalog has a model of the provider with a ``last_listed_at``: listed, adopted or imported."""
+    """True if the catalog has a model of the provider with a ``last_listed_at``: listed, adopted or imported."""
     is_released_empty: bool = False
-    """Whether the last complete listing is an empty one, which only a release makes it."""
+    """True if the last complete listing is empty, which it can be only after a release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Assessment:
 
     verdict: Verdict
     reason: str | None = None
-    """What is wrong and what to do, in one line; None if nothing is."""
+    """What is wrong and what to do, in one line; None if nothing is wrong."""
     missing_ids: frozenset[str] = field(default_factory=frozenset)
     """Expected, but not in the listing; empty for refused listings."""
     is_late: bool = False
@@ -49,17 +49,17 @@ class Assessment:
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing of the attempt reaches the models and an operator should look at it."""
+        """True if the attempt changes no model and an operator should look at it."""
         return not self.verdict.lists_models and not self.is_accepted_empty
 
     @property
     def sets_hold(self) -> bool:
-        """Whether the provider's absences stop counting because of this listing."""
+        """True if models that the provider does not list are protected because of this attempt."""
         return self.verdict is not Verdict.COMPLETE and not self.is_late and not self.is_accepted_empty
 
     @property
     def lifts_hold(self) -> bool:
-        """Whether the provider's absences count again."""
+        """True if models that the provider does not list are no longer protected."""
         return (self.verdict is Verdict.COMPLETE or self.is_accepted_empty) and not self.is_late
 
 
@@ -97,10 +97,10 @@ def assess(listing: Listing, observed_at: datetime, expectation: Expectation, th
         expectation.expected_ids - {model.model_id for model in listing.models} - set(listing.inactive_ids)
     )
     if listing.incomplete_reasons:
-        return Assessment(Verdict.PARTIAL, _join(*listing.incomplete_reasons, *listing.remarks), missing, late)
+        return Assessment(Verdict.PARTIAL, _join(*listing.incomplete_reasons, *listing.warnings), missing, late)
     if is_shrunken(len(missing), len(expectation.expected_ids), thresholds):
         return _assess_shrunken(listing, observed_at, expectation, thresholds, missing, late)
-    return Assessment(Verdict.COMPLETE, _join(*listing.remarks), missing, late)
+    return Assessment(Verdict.COMPLETE, _join(*listing.warnings), missing, late)
 
 
 def assess_failed_attempt(reason: str, attempted_at: datetime, last_listing_at: datetime | None) -> Assessment:
@@ -140,12 +140,12 @@ def _assess_shrunken(
     earlier = None if late else next(confirmed, None)
     if earlier is not None:
         finding = f"{share}, as in the shrunken listing of {earlier.observed_at:%Y-%m-%d %H:%M} UTC: confirmed"
-        return Assessment(Verdict.COMPLETE, _join(finding, *listing.remarks), missing, late)
+        return Assessment(Verdict.COMPLETE, _join(finding, *listing.warnings), missing, late)
     advice = (
         "their absence is not trusted until another listing confirms it or you run "
         f"'ghost-pipeline release {listing.provider_id}'"
     )
-    return Assessment(Verdict.SHRUNKEN, _join(share, advice, *listing.remarks), missing, late)
+    return Assessment(Verdict.SHRUNKEN, _join(share, advice, *listing.warnings), missing, late)
 
 
 def _confirms(

@@ -12,10 +12,10 @@ class Source(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What is said of an attempt to have a listing. All but the first are admission's, in the order it tries them."""
+    """The verdict on an attempt to get a listing. All but FAILED are assessed at admission, in this order."""
 
     FAILED = "failed"
-    """The attempt brought no listing."""
+    """The attempt produced no listing."""
     MALFORMED = "malformed"
     EMPTY = "empty"
     PARTIAL = "partial"
@@ -24,12 +24,12 @@ class Verdict(StrEnum):
 
     @property
     def lists_models(self) -> bool:
-        """Whether such a listing contains models, so that it is reconciled with the catalog's."""
+        """True if such a listing contains models, so that it is reconciled with the catalog."""
         return self in (Verdict.PARTIAL, Verdict.SHRUNKEN, Verdict.COMPLETE)
 
     @property
     def is_readable(self) -> bool:
-        """Whether such a listing says anything of models, be it that there are none."""
+        """True if such a listing can be read, even if it contains no model."""
         return self not in (Verdict.FAILED, Verdict.MALFORMED)
 
 
@@ -47,7 +47,7 @@ class EventKind(StrEnum):
 
     @property
     def is_tombstone(self) -> bool:
-        """Whether the event keeps a whole row that has left the catalog."""
+        """True if the event keeps the whole row of a model that has left the catalog."""
         return self in (EventKind.PURGED, EventKind.REMOVED)
 
 

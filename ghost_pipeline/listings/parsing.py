@@ -1,7 +1,6 @@
 """Parse the bytes of a provider's file into a listing, whatever the bytes are."""
 
 import gc
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -12,6 +11,7 @@ import msgspec
 from ghost_pipeline.errors import InvalidModelId
 from ghost_pipeline.lifecycle.identity import canonical_model_id
 from ghost_pipeline.lifecycle.records import ListedModel, Listing
+from ghost_pipeline.lifecycle.validation import contains_nul, replace_nul
 from ghost_pipeline.listings.decoding import Malformed, decode_json
 from ghost_pipeline.listings.envelope import Rows, find_rows, paging_gaps, raise_for_error_envelope
 from ghost_pipeline.providers import format_of
@@ -24,8 +24,6 @@ T = TypeVar("T")
 
 _POSITIONS_SHOWN = 3
 _encode_row = msgspec.json.Encoder(order="sorted").encode
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
-"""An escaped NUL, and not an escaped backslash before ``u0000``."""
 
 
 def format_version(provider_id: str) -> str:
@@ -122,7 +120,7 @@ class _Reading:
             models=models,
             inactive_ids=tuple(self._inactive_ids),
             incomplete_reasons=self._gaps(document),
-            remarks=self._remarks.sentences(),
+            warnings=self._remarks.sentences(),
         )
 
     def survey(self, document: Any) -> Survey:
@@ -162,12 +160,10 @@ class _Reading:
     def _kept(self, row: Row, model_id: str) -> str:
         """The row as JSON text. NUL characters are replaced: PostgreSQL has no place for them."""
         text = _encode_row(row).decode()
-        if "\\u0000" in text:
-            kept = _NUL.sub(r"\1\\ufffd", text)
-            if kept != text:
-                self._remarks.note("the NUL character", model_id)
-            return kept
-        return text
+        if not contains_nul(text):
+            return text
+        self._remarks.note("the NUL character", model_id)
+        return replace_nul(text)
 
     def _model_id(self, row: Any) -> str | None:
         if type(row) is not dict:

@@ -11,6 +11,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from ghost_pipeline.errors import UsageError
+from ghost_pipeline.lifecycle.validation import parse_instant
+
 MAX_TOKENS = 10**15
 MAX_PRICE = 10**6
 """USD per million tokens. A dollar a token is no price but a mistake in the unit."""
@@ -97,10 +100,10 @@ def instant(value: Any) -> datetime | None:
         return None
     try:
         if isinstance(value, str):
-            return _utc(datetime.fromisoformat(value.strip())) if not _EPOCH.fullmatch(value) else _epoch(int(value))
+            return _epoch(int(value)) if _EPOCH.fullmatch(value) else parse_instant(value)
         if isinstance(value, dict):
             return _calendar_day(value)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, UsageError):
         raise Unreadable from None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _epoch(value)
@@ -121,10 +124,6 @@ def _calendar_day(day: dict[str, Any]) -> datetime | None:
     if type(year) is int and type(month) is int and type(date) is int:
         return datetime(year, month, date, tzinfo=UTC)
     raise Unreadable
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def text(value: Any) -> str | None:

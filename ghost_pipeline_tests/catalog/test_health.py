@@ -110,7 +110,11 @@ def test_a_failed_attempt_keeps_how_the_answer_came_about(opened: Callable[[], M
         )
         health = health_of(catalog, "openai")
     assert failed.reason == "HTTP 500 from there"
-    assert (health.last_verdict, health.last_reason, health.last_seconds) == (Verdict.FAILED, failed.reason, 1.25)
+    assert (health.last_verdict, health.last_reason, health.last_duration_seconds) == (
+        Verdict.FAILED,
+        failed.reason,
+        1.25,
+    )
     assert (health.first_attempt_at, health.has_listed_models) == (NOON, True)
 
 

@@ -42,27 +42,27 @@ def test_many_models_are_added_as_one_by_one(catalog: ModelCatalog) -> None:
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     (stated("a", colour="red"), "there is no column 'colour'"),
-    (stated("a", context_window="lots"), "context_window 'lots' is no whole number"),
-    (stated("a", context_window=1.5), "context_window '1.5' is no whole number"),
-    (stated("a", context_window=True), "context_window 'True' is no whole number"),
+    (stated("a", context_window="lots"), "context_window 'lots' is not a whole number"),
+    (stated("a", context_window=1.5), "context_window '1.5' is not a whole number"),
+    (stated("a", context_window=True), "context_window 'True' is not a whole number"),
     (stated("a", max_output_tokens=0), "max_output_tokens is out of range"),
     (stated("a", max_output_tokens=10**5000), "max_output_tokens is out of range"),
-    (stated("a", input_price="cheap"), "input_price 'cheap' is no number"),
+    (stated("a", input_price="cheap"), "input_price 'cheap' is not a number"),
     (stated("a", input_price=float("nan")), "input_price is out of range"),
     (stated("a", output_price=-1), "output_price is out of range"),
     (stated("a", capabilities="tools"), "capabilities must be a list"),
     (stated("a", capabilities=7), "capabilities must be a list"),
-    (stated("a", capabilities=["telepathy"]), "'telepathy' is no capability"),
-    (stated("a", capabilities=[["tools"]]), "is no capability"),
+    (stated("a", capabilities=["telepathy"]), "'telepathy' is not a capability"),
+    (stated("a", capabilities=[["tools"]]), "is not a capability"),
     (stated("a", expires_at="soon"), "expires_at 'soon' is not an ISO 8601 timestamp"),
     (stated("a", expires_at=NOW.replace(tzinfo=None)), "has no time zone"),
     (stated("a", name=5), "a model's name must be a string"),
-    (stated("a", name="\ud800"), "can't be kept"),
+    (stated("a", name="\ud800"), "can't be stored"),
     (stated(""), "is empty"),
     (stated("a" * 513), "has 513 characters"),
     ({"provider_id": "openai"}, "model_id is missing"),
     ({"model_id": "a"}, "provider_id is missing"),
-    ({"provider_id": False, "model_id": "a"}, "is no provider name"),
+    ({"provider_id": False, "model_id": "a"}, "is not a valid provider name"),
     ({"provider_id": "openai", "model_id": 5}, "must be a string"),
 ]
 
@@ -104,7 +104,7 @@ def test_more_problems_than_a_person_reads_are_counted(catalog: ModelCatalog) ->
 
 def test_what_a_reader_could_not_read_is_a_problem_like_any_other(catalog: ModelCatalog) -> None:
     with pytest.raises(InvalidAdditions, match=r"line 3: is no object; line 4: .* is empty"):
-        catalog.add_manual_models([Addition("line 3", problem="is no object"), Addition("line 4", stated(""))])
+        catalog.add_manual_models([Addition("line 3", error="is no object"), Addition("line 4", stated(""))])
 
 
 def test_a_single_addition_is_checked_by_the_same_rules(catalog: ModelCatalog) -> None:

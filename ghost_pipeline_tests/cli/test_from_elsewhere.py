@@ -72,7 +72,7 @@ def test_adopt_that_refuses_a_row_says_which_and_ends_with_1(shell: Shell, home:
         "1 created, 0 updated, 0 unchanged, 0 repeated, 0 kept out, 2 refused",
     ]
     assert "Refused: a model id of openai is empty" in ran.stderr
-    assert "Refused: 1 row: provider 'open ai' is no provider name" in ran.stderr
+    assert "Refused: 1 row: provider 'open ai' is not a valid provider name" in ran.stderr
     assert "Warning: ignored columns: price" in ran.stderr
     assert shell.json("db", "adopt", "old", exit_code=1)["unchanged"] == 1
 
@@ -140,7 +140,7 @@ def test_import_reads_stdin(home: Path) -> None:
         ("<html>", "HTML"),
         ("{}", "a list of objects is wanted"),
         ("[" * 100_000, "nested too deeply"),
-        (json.dumps([ROW, {**ROW, "source": "RUMOUR"}]), "row 2 (openai gpt-x): 'RUMOUR' is no source"),
+        (json.dumps([ROW, {**ROW, "source": "RUMOUR"}]), "row 2 (openai gpt-x): 'RUMOUR' is not a source"),
     ],
     ids=["empty", "cut", "html", "object", "deep", "row"],
 )

@@ -103,7 +103,7 @@ def test_from_the_tick_of_the_schedule_to_the_catalog(workshop: Workshop, config
     with workshop.catalog() as catalog:
         assert [model.last_seen_at for model in catalog.find_models("same")] == [confirmed]
         assert {one.held_since for one in catalog.list_providers()} == {None}
-    assert workshop.provider("same").last_seconds is not None
+    assert workshop.provider("same").last_duration_seconds is not None
 
 
 def test_the_sensor_does_not_take_an_old_file_for_the_answer_of_a_provider_that_failed(

@@ -86,7 +86,7 @@ def test_what_a_person_may_state_can_be_added_from_the_columns_of_a_csv_export()
     table = pd.read_csv(io.BytesIO(export_models([FULL], "csv")), dtype=str)
     stated = ["provider_id", "model_id", "name", "context_window", "input_price", "capabilities", "expires_at"]
     (addition,) = read_csv(table[stated].to_csv(index=False))
-    assert addition.stated == {
+    assert addition.values == {
         name: list(FULL.capabilities or ()) if name == "capabilities" else getattr(FULL, name) for name in stated
     }
 

@@ -77,7 +77,7 @@ def test_places_are_filled_from_the_file(write: Write) -> None:
         ("providers = 1", "is not a table"),
         ("[providers]\nx = 1", r"\[providers.x\] is not a table"),
         ("[providers.x]\n", "set its base_url"),
-        ('[providers."a b"]\nbase_url = "https://x"', "is no provider name"),
+        ('[providers."a b"]\nbase_url = "https://x"', "is not a valid provider name"),
         ('[providers.my-models]\nbase_url = "https://x"', "use another name"),
         ('[providers.google]\n[providers.gemini]\nbase_url = "https://x"', "duplicate table for google"),
         ("[providers.openai]\nbase_url = 1", "base_url must be a string"),

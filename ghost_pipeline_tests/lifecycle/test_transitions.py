@@ -117,7 +117,7 @@ def test_of_two_inferences_the_later_metadata_wins_in_whatever_order_they_arrive
 
 
 def test_a_purged_model_that_is_listed_again_gets_back_what_its_tombstone_keeps() -> None:
-    back = apply_listing(None, STATED, NOON, is_late=False, past=PURGED)
+    back = apply_listing(None, STATED, NOON, is_late=False, tombstone=PURGED)
     assert (back.source, back.first_seen_at, back.last_used_at, back.inference_metadata) == (
         Source.INFERENCE,
         GHOST.first_seen_at,
@@ -128,8 +128,8 @@ def test_a_purged_model_that_is_listed_again_gets_back_what_its_tombstone_keeps(
 
 
 def test_only_a_person_reopens_what_a_person_removed() -> None:
-    assert not PURGED.is_closed_to_sightings
-    assert dataclasses.replace(PURGED, kind=EventKind.REMOVED).is_closed_to_sightings
+    assert not PURGED.is_removed_by_operator
+    assert dataclasses.replace(PURGED, kind=EventKind.REMOVED).is_removed_by_operator
 
 
 def test_a_restored_model_is_a_ghost_from_now_on() -> None:

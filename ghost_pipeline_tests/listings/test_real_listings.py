@@ -31,7 +31,7 @@ def rows_and_listing(provider_id: str) -> tuple[list[dict[str, Any]], Listing]:
 def test_a_real_listing_is_whole(provider_id: str, count: int) -> None:
     _, listing = rows_and_listing(provider_id)
     assert len(listing.models) == count
-    assert (listing.malformed_reason, listing.incomplete_reasons, listing.remarks, listing.inactive_ids) == (
+    assert (listing.malformed_reason, listing.incomplete_reasons, listing.warnings, listing.inactive_ids) == (
         None,
         (),
         (),

@@ -79,7 +79,7 @@ def test_nul_characters_are_replaced_and_remarked_on_because_not_every_database_
 ) -> None:
     listing = parse_listing("openai", b'{"data": [{"id": "m", "t' + said + b'": "' + said + b'"}]}')
     assert json.loads(listing.models[0].provider_data or "") == {"id": "m", "t" + kept: kept}
-    assert bool(listing.remarks) is ("\ufffd" in kept)
+    assert bool(listing.warnings) is ("\ufffd" in kept)
 
 
 @pytest.mark.parametrize("fixture_name", FIXTURE_NAMES)
@@ -115,7 +115,7 @@ def test_prices_per_token_are_exact_per_million(price: Any, usd_per_million: flo
 def test_documented_ways_to_say_unknown_are_no_remark(value: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "pricing": {"prompt": value}, "context_length": 0}]})
     assert (listing.models[0].facts.input_price, listing.models[0].facts.context_window) == (None, None)
-    assert listing.remarks == ()
+    assert listing.warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_price_that_cannot_be_read_is_unknown_and_named(price: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "pricing": {"prompt": price, "completion": "0"}}]})
     model = recorded("openrouter", listing.models[0])
     assert (model.input_price, model.is_free) == (None, None)
-    assert listing.remarks == ("pricing.prompt could not be read in 1 row and counts as unknown there (first: m)",)
+    assert listing.warnings == ("pricing.prompt could not be read in 1 row and counts as unknown there (first: m)",)
     assert listing.incomplete_reasons == ()
 
 
@@ -144,7 +144,7 @@ def test_whole_numbers_and_digits_are_tokens(value: Any, tokens: int | None) -> 
 def test_what_is_no_number_of_tokens_is_unknown_and_named(value: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "context_length": value}]})
     assert listing.models[0].facts.context_window is None
-    assert listing.remarks[0].startswith("context_length could not be read in 1 row")
+    assert listing.warnings[0].startswith("context_length could not be read in 1 row")
 
 
 @pytest.mark.parametrize(
@@ -173,32 +173,32 @@ def test_announced_ends_are_read_in_every_documented_spelling(value: Any, instan
 def test_an_end_that_cannot_be_read_is_unknown_and_named(value: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "expiration_date": value}]})
     assert listing.models[0].facts.expires_at is None
-    assert len(listing.remarks) == 1
+    assert len(listing.warnings) == 1
 
 
 @pytest.mark.parametrize("row", [{"architecture": 7}, {"architecture": {"input_modalities": ["text", 7]}}])
 def test_capabilities_that_cannot_be_read_are_named(row: dict[str, Any]) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", **row}]})
     assert listing.models[0].facts.capabilities is None
-    assert "architecture.input_modalities could not be read" in listing.remarks[0]
+    assert "architecture.input_modalities could not be read" in listing.warnings[0]
 
 
 @pytest.mark.parametrize("name", ["", "  ", None])
 def test_an_empty_name_is_unknown_without_a_remark(name: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "name": name}]})
-    assert (listing.models[0].facts.name, listing.remarks) == (None, ())
+    assert (listing.models[0].facts.name, listing.warnings) == (None, ())
 
 
 @pytest.mark.parametrize("name", ["a\x00b", 7, "x" * 600])
 def test_a_name_that_cannot_be_kept_is_named(name: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "name": name}]})
     assert listing.models[0].facts.name is None
-    assert listing.remarks[0].startswith("name could not be read")
+    assert listing.warnings[0].startswith("name could not be read")
 
 
 def test_remarks_are_one_per_field_with_a_count_and_one_example() -> None:
     rows = [{"id": f"m{number}", "pricing": {"prompt": "n/a"}} for number in range(1000)]
-    assert parsed("openrouter", {"data": rows}).remarks == (
+    assert parsed("openrouter", {"data": rows}).warnings == (
         "pricing.prompt could not be read in 1000 rows and counts as unknown there (first: m0)",
     )
 

@@ -38,13 +38,13 @@ def test_zenmux_tiers_of_which_none_is_the_first_give_no_price() -> None:
 def test_zenmux_prices_in_another_currency_are_unknown_and_named() -> None:
     listing = parsed("zenmux", {"data": [{"id": "m", "pricings": {"prompt": [tier(8.6, "CNY")]}}]})
     assert listing.models[0].facts.input_price is None
-    assert "pricings.prompt.currency" in listing.remarks[0]
+    assert "pricings.prompt.currency" in listing.warnings[0]
 
 
 def test_zenmux_prices_per_call_are_no_token_prices() -> None:
     listing = parsed("zenmux", {"data": [{"id": "m", "pricings": {"prompt": [{**tier(1), "unit": "perCount"}]}}]})
     assert listing.models[0].facts.input_price is None
-    assert listing.remarks == ()
+    assert listing.warnings == ()
 
 
 def offer(context_length: int, price: float, status: str = "live") -> dict[str, Any]:

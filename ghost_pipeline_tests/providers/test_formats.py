@@ -33,7 +33,7 @@ def test_every_field_is_read_and_nothing_else_is_made_up(
 def test_a_fixture_is_whole_and_every_row_of_it_is_accounted_for(fixture_name: str) -> None:
     provider_id = provider_of(fixture_name)
     listing = parse_listing(provider_id, fixture_bytes(fixture_name))
-    assert (listing.malformed_reason, listing.incomplete_reasons, listing.remarks) == (None, (), ())
+    assert (listing.malformed_reason, listing.incomplete_reasons, listing.warnings) == (None, (), ())
     assert listing.inactive_ids == INACTIVE.get(fixture_name, ())
     assert len(listing.models) + len(listing.inactive_ids) == len(rows_of(fixture(fixture_name)))
 

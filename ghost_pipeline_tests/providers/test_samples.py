@@ -21,5 +21,5 @@ def test_there_are_samples_of_at_least_ten_known_providers() -> None:
 @pytest.mark.parametrize("file", SAMPLES, ids=[file.path.name for file in SAMPLES])
 def test_a_sample_is_complete_and_readable(file: ListingFile) -> None:
     listing = parse_listing(file.provider_id, file.path.read_bytes())
-    assert (listing.malformed_reason, listing.incomplete_reasons, listing.remarks) == (None, (), ())
+    assert (listing.malformed_reason, listing.incomplete_reasons, listing.warnings) == (None, (), ())
     assert 2 <= len(listing.models) <= 15

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.importing.merge import (
     NOT_AN_OBJECT,
     MessageSample,
-    holds_nul,
     import_result,
     is_wrapped,
     merge_models,
@@ -21,12 +20,13 @@ from ghost_pipeline.catalog.importing.merge import (
 from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.errors import InvalidExport, InvalidMetadata, UsageError
+from ghost_pipeline.errors import InvalidExport, UsageError
 from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, Fact, FactKind
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.merging import import_model
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.validation import (
+    cap_instant,
     parse_instant,
     validate_fact,
     validate_metadata,
@@ -135,8 +135,8 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
     except msgspec.ValidationError as error:
         raise InvalidExport(str(error)) from error
     slug, source = provider_slug(read.provider_id), validate_source(read.source.upper())
-    first_seen_at = min(_instant("first_seen_at", read.first_seen_at), now)
-    last_seen_at = min(_instant("last_seen_at", read.last_seen_at), now)
+    first_seen_at = cap_instant(parse_instant(read.first_seen_at, "first_seen_at"), now)
+    last_seen_at = cap_instant(parse_instant(read.last_seen_at, "last_seen_at"), now)
     if first_seen_at > last_seen_at:
         raise InvalidExport(f"first_seen_at {read.first_seen_at} is later than last_seen_at {read.last_seen_at}")
     is_listed, is_used = source is Source.INDEX, source is Source.INFERENCE
@@ -152,7 +152,7 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
         last_used_at=_past("last_used_at", read.last_used_at, first_seen_at if is_used else None, now),
         deactivated_at=None if read.is_active else _past("deactivated_at", read.deactivated_at, now, now) or now,
         provider_data=_provider_data(read.provider_data),
-        inference_metadata=_metadata(read.inference_metadata),
+        inference_metadata=validate_metadata(read.inference_metadata),
         **{**facts, "name": validate_name(read.model_name) if facts["name"] is None else facts["name"]},
     )
 
@@ -162,7 +162,7 @@ def _checked_facts(written: Any) -> dict[str, Any]:
 
 
 def _read_fact(fact: Fact, value: Any) -> Any:
-    return _instant(fact.name, value) if fact.kind is FactKind.INSTANT and value is not None else value
+    return parse_instant(value, fact.name) if fact.kind is FactKind.INSTANT and value is not None else value
 
 
 def _past(
@@ -170,28 +170,14 @@ def _past(
 ) -> datetime | None:
     if isinstance(text, msgspec.UnsetType):
         return unless_said
-    return None if text is None else min(_instant(column, text), now)
-
-
-def _instant(column: str, text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except UsageError as error:
-        raise InvalidExport(f"{column} {error}") from None
+    return None if text is None else cap_instant(parse_instant(text, column), now)
 
 
 def _provider_data(kept: Any) -> dict[str, Any] | None:
     try:
         return to_json_object(kept)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidExport(f"provider_data can't be kept as JSON: {error}") from error
-
-
-def _metadata(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
-    checked = validate_metadata(metadata)
-    if checked is not None and holds_nul(checked):
-        raise InvalidMetadata("inference_metadata holds a NUL character")
-    return checked
+        raise InvalidExport(f"provider_data can't be stored as JSON: {error}") from error
 
 
 def read_export_rows(name: str, content: bytes) -> list[Any]:

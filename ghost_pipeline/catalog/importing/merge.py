@@ -1,6 +1,5 @@
 """Merge models that were known elsewhere into the catalog, and report what became of them."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +14,7 @@ from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage.tables import canonical_json
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
+from ghost_pipeline.lifecycle.validation import contains_nul
 
 MAX_MESSAGES = 20
 
@@ -46,8 +46,6 @@ class MessageSample:
 NOT_AN_OBJECT = "not_an_object"
 """The key under which ``provider_data`` keeps what is no JSON object."""
 
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-
 
 def to_json_object(kept: Any) -> dict[str, Any] | None:
     """``kept`` (a JSON value, or text with JSON in it) as an object; None for nothing.
@@ -65,7 +63,7 @@ def to_json_object(kept: Any) -> dict[str, Any] | None:
             value = kept
     if value is None or value == "":
         return None
-    if holds_nul(value):
+    if contains_nul(canonical_json(value)):
         return {NOT_AN_OBJECT: kept.replace("\x00", "\\u0000") if isinstance(kept, str) else canonical_json(kept)}
     return value if isinstance(value, dict) else {NOT_AN_OBJECT: value}
 
@@ -73,12 +71,6 @@ def to_json_object(kept: Any) -> dict[str, Any] | None:
 def is_wrapped(provider_data: Mapping[str, Any] | None) -> bool:
     """Whether it is what ``provider_object`` made of something that was no JSON object."""
     return provider_data is not None and provider_data.keys() == {NOT_AN_OBJECT}
-
-
-def holds_nul(value: Any) -> bool:
-    """Whether there is a NUL character in a JSON value: PostgreSQL keeps none in ``jsonb``."""
-    text = canonical_json(value)
-    return "\\u0000" in text and _NUL.search(text) is not None  # the pattern alone is slow on what is mostly without
 
 
 BATCH = 1000

@@ -209,8 +209,8 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt,
     restored = []
     for row in connection.execute(query):
         listed = model_record({column.name: row._mapping[f"model_{column.name}"] for column in MODEL_COLUMNS})
-        past = tombstone_of(model_event(row))
-        record = apply_listing(None, listed, attempt.observed_at, is_late=is_late, past=past)
+        tombstone = tombstone_of(model_event(row))
+        record = apply_listing(None, listed, attempt.observed_at, is_late=is_late, tombstone=tombstone)
         restored.append({"row_id": row.id, **model_values(record)})
     update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
     connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)

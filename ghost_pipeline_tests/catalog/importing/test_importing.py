@@ -230,7 +230,7 @@ def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"provider_id": "no provider!"}, "no provider name"),
+        ({"provider_id": "no provider!"}, "is not a valid provider name"),
         ({"provider_id": None}, "provider_id"),
         ({"model_id": " "}, "is empty"),
         ({"model_id": 5}, "`$.model_id`"),
@@ -240,12 +240,12 @@ def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what
         ({"last_seen_at": 1764000000}, "`$.last_seen_at`"),
         ({"last_seen_at": "0001-01-01T00:00:00+14:00"}, "last_seen_at"),
         ({"first_seen_at": "2025-11-02T00:00:00Z"}, "later than last_seen_at"),
-        ({"model_name": "a\x00b"}, "can't be kept"),
+        ({"model_name": "a\x00b"}, "can't be stored"),
         ({"context_window": 0}, "context_window is out of range"),
         ({"input_price": -1.0}, "input_price"),
         ({"capabilities": ["telepathy"]}, "'telepathy'"),
         ({"inference_metadata": {"a": "\x00"}}, "NUL"),
-        ({"provider_data": {"a": "\ud800"}}, "provider_data can't be kept as JSON"),
+        ({"provider_data": {"a": "\ud800"}}, "provider_data can't be stored as JSON"),
     ],
     ids=lambda value: repr(value)[:40],
 )
