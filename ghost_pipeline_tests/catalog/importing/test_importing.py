@@ -234,7 +234,7 @@ def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what
         ({"provider_id": None}, "provider_id"),
         ({"model_id": " "}, "is empty"),
         ({"model_id": 5}, "`$.model_id`"),
-        ({"source": "RUMOUR"}, "no source"),
+        ({"source": "RUMOUR"}, "is not a source"),
         ({"is_active": "perhaps"}, "`$.is_active`"),
         ({"first_seen_at": "yesterday"}, "first_seen_at 'yesterday' is not an ISO 8601 timestamp"),
         ({"last_seen_at": 1764000000}, "`$.last_seen_at`"),
