@@ -36,7 +36,7 @@ from ghost_pipeline.cli.ui import ui_command
 @click.version_option(package_name="ghost-pipeline")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """A catalog of LLM models that keeps working models when a provider's list is wrong.
+    """Keep a catalog of LLM models, in which working models stay when a provider's list is wrong.
 
     \b
     Start with:  ghost-pipeline ingest

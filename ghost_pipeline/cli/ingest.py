@@ -35,12 +35,12 @@ class IngestResult:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the listing was refused."""
+        """True if the listing was refused."""
         return self.outcome is not None and self.outcome.is_refused
 
     @property
     def is_failed(self) -> bool:
-        """Whether the file did not get as far as it should, and not for what it holds."""
+        """True if the file was not processed, for a reason other than its content."""
         return not self.is_success and not self.is_refused
 
 
@@ -77,7 +77,7 @@ def ingest_command(
 
 def _files(directory: Path, requested: Sequence[str]) -> list[ListingFile]:
     scan = find_listings(directory)
-    for name, why in scan.passed_over:
+    for name, why in scan.skipped:
         warn(f"{directory / name} is skipped: {why}")
     for file in scan.files:
         if file.warning:

@@ -66,7 +66,7 @@ class Delivery:
     def write(self, sightings: Mapping[Model, Sighting]) -> None:
         """Write all sightings that the database can store, count the others. Raises GhostPipelineError if unavailable.
 
-        After an error some may be written; to write them again gives the same result.
+        After an error some may be written; writing them again has the same result.
         """
         now = datetime.now(UTC)
         require_valid_clock(now)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ghost_pipeline.atomic_file import atomic_write as replace_whole
+from ghost_pipeline.atomic_file import atomic_write
 from ghost_pipeline.errors import ExportRefused
 from ghost_pipeline.exports.gateways import is_wildcard, litellm_config, openai_model_list
 from ghost_pipeline.exports.tabular import csv_table, json_table, parquet_table
@@ -12,18 +12,18 @@ from ghost_pipeline.lifecycle.records import ModelRecord
 
 
 def write_export(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path``: written aside, synced, then renamed. A link stays a link.
+    """Write ``content`` to ``path`` atomically: to a temporary file, synced, then renamed. A link stays a link.
 
     The file keeps its permissions; a new one gets those that new files get. Raises ExportRefused.
     """
     target = path.resolve()
     if target.exists() and not target.is_file():
-        raise ExportRefused(f"{path} is not a regular file: choose another path")
+        raise ExportRefused(f"{path} is not a regular file", "choose another path")
     try:
-        replace_whole(target, content)
+        atomic_write(target, content)
     except OSError as error:
         raise ExportRefused(
-            f"{path} can't be written: {error.strerror}; it is as it was, choose another place or free some space"
+            f"{path} can't be written: {error.strerror}; it was not changed", "choose another path or free some space"
         ) from error
 
 
@@ -36,7 +36,7 @@ class Format:
     is_text: bool = True
     """UTF-8 that a terminal can show."""
     is_left_out: Callable[[ModelRecord], bool] = lambda model: False
-    """True of a model that the format can't express."""
+    """Returns True for a model that the format can't express."""
 
 
 FORMATS: Mapping[str, Format] = {
@@ -54,6 +54,6 @@ def export_models(models: Iterable[ModelRecord], to: str, *, is_with_ghosts: boo
     Ghosts are left out unless asked for, and then marked: ``is_active`` is false. Raises ExportRefused.
     """
     if to not in FORMATS:
-        raise ExportRefused(f"{to!r} is not an export format; choose one of {', '.join(FORMATS)}")
+        raise ExportRefused(f"{to!r} is not an export format", f"choose one of {', '.join(FORMATS)}")
     chosen = [model for model in models if model.is_active or is_with_ghosts]
     return FORMATS[to].write(sorted(chosen, key=lambda model: (model.provider_id, model.model_id)))

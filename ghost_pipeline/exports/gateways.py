@@ -19,7 +19,7 @@ _MODES = (
     ("image_generation", "image_generation"),
     ("speech", "audio_speech"),
 )
-"""A capability -> the mode that it says, the first that fits."""
+"""A capability -> its mode; the first that fits counts."""
 
 _SUPPORTS = {
     "vision": "supports_vision",
@@ -44,7 +44,7 @@ def litellm_config(models: Sequence[ModelRecord]) -> bytes:
 
 
 def is_wildcard(model: ModelRecord) -> bool:
-    """Return True if LiteLLM reads the model's name as a pattern."""
+    """Return True if LiteLLM treats the model's name as a pattern."""
     return "*" in model.model_id
 
 
@@ -76,29 +76,29 @@ def _info(model: ModelRecord, mode: str | None) -> dict[str, Any]:
 def _mode(capabilities: Sequence[str] | None) -> str | None:
     words = set(capabilities or ())
     if words == {"audio", "text"}:
-        return None  # a transcriber, or a chat model that listens
+        return None  # a transcriber, or a chat model with audio input
     return next((mode for word, mode in _MODES if word in words), None)
 
 
 def _per_token(price: float | None) -> float | None:
-    """USD per token of a price per million; moves the decimal point, so that 0.15 gives 1.5e-07 and nothing near it."""
+    """Convert a price per million tokens to USD per token; decimal, so that 0.15 gives exactly 1.5e-07."""
     return None if price is None else float(Decimal(str(price)).scaleb(-6))
 
 
 def openai_model_list(models: Sequence[ModelRecord]) -> bytes:
-    """``{"object": "list", "data": [...]}``; ``created`` is when the catalog first saw the model, in epoch seconds."""
+    """Return ``{"object": "list", "data": [...]}``; ``created`` is ``first_seen_at`` in epoch seconds."""
     uses = Counter(model.model_id for model in models)
     data = [_model(model, is_shared=uses[model.model_id] > 1) for model in models]
     return (json.dumps({"object": "list", "data": data}, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _model(model: ModelRecord, *, is_shared: bool) -> dict[str, Any]:
-    answer = {
+    entry = {
         "id": f"{model.provider_id}/{model.model_id}" if is_shared else model.model_id,
         "object": "model",
         "created": int(model.first_seen_at.timestamp()),
         "owned_by": model.provider_id,
     }
     if not model.is_active:
-        answer |= {"is_active": False, "last_seen_at": msgspec.to_builtins(model.last_seen_at)}
-    return answer
+        entry |= {"is_active": False, "last_seen_at": msgspec.to_builtins(model.last_seen_at)}
+    return entry

@@ -1,4 +1,4 @@
-"""The models as a table: the columns of the catalog, one row a model.
+"""Exports as a table: the columns of the catalog, one row per model.
 
 JSON has what ``ghost-pipeline models --json`` has. CSV and Parquet have JSON texts for the two columns of objects;
 between capabilities, CSV has the ``;`` that ``ghost-pipeline add --from`` understands.
@@ -39,12 +39,12 @@ _OBJECTS = ("provider_data", "inference_metadata")
 
 
 def json_table(models: Sequence[ModelRecord]) -> bytes:
-    """A list of objects."""
+    """Return a JSON list of objects."""
     return (json.dumps(msgspec.to_builtins(models), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def csv_table(models: Sequence[ModelRecord]) -> bytes:
-    """A header and a line a model; unknown is an empty cell, instants are ISO 8601 with Z."""
+    """Return a header and one line per model; unknown is an empty cell, instants are ISO 8601 with Z."""
     frame = _frame(models)
     for fact in FACTS:
         if fact.kind is FactKind.CAPABILITIES:
@@ -54,7 +54,7 @@ def csv_table(models: Sequence[ModelRecord]) -> bytes:
 
 
 def parquet_table(models: Sequence[ModelRecord]) -> bytes:
-    """One row group with a type for every column, also where nothing is known. Raises ExportRefused without pyarrow."""
+    """Return one row group with a type for every column, even an empty one. Raises ExportRefused without pyarrow."""
     try:
         arrow: Any = importlib.import_module("pyarrow")  # it has no types to check against
     except ImportError as error:

@@ -102,10 +102,8 @@ def merge_metadata(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | N
 
     The limit is MAX_METADATA_BYTES, which ``newer`` alone does not exceed.
     """
-    if not newer:
-        return older
-    if not older:
-        return newer
+    if older is None or newer is None:
+        return newer if older is None else older
     left = MAX_METADATA_BYTES
     kept: list[tuple[str, Any]] = []
     oldest_first = [*((key, value) for key, value in older.items() if key not in newer), *newer.items()]

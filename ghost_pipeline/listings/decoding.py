@@ -1,7 +1,7 @@
-"""From the bytes of a file to a JSON value, or a reason that a person can act on.
+"""Decode the bytes of a file as JSON, or report why they are not JSON and what to do about it.
 
-msgspec reads strictly and keeps integers exact. What it reports poorly (a compressed file, a page of HTML, another
-encoding) is recognised here before or after it.
+msgspec is strict and keeps integers exact. What its errors describe poorly (a compressed file, an HTML page, another
+encoding) is detected here, before or after it.
 """
 
 import re
@@ -29,7 +29,6 @@ _MAX_DETAIL = 120  # the path of a deeply nested value is long
 
 _decode = msgspec.json.Decoder().decode
 
-
 FETCH_AGAIN = "fetch the listing again"
 _SAVE_AS_UTF8 = f"save the listing as UTF-8 or {FETCH_AGAIN}"
 
@@ -49,9 +48,9 @@ class Malformed(Exception):
 
 
 def decode_json(content: bytes) -> Any:
-    """The JSON value in ``content``.
+    """Return the JSON value in ``content``.
 
-    Raises Malformed where there is none, and RecursionError where it is nested too deeply.
+    Raises Malformed if it is not JSON, RecursionError if it is nested too deeply.
     """
     text = content.removeprefix(_UTF8_BOM)
     _reject_non_json(text)
@@ -60,7 +59,7 @@ def decode_json(content: bytes) -> Any:
     except UnicodeDecodeError:
         raise _encoding_error(text) or Malformed("the file is not UTF-8", _SAVE_AS_UTF8) from None
     except msgspec.ValidationError as error:
-        raise Malformed(f"the JSON holds a number that can't be read ({str(error)[:_MAX_DETAIL]})") from None
+        raise Malformed(f"the JSON contains a number that can't be read ({str(error)[:_MAX_DETAIL]})") from None
     except msgspec.DecodeError as error:
         raise _syntax_error(str(error), text) from None
 
@@ -70,13 +69,13 @@ def _reject_non_json(text: bytes) -> None:
         raise Malformed("the file is empty (0 bytes of content)")
     for magic, compression in _COMPRESSIONS.items():
         if text.startswith(magic):
-            raise Malformed(f"the file is {compression}-compressed", "unpack it and keep plain JSON")
+            raise Malformed(f"the file is {compression}-compressed", "decompress it")
     for boms, encoding in ((_UTF32_BOMS, "UTF-32"), (_UTF16_BOMS, "UTF-16")):
         if text.startswith(boms):
             raise Malformed(f"the file is {encoding}, not UTF-8", _SAVE_AS_UTF8)
     start = text[:_HEAD].lstrip()
     if not start and not text.strip():
-        raise Malformed("the file holds only white space")
+        raise Malformed("the file contains only white space")
     if start.startswith(b"<"):
         raise Malformed(f"the file is an HTML or XML page{_title_of(start)}, not JSON")
 
@@ -92,20 +91,20 @@ def _encoding_error(text: bytes) -> Malformed | None:
     except UnicodeDecodeError as error:
         return Malformed(f"the file is not UTF-8 (byte {error.start})", _SAVE_AS_UTF8)
     if text.find(b"\x00", 0, _HEAD) >= 0:
-        return Malformed("the file is not UTF-8 text (it holds NUL bytes)", _SAVE_AS_UTF8)
+        return Malformed("the file is not UTF-8 text (it contains NUL bytes)", _SAVE_AS_UTF8)
     return None
 
 
 _SYNTAX_ERROR = re.compile(r"(?:JSON is malformed: )?(.*)", re.DOTALL)
-"""What msgspec reports, without the words that the reason has already."""
+"""msgspec's error, without the words that the reason has already."""
 
 
 def _syntax_error(report: str, text: bytes) -> Malformed:
     if "truncated" in report:
-        return Malformed(f"the JSON is cut off: the file ends early, after {len(text)} bytes")
+        return Malformed(f"the JSON is cut off after {len(text)} bytes")
     if "trailing characters" in report:
         position = report[report.rfind("(") :]
-        reason = f"more follows after the end of the JSON {position}"
+        reason = f"unexpected data after the end of the JSON {position}"
         return Malformed(reason, f"keep one JSON document per file or {FETCH_AGAIN}")
     detail = _SYNTAX_ERROR.fullmatch(report)
     return _encoding_error(text) or Malformed(f"the file is not valid JSON: {detail[1] if detail else report}")

@@ -1,4 +1,4 @@
-"""What surrounds the rows of a listing: error envelopes, the rows themselves, paging markers."""
+"""Find the rows of a listing in its JSON document, and detect error responses and paging markers around them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,38 +9,38 @@ from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST
 from ghost_pipeline.redaction import quote_redacted
 
 FALLBACK_ROW_KEYS = ("data", "models", "result", "results", "items", "modelSummaries", "publisherModels")
-"""Where rows are looked for when they are not where the provider's format has them."""
+"""Keys to try if none of the format's own keys has rows."""
 
 _MESSAGES = ("message", "detail", "msg", "error_description", "title", "error", "description")
 _KINDS = ("type", "code", "status")
 
 
 class Rows(NamedTuple):
-    """The rows of a listing and where they stood."""
+    """The rows of a listing, and the key that holds them."""
 
     rows: Sequence[Any]
     key: str
 
 
 def raise_for_error_envelope(document: Any) -> None:
-    """Raises Malformed if ``document`` is a provider's way of saying that it failed, whatever else it holds."""
+    """Raise Malformed if ``document`` reports an error, whatever else it contains."""
     if isinstance(document, list) and len(document) == 1:
         document = document[0]
     if not isinstance(document, dict):
         return
     for complaint in (document.get("error"), document.get("errors")):
         if complaint:
-            raise Malformed(f"the provider answered with an error{_told(complaint, document)}")
+            raise Malformed(f"the provider returned an error{_error_detail(complaint, document)}")
     if document.get("success") is False:
-        raise Malformed(f"the provider says success: false{_told(document)}")
+        raise Malformed(f"the provider returned success: false{_error_detail(document)}")
     if document.get("type") == "error" or document.get("object") == "error":
-        raise Malformed(f"the provider answered with an error{_told(document)}")
+        raise Malformed(f"the provider returned an error{_error_detail(document)}")
     if "data" in document and document["data"] is None:
-        raise Malformed(f"the provider answered without data (data: null){_told(document)}")
+        raise Malformed(f"the provider returned no data (data: null){_error_detail(document)}")
 
 
 def find_rows(document: Any, row_keys: Sequence[str]) -> Rows:
-    """The rows of ``document``: where the format has them, else where listings commonly have them.
+    """Return the rows of ``document``, from the format's own keys or else from common ones.
 
     Raises Malformed if there is no list of rows.
     """
@@ -48,7 +48,7 @@ def find_rows(document: Any, row_keys: Sequence[str]) -> Rows:
         return Rows(document, TOP_LEVEL_LIST)
     if not isinstance(document, dict):
         kind = "null" if document is None else type(document).__name__
-        raise Malformed(f"a single JSON value ({kind}) is no model list")
+        raise Malformed(f"a single JSON value ({kind}) is not a model list")
     places = [key for key in dict.fromkeys((*row_keys, *FALLBACK_ROW_KEYS)) if isinstance(document.get(key), list)]
     if not places:
         raise Malformed(_unknown_shape(document))
@@ -57,14 +57,14 @@ def find_rows(document: Any, row_keys: Sequence[str]) -> Rows:
 
 
 def _unknown_shape(document: Mapping[str, Any]) -> str:
-    keys = ", ".join(quote_redacted(key, 40) for key in sorted(document)[:8]) or "nothing"
-    return f"no list of models in the JSON object (it holds {keys}){_told(document)}"
+    keys = ", ".join(quote_redacted(key, 40) for key in sorted(document)[:8]) or "none"
+    return f"no list of models in the JSON object (its keys: {keys}){_error_detail(document)}"
 
 
-def _told(*complaints: Any) -> str:
-    """What the first of ``complaints`` that says something says: kinds and message, as ``: type "…", "…"``."""
-    for complaint in complaints:
-        first = complaint[0] if isinstance(complaint, list) and complaint else complaint
+def _error_detail(*candidates: Any) -> str:
+    """Return kinds and message of the first candidate that has any, as ``: type "…", "…"``; else an empty text."""
+    for candidate in candidates:
+        first = candidate[0] if isinstance(candidate, list) and candidate else candidate
         parts = _parts(first)
         if parts:
             return f": {', '.join(parts)}"
@@ -116,7 +116,7 @@ _NO_LETTER = re.compile(r"[^a-z0-9]")
 
 
 def paging_gaps(document: Any) -> list[str]:
-    """One sentence per marker in ``document`` that says that more models follow."""
+    """Return a sentence for each marker in ``document`` that more pages follow."""
     if not isinstance(document, dict):
         return []
     return [f"{marker}: more pages follow; fetch all of them into one listing" for marker in _markers(document, "")]

@@ -1,4 +1,4 @@
-"""The folder of provider files: which files are there, whose they are, and what their sidecars record."""
+"""Find the providers' files in their folder, read provider and instant from a name, and read files and sidecars."""
 
 import hashlib
 import os
@@ -41,25 +41,25 @@ class ListingFile:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryScan:
-    """What a folder holds."""
+    """The content of a folder."""
 
     files: tuple[ListingFile, ...]
     """Every candidate, sorted by name."""
-    passed_over: tuple[tuple[str, str], ...]
-    """File name and reason, for names of which a person may wonder why they were not read."""
+    skipped: tuple[tuple[str, str], ...]
+    """File name and reason, of files that look like listings but are not read."""
 
 
 class _Skipped(Exception):
-    """Why a file is no candidate."""
+    """The reason why a file is not a candidate."""
 
 
 def find_listings(directory: Path) -> DirectoryScan:
-    """The listing files in ``directory``, not below it.
+    """Return the listing files in ``directory``, without its subfolders.
 
-    Raises NoListings if that is no directory that can be read.
+    Raises NoListings if it is not a readable directory.
     """
     files: list[ListingFile] = []
-    passed_over: list[tuple[str, str]] = []
+    skipped: list[tuple[str, str]] = []
     for name in sorted(_names_in(directory)):
         if not name.lower().endswith(".json") or is_unfinished_or_hidden(name):
             continue
@@ -68,12 +68,12 @@ def find_listings(directory: Path) -> DirectoryScan:
         except FileNotFoundError:
             continue  # gone since the folder was listed
         except _Skipped as reason:
-            passed_over.append((os.fsencode(name).decode("utf-8", "backslashreplace"), str(reason)))
-    return DirectoryScan(tuple(files), tuple(passed_over))
+            skipped.append((os.fsencode(name).decode("utf-8", "backslashreplace"), str(reason)))
+    return DirectoryScan(tuple(files), tuple(skipped))
 
 
 def newest_listings(files: Iterable[ListingFile]) -> dict[str, ListingFile]:
-    """The newest file of each provider: by the stated instant, then the modification time, then the name."""
+    """Return the newest file of each provider: by the stated instant, then the modification time, then the name."""
     newest: dict[str, ListingFile] = {}
     # A file from the future is the newest only where no other is: it must not shadow what is written later.
     for file in sorted(
@@ -87,16 +87,16 @@ def _names_in(directory: Path) -> list[str]:
     try:
         return os.listdir(directory)
     except FileNotFoundError:
-        raise NoListings(f"there is no folder {directory}: create it or name another one") from None
+        raise NoListings(f"the folder {directory} does not exist", "create it or choose another one") from None
     except NotADirectoryError:
-        raise NoListings(f"{directory} is no folder: name the folder that holds the listings") from None
+        raise NoListings(f"{directory} is not a folder", "choose the folder of the listings") from None
     except OSError as error:
-        raise NoListings(f"the folder {directory} can't be read ({error.strerror}): check its permissions") from None
+        raise NoListings(f"the folder {directory} can't be read: {error.strerror}", "check its permissions") from None
 
 
 def _listing_file(path: Path) -> ListingFile:
     if not _is_utf8(path.name):
-        raise _Skipped("its name is not UTF-8: rename it")
+        raise _Skipped("its name is not UTF-8; rename it")
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -104,9 +104,9 @@ def _listing_file(path: Path) -> ListingFile:
             raise _Skipped("it is a link to a file that does not exist") from None
         raise
     except OSError as error:
-        raise _Skipped(f"it can't be looked at ({error.strerror})") from None
+        raise _Skipped(f"it can't be read ({error.strerror})") from None
     if not stat.S_ISREG(status.st_mode):
-        raise _Skipped("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file")
+        raise _Skipped("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
     try:
         provider_id = provider_in_name(path.name)
     except InvalidProvider as error:
@@ -143,7 +143,7 @@ def _is_utf8(name: str) -> bool:
 def _instant(mtime_ns: int) -> datetime:
     try:
         return _EPOCH + timedelta(microseconds=mtime_ns // 1000)
-    except OverflowError:  # some file systems keep absurd times
+    except OverflowError:  # some file systems store absurd times
         return _EPOCH
 
 
@@ -158,24 +158,26 @@ _INSTANT = re.compile(
 
 
 def is_unfinished_or_hidden(name: str) -> bool:
-    """Whether the name is one that programs give to files that are being written, locked, or not for people."""
+    """Return True for a name that programs give to unfinished, locked or hidden files."""
     return name.startswith((".", "~$")) or not _UNFINISHED.isdisjoint(name.lower().split("."))
 
 
 def provider_in_name(name: str) -> str:
-    """The provider slug in a file name: everything up to the first ``_``, ``.`` or ``-models``.
+    """Return the provider slug in a file name: everything up to the first ``_``, ``.`` or ``-models``.
 
-    Raises InvalidProvider if that is no provider name.
+    Raises InvalidProvider if that is not a provider name.
     """
     provider = _END_OF_PROVIDER.split(name.lower(), maxsplit=1)[0]
     try:
         return provider_slug(provider)
     except InvalidProvider:
-        raise InvalidProvider(f"{provider[:80]!r} is no provider name: call the file like openai_models.json") from None
+        raise InvalidProvider(
+            f"{provider[:80]!r} is not a valid provider name", "name the file like openai_models.json"
+        ) from None
 
 
 def instant_in_name(name: str) -> datetime | None:
-    """The UTC instant in a name such as ``google_models_2025-12-06T07-15-05.json``; None if there is no real one."""
+    """Return the UTC instant in a name such as ``google_models_2025-12-06T07-15-05.json``; None if it has none."""
     found = _INSTANT.search(name)
     if found is None:
         return None
@@ -199,7 +201,7 @@ _SIDECAR = ".response"
 
 
 class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The sidecar: how the answer in a file came about."""
+    """The sidecar of a fetched file: the response that is in it."""
 
     provider: str
     file: str
@@ -223,37 +225,37 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_response_info(path: Path) -> ResponseInfo | None:
-    """The sidecar of a listing; None if it has none, if it can't be read, or if the listing has changed since."""
+    """Return the sidecar of a listing; None if it is absent or unreadable, or if the listing has changed since."""
     try:
-        facts = msgspec.json.decode(sidecar_path(path).read_bytes(), type=ResponseInfo)
-        is_as_written = hashlib.sha256(path.read_bytes()).hexdigest() == facts.sha256
+        info = msgspec.json.decode(sidecar_path(path).read_bytes(), type=ResponseInfo)
+        is_unchanged = hashlib.sha256(path.read_bytes()).hexdigest() == info.sha256
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return facts if is_as_written else None
+    return info if is_unchanged else None
 
 
 def sidecar_path(path: Path) -> Path:
-    """Where the facts of a listing's response are kept."""
+    """Return the path of a listing's sidecar."""
     return path.with_name(path.name + _SIDECAR)
 
 
 def find_newest_file(models_dir: Path, provider_id: str) -> Path:
-    """The provider's newest file in the folder. Raises NoListings."""
+    """Return the provider's newest file in the folder. Raises NoListings."""
     newest = newest_listings(find_listings(models_dir).files)
     if provider_id not in newest:
-        raise NoListings(f"{models_dir} has no listing of {provider_id}: put {provider_id}_models.json there")
+        raise NoListings(f"{models_dir} has no listing of {provider_id}", f"put {provider_id}_models.json there")
     return newest[provider_id].path
 
 
 def read_file(path: Path) -> bytes:
-    """The whole file. Raises NoListings if it can't be read."""
+    """Return the content of the file. Raises NoListings if it can't be read."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise NoListings(f"{path} can't be read: {error.strerror}; put it back or ask for another file") from error
+        raise NoListings(f"{path} can't be read: {error.strerror}", "restore it or choose another file") from error
 
 
 def response_summary_of(path: Path) -> ResponseSummary:
-    """How the answer in the file came about, if it was fetched here and has not been touched since."""
-    facts = read_response_info(path)
-    return ResponseSummary() if facts is None else ResponseSummary(facts.duration_seconds, facts.pages, facts.status)
+    """Return the response in the file, if it was fetched here and has not changed since; else an empty summary."""
+    info = read_response_info(path)
+    return ResponseSummary() if info is None else ResponseSummary(info.duration_seconds, info.pages, info.status)

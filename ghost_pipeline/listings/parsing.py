@@ -18,7 +18,7 @@ from ghost_pipeline.providers import format_of
 from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, FieldWarnings, Format, Row
 
 PARSER_VERSION = 2
-"""Raise it whenever what all formats share (this folder) gives another result."""
+"""Raise it whenever the code that all formats share (this folder) gives another result."""
 
 T = TypeVar("T")
 
@@ -44,27 +44,27 @@ def parse_listing(provider_id: str, content: bytes) -> Listing:
 
 
 class Survey(NamedTuple):
-    """What a listing is as a whole. Same words as in ``lifecycle.listing.Listing``."""
+    """A listing as a whole. The fields have the names of ``lifecycle.records.Listing``."""
 
     model_count: int = 0
     incomplete_reasons: tuple[str, ...] = ()
     rows_key: str = TOP_LEVEL_LIST
-    """Where the rows stand."""
+    """The key that holds the rows."""
     row_count: int = 0
     envelope: Mapping[str, Any] = MappingProxyType({})
-    """What surrounds the rows; empty for a bare list."""
+    """The document without its rows; empty for a bare list."""
 
 
 def survey_listing(provider_id: str, content: bytes) -> Survey:
-    """What ``parse_listing`` says of ``content`` as a whole, for a fraction of its cost: no model's facts are read.
+    """Return what is true of ``content`` as a whole, as ``parse_listing`` finds it, without reading the models' facts.
 
-    Raises Malformed if it can't be read.
+    That costs a fraction of the time. Raises Malformed if it can't be read.
     """
     return _read(provider_id, content, lambda reading, document: reading.survey(document))
 
 
 def _read(provider_id: str, content: bytes, conclude: "Callable[[_Reading, Any], T]") -> T:
-    """Return what ``conclude`` makes of the rows in ``content``. Raises Malformed."""
+    """Return the result of ``conclude`` for the rows in ``content``. Raises Malformed."""
     try:
         with _gc_paused():
             document = decode_json(content)
@@ -78,9 +78,9 @@ def _read(provider_id: str, content: bytes, conclude: "Callable[[_Reading, Any],
 
 @contextmanager
 def _gc_paused() -> Iterator[None]:
-    """No cyclic garbage collection meanwhile.
+    """Pause cyclic garbage collection.
 
-    Parsing makes millions of objects and no cycles; looking for some took 40 % of the time of a listing of 100 MB.
+    Parsing creates millions of objects and no cycles; searching for some took 40 % of the time of a listing of 100 MB.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -105,16 +105,16 @@ class _Reading:
         self._remarks = FieldWarnings()
 
     def listing(self, document: Any) -> Listing:
-        """What the rows say.
+        """Return the listing that the rows are.
 
         Raises Malformed if there are rows and none has a usable id.
         """
         read = self._format.read
         models = tuple(
-            ListedModel(model_id, self._kept(row, model_id), read(Fields(row, model_id, self._remarks)))
+            ListedModel(model_id, self._stored_row(row, model_id), read(Fields(row, model_id, self._remarks)))
             for model_id, row in self._sightings()
         )
-        self._refuse_rows_of_nothing()
+        self._require_usable_rows()
         return Listing(
             self._provider_id,
             models=models,
@@ -124,26 +124,26 @@ class _Reading:
         )
 
     def survey(self, document: Any) -> Survey:
-        """What the rows are as a whole.
+        """Return the survey of the rows.
 
         Raises Malformed if there are rows and none has a usable id.
         """
         model_count = sum(1 for _ in self._sightings())
-        self._refuse_rows_of_nothing()
+        self._require_usable_rows()
         envelope = {}
         if isinstance(document, dict):
             envelope = {name: value for name, value in document.items() if name != self._rows_key}
         return Survey(model_count, self._gaps(document), self._rows_key, len(self._rows), envelope)
 
-    def _refuse_rows_of_nothing(self) -> None:
+    def _require_usable_rows(self) -> None:
         if self._rows and len(self._unusable) == len(self._rows):
-            raise Malformed(f"none of the {len(self._rows)} rows is a model: no {self._id_field!r} that can be used")
+            raise Malformed(f"none of the {len(self._rows)} rows has a usable {self._id_field!r}")
 
     def _gaps(self, document: Any) -> tuple[str, ...]:
         return (*paging_gaps(document), *self._unusable_rows())
 
     def _sightings(self) -> Iterator[tuple[str, Row]]:
-        """Id and row of every model that is there, each once."""
+        """Yield id and row of every active model, each once."""
         seen: set[str] = set()
         is_inactive = self._format.is_inactive
         for position, row in enumerate(self._rows, start=1):
@@ -157,8 +157,8 @@ class _Reading:
                 else:
                     yield model_id, row
 
-    def _kept(self, row: Row, model_id: str) -> str:
-        """The row as JSON text. NUL characters are replaced: PostgreSQL has no place for them."""
+    def _stored_row(self, row: Row, model_id: str) -> str:
+        """Return the row as JSON text. NUL characters are replaced: PostgreSQL can't store them."""
         text = _encode_row(row).decode()
         if not contains_nul(text):
             return text
@@ -168,7 +168,7 @@ class _Reading:
     def _model_id(self, row: Any) -> str | None:
         if type(row) is not dict:
             return None
-        model_id: Any = row.get(self._id_field)  # not a string raises like any other id that can't be used
+        model_id: Any = row.get(self._id_field)  # a value that is not a string raises InvalidModelId too
         try:
             return canonical_model_id(self._provider_id, model_id)
         except InvalidModelId:
@@ -187,10 +187,10 @@ class _Reading:
 
 
 def _id_field(found: Rows, wire_format: Format) -> str:
-    """The one field that holds the ids of this listing.
+    """Return the field that holds the ids of this listing.
 
     Rows outside the format's own envelope are most likely in OpenAI's shape, where ``id`` is the id and ``name``, the
-    id elsewhere, is for people.
+    id elsewhere, is a display name.
     """
     candidates: Sequence[str] = (*wire_format.id_fields, "id")
     if found.key not in (*wire_format.row_keys, ""):

@@ -104,37 +104,37 @@ class Endpoint:
 
     provider_id: str
     base_url: str
-    """May hold places such as ``{region}``, to be filled in the providers file."""
+    """May contain placeholders such as ``{region}``, which the providers file fills."""
     path: str = "/models"
     key_variables: tuple[str, ...] = ()
-    """Environment variables that may hold the key; the first that is set counts. None: no key is sent."""
+    """Environment variables that may hold the key; the first that is set counts. Empty: no key is sent."""
     is_key_required: bool = True
-    """False for public lists and servers on one's own machine."""
+    """False for public lists and servers on the user's machine."""
     key_header: AuthHeader = AuthHeader()
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What the provider wants besides the key."""
+    """What the provider requires besides the key."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Of the query: the page size, and whatever else the provider wants."""
+    """Of the query: the page size, and whatever else the provider requires."""
     paging: Paging = field(default_factory=SinglePage)
     places: Mapping[str, str] = field(default_factory=dict)
-    """Name -> value, for the places in ``base_url`` and ``path``."""
+    """Name -> value of the placeholders in ``base_url`` and ``path``."""
     is_plain_http_allowed: bool = False
-    """Whether the user's file allows plain http to another machine."""
+    """True if the providers file allows plain http to another machine."""
     is_configured: bool = False
-    """Whether the providers file has a table of it."""
+    """True if the providers file has a table for it."""
 
     @property
     def placeholders(self) -> tuple[str, ...]:
-        """The places of the URL, filled or not."""
+        """The placeholders of the URL, filled or not."""
         return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.base_url + self.path)))
 
     @property
     def missing_placeholders(self) -> tuple[str, ...]:
-        """The places that nobody has filled."""
+        """The placeholders that have no value."""
         return tuple(name for name in self.placeholders if name not in self.places)
 
     @property
     def url(self) -> str:
-        """The URL of the first page. Only for an endpoint that lacks no place."""
+        """The URL of the first page. Only valid without missing placeholders."""
         url = _PLACEHOLDER.sub(lambda place: self.places[place.group(1)], self.base_url.rstrip("/") + self.path)
         return f"{url}?{urlencode(self.parameters)}" if self.parameters else url

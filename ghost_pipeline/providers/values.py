@@ -1,6 +1,7 @@
-"""From a JSON value to a fact: tokens, prices, instants, texts.
+"""Convert a JSON value to a fact: tokens, prices, instants, texts.
 
-Each function gives None for what documents "unknown" and raises Unreadable for what says something that can't be used.
+Each function returns None for a value that is documented to mean "unknown", and raises Unreadable for one that can't be
+used.
 """
 
 import math
@@ -16,7 +17,7 @@ from ghost_pipeline.lifecycle.validation import parse_instant
 
 MAX_TOKENS = 10**15
 MAX_PRICE = 10**6
-"""USD per million tokens. A dollar a token is no price but a mistake in the unit."""
+"""USD per million tokens. A dollar per token is a wrong unit, not a price."""
 MAX_NAME = 512
 _MAX_EPOCH_SECONDS = 10**11  # later instants are milliseconds, and which is meant would be a guess
 
@@ -26,11 +27,11 @@ _EPOCH = re.compile(r"[0-9]{9,11}")
 
 
 class Unreadable(ValueError):
-    """A value that stands where a fact should, and can't be read as one."""
+    """A value that can't be read as the fact that its field holds."""
 
 
 def tokens(value: Any) -> int | None:
-    """A number of tokens; 0 and negative numbers are providers' ways of saying "unknown"."""
+    """Return a number of tokens; providers write 0 or a negative number for "unknown"."""
     if type(value) is int:
         number = value
     elif value is None:
@@ -45,21 +46,21 @@ def tokens(value: Any) -> int | None:
 
 
 PriceUnit = Callable[[Any], float | None]
-"""Reads a price of some unit as USD per million tokens; negative prices mean "unknown" (OpenRouter's "-1")."""
+"""Converts a price of some unit to USD per million tokens; negative prices mean "unknown" (OpenRouter's "-1")."""
 
 
 def per_token(value: Any) -> float | None:
-    """A price in USD for one token."""
+    """Convert a price in USD for one token."""
     return _usd_per_million(_priceable(value), 6)
 
 
 def per_million(value: Any) -> float | None:
-    """A price in USD for a million tokens."""
+    """Convert a price in USD for a million tokens."""
     return _usd_per_million(_priceable(value), 0)
 
 
 def cents_per_100_million(value: Any) -> float | None:
-    """A price in USD cents for 100 million tokens."""
+    """Convert a price in USD cents for 100 million tokens."""
     return _usd_per_million(_priceable(value), -4)
 
 
@@ -95,7 +96,7 @@ def _decimal(value: str | float) -> Decimal:
 
 
 def instant(value: Any) -> datetime | None:
-    """An aware UTC instant of an ISO date or date and time, of epoch seconds, or of ``{year, month, day}``."""
+    """Return the aware UTC instant of an ISO date or date and time, of epoch seconds, or of ``{year, month, day}``."""
     if value == "":
         return None
     try:
@@ -117,7 +118,7 @@ def _epoch(seconds: float) -> datetime | None:
 
 
 def _calendar_day(day: dict[str, Any]) -> datetime | None:
-    """Google's ``google.type.Date``, which documents 0 for a part that is not known."""
+    """Convert Google's ``google.type.Date``, in which 0 is an unknown part."""
     year, month, date = (day.get(part) for part in ("year", "month", "day"))
     if not year or not month or not date:
         return None
@@ -127,7 +128,7 @@ def _calendar_day(day: dict[str, Any]) -> datetime | None:
 
 
 def text(value: Any) -> str | None:
-    """A line of text; white space alone says nothing."""
+    """Return a line of text; white space alone is None."""
     if type(value) is not str or len(value) > MAX_NAME:
         raise Unreadable
     line = value.strip()
@@ -139,7 +140,7 @@ def text(value: Any) -> str | None:
 
 
 def number(value: Any) -> float:
-    """Any number."""
+    """Return any number as a float."""
     if type(value) is int and abs(value) <= MAX_TOKENS:
         return float(value)
     if type(value) is float:
@@ -148,14 +149,14 @@ def number(value: Any) -> float:
 
 
 def flag(value: Any) -> bool:
-    """Yes or no."""
+    """Return true or false."""
     if type(value) is bool:
         return value
     raise Unreadable
 
 
 def words(value: Any) -> tuple[str, ...]:
-    """The words of a list, lower-cased; a single word counts as a list of it."""
+    """Return the words of a list in lower case; a single word counts as a list of one."""
     if type(value) is str:
         return (value.strip().lower(),)
     if type(value) is not list:
@@ -167,13 +168,13 @@ def words(value: Any) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _in_lower_case(said: tuple[str, ...]) -> tuple[str, ...]:
-    """Cached, because the rows of a listing mostly repeat the same few lists."""
-    return tuple([word.strip().lower() for word in said])
+def _in_lower_case(raw: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words in lower case. Cached: the rows of a listing mostly repeat the same few lists."""
+    return tuple([word.strip().lower() for word in raw])
 
 
 def objects(value: Any) -> list[Mapping[str, Any]]:
-    """The JSON objects of a list."""
+    """Return the JSON objects of a list."""
     if type(value) is list and all(type(item) is dict for item in value):
         return value
     raise Unreadable

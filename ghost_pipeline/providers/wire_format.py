@@ -11,7 +11,7 @@ from ghost_pipeline.providers import values
 from ghost_pipeline.providers.values import Unreadable
 
 TOP_LEVEL_LIST = ""
-"""The name, in a format's ``row_keys``, of rows that stand in no envelope."""
+"""The name, in a format's ``row_keys``, of rows in a document without an envelope."""
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -20,7 +20,7 @@ _MAX_ID_SHOWN = 80
 
 
 class FieldWarnings:
-    """Which fields could not be read, in how many rows, and in which one first."""
+    """Counts the fields that could not be read, and remembers the first row of each."""
 
     __slots__ = ("_unreadable",)
 
@@ -43,12 +43,12 @@ class FieldWarnings:
 class Fields:
     """The fields of one row, each named by its path in it: ``tokens("top_provider", "max_completion_tokens")``."""
 
-    __slots__ = ("_model_id", "_path", "_remarks", "_row")
+    __slots__ = ("_model_id", "_path", "_row", "_warnings")
 
-    def __init__(self, row: Row, model_id: str, remarks: FieldWarnings, path: tuple[str, ...] = ()) -> None:
+    def __init__(self, row: Row, model_id: str, warnings: FieldWarnings, path: tuple[str, ...] = ()) -> None:
         self._row = row
         self._model_id = model_id
-        self._remarks = remarks
+        self._warnings = warnings
         self._path = path
 
     def text(self, *path: str) -> str | None:
@@ -82,7 +82,7 @@ class Fields:
     def parts(self, *path: str) -> list["Fields"]:
         """Return the JSON objects of a list, to be read like the row itself; empty where there is none."""
         objects = self._read(values.objects, path) or ()
-        return [Fields(part, self._model_id, self._remarks, (*self._path, *path)) for part in objects]
+        return [Fields(part, self._model_id, self._warnings, (*self._path, *path)) for part in objects]
 
     def is_object(self, *path: str) -> bool:
         """Return True if the field is a JSON object, for formats that have two shapes of it."""
@@ -93,7 +93,7 @@ class Fields:
 
     def note(self, *path: str) -> None:
         """Remember that the field at ``path`` could not be read in this row."""
-        self._remarks.note(".".join((*self._path, *path)), self._model_id)
+        self._warnings.note(".".join((*self._path, *path)), self._model_id)
 
     def _read(self, convert: Callable[[Any], T | None], path: tuple[str, ...]) -> T | None:
         value: Any = self._row
@@ -119,7 +119,7 @@ class CapabilityMap:
 
 
 INPUT_MODALITIES = CapabilityMap({"image": "vision", "images": "vision", "audio": "audio", "speech": "audio"})
-"""Input modalities. Text and files as input are no capability of their own, and there is no word for video input."""
+"""Input modalities. Text and files as input have no capability of their own, nor has video input."""
 
 OUTPUT_MODALITIES = CapabilityMap(
     {

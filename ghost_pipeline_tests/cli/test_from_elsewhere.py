@@ -136,7 +136,7 @@ def test_import_reads_stdin(home: Path) -> None:
     ("text", "said"),
     [
         ("", "the file is empty"),
-        ('[{"provider_id": "openai"', "cut off: the file ends early, after 25 bytes; export it again"),
+        ('[{"provider_id": "openai"', "cut off after 25 bytes; export it again"),
         ("<html>", "HTML"),
         ("{}", "a list of objects is wanted"),
         ("[" * 100_000, "nested too deeply"),

@@ -44,7 +44,7 @@ def test_a_sidecar_is_passed_over_without_a_word(serve: Serve, folder: Path) -> 
     fetch_one(at(serve(always(body_reply(LISTING)))), folder)
     scan = find_listings(folder)
     assert [file.provider_id for file in scan.files] == ["openai"]
-    assert scan.passed_over == ()
+    assert scan.skipped == ()
 
 
 def test_only_the_newest_fetched_files_stay_and_other_people_s_files_always_do(serve: Serve, folder: Path) -> None:

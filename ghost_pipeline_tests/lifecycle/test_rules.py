@@ -12,7 +12,7 @@ from ghost_pipeline.lifecycle.absence import is_protection_ending, is_purgeable,
 from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS, PROVIDER_ALIASES, canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.validation import validate_metadata
+from ghost_pipeline.lifecycle.validation import merge_metadata, validate_metadata
 from ghost_pipeline.lifecycle.verdicts import Assessment, Expectation, ShrunkenListing, assess, is_shrunken
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 from ghost_pipeline.settings import Thresholds
@@ -162,6 +162,10 @@ def test_what_is_no_model_id_is_refused(model_id: str) -> None:
 def test_google_has_one_spelling_of_a_model() -> None:
     assert canonical_model_id("google", "models/gemini-x") == canonical_model_id("google", " gemini-x ") == "gemini-x"
     assert canonical_model_id("openai", "models/x") == "models/x"
+
+
+def test_empty_and_absent_metadata_merge_alike_in_either_order() -> None:
+    assert merge_metadata(None, {}) == merge_metadata({}, None) == {}
 
 
 def test_metadata_is_a_small_json_object_of_its_own() -> None:

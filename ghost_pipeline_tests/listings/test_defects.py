@@ -39,11 +39,11 @@ def defect_of(document: Any, provider_id: str = "openai") -> str:
         (b"", "empty (0 bytes"),
         (b"\xef\xbb\xbf", "empty (0 bytes"),
         (b" \n\t ", "only white space"),
-        (gzip.compress(LISTING, mtime=0), "gzip-compressed; unpack"),
-        (bz2.compress(LISTING), "bzip2-compressed; unpack"),
-        (lzma.compress(LISTING), "xz-compressed; unpack"),
-        (b"\x28\xb5\x2f\xfd" + LISTING, "zstd-compressed; unpack"),
-        (b"PK\x03\x04" + LISTING, "zip-compressed; unpack"),
+        (gzip.compress(LISTING, mtime=0), "gzip-compressed; decompress"),
+        (bz2.compress(LISTING), "bzip2-compressed; decompress"),
+        (lzma.compress(LISTING), "xz-compressed; decompress"),
+        (b"\x28\xb5\x2f\xfd" + LISTING, "zstd-compressed; decompress"),
+        (b"PK\x03\x04" + LISTING, "zip-compressed; decompress"),
         (b"\n <!DOCTYPE html><html><head><title>502 Bad\nGateway</title>", 'titled "502 Bad Gateway"'),
         (b"<?xml version='1.0'?><Error/>", "HTML or XML page"),
         (LISTING.decode().encode("utf-16"), "UTF-16"),
@@ -52,9 +52,9 @@ def defect_of(document: Any, provider_id: str = "openai") -> str:
         (LISTING.replace(b"gpt-x", b"gpt-\xff"), "not UTF-8 (byte 40)"),
         (b"\xff\xff" + LISTING, "not UTF-8 (byte 0)"),
         (LISTING[:-1], "cut off"),
-        (LISTING + b"}", "more follows after the end of the JSON (byte 6"),
-        (LISTING + LISTING, "more follows after the end of the JSON"),
-        (LISTING + b"\x00\x00", "more follows after the end of the JSON"),
+        (LISTING + b"}", "unexpected data after the end of the JSON (byte 6"),
+        (LISTING + LISTING, "unexpected data after the end of the JSON"),
+        (LISTING + b"\x00\x00", "unexpected data after the end of the JSON"),
         (LISTING.replace(b'"data":', b'"data"'), "not valid JSON: expected ':' (byte 26)"),
         (b"[NaN]", "not valid JSON"),
         (b'[{"id": "m", "context_length": 1e999}]', "number that can't be read"),
@@ -93,14 +93,14 @@ def test_what_is_no_json_is_named(content: bytes, says: str) -> None:
         ({"object": "error", "data": [{"id": "m"}]}, "an error"),
         ({"code": 401, "message": "unauthorized"}, '"unauthorized"'),
         ({"detail": "Not Found"}, '"Not Found"'),
-        ({"models": {}}, 'it holds "models"'),
-        ({}, "it holds nothing"),
+        ({"models": {}}, 'its keys: "models"'),
+        ({}, "its keys: none"),
         ({"models": None}, "no list of models"),
         ("gpt-4", "single JSON value"),
         (None, "single JSON value"),
         (4, "single JSON value"),
-        (["gpt-4", "gpt-5"], "none of the 2 rows is a model"),
-        ({"data": [{"name": "a"}, 1, None, []]}, "none of the 4 rows is a model: no 'id'"),
+        (["gpt-4", "gpt-5"], "none of the 2 rows has a usable"),
+        ({"data": [{"name": "a"}, 1, None, []]}, "none of the 4 rows has a usable 'id'"),
         ({"data": [{"id": ""}, {"id": 7}, {"id": None}, {"id": "a\x00b"}]}, "none of the 4 rows"),
     ],
 )
@@ -155,7 +155,7 @@ def test_no_beginning_of_a_real_listing_is_a_listing(provider_id: str) -> None:
 
 def test_the_reason_for_a_cut_says_where() -> None:
     content = fixture_bytes("openai")[:100]
-    assert "cut off: the file ends early, after 100 bytes" in defect(content)
+    assert "cut off after 100 bytes" in defect(content)
 
 
 def test_every_reason_is_one_line_of_bounded_length() -> None:

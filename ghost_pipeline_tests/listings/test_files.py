@@ -110,19 +110,19 @@ def test_what_a_person_may_wonder_about_is_passed_over_with_a_reason(tmp_path: P
     os.mkfifo(tmp_path / "pipe.json")
     scan = find_listings(tmp_path)
     assert [file.path.name for file in scan.files] == ["openai.json"]
-    reasons = dict(scan.passed_over)
+    reasons = dict(scan.skipped)
     assert set(reasons) == {"_models.json", "öpenai.json", "folder.json", "link.json", "pipe.json"}
-    assert "is no provider name: call the file like openai_models.json" in reasons["_models.json"]
+    assert "is not a valid provider name; name the file like openai_models.json" in reasons["_models.json"]
     assert reasons["folder.json"] == "it is a folder"
     assert reasons["link.json"] == "it is a link to a file that does not exist"
-    assert reasons["pipe.json"] == "it is no regular file"
+    assert reasons["pipe.json"] == "it is not a regular file"
 
 
 def test_a_name_that_is_not_utf8_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"openai_\xff.json")).write_bytes(b"[]")
     scan = find_listings(tmp_path)
     assert scan.files == ()
-    assert scan.passed_over == (("openai_\\xff.json", "its name is not UTF-8: rename it"),)
+    assert scan.skipped == (("openai_\\xff.json", "its name is not UTF-8; rename it"),)
 
 
 def test_a_link_to_a_listing_is_a_listing(tmp_path: Path) -> None:
@@ -138,13 +138,13 @@ def test_a_file_that_vanishes_meanwhile_is_passed_over_in_silence(
     monkeypatch.setattr("ghost_pipeline.listings.files.os.listdir", lambda _: ["gone.json", "openai.json"])
     scan = find_listings(tmp_path)
     assert [file.path.name for file in scan.files] == ["openai.json"]
-    assert scan.passed_over == ()
+    assert scan.skipped == ()
 
 
 def test_no_folder_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(NoListings, match="there is no folder"):
+    with pytest.raises(NoListings, match="does not exist; create it"):
         find_listings(tmp_path / "nowhere")
-    with pytest.raises(NoListings, match="is no folder"):
+    with pytest.raises(NoListings, match="is not a folder"):
         find_listings(put(tmp_path, "openai.json"))
 
 

@@ -41,8 +41,8 @@ def _read(fields: Fields) -> Facts:
     )
 
 
-def _agreed(said: Iterable[T | None]) -> T | None:
-    facts = {fact for fact in said if fact is not None}
+def _agreed(stated: Iterable[T | None]) -> T | None:
+    facts = {fact for fact in stated if fact is not None}
     return facts.pop() if len(facts) == 1 else None
 
 

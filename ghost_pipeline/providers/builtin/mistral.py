@@ -27,7 +27,7 @@ def _read(fields: Fields) -> Facts:
         name=fields.text("name"),
         context_window=fields.tokens("max_context_length"),
         capabilities=merge_capabilities(
-            from_flags(*((fields.flag("capabilities", said), meant) for said, meant in _CAPABILITIES.items()))
+            from_flags(*((fields.flag("capabilities", word), capability) for word, capability in _CAPABILITIES.items()))
         ),
         expires_at=fields.instant("deprecation"),
     )

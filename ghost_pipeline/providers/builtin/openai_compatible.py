@@ -11,7 +11,7 @@ from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, Format
 
 
 def read_common_fields(fields: Fields) -> Facts:
-    """What servers in OpenAI's shape commonly add to a row."""
+    """Read what servers with OpenAI's row format commonly add to it."""
     return Facts(
         name=fields.text("display_name") or fields.text("name"),
         context_window=fields.tokens("context_length")
