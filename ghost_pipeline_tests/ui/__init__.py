@@ -1,0 +1,1 @@
+"""Tests that read Dagster's pages in a real browser."""
