@@ -17,7 +17,7 @@ run: .venv/ran  ## ingest latest_models/ into the embedded catalog and show what
 ui: .venv/ran  ## the Dagster UI and daemon on 127.0.0.1:$(PORT), sensor and schedules running
 	@$(BIN)/ghost-pipeline ui --port $(PORT)
 
-test: .venv/dev  ## every test
+test: .venv/browser  ## every test
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 test-all: $(PYTHONS:%=test-with-%)  ## every test on each of PYTHONS="python3.11 python3.12 python3.13"
@@ -43,6 +43,10 @@ bench: .venv/dev  ## the measurements behind the README's numbers
 
 clean:  ## remove the virtual environment and the embedded catalog
 	rm -rf .venv .venvs .ghost
+
+.venv/browser: .venv/dev
+	@$(BIN)/python -m ghost_pipeline_tests.ui.browser
+	@touch $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'

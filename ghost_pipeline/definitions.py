@@ -11,14 +11,13 @@ from ghost_pipeline.defs.directory_sensor import models_directory_sensor
 from ghost_pipeline.defs.evidence.channels import (
     inbox,
     inference_reports,
-    listing_files,
     manual_additions,
     reported_sightings_checks,
     tracked_inferences,
 )
 from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
 from ghost_pipeline.defs.evidence.reported_sightings import inbox_sensor, inference_reports_sensor
-from ghost_pipeline.defs.fetching import fetch_every_6h, fetch_provider, provider_responses
+from ghost_pipeline.defs.fetching import fetch_every_6h, fetch_provider
 from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog, raw_provider_models
 from ghost_pipeline.defs.model_pages import models, models_sensor
 from ghost_pipeline.defs.monitoring import discovery_stats, refresh_statistics
@@ -50,8 +49,6 @@ def build_definitions(
         repository_url: The web address of the repository with this code. Each asset links to its source then.
     """
     assets: Assets = [
-        provider_responses,
-        listing_files,
         raw_provider_models,
         tracked_inferences,
         inference_reports,

@@ -12,19 +12,26 @@ from ghost_pipeline.errors import NotConfigured
 from ghost_pipeline.fetching.configuration import select_endpoints
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
 
-
-@dg.asset(
+provider_responses = dg.AssetSpec(
+    "provider_responses",
     partitions_def=providers,
+    skippable=True,  # a provider that lacks a key materializes nothing
     kinds={"json"},
     group_name="ingestion",
-    output_required=False,  # a provider that lacks a key materializes nothing
     description="The provider's response with all pages, written to a file in the models folder. A failed fetch writes "
-    "no file, fails here and holds the provider. A provider that can't be asked, such as one without a key, is skipped "
-    "with the reason and not held; its newest file is admitted all the same.",
+    "no file and holds the provider. A provider that can't be asked, such as one without a key, is skipped with the "
+    "reason and not held. Either way its newest file is admitted where the same run does both.",
 )
-def provider_responses(
+
+
+def fetch_response(
     context: dg.AssetExecutionContext, ghost: GhostCatalog
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
+    """Fetch the provider of the partition and report ``provider_responses``.
+
+    Raises:
+        dg.Failure: The fetch failed. The attempt is recorded, and what was yielded before shows the reason.
+    """
     from ghost_pipeline.fetching.fetch import fetch_listings  # noqa: PLC0415 - HTTP takes a while to load
 
     settings = ghost.settings()
@@ -33,11 +40,7 @@ def provider_responses(
             endpoints = select_endpoints(settings, [context.partition_key]).endpoints
         except NotConfigured as error:
             context.log.warning(f"skipped: {error}")
-            context.log_event(
-                dg.AssetObservation(
-                    "provider_responses", partition=context.partition_key, metadata={"skipped": str(error)}
-                )
-            )
+            yield _observation(context, {"skipped": str(error)})
             return
         [outcome] = fetch_listings(endpoints, settings.models_dir, settings.fetch_limits, datetime.now(UTC))
         if outcome.result is FetchResult.FAILED:
@@ -51,19 +54,21 @@ def provider_responses(
                 )
                 log_health(context, health_events(catalog))
             # Recorded with what was logged before it: what is logged after the last yield is lost with the failure.
-            yield dg.AssetObservation(
-                "provider_responses", partition=context.partition_key, metadata=_metadata(outcome)
-            )
+            yield _observation(context, _metadata(outcome))
     if outcome.result is FetchResult.FAILED:
         raise dg.Failure(f"{outcome.provider_id}: {outcome.reason}", metadata=_metadata(outcome), allow_retries=False)
     if outcome.reason:
         context.log.warning(f"{outcome.provider_id}: {outcome.reason}")
-    yield dg.MaterializeResult(metadata=_metadata(outcome))
+    yield dg.MaterializeResult(asset_key=provider_responses.key, metadata=_metadata(outcome))
+
+
+def _observation(context: dg.AssetExecutionContext, metadata: dict[str, Any]) -> dg.AssetObservation:
+    return dg.AssetObservation(provider_responses.key, partition=context.partition_key, metadata=metadata)
 
 
 fetch_provider = dg.define_asset_job(
     "fetch_listings",
-    selection=dg.AssetSelection.assets(provider_responses),
+    selection=dg.AssetSelection.assets(provider_responses.key),
     description="One provider, asked for its models. The directory sensor sees the file.",
 )
 

@@ -18,6 +18,7 @@ from ghost_pipeline.defs.evidence.channels import (
     manual_additions,
     tracked_inferences,
 )
+from ghost_pipeline.defs.fetching import fetch_response, provider_responses
 from ghost_pipeline.defs.listing_checks import (
     COLUMN_SCHEMA,
     RAW_ASSET,
@@ -31,6 +32,7 @@ from ghost_pipeline.defs.provider_health import HealthEvent, health_events, log_
 from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_errors
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.validation import cap_instant, parse_instant
+from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.files import find_newest_file, instant_in_name, read_file, response_summary_of
 from ghost_pipeline.listings.parsing import format_version, parse_listing
 
@@ -44,19 +46,48 @@ class ListingConfig(dg.Config):
     )
 
 
-@dg.asset(
+# One op for three assets, so that no step depends on the fetch: a fetch that is skipped or fails stops no file from
+# being admitted, and "Materialize all" reaches every asset.
+@dg.multi_asset(
     name=RAW_ASSET,
-    partitions_def=providers,
-    deps=[listing_files],
+    specs=[
+        provider_responses,
+        listing_files,
+        dg.AssetSpec(
+            RAW_ASSET,
+            deps=[listing_files],
+            partitions_def=providers,
+            skippable=True,  # a refused listing materializes nothing
+            kinds={"json"},
+            group_name="ingestion",
+            description="The provider's newest listing: admitted with a verdict, its bytes archived. No model changes "
+            "here. Uses the newest file; one that provider_responses fetches in the same run is admitted in that run, "
+            "one that fetch_every_6h fetches in the next run of models_directory_sensor.",
+        ),
+    ],
     check_specs=check_specs(RAW_ASSET),
-    output_required=False,  # a refused listing materializes nothing
-    kinds={"json"},
-    group_name="ingestion",
-    description="The provider's newest listing: admitted with a verdict, its bytes archived. No model changes here. "
-    "Uses the newest file; one that provider_responses fetches in the same run is admitted in that run, or else in the "
-    "next run of models_directory_sensor.",
+    partitions_def=providers,
+    can_subset=True,
 )
 def raw_provider_models(
+    context: dg.AssetExecutionContext, config: ListingConfig, ghost: GhostCatalog
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.AssetObservation]:
+    selected = context.selected_asset_keys
+    is_admitting = bool(selected & {listing_files.key, dg.AssetKey(RAW_ASSET)})
+    if provider_responses.key in selected:
+        try:
+            yield from fetch_response(context, ghost)
+        except dg.Failure as failure:
+            if not is_admitting:
+                raise
+            context.log.error(str(failure.description))
+    if is_admitting:
+        yield from _admit(context, config, ghost)
+    elif not selected:
+        yield from _checks_again(context, ghost)
+
+
+def _admit(
     context: dg.AssetExecutionContext, config: ListingConfig, ghost: GhostCatalog
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     provider_id = context.partition_key
@@ -66,7 +97,7 @@ def raw_provider_models(
             provider_id=provider_id,
             file_name=path.name,
             content=read_file(path),
-            observed_at=parsed_instant(config.observed_at),
+            observed_at=parsed_instant(config.observed_at or _observed_at(catalog, provider_id, path)),
             format_version=format_version(provider_id),
             run_id=context.run.run_id,
             response=response_summary_of(path),
@@ -74,27 +105,50 @@ def raw_provider_models(
         outcome = catalog.admit(submission, parse_listing)
         health: list[HealthEvent] = health_events(catalog) if outcome.is_refused else []
     metadata = {**listing_metadata(outcome), "bytes": len(submission.content), "path": dg.MetadataValue.path(str(path))}
+    selected = context.selected_asset_keys
     # Dagster records what was logged at the next yield; what is logged after the last one is lost with the failure.
-    context.log_event(_read_event(path, provider_id, len(submission.content), outcome.attempt.sha256))
     log_health(context, health)
-    if not outcome.is_refused:
-        yield dg.MaterializeResult(metadata=metadata)
-    yield from check_results(outcome)
+    if listing_files.key in selected:
+        yield _read_event(path, submission)
+    if dg.AssetKey(RAW_ASSET) in selected:
+        if not outcome.is_refused:
+            yield dg.MaterializeResult(asset_key=RAW_ASSET, metadata=metadata)
+        yield from check_results(outcome)
     if outcome.is_refused:
         raise dg.Failure(describe_refusal(outcome), metadata=metadata, allow_retries=False)
 
 
-def _read_event(path: Path, provider_id: str, size: int, sha256: str | None) -> dg.AssetMaterialization:
+def _observed_at(catalog: ModelCatalog, provider_id: str, path: Path) -> str | None:
+    """Return when a file counts as seen that a run by hand admits: at its mtime if a later fetch failed, else now."""
+    for health in catalog.list_provider_health():
+        failed_at = health.provider.last_listing_at if health.last_verdict is Verdict.FAILED else None
+        if health.provider.id == provider_id and failed_at is not None and path.exists():
+            modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            return modified_at.isoformat() if modified_at < failed_at else None
+    return None
+
+
+def _checks_again(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> Iterator[dg.AssetCheckResult]:
+    """Decide the checks of the newest listing once more, for a run of the checks alone."""
+    with translate_errors(), ghost.opened() as catalog:
+        listing_id = catalog.find_listing(context.partition_key)
+        if listing_id is None:
+            raise NoListings(f"{context.partition_key} has no listing", "materialize raw_provider_models first")
+        results = list(check_results(catalog.get_listing(listing_id)))
+    names = {key.name for key in context.selected_asset_check_keys}
+    yield from (result for result in results if result.check_name in names)
+
+
+def _read_event(path: Path, submission: SubmittedListing) -> dg.MaterializeResult[None]:
     """Return the materialization of ``listing_files`` for a file that was read just now."""
     in_name = instant_in_name(path.name)
-    return dg.AssetMaterialization(
-        listing_files.key,
-        partition=provider_id,
+    return dg.MaterializeResult(
+        asset_key=listing_files.key,
         metadata={
             "file": path.name,
             "path": dg.MetadataValue.path(str(path)),
-            "bytes": size,
-            "sha256": sha256,
+            "bytes": len(submission.content),
+            "sha256": submission.sha256,
             **({"instant_in_file_name": dg.MetadataValue.timestamp(in_name)} if in_name else {}),
         },
     )
@@ -115,7 +169,7 @@ def parsed_instant(text: str | None) -> datetime:
 @dg.asset(
     name="model_catalog",
     partitions_def=providers,
-    deps=[raw_provider_models, tracked_inferences, inference_reports, inbox, manual_additions],
+    deps=[RAW_ASSET, tracked_inferences, inference_reports, inbox, manual_additions],
     kinds={"sql"},
     group_name="catalog",
     description="The models that are known to exist and how they are known: one row a model, inactive ones included. A "
@@ -143,7 +197,8 @@ def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.
 
 def _metadata_without_listing(catalog: ModelCatalog, provider_id: str) -> dict[str, Any]:
     """Return what a partition shows whose models came from other channels only. Raises NoListings without any."""
-    models = catalog.find_models(provider_id, is_active=None)
+    is_known = any(provider.id == provider_id for provider in catalog.list_providers())
+    models = catalog.find_models(provider_id, is_active=None) if is_known else []
     if not models:
         raise NoListings(f"{provider_id} has neither a listing nor a model: materialize raw_provider_models first")
     return {
@@ -164,7 +219,7 @@ def admitted_listing(catalog: ModelCatalog, provider_id: str, run: dg.DagsterRun
 
 ingest_listing = dg.define_asset_job(
     "ingest_listing",
-    selection=dg.AssetSelection.assets(raw_provider_models, model_catalog),
+    selection=dg.AssetSelection.assets(listing_files.key, dg.AssetKey(RAW_ASSET), model_catalog.key),
     description="One provider's listing: admitted, then reconciled.",
 )
 

@@ -100,7 +100,10 @@ class Workshop:
     def materialize_all(self, partition: str) -> dg.ExecuteInProcessResult:
         """Every asset that is partitioned by provider, in one run, as "Materialize all" does from the UI."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
-        keys = [dg.AssetKey(name) for name in ("provider_responses", "raw_provider_models", "model_catalog")]
+        keys = [
+            dg.AssetKey(name)
+            for name in ("provider_responses", "listing_files", "raw_provider_models", "model_catalog")
+        ]
         return job.execute_in_process(
             instance=self.instance, partition_key=partition, asset_selection=keys, raise_on_error=False
         )

@@ -82,3 +82,17 @@ def test_a_listing_shows_no_empty_row_and_no_number_that_means_nothing(workshop:
     late = workshop.ingest("google_models_2025-11-18T18-56-13.json", listing("a"), NOON - timedelta(hours=1))
     [third] = late.asset_materializations_for_node("model_catalog")
     assert "newer listing was observed before" in str(third.metadata["late"].value)
+
+
+def test_a_run_of_the_checks_alone_decides_the_newest_listing_once_more(workshop: Workshop) -> None:
+    workshop.ingest("openai_models.json", listing("a", has_more=True), NOON)
+    job = workshop.definitions.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(),
+        asset_check_selection={dg.AssetCheckKey(dg.AssetKey("raw_provider_models"), "listing_is_complete")},
+    )
+    run = job.execute_in_process(
+        instance=workshop.instance, partition_key="openai", resources={"ghost": workshop.ghost}, raise_on_error=False
+    )
+    assert run.success
+    [evaluation] = run.get_asset_check_evaluations()
+    assert (evaluation.check_name, evaluation.passed) == ("listing_is_complete", False)

@@ -1,6 +1,6 @@
 """From the schedule's tick to the catalog: asked, written, seen, admitted, reconciled. All of it real."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from tempfile import TemporaryDirectory
 
 import dagster as dg
@@ -204,14 +204,22 @@ def test_a_run_of_the_whole_graph_without_a_key_admits_the_newest_file(
     assert workshop.active("zenmux") == ["a"]
 
 
-def test_a_good_file_is_admitted_in_the_run_whose_fetch_fails(workshop: Workshop, configure: Configure) -> None:
+def test_a_good_file_is_admitted_in_the_run_whose_fetch_fails_and_lifts_no_hold(
+    workshop: Workshop, configure: Configure
+) -> None:
     configure(good=always(FAULTS["401"].reply))
-    workshop.drop("good_models.json", listing("a"), datetime.now(UTC))
+    workshop.drop("good_models.json", listing("a"))
     workshop.instance.add_dynamic_partitions("provider", ["good"])
     run = workshop.materialize_all("good")
-    assert "HTTP 401" in failure_of(run)
+    assert run.success
+    [failed] = observations_of(run, "provider_responses")
+    assert "HTTP 401" in str(failed.metadata["reason"].value)
     assert materialized(run) == {"listing_files", "raw_provider_models", "model_catalog"}
     assert workshop.active("good") == ["a"]
+    assert workshop.provider("good").provider.held_since is not None
+    with workshop.catalog() as catalog:
+        [model] = catalog.find_models("good")
+    assert model.last_seen_at == NOON, "a file from before the failed fetch is no evidence of now"
 
 
 def test_a_file_that_a_run_fetches_is_admitted_in_that_run(workshop: Workshop, configure: Configure) -> None:

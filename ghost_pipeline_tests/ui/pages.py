@@ -50,6 +50,14 @@ class DagsterPages:
                 self.page.wait_for_timeout(500)
         raise AssertionError(f"{path} does not show {missing}, but:\n{self.text()}")
 
+    def partitions_of_check(self, asset: str, check: str) -> str:
+        """Return what the tab Partitions of a check shows."""
+        self.open(f"/assets/{asset}?view=checks&checkDetail={check}")
+        self.page.get_by_text("Execution history").wait_for()
+        self.page.get_by_text("Partitions", exact=True).last.click()
+        self.page.get_by_text("Execution Failed (").wait_for()
+        return self.text()
+
     def wait_for(self, happened: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not happened():
@@ -66,7 +74,8 @@ class DagsterPages:
     def checks(self, asset: str) -> dict[str, str | None]:
         """Return check -> status of the evaluation that the UI shows; None if it shows none."""
         query = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
-            assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
+            assetChecksOrError { ... on AssetChecks { checks {
+                name executionForLatestMaterialization { status } } } } } } }"""
         listed = self.ask(query, key={"path": [asset]})["assetNodeOrError"]["assetChecksOrError"]["checks"]
         latest = {one["name"]: one["executionForLatestMaterialization"] for one in listed}
         return {name: one and one["status"] for name, one in latest.items()}

@@ -10,6 +10,7 @@ listing_files = dg.AssetSpec(
     "listing_files",
     deps=["provider_responses"],
     partitions_def=providers,
+    skippable=True,
     group_name="ingestion",
     kinds={"json", "file"},
     tags={"channel": "index"},
