@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 import tenacity
 
-from ghost_pipeline.catalog.storage.database_errors import redact_url, translate_commit_errors, translate_errors
+from ghost_pipeline.catalog.storage.database_errors import redact_url, translate_commit_errors, translate_driver_errors
 from ghost_pipeline.catalog.storage.tables import canonical_json
 from ghost_pipeline.errors import CatalogConflict, CatalogError, SettingsError
 
@@ -62,7 +62,7 @@ class Database:
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that only reads, all of it from one moment. Raises CatalogError."""
         options = {} if self.is_sqlite else _POSTGRESQL_READING
-        with translate_errors(self.url), self._connected(options) as connection, connection.begin():
+        with translate_driver_errors(self.url), self._connected(options) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -74,7 +74,7 @@ class Database:
         """
         options = _SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING
         with (
-            translate_errors(self.url),
+            translate_driver_errors(self.url),
             self._connected(options) as connection,
             _foreign_keys(connection, is_enforced=has_foreign_keys),
         ):

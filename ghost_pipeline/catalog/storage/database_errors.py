@@ -74,7 +74,7 @@ _POSTGRESQL_WORDS: tuple[tuple[str, _Translation], ...] = (
 
 
 @contextmanager
-def translate_errors(url: sa.URL) -> Iterator[None]:
+def translate_driver_errors(url: sa.URL) -> Iterator[None]:
     """Turn what SQLAlchemy raises into CatalogError and its kinds."""
     try:
         yield
@@ -89,7 +89,7 @@ def translate_errors(url: sa.URL) -> Iterator[None]:
 def translate_commit_errors(url: sa.URL) -> Iterator[None]:
     """The same around a commit. If the connection breaks there, nobody knows whether it was done."""
     try:
-        with translate_errors(url):
+        with translate_driver_errors(url):
             yield
     except CatalogConflict as error:
         cause = error.__cause__

@@ -1,7 +1,7 @@
 """The sensors that record sightings of other programs: from reports over HTTP and from the inbox."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,14 +59,17 @@ class SightingBatch:
         """Quarantine what was rejected and record the rest, in one transaction. Repeating it changes nothing."""
         self._quarantine(catalog, rejected)
         results, unstorable = catalog.record_reported([sighting.inference for sighting in sightings])
-        reasons = {id(inference): reason for inference, reason in unstorable}
-        self._quarantine(
-            catalog,
-            [one.rejected(reasons[id(one.inference)]) for one in sightings if id(one.inference) in reasons],
-        )
+        refusals = deque(unstorable)  # in the order of the sightings
+        recorded: list[Sighting] = []
+        refused: list[DeadLetter] = []
+        for sighting in sightings:
+            if refusals and sighting.inference == refusals[0][0]:
+                refused.append(sighting.rejected(refusals.popleft()[1]))
+            else:
+                recorded.append(sighting)
+        self._quarantine(catalog, refused)
         for result in results:
             self.effects.setdefault(result.provider_id, Counter())[result.effect] += 1
-        recorded = [one for one in sightings if id(one.inference) not in reasons]
         self.sightings += len(recorded)
         self.inferences += sum(one.count for one in recorded)
         self.clamped += sum(one.is_clamped for one in recorded)
