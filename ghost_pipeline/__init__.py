@@ -1,4 +1,4 @@
-"""Ghost Pipeline: a catalog of LLM models that does not believe everything a provider's list leaves out.
+"""Ghost Pipeline: a catalog of LLM models that keeps working models when a provider's list is wrong.
 
 >>> from ghost_pipeline import ModelCatalog
 >>> with ModelCatalog.open() as catalog:                                       # doctest: +SKIP

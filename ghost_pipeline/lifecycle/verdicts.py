@@ -74,7 +74,7 @@ def is_shrunken(missing: int, expected: int, thresholds: Thresholds) -> bool:
 
 
 def accepts_empty_listing(provider_id: str, expectation: Expectation) -> bool:
-    """Return True if an empty listing of the provider is accepted: it is no failure and holds nothing.
+    """Return True if an empty listing of the provider is accepted: it is not a failure and sets no hold.
 
     A local server may really serve nothing. Its empty listing is accepted while the catalog has no model that was
     listed, adopted or imported; with such models it is refused until an operator releases the provider, and accepted
