@@ -1,7 +1,7 @@
-"""What we remember: tables, admission and reconciliation of listings, sightings, sweeps, statistics, migrations.
+"""The catalog: storage, admission and reconciliation of listings, sightings, sweeps, queries, migrations.
 
-In here: SQL, and the archive of raw bytes. ``ModelCatalog`` is the door for everything outside.
-Not in here: wire formats, Dagster, and rules that ``lifecycle/`` does not say as well.
+What belongs here: SQL, and the archive of raw bytes. Other packages use ``ModelCatalog`` and its results only.
+What does not: wire formats, Dagster, and rules that ``lifecycle/`` does not have.
 """
 
 from ghost_pipeline.catalog.catalog import ModelCatalog

@@ -1,4 +1,4 @@
-"""``ModelCatalog``: the door to the catalog for pipelines, the command line and gateways."""
+"""``ModelCatalog``: the interface of the catalog for pipelines, the command line and gateways."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from ghost_pipeline.catalog import overrides, queries, recent_events, sightings,
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, attempts, reconcile
-from ghost_pipeline.catalog.queries import discovery_stats, is_unlisted_sql
+from ghost_pipeline.catalog.queries import count_models, is_unlisted_sql
 from ghost_pipeline.catalog.results import (
     FailedAttempt,
     ImportResult,
@@ -53,16 +53,16 @@ from ghost_pipeline.settings import Settings, Thresholds
 
 
 def utc_now() -> datetime:
-    """The present."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 class ModelCatalog:
-    """The models that are known to exist, and how they are known.
+    """The models that are known to exist, and the evidence for each.
 
-    Provider names and model ids may be spelled as people and clients spell them; the catalog keeps one spelling.
-    Every method raises UsageError for input that makes no sense and CatalogError when the catalog can't be reached
-    or changed. Safe to share between threads. Close it, or use it as a context manager.
+    Provider names and model ids may be given in any spelling; the catalog stores the canonical one. Every method raises
+    UsageError for invalid input and CatalogError if the catalog can't be reached or changed. Safe to share between
+    threads. Close it, or use it as a context manager.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
@@ -75,10 +75,10 @@ class ModelCatalog:
     def open(
         cls, settings: Settings | None = None, *, url: str | None = None, clock: Callable[[], datetime] = utc_now
     ) -> Self:
-        """The catalog that the environment (or ``settings``, or ``url``) names, ready for use.
+        """Open the catalog that the environment, ``settings`` or ``url`` names.
 
-        A SQLite catalog is made and migrated here; PostgreSQL only when told ('ghost-pipeline db upgrade').
-        ``clock`` gives the present, for calls that name no instant. Raises SettingsError, CatalogError.
+        A SQLite catalog is created and migrated here; PostgreSQL only by 'ghost-pipeline db upgrade'. ``clock`` returns
+        the current time, for calls without an instant. Raises SettingsError, CatalogError.
         """
         settings = settings or Settings.from_environment()
         if url is not None:
@@ -112,7 +112,7 @@ class ModelCatalog:
     # Listings
 
     def admit(self, submission: SubmittedListing, parse: Parse) -> ListingOutcome:
-        """Give a listing its verdict, keep its bytes, record the attempt, set the hold. No model changes."""
+        """Assess a listing, archive its bytes, record the attempt and set or lift the hold. No model changes."""
         now = self._clock()
         submission = replace(submission, observed_at=self._plausible(submission.observed_at))
         return admission.admit(self._database, self._archive, self.settings.thresholds, submission, parse, now)
@@ -129,10 +129,10 @@ class ModelCatalog:
         run_id: str | None = None,
         response: ResponseSummary | None = None,
     ) -> ListingOutcome:
-        """Set down that a provider was asked and no listing came of it: it is held. No model changes.
+        """Record a fetch attempt that produced no listing, and hold the provider. No model changes.
 
-        ``reason`` is one line for a person to act on, without secrets. ``attempted_at`` is capped at the present, which
-        is also its default.
+        ``reason`` describes in one line what went wrong and what to do, without secrets. ``attempted_at`` is capped at
+        the current time, which is also its default.
         """
         failed = FailedAttempt(
             provider_slug(provider_id),
@@ -144,15 +144,15 @@ class ModelCatalog:
         return admission.record_failure(self._database, failed, self._clock())
 
     def find_listing(self, provider_id: str, run_id: str | None = None) -> int | None:
-        """The id of the listing that a Dagster run admitted for a provider; without a run, of the newest.
+        """Return the id of the listing that a Dagster run admitted for a provider; without a run, of the newest.
 
-        Failed attempts brought none and are passed over.
+        Failed attempts produced no listing and are skipped.
         """
         with self._database.reading() as connection:
             return attempts.find_attempt(connection, provider_slug(provider_id), run_id)
 
     def get_listing(self, listing_id: int) -> ListingOutcome:
-        """What became of one attempt, as its row says: without previews, and without counts while it is unfinished."""
+        """Return the outcome that the row of an attempt records: without model ids, and unfinished without counts."""
         with self._database.reading() as connection:
             return attempts.read_outcome(connection, listing_id)
 
@@ -171,27 +171,27 @@ class ModelCatalog:
         metadata: Mapping[str, Any] | None = None,
         observed_at: datetime | None = None,
     ) -> SightingResult:
-        """Set down that a model answered. ``observed_at`` is the present unless given, and clamped to be believable."""
+        """Record a successful inference. ``observed_at`` is the current time by default, and clamped if implausible."""
         now = self._clock()
         at = now if observed_at is None else require_aware(observed_at)
         inference = validate_inference(provider_id, model_id, at, at, name, metadata, now)
         return self.record_inferences([inference])[0]
 
     def record_inferences(self, inferences: Sequence[Inference]) -> list[SightingResult]:
-        """Set down many sightings, each of a provider's slug and canonical model id, in one transaction."""
+        """Record many inferences, each with a provider's slug and a canonical model id, in one transaction."""
         now = self._clock()
         return self._database.write(lambda connection: sightings.record_inferences(connection, inferences, now))
 
     def record_reported(
         self, inferences: Sequence[Inference]
     ) -> tuple[list[SightingResult], list[tuple[Inference, str]]]:
-        """As record_inferences; what the database can't hold stops none of the rest and comes back with a reason."""
+        """Record inferences as record_inferences; return those that the database can't store as well, with reasons."""
         return record_storable(self.record_inferences, inferences)
 
-    def set_aside(self, files: Mapping[str, str]) -> None:
-        """Keep what was rejected in the archive, for people to look at: name -> text."""
+    def quarantine(self, files: Mapping[str, str]) -> None:
+        """Keep rejected input in the archive, where an operator can read it: file name -> text."""
         for name, text in files.items():
-            self._archive.set_aside(name, text.encode())
+            self._archive.quarantine(name, text.encode())
 
     def add_manual_model(
         self,
@@ -202,7 +202,7 @@ class ModelCatalog:
         observed_at: datetime | None = None,
         **facts: Any,
     ) -> SightingResult:
-        """Add a model by hand: from now on no sweep deletes it.
+        """Add a model by hand, which no sweep deletes from then on.
 
         ``facts`` are those of ``lifecycle.facts.Facts``, such as ``context_window`` or ``input_price``, which are
         checked as in add_manual_models.
@@ -215,10 +215,10 @@ class ModelCatalog:
     def add_manual_models(
         self, additions: Iterable[Addition | Mapping[str, Any]], observed_at: datetime | None = None
     ) -> list[SightingResult]:
-        """Add many models by hand, all of them or none, in one transaction. Results by provider and id.
+        """Add many models by hand, all of them or none, in one transaction. The results are by provider and id.
 
-        Each is a mapping with the argument names of add_manual_model, or an Addition such as ``read_additions`` gives.
-        Raises InvalidAdditions with every problem (the first 20 in words); a model that is stated twice is one.
+        Each is a mapping with the argument names of add_manual_model, or an Addition that ``read_additions`` returned.
+        Raises InvalidAdditions with the number of errors and the first 20 of them; a duplicate model is an error.
         """
         at = self._capped(observed_at)
         stated = [
@@ -228,16 +228,16 @@ class ModelCatalog:
         records = manual_records(stated, at)
         return self._database.write(lambda connection: sightings.add_models(connection, records, at))
 
-    # A person's word
+    # Overrides by an operator
 
     def reactivate_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
-        """This model lives: active and seen now, its source kept. Raises UnknownModel."""
+        """Mark a model as active and seen now; its source is kept. Raises UnknownModel."""
         slug, at = provider_slug(provider_id), self._as_of(now)
         canonical = canonical_model_id(slug, model_id)
         return self._database.write(lambda connection: overrides.reactivate_model(connection, slug, canonical, at))
 
     def remove_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> int:
-        """Out of the catalog until ``add`` or ``restore``. Gives how many rows left. Raises UnknownModel."""
+        """Remove a model until ``add`` or ``restore``. Return the number of rows removed. Raises UnknownModel."""
         slug, at = provider_slug(provider_id), self._as_of(now)
         canonical = canonical_model_id(slug, model_id)
         return self._database.write(lambda connection: overrides.remove_model(connection, slug, canonical, at))
@@ -262,13 +262,16 @@ class ModelCatalog:
         return self._database.write(lambda connection: overrides.restore_provider(connection, slug, at))
 
     def restore_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
-        """Take a purged or removed model back, as a ghost. Raises UnknownModel, ModelExists."""
+        """Restore a purged or removed model as a ghost. Raises UnknownModel, ModelExists."""
         slug, at = provider_slug(provider_id), self._as_of(now)
         canonical = canonical_model_id(slug, model_id)
         return self._database.write(lambda connection: overrides.restore_model(connection, slug, canonical, at))
 
     def release_provider(self, provider_id: str) -> ProviderRecord:
-        """This provider's absences are real. Gives the provider as it was before. Raises UnknownProvider."""
+        """Accept the provider's latest listing as complete and lift its hold.
+
+        Return the provider's state before the change. Raises UnknownProvider.
+        """
         slug = provider_slug(provider_id)
         return self._database.write(lambda connection: overrides.release_provider(connection, slug, self._clock()))
 
@@ -283,7 +286,7 @@ class ModelCatalog:
         is_dry_run: bool = False,
         run_id: str | None = None,
     ) -> SweepResult:
-        """Soft delete: make ghosts of the models unseen for ``stale_after_hours`` (24 unless set otherwise)."""
+        """Make the models ghosts that were not seen for ``stale_after_hours`` (default: the setting, 24)."""
         thresholds = self.settings.thresholds
         if stale_after_hours is not None:
             thresholds = replace(thresholds, stale_after=validate_span("hours", stale_after_hours))
@@ -298,13 +301,13 @@ class ModelCatalog:
         is_dry_run: bool = False,
         run_id: str | None = None,
     ) -> SweepResult:
-        """Hard delete, with tombstones: ghosts for ``older_than_days`` (30 unless set otherwise)."""
+        """Delete models that are ghosts for ``older_than_days`` (default: the setting, 30); tombstones stay."""
         thresholds = self.settings.thresholds
         if older_than_days is not None:
             thresholds = replace(thresholds, purge_after=validate_span("days", older_than_days))
         return self._sweep(sweeps.PURGE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
 
-    # Models that were known elsewhere
+    # Imports
 
     def adopt_table(
         self,
@@ -316,19 +319,20 @@ class ModelCatalog:
         data_column: str | None = None,
         now: datetime | None = None,
     ) -> ImportResult:
-        """Take in an old table of models in the catalog's database, which is left as it is.
+        """Adopt the models of an existing table in the catalog's database. The table itself does not change.
 
-        ``table`` may be ``schema.table``; columns that are not named are guessed. Raises UnknownTable.
+        ``table`` may be ``schema.table``; columns that are not given are found by their usual names. Raises
+        UnknownTable.
         """
-        wanted = {"provider": provider_column, "model": model_column, "name": name_column, "data": data_column}
-        return source_table.adopt(self._database, table, wanted, self._as_of(now))
+        requested = {"provider": provider_column, "model": model_column, "name": name_column, "data": data_column}
+        return source_table.adopt(self._database, table, requested, self._as_of(now))
 
     def import_models(
         self, rows: Sequence[Mapping[str, Any]], origin: str = "import", now: datetime | None = None
     ) -> ImportResult:
         """Merge the rows of another catalog's export into this one, with their instants (ISO 8601) and sources.
 
-        ``origin`` names where they come from, for the events. All rows are checked before any is written. Raises
+        ``origin`` names where they come from, for the events. All rows are validated before any is written. Raises
         InvalidExport.
         """
         return export_file.import_rows(self._database, rows, origin, self._as_of(now))
@@ -337,7 +341,7 @@ class ModelCatalog:
         """Merge another catalog's JSON export, the content of the file ``name``. Raises InvalidExport."""
         return self.import_models(export_file.read_export_rows(name, content), origin=name)
 
-    # Looking
+    # Queries
 
     def find_models(
         self,
@@ -350,10 +354,11 @@ class ModelCatalog:
         is_unlisted: bool = False,
         now: datetime | None = None,
     ) -> list[ModelRecord]:
-        """Models by provider and id. ``is_active=None`` gives ghosts too; unknown never matches a filter.
+        """Return models by provider and id. ``is_active=None`` includes ghosts; unknown facts match no filter.
 
-        ``is_unlisted=True`` gives those that work though no list shows them: used within the window (24 hours before
-        ``now`` unless set otherwise), but not in their provider's latest complete listing or a later one.
+        ``is_unlisted=True`` returns models that are used but not listed: used within ``stale_after`` before ``now``
+        (24 hours by default), and not in their provider's latest complete listing or a later one. Raises
+        UnknownProvider.
         """
         wanted = ModelFilter(
             provider_ids=() if provider_id is None else (provider_id,),
@@ -398,31 +403,32 @@ class ModelCatalog:
             return repository.get_provider(connection, provider_slug(provider_id))
 
     def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
-        """Ghosts, the latest first."""
+        """Return at most ``limit`` ghosts, the latest first."""
         with self._database.reading() as connection:
             return queries.list_inactive_models(connection, limit)
 
     def get_model_history(self, provider_id: str, model_id: str) -> ModelHistory:
-        """One model, every event of it, and the listing behind it. Raises UnknownModel."""
+        """Return one model with all its events and the listing that confirmed it last. Raises UnknownModel."""
         slug = provider_slug(provider_id)
         with self._database.reading() as connection:
             return queries.model_history(connection, slug, canonical_model_id(slug, model_id))
 
     def get_discovery_stats(self, now: datetime | None = None) -> dict[str, Any]:
-        """``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same per provider in
-        ``by_provider``. ``unlisted`` models work though no list shows them (see find_models).
+        """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same in ``by_provider``.
+
+        ``unlisted`` models are used but not listed (see find_models).
         """
         with self._database.reading() as connection:
             at = self._clock() if now is None else require_aware(now)
-            return discovery_stats(connection, is_unlisted_sql(at, self.settings.thresholds))
+            return count_models(connection, is_unlisted_sql(at, self.settings.thresholds))
 
     def list_provider_health(self) -> list[ProviderHealth]:
-        """Every provider with what its attempts add up to."""
+        """Return every provider with a summary of its attempts, by slug."""
         with self._database.reading() as connection:
             return list_health(connection)
 
     def list_providers(self) -> list[ProviderRecord]:
-        """Every provider, and whether it is held."""
+        """Return every provider, by slug."""
         with self._database.reading() as connection:
             return repository.list_providers(connection)
 

@@ -34,7 +34,7 @@ def find_models(
 
 
 def list_inactive_models(connection: sa.Connection, limit: int) -> list[ModelRecord]:
-    """Ghosts, the latest first."""
+    """Return at most ``limit`` ghosts, the latest first."""
     query = (
         sa.select(*MODEL_COLUMNS)
         .where(models.c.is_active == sa.false())
@@ -45,7 +45,7 @@ def list_inactive_models(connection: sa.Connection, limit: int) -> list[ModelRec
 
 
 def model_history(connection: sa.Connection, provider_id: str, model_id: str) -> ModelHistory:
-    """One model, every event, and the listing behind it. Raises UnknownModel if it never was in the catalog."""
+    """Return one model with its events and listing. Raises UnknownModel if it never was in the catalog."""
     query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider_id, models.c.model_id == model_id)
     row = connection.execute(query).one_or_none()
     model = None if row is None else model_record(row)
@@ -66,12 +66,12 @@ def _listing(connection: sa.Connection, listing_id: int | None) -> dict[str, Any
 
 
 def _has(capability: str) -> sa.ColumnElement[bool]:
-    # The words hold no quotes and none is part of another with its quotes, so the JSON text tells.
+    # No capability contains a quote, so a quoted word in the JSON text is the whole word.
     return sa.cast(models.c.capabilities, sa.Text).contains(f'"{capability}"', autoescape=True)
 
 
-def discovery_stats(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) -> dict[str, Any]:
-    """``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same per provider in ``by_provider``.
+def count_models(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same in ``by_provider``.
 
     ``unlisted`` is the condition that unlisted models meet.
     """
@@ -105,7 +105,7 @@ def _nothing() -> dict[str, Any]:
 
 
 def is_unlisted_sql(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
-    """Used within the window before ``now``, and not listed. Never NULL, so it can be negated."""
+    """Return the SQL equivalent of ``absence.is_unlisted`` over rows of ``models``. Never NULL, for negation."""
     used = sa.and_(models.c.last_used_at.is_not(None), models.c.last_used_at >= now - thresholds.stale_after)
     listed = sa.exists().where(
         providers.c.id == models.c.provider_id,

@@ -1,4 +1,4 @@
-"""What the catalog's operations take and give, as frozen values."""
+"""The frozen values that the catalog's operations take and return."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from ghost_pipeline.lifecycle.verdicts import Assessment
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 
 Parse = Callable[[str, bytes], Listing]
-"""Reads a provider's bytes: (provider slug, content) -> listing. Called only where the bytes must be looked into."""
+"""Parses a provider's bytes: (provider slug, content) -> listing. Not called for bytes that repeat a listing."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """A provider was asked and no listing came of it."""
+    """A fetch attempt that produced no listing."""
 
     provider_id: str
     reason: str
-    """One line for a person to act on."""
+    """What went wrong and what to do, in one line."""
     attempted_at: datetime
     run_id: str | None = None
     response: ResponseSummary = field(default_factory=ResponseSummary)
@@ -28,14 +28,14 @@ class FailedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedListing:
-    """One listing handed to the catalog: the bytes, and where and when they were seen."""
+    """One listing for the catalog: its bytes, and where and when they were observed."""
 
     provider_id: str
     file_name: str
     content: bytes = field(repr=False)
     observed_at: datetime
     format_version: str
-    """Changes when the same bytes would be read differently."""
+    """Version of the parser; differs if the same bytes would be parsed differently."""
     run_id: str | None = None
     """The Dagster run that submits it."""
     response: ResponseSummary = field(default_factory=ResponseSummary)
@@ -48,7 +48,7 @@ class SubmittedListing:
 
 @dataclass(frozen=True, slots=True)
 class ListingCounts:
-    """What a listing did to the models. models = created + updated + confirmed; reactivated is part of them."""
+    """How many models a listing changed. models = created + updated + confirmed; reactivated is part of them."""
 
     models: int = 0
     created: int = 0
@@ -66,7 +66,7 @@ class ListingAttempt:
     provider_id: str
     file_name: str | None
     sha256: str | None
-    """Neither is there of a failed attempt, nor is the format."""
+    """None for a failed attempt, as are the file name and the format version."""
     format_version: str | None
     observed_at: datetime
     inactive: Sequence[str] = ()
@@ -75,7 +75,7 @@ class ListingAttempt:
 
 
 PREVIEW_LENGTH = 20
-"""How many model ids an outcome shows of those created and of those missing."""
+"""How many of the created and of the missing model ids an outcome has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class ListingOutcome:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is left to do: it lists no models, or it is reconciled."""
+        """True if nothing is left to do: it lists no models, or it is reconciled."""
         return self.counts is not None
 
     @property
@@ -130,7 +130,7 @@ Effect = Literal["created", "restored", "reactivated", "updated", "ignored"]
 
 @dataclass(frozen=True, slots=True)
 class SightingResult:
-    """What one sighting did; ``ignored`` if a person removed the model."""
+    """The effect of one sighting; ``ignored`` if an operator removed the model."""
 
     provider_id: str
     model_id: str
@@ -139,7 +139,7 @@ class SightingResult:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What a sweep changed, or would change on a dry run, and whom it passed over."""
+    """The models that a sweep changed, or would change on a dry run, and the providers whose models were held."""
 
     models: tuple[tuple[str, str], ...] = ()
     """(provider id, model id)"""
@@ -148,39 +148,39 @@ class SweepResult:
 
     @property
     def changed(self) -> int:
-        """How many models."""
+        """The number of models."""
         return len(self.models)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What taking in models from elsewhere did. Every row is counted once, in one of the six counts after ``rows``."""
+    """The result of an import. Every row is counted once, in one of the six counts after ``rows``."""
 
     origin: str
     """The table, or the file."""
     columns: dict[str, str]
-    """What was read, in the catalog's words -> the column of the origin."""
+    """Columns that were read: the catalog's name -> the origin's name."""
     left_out: tuple[str, ...]
-    """The origin's other columns, which were not taken in."""
+    """The origin's other columns."""
     rows: int
     created: int
-    """Models that are in the catalog now and were not."""
+    """Models that were not in the catalog before."""
     updated: int
-    """Models that it had, and knows more of now."""
+    """Models of the catalog that changed."""
     unchanged: int
-    """Models of which it knew as much."""
+    """Models of the catalog that did not change."""
     repeated: int
-    """Rows of a model that an earlier row had named; they only filled in what that one lacked."""
+    """Rows of a model that an earlier row had named; they only filled in missing facts."""
     kept_out: int
-    """Models that had left the catalog, and stay out of it."""
+    """Models that had left the catalog and stay outside."""
     refused: int
-    """Rows that name no provider or model."""
+    """Rows without a valid provider or model."""
     refusals: tuple[str, ...] = ()
-    """Why; the first of them."""
+    """Why the first of them were rejected."""
     remarked: int = 0
-    """How often something of a row could not be kept as it was."""
+    """How many values could not be stored as they were."""
     remarks: tuple[str, ...] = ()
-    """What was done instead; the first of them."""
+    """What was stored instead, for the first of them."""
 
 
 @dataclass(frozen=True, slots=True)

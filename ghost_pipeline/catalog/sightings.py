@@ -48,7 +48,7 @@ def _addition_rule(added: ModelRecord, at: datetime) -> Rule:
 
 
 def _inference_step(inference: Inference) -> Step:
-    used = ModelRecord(
+    incoming = ModelRecord(
         provider_id=inference.provider_id,
         model_id=inference.model_id,
         source=Source.INFERENCE,
@@ -62,9 +62,9 @@ def _inference_step(inference: Inference) -> Step:
     def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord | None:
         if tombstone is not None and tombstone.is_removed_by_operator:
             return None
-        return apply_inference(current, used, inference.first_at, inference.last_at, tombstone)
+        return apply_inference(current, incoming, inference.first_at, inference.last_at, tombstone)
 
-    return Step(used.provider_id, used.model_id, rule, Cause(inference.last_at, Source.INFERENCE))
+    return Step(incoming.provider_id, incoming.model_id, rule, Cause(inference.last_at, Source.INFERENCE))
 
 
 def _results(steps: Iterable[Step], changes: Iterable[Change]) -> list[SightingResult]:
@@ -83,17 +83,17 @@ def _effect(change: Change) -> Effect:
 
 
 MAX_REPORTED_ERRORS = 20
-"""How many problems an error names; the rest it counts."""
+"""How many errors a message lists; it counts the rest."""
 
 
 def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
-    """The model of which a person states some of ADDITION_COLUMNS. Raises UsageError."""
+    """Return the model with the given values of ADDITION_COLUMNS. Raises UsageError."""
     unknown = [str(name)[:80] for name in stated if name not in ADDITION_COLUMNS]
     if unknown:
         raise UsageError(f"there is no column {unknown[0]!r}; there are: {', '.join(ADDITION_COLUMNS)}")
     missing = [name for name in ("provider_id", "model_id") if stated.get(name) is None]
     if missing:
-        raise UsageError(f"{missing[0]} is missing: say which model is meant")
+        raise UsageError(f"{missing[0]} is missing: every model needs provider_id and model_id")
     slug = provider_slug(stated["provider_id"])
     return ModelRecord(
         provider_id=slug,
@@ -107,25 +107,22 @@ def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
 
 
 def manual_records(additions: Sequence[Addition], at: datetime) -> list[ModelRecord]:
-    """The models that a person states, if every one of them can be added.
-
-    Raises InvalidAdditions, which says where each problem is.
-    """
+    """Return the models to add, if every one of them is valid. Raises InvalidAdditions with the place of each error."""
     records: list[ModelRecord] = []
-    problems: list[str] = []
-    places: dict[tuple[str, str], str] = {}
+    errors: list[str] = []
+    locations: dict[tuple[str, str], str] = {}
     for addition in additions:
         try:
             record = _record(addition, at)
-            _note_place(record, addition.location, places)
+            _require_first(record, addition.location, locations)
         except UsageError as error:
-            problems.append(f"{addition.location}: {error}")
+            errors.append(f"{addition.location}: {error}")
         else:
             records.append(record)
-    if problems:
-        rest = len(problems) - MAX_REPORTED_ERRORS
+    if errors:
+        rest = len(errors) - MAX_REPORTED_ERRORS
         more = [f"and {rest:,} more"] if rest > 0 else []
-        raise InvalidAdditions(f"nothing was added: {'; '.join([*problems[:MAX_REPORTED_ERRORS], *more])}")
+        raise InvalidAdditions(f"nothing was added: {'; '.join([*errors[:MAX_REPORTED_ERRORS], *more])}")
     return records
 
 
@@ -135,23 +132,24 @@ def _record(addition: Addition, at: datetime) -> ModelRecord:
     return manual_record(addition.values, at)
 
 
-def _note_place(record: ModelRecord, place: str, places: dict[tuple[str, str], str]) -> None:
+def _require_first(record: ModelRecord, location: str, locations: dict[tuple[str, str], str]) -> None:
     key = (record.provider_id, record.model_id)
-    if key in places:
-        raise UsageError(f"{record.provider_id} {record.model_id} is stated a second time, after {places[key]}")
-    places[key] = place
+    if key in locations:
+        raise UsageError(f"{record.provider_id} {record.model_id} is a duplicate of {locations[key]}")
+    locations[key] = location
 
 
 Record = Callable[[Sequence[Inference]], list[SightingResult]]
-"""Writes sightings in one transaction."""
+"""Records sightings in one transaction."""
 
 
 def record_storable(
     record: Record, inferences: Sequence[Inference]
 ) -> tuple[list[SightingResult], list[tuple[Inference, str]]]:
-    """Record them in one transaction; if a value in it can't be held, halves of it, until that one is alone.
+    """Record sightings in one transaction, and in smaller ones if the database can't store a value of one of them.
 
-    Gives the results, and the sightings that can't be held with the reason. Raises CatalogError if none is taken now.
+    Return the results, and the sightings that can't be stored, each with the reason. Raises CatalogError if none can be
+    recorded now.
     """
     try:
         return record(inferences), []
@@ -161,6 +159,6 @@ def record_storable(
         if len(inferences) == 1:
             return [], [(inferences[0], f"{type(error).__name__}: {error}")]
     middle = len(inferences) // 2
-    results, refused = record_storable(record, inferences[:middle])
-    more_results, more_refused = record_storable(record, inferences[middle:])
-    return results + more_results, refused + more_refused
+    results, unstorable = record_storable(record, inferences[:middle])
+    more_results, more_unstorable = record_storable(record, inferences[middle:])
+    return results + more_results, unstorable + more_unstorable

@@ -90,7 +90,7 @@ def test_the_same_model_twice_is_a_problem_whatever_its_spelling(catalog: ModelC
         Addition("line 2", {"provider_id": "gemini", "model_id": "models/x"}),
         Addition("line 9", {"provider_id": "Google", "model_id": " x"}),
     ]
-    with pytest.raises(InvalidAdditions, match="line 9: google x is stated a second time, after line 2"):
+    with pytest.raises(InvalidAdditions, match="line 9: google x is a duplicate of line 2"):
         catalog.add_manual_models(twice)
 
 

@@ -37,7 +37,7 @@ def test_all_errors_are_one_line_with_the_file_and_their_lines_and_nothing_is_ad
     said = shell.error("add", "--from", file, exit_code=2)
     assert said.startswith(f"Error: {file}: nothing was added: line 3: ")
     assert "line 5: context_window 'many' is not a whole number" in said
-    assert said.endswith("line 6: openai fine is stated a second time, after line 2")
+    assert said.endswith("line 6: openai fine is a duplicate of line 2")
     assert shell.json("models") == []
 
 

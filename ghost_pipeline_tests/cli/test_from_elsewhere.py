@@ -83,7 +83,7 @@ def test_adopt_tells_of_models_that_stay_out(shell: Shell, home: Path) -> None:
     shell.run("remove", "openai", "a")
     said = shell.run("db", "adopt", "old").stderr
     assert "Warning: skipped 1 model removed or purged here" in said
-    assert "Warning: openai a: its data is no JSON object: kept as 'not_an_object'" in said
+    assert "Warning: openai a: its data is not a JSON object: stored as 'not_an_object'" in said
 
 
 def test_an_adopted_model_is_covered_by_a_hold(shell: Shell, home: Path) -> None:

@@ -1,1 +1,1 @@
-"""Models that were known elsewhere: an existing table, or the export of another catalog."""
+"""Imports: the models of an existing table, or of another catalog's export."""

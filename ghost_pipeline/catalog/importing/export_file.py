@@ -1,4 +1,4 @@
-"""Import the models of another catalog's export."""
+"""Import another catalog's export: validate every row, then merge the models with their instants."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ from ghost_pipeline.listings.decoding import Malformed, decode_json
 
 
 def import_rows(database: Database, rows: Sequence[Any], origin: str, now: datetime) -> ImportResult:
-    """Merge the rows into the catalog, one provider a transaction, after all of them were checked.
+    """Merge the rows into the catalog, one transaction per provider, after all of them were validated.
 
     Raises InvalidExport, and nothing is written, if a row can't be used; CatalogError.
     """
@@ -61,23 +61,26 @@ def _import_provider(
 
 
 def _checked(rows: Sequence[Any], origin: str, now: datetime, remarks: MessageSample) -> dict[str, list[ModelRecord]]:
-    """Slug -> its models."""
+    """Return slug -> its models. Raises InvalidExport."""
     by_provider: dict[str, list[ModelRecord]] = {}
-    unusable = MessageSample()
+    invalid = MessageSample()
     for number, row in enumerate(rows, start=1):
         try:
             record = exported_record(row, now)
         except UsageError as error:
-            unusable.add(f"row {number}{_named(row)}: {error}")
+            invalid.add(f"row {number}{_named(row)}: {error}")
             continue
         by_provider.setdefault(record.provider_id, []).append(record)
         if is_wrapped(record.provider_data):
-            remarks.add(f"row {number}{_named(row)}: its provider_data is no JSON object: kept as {NOT_AN_OBJECT!r}")
-    if unusable.count:
-        more = "; …" if unusable.count > len(unusable.first) else ""
+            remarks.add(
+                f"row {number}{_named(row)}: its provider_data is not a JSON object: stored as {NOT_AN_OBJECT!r}"
+            )
+    if invalid.count:
+        verb = "is" if invalid.count == 1 else "are"
+        more = "; …" if invalid.count > len(invalid.first) else ""
         raise InvalidExport(
-            f"{origin} can't be imported: {unusable.count:,} of {len(rows):,} rows can't be used, so nothing was "
-            f"written: {'; '.join(unusable.first)}{more}"
+            f"{origin} can't be imported: {invalid.count:,} of {len(rows):,} rows {'is' if invalid.count == 1 else 'are'} invalid, so nothing was "
+            f"written: {'; '.join(invalid.first)}{more}"
         )
     return by_provider
 
@@ -90,7 +93,10 @@ def _named(row: Any) -> str:
 
 
 class ExportedModel(msgspec.Struct):
-    """What every such catalog exports, then what this one adds. Instants in ISO 8601, UTC if they name no zone."""
+    """A row of an export: the columns that every catalog has, then those that only newer ones have.
+
+    Instants are ISO 8601 texts, UTC without a time zone.
+    """
 
     provider_id: str
     model_id: str
@@ -120,14 +126,15 @@ _ExportedFacts = msgspec.defstruct("_ExportedFacts", [(fact.name, _WRITTEN[fact.
 
 IMPORTED_COLUMNS = frozenset((*ExportedModel.__struct_fields__, *FACT_NAMES))
 DERIVED_COLUMNS = frozenset({"is_free", "listing_id"})
-"""What this catalog exports as well and never takes in: it follows from the prices, and from its own listings."""
+"""Exported columns that are not imported: they follow from the prices and from this catalog's own listings."""
 
 
 def exported_record(row: Any, now: datetime) -> ModelRecord:
-    """The model in a row of an export. Instants in the future are capped at ``now``.
+    """Return the model in a row of an export. Instants in the future are capped at ``now``.
 
-    A row that does not say so was listed, or used, when it was first seen, as its source says; and a ghost became one
-    now, so that it has its 30 days before any purge. Raises UsageError for what can't be used.
+    A row without ``last_listed_at`` or ``last_used_at`` was listed or used, as its source tells, when it was first
+    seen. A ghost without ``deactivated_at`` became one now, so that it is kept for 30 days before a purge. Raises
+    UsageError for an invalid row.
     """
     try:
         read = msgspec.convert(row, ExportedModel, strict=False)  # not strict: SQLite exports booleans as 0 and 1
@@ -166,10 +173,10 @@ def _read_fact(fact: Fact, value: Any) -> Any:
 
 
 def _past(
-    column: str, text: str | msgspec.UnsetType | None, unless_said: datetime | None, now: datetime
+    column: str, text: str | msgspec.UnsetType | None, default: datetime | None, now: datetime
 ) -> datetime | None:
     if isinstance(text, msgspec.UnsetType):
-        return unless_said
+        return default
     return None if text is None else cap_instant(parse_instant(text, column), now)
 
 
@@ -181,7 +188,7 @@ def _provider_data(kept: Any) -> dict[str, Any] | None:
 
 
 def read_export_rows(name: str, content: bytes) -> list[Any]:
-    """The rows of the export: a list, or an object with the list under ``models``. Raises InvalidExport."""
+    """Return the rows of an export: a list, or an object with the list under ``models``. Raises InvalidExport."""
     try:
         document = decode_json(content)
     except Malformed as defect:
@@ -190,5 +197,7 @@ def read_export_rows(name: str, content: bytes) -> list[Any]:
         raise InvalidExport(f"{name}: the JSON is nested too deeply to be a list of models") from error
     rows = document.get("models") if isinstance(document, dict) else document
     if not isinstance(rows, list):
-        raise InvalidExport(f"{name}: a list of objects is wanted, one a model, or an object with it under 'models'")
+        raise InvalidExport(
+            f"{name}: expected a list with one object per model, or an object with that list under 'models'"
+        )
     return rows

@@ -1,4 +1,4 @@
-"""Merge models that were known elsewhere into the catalog, and report what became of them."""
+"""Merge imported models into the catalog, and report the effect on each."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ MAX_MESSAGES = 20
 
 
 class MessageSample:
-    """Counts every remark and keeps the first."""
+    """Counts messages and keeps the first ones."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -28,30 +28,30 @@ class MessageSample:
 
     @property
     def first(self) -> tuple[str, ...]:
-        """The first remarks, in the order in which they were made."""
+        """First messages, in the order in which they were added."""
         return tuple(self._first)
 
-    def add(self, remark: str, rows: int = 1) -> None:
-        """A remark on so many rows."""
+    def add(self, message: str, rows: int = 1) -> None:
+        """Add a message about a number of rows."""
         self.count += rows
         if len(self._first) < MAX_MESSAGES:
-            self._first.append(remark)
+            self._first.append(message)
 
     def extend(self, others: "MessageSample") -> None:
-        """The remarks of somebody else, after these."""
+        """Add the messages of another sample after these."""
         self.count += others.count
         self._first.extend(others.first[: MAX_MESSAGES - len(self._first)])
 
 
 NOT_AN_OBJECT = "not_an_object"
-"""The key under which ``provider_data`` keeps what is no JSON object."""
+"""The key under which ``provider_data`` keeps a value that is not a JSON object."""
 
 
 def to_json_object(kept: Any) -> dict[str, Any] | None:
-    """``kept`` (a JSON value, or text with JSON in it) as an object; None for nothing.
+    """Return ``kept`` (a JSON value, or text with JSON in it) as an object; None for no value.
 
-    Nothing is lost: text that is no JSON, and JSON that is no object or that PostgreSQL can't keep, becomes the value
-    of ``not_an_object``.
+    Nothing is lost: text that is not JSON, and JSON that is not an object or that PostgreSQL can't store, becomes the
+    value of ``not_an_object``.
     """
     value = kept
     if isinstance(kept, bytes):
@@ -69,7 +69,7 @@ def to_json_object(kept: Any) -> dict[str, Any] | None:
 
 
 def is_wrapped(provider_data: Mapping[str, Any] | None) -> bool:
-    """Whether it is what ``provider_object`` made of something that was no JSON object."""
+    """Return True if ``to_json_object`` wrapped a value that is not a JSON object."""
     return provider_data is not None and provider_data.keys() == {NOT_AN_OBJECT}
 
 
@@ -90,15 +90,15 @@ def merge_models(
 ) -> Counter[str]:
     """Apply ``rule`` to every record of the provider, which is locked; a model's later records fill in its first.
 
-    Gives how many were ``created``, ``updated``, ``unchanged``, ``kept_out`` and ``repeated``. ``origin`` goes into
-    the events.
+    Return the number of models ``created``, ``updated``, ``unchanged`` and ``kept_out``, and of ``repeated`` rows.
+    ``origin`` is added to the events.
     """
     counts: Counter[str] = Counter()
-    met: set[str] = set()
+    seen: set[str] = set()
     for batch in _batches(records):
         for model_id, effect in _merge_batch(connection, provider_id, batch, rule, at, origin).items():
-            counts["repeated" if model_id in met else effect] += 1
-            met.add(model_id)
+            counts["repeated" if model_id in seen else effect] += 1
+            seen.add(model_id)
         counts["repeated"] += len(batch) - len({record.model_id for record in batch})
     return counts
 
@@ -111,7 +111,7 @@ def import_result(
     refusals: MessageSample,
     remarks: MessageSample,
 ) -> ImportResult:
-    """What is told of it all."""
+    """Return the result of an import."""
     return ImportResult(
         origin=origin,
         columns=columns,

@@ -35,7 +35,7 @@ COLUMN_CANDIDATES: dict[str, tuple[str, ...]] = {
     "name": ("model_name", "name", "display_name", "title"),
     "data": ("provider_data", "data", "raw_data", "raw", "payload", "metadata"),
 }
-"""What is read of a row -> what its column is usually called, the likeliest first."""
+"""Value of a row -> the usual names of its column, the likeliest first."""
 
 _REQUIRED = ("provider", "model")
 _SHOWN = 20
@@ -43,7 +43,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A table to adopt. ``columns`` says which of its columns is the provider, the model, the name and the data."""
+    """A table to adopt. ``columns`` maps provider, model, name and data to the names of its columns."""
 
     name: str
     columns: dict[str, str]
@@ -52,13 +52,13 @@ class SourceTable:
     _ordered_by: tuple[str, ...]
 
     def count_by_provider(self, connection: sa.Connection) -> list[tuple[Any, int]]:
-        """Every distinct value of the provider's column, with its number of rows."""
+        """Return every distinct value of the provider's column with its number of rows."""
         provider = self._column("provider")
         query = sa.select(provider, sa.func.count()).group_by(provider)
         return [(row[0], row[1]) for row in connection.execute(query)]
 
     def read(self, connection: sa.Connection, providers: Sequence[str]) -> Iterator[tuple[Any, Any, Any]]:
-        """Model, name and data of every row of the providers, as the driver gives them; data in JSON as text.
+        """Yield model, name and data of every row of the providers, as the driver returns them; JSON data as text.
 
         In the order of the table's key, so that the same row of a repeated model is the first each time.
         """
@@ -77,10 +77,10 @@ class SourceTable:
         return self._table.c[self.columns[what]] if what in self.columns else sa.null()
 
 
-def inspect_source_table(connection: sa.Connection, name: str, wanted: Mapping[str, str | None]) -> SourceTable:
-    """The table called ``name`` (or ``schema.name``), with the ``wanted`` columns and the usual ones for the rest.
+def inspect_source_table(connection: sa.Connection, name: str, requested: Mapping[str, str | None]) -> SourceTable:
+    """Return the table ``name`` or ``schema.name``, with the ``requested`` columns and the usual ones for the rest.
 
-    Raises UnknownTable if there is none, if it is the catalog's own, or if its columns can't be told.
+    Raises UnknownTable if there is none, if it is the catalog's own, or if its columns can't be identified.
     """
     inspector = sa.inspect(connection)
     schema, table = _locate_table(inspector, name)
@@ -92,7 +92,7 @@ def inspect_source_table(connection: sa.Connection, name: str, wanted: Mapping[s
         )
     found = [column["name"] for column in inspector.get_columns(table, schema)]
     columns = {
-        what: column for what in COLUMN_CANDIDATES if (column := _select_column(name, what, wanted.get(what), found))
+        what: column for what in COLUMN_CANDIDATES if (column := _select_column(name, what, requested.get(what), found))
     }
     key = inspector.get_pk_constraint(table, schema)["constrained_columns"]
     clause = sa.table(table, *(sa.column(column) for column in found), schema=schema)
@@ -102,7 +102,7 @@ def inspect_source_table(connection: sa.Connection, name: str, wanted: Mapping[s
 
 @contextmanager
 def invalid_text_as_bytes(connection: sa.Connection) -> Iterator[None]:
-    """Let SQLite give texts that are no UTF-8, which other programs may have written, as bytes."""
+    """Make SQLite return texts that are not UTF-8, which other programs may have written, as bytes."""
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name != "sqlite":
         yield
@@ -123,7 +123,7 @@ def _text_or_bytes(text: bytes) -> str | bytes:
 
 
 def _locate_table(inspector: sa.Inspector, name: str) -> tuple[str | None, str]:
-    """Schema and name of the table."""
+    """Return schema and name of the table. Raises UnknownTable."""
     if inspector.has_table(name):
         return None, name
     schema, _, table = name.partition(".")
@@ -134,19 +134,19 @@ def _locate_table(inspector: sa.Inspector, name: str) -> tuple[str | None, str]:
     raise UnknownTable(f"the catalog's database has no table {name!r}: {known}; GHOST_DATABASE_URL names the database")
 
 
-def _select_column(table: str, what: str, wanted: str | None, found: Sequence[str]) -> str | None:
-    """The column that ``wanted`` or else custom names; None for one that may be missing."""
-    names = COLUMN_CANDIDATES[what] if wanted is None else (wanted,)
+def _select_column(table: str, what: str, requested: str | None, found: Sequence[str]) -> str | None:
+    """Return the ``requested`` column, or one with a usual name; None if it is optional and missing."""
+    names = COLUMN_CANDIDATES[what] if requested is None else (requested,)
     for name in names:
         for column in found:
-            if column == name or (wanted is None and column.lower() == name):
+            if column == name or (requested is None and column.lower() == name):
                 return column
-    if wanted is not None:
-        raise UnknownTable(f"table {table} has no column {wanted!r} for the {what}: it has {_listed(found)}")
+    if requested is not None:
+        raise UnknownTable(f"table {table} has no column {requested!r} for the {what}: it has {_listed(found)}")
     if what in _REQUIRED:
         raise UnknownTable(
-            f"table {table} has no column that is called like a {what} ({', '.join(names)}): it has {_listed(found)}; "
-            f"say which with --{what}-column"
+            f"table {table} has no column with a usual name for the {what} ({', '.join(names)}): "
+            f"it has {_listed(found)}; set it with --{what}-column"
         )
     return None
 
@@ -156,27 +156,27 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def adopt(database: Database, name: str, wanted: Mapping[str, str | None], now: datetime) -> ImportResult:
-    """Take in every row of the table, one provider a transaction; the table itself is left as it is.
+def adopt(database: Database, name: str, requested: Mapping[str, str | None], now: datetime) -> ImportResult:
+    """Adopt every row of the table, one transaction per provider. The table itself does not change.
 
-    A model that is new here is INDEX, active, first and last seen and listed now. Doing it again changes nothing, and
-    goes on where the first time was broken off. Raises UnknownTable, CatalogError.
+    A new model is INDEX, active, first and last seen and listed now. A second run changes nothing, and continues a
+    first one that was interrupted. Raises UnknownTable, CatalogError.
     """
     with database.reading() as connection, invalid_text_as_bytes(connection):
-        old = inspect_source_table(connection, name, wanted)
-        counted = old.count_by_provider(connection)
+        table = inspect_source_table(connection, name, requested)
+        counted = table.count_by_provider(connection)
     refusals, remarks, counts = MessageSample(), MessageSample(), Counter[str]()
     for slug, spellings in _by_slug(counted, refusals).items():
-        provider = _Provider(old, slug, spellings, now)
-        said = database.write(provider.adopt)
-        counts.update(said.counts)
-        refusals.extend(said.refusals)
-        remarks.extend(said.remarks)
-    return import_result(name, old.columns, old.left_out, counts, refusals, remarks)
+        provider = _Provider(table, slug, spellings, now)
+        result = database.write(provider.adopt)
+        counts.update(result.counts)
+        refusals.extend(result.refusals)
+        remarks.extend(result.remarks)
+    return import_result(name, table.columns, table.left_out, counts, refusals, remarks)
 
 
 def _by_slug(counted: Sequence[tuple[Any, int]], refusals: MessageSample) -> dict[str, list[str]]:
-    """Slug -> how the table spells it. Rows of what is no provider are refused."""
+    """Return slug -> its spellings in the table. Rows without a valid provider are refused."""
     spellings: dict[str, list[str]] = {}
     for spelling, rows in counted:
         try:
@@ -187,7 +187,7 @@ def _by_slug(counted: Sequence[tuple[Any, int]], refusals: MessageSample) -> dic
 
 
 @dataclass(slots=True)
-class _Row:
+class _ProviderResult:
     """What became of one provider's rows."""
 
     counts: Counter[str]
@@ -199,30 +199,32 @@ class _Row:
 class _Provider:
     """The rows of one provider."""
 
-    old: SourceTable
+    table: SourceTable
     slug: str
     spellings: list[str]
     now: datetime
 
-    def adopt(self, connection: sa.Connection) -> _Row:
-        """Take them in."""
+    def adopt(self, connection: sa.Connection) -> _ProviderResult:
+        """Adopt the rows."""
         provider = repository.get_or_create_provider(connection, self.slug)
-        # So that holds cover them. After a complete listing, which lacked them, they would be expected of the next.
+        # So that holds cover them. After a complete listing, the next one would be expected to list them.
         listed_at = self.now if provider.last_complete_at is None else None
-        said = _Row(Counter(), MessageSample(), MessageSample())
+        result = _ProviderResult(Counter(), MessageSample(), MessageSample())
         with invalid_text_as_bytes(connection):
-            records = self._records(connection, said, listed_at)
-            said.counts = merge_models(
-                connection, self.slug, records, adopt_model, self.now, {"adopted_from": self.old.name}
+            records = self._records(connection, result, listed_at)
+            result.counts = merge_models(
+                connection, self.slug, records, adopt_model, self.now, {"adopted_from": self.table.name}
             )
-        return said
+        return result
 
-    def _records(self, connection: sa.Connection, said: _Row, listed_at: datetime | None) -> Iterator[ModelRecord]:
-        for model, name, data in self.old.read(connection, self.spellings):
+    def _records(
+        self, connection: sa.Connection, result: _ProviderResult, listed_at: datetime | None
+    ) -> Iterator[ModelRecord]:
+        for model, name, data in self.table.read(connection, self.spellings):
             try:
                 model_id = canonical_model_id(self.slug, model)
             except InvalidModelId as error:
-                said.refusals.add(str(error))
+                result.refusals.add(str(error))
                 continue
             yield ModelRecord(
                 provider_id=self.slug,
@@ -232,8 +234,8 @@ class _Provider:
                 first_seen_at=self.now,
                 last_seen_at=self.now,
                 last_listed_at=listed_at,
-                name=self._name(model_id, name, said.remarks),
-                provider_data=self._data(model_id, data, said.remarks),
+                name=self._name(model_id, name, result.remarks),
+                provider_data=self._data(model_id, data, result.remarks),
             )
 
     def _name(self, model_id: str, name: Any, remarks: MessageSample) -> str | None:
@@ -246,5 +248,5 @@ class _Provider:
     def _data(self, model_id: str, data: Any, remarks: MessageSample) -> dict[str, Any] | None:
         kept = to_json_object(data)
         if is_wrapped(kept):
-            remarks.add(f"{self.slug} {model_id}: its data is no JSON object: kept as {NOT_AN_OBJECT!r}")
+            remarks.add(f"{self.slug} {model_id}: its data is not a JSON object: stored as {NOT_AN_OBJECT!r}")
         return kept

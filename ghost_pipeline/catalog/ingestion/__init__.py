@@ -1,1 +1,1 @@
-"""A listing into the catalog: admission, the recorded attempts, reconciliation."""
+"""Ingestion of listings: admission, recorded attempts, reconciliation."""

@@ -29,7 +29,7 @@ def admit(
 
     Raises CatalogError, ArchiveError. Bytes that repeat the provider's latest reconciled listing are not parsed again.
     """
-    digest = archive.put(submission.content)
+    digest = archive.store(submission.content)
     outcome = database.write(lambda connection: _admit_unchanged(connection, submission, digest, now))
     if outcome is None:
         listing = parse(submission.provider_id, submission.content)

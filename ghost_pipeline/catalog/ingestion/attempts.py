@@ -39,17 +39,17 @@ NEWEST_FIRST = (listings.c.observed_at.desc(), listings.c.id.desc())
 
 
 def lists_models_sql() -> sa.ColumnElement[bool]:
-    """SQL equivalent of ``Verdict.lists_models`` over rows of ``listings``."""
+    """Return the SQL equivalent of ``Verdict.lists_models`` over rows of ``listings``."""
     return listings.c.verdict.in_([verdict.value for verdict in Verdict if verdict.lists_models])
 
 
 def is_refused_sql() -> sa.ColumnElement[bool]:
-    """SQL equivalent of ``Assessment.is_refused`` over rows of ``listings``."""
+    """Return the SQL equivalent of ``Assessment.is_refused`` over rows of ``listings``."""
     return sa.and_(sa.not_(lists_models_sql()), listings.c.is_accepted_empty.is_(False))
 
 
 def is_listed_sql(provider: ProviderRecord) -> sa.ColumnElement[bool]:
-    """SQL equivalent of ``absence.is_listed`` over the rows of ``models``; a range of an index."""
+    """Return the SQL equivalent of ``absence.is_listed`` over the rows of ``models``; a range of an index."""
     if provider.last_complete_at is None:
         return sa.false()
     return sa.and_(models.c.provider_id == provider.id, models.c.last_listed_at >= provider.last_complete_at)

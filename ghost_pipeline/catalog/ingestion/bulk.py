@@ -30,7 +30,7 @@ staged = sa.Table(
     *(sa.Column(name, models.c[name].type) for name in FACT_NAMES),
     prefixes=["TEMPORARY"],
 )
-"""A ListedModel, with what follows from its facts."""
+"""A ListedModel with its derived columns."""
 
 matched = sa.Table(
     "matched_models",
@@ -40,7 +40,7 @@ matched = sa.Table(
     sa.Column("tombstone_id", BigId),  # else the event with which it left, if it ever was there
     prefixes=["TEMPORARY"],
 )
-"""Beside ``staged`` and narrow, because to fill two columns in later would write every wide row anew."""
+"""A narrow table beside ``staged``, because filling in two columns later would rewrite every wide row."""
 
 _COLUMNS = ", ".join(staged.c.keys())
 _fact_values = attrgetter(*FACT_NAMES)
@@ -54,14 +54,14 @@ def stage(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:
     if connection.dialect.name == "postgresql":
         _copy(connection, listed)
     else:
-        # Past SQLAlchemy's per-value types: they cost as much as the insert itself for 100,000 rows.
-        places = ", ".join("?" * len(staged.c))
+        # Without SQLAlchemy's types, which cost as much as the insert itself for 100,000 rows.
+        parameters = ", ".join("?" * len(staged.c))
         rows = [_storable(model, instant_text) for model in listed]
-        connection.exec_driver_sql(f"INSERT INTO staged_models ({_COLUMNS}) VALUES ({places})", rows)  # noqa: S608
+        connection.exec_driver_sql(f"INSERT INTO staged_models ({_COLUMNS}) VALUES ({parameters})", rows)  # noqa: S608
 
 
 def analyze(connection: sa.Connection, table: sa.Table, column: str) -> None:
-    """Tell PostgreSQL's planner how large a temporary table is, which it finds out by itself of other tables only."""
+    """Update PostgreSQL's statistics of a temporary table, which autovacuum does not do."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {table.name} ({column})")
 
@@ -90,7 +90,7 @@ def _copy(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:
     try:
         with cursor:
             cursor.copy_expert(copy, _Lines(listed))
-    except driver.Error as error:  # which SQLAlchemy would have made one of its own
+    except driver.Error as error:  # SQLAlchemy translates errors of its own calls only
         is_gone = connection.dialect.is_disconnect(error, None, None)
         if is_gone:
             connection.invalidate(error)
@@ -101,14 +101,14 @@ def _copy(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:
 
 
 class _Lines:
-    """A listing's rows as a file in COPY's text format, made while it is read."""
+    """A listing's rows as a file in COPY's text format, generated while it is read."""
 
     def __init__(self, listed: Sequence[ListedModel]) -> None:
         self._lines = self._made(listed)
         self._left = b""
 
     def read(self, size: int) -> bytes:
-        """At least one line, about ``size`` bytes; nothing when all are read."""
+        """Return at most ``size`` bytes; none at the end."""
         parts = [self._left]
         length = len(self._left)
         for line in self._lines:
@@ -138,17 +138,17 @@ def _field(value: object) -> str:
 
 
 def greatest(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:
-    """``column`` advanced to ``instant``, never moved back."""
+    """Return ``column`` advanced to ``instant``, never moved back."""
     return sa.case((column >= instant, column), else_=instant)
 
 
 def least(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:
-    """``column`` moved back to ``instant``, never advanced."""
+    """Return ``column`` moved back to ``instant``, never advanced."""
     return sa.case((column <= instant, column), else_=instant)
 
 
 def mark_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> None:
-    """Set down that the attempt listed the models in ``which``: seen, listed, active, confirmed by it."""
+    """Mark the models in ``which`` as seen, listed and confirmed by the attempt, and as active."""
     connection.execute(
         sa.update(models)
         .where(which)
@@ -157,12 +157,12 @@ def mark_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attemp
 
 
 def widen_seen_span(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> None:
-    """Set down that a late attempt listed the models in ``which``: their spans widen, nothing else."""
+    """Widen the spans of the models in ``which``, which a late attempt listed; nothing else changes."""
     connection.execute(sa.update(models).where(which).values(**_widened(attempt)))
 
 
 def write_reactivations(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> int:
-    """Write the events of the ghosts in ``which`` that the attempt brings back, before it does. Gives how many."""
+    """Write ``reactivated`` for the ghosts in ``which``, before they become active. Return the number of events."""
     inserted = connection.execute(
         sa.insert(model_events).from_select(
             ["provider_id", "model_id", "kind", "at", "source", "listing_id", "run_id"],
@@ -177,7 +177,7 @@ def write_reactivations(connection: sa.Connection, which: sa.ColumnElement[bool]
 
 
 def event_literals(kind: EventKind, attempt: ListingAttempt) -> tuple[sa.ColumnElement[object], ...]:
-    """kind, at, source, listing_id and run_id of an event that the attempt causes, as columns of a SELECT."""
+    """Return kind, at, source, listing_id and run_id of an event that the attempt causes, as columns of a SELECT."""
     return (
         sa.literal(kind.value, model_events.c.kind.type),
         sa.literal(attempt.observed_at, model_events.c.at.type),

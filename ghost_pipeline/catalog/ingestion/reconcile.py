@@ -1,6 +1,7 @@
-"""Reconcile: fold an admitted listing into the models, in one transaction and a fixed number of statements.
+"""Reconcile an admitted listing with the models, in one transaction and a fixed number of statements.
 
-This is ``lifecycle.transitions.index_sighting`` once more, in SQL for any number of rows; tests prove them equal.
+SQL equivalent of ``lifecycle.transitions.apply_listing`` and ``lifecycle.events.events_between`` for any number of
+models; ``test_side_by_side.py`` and ``test_events_agree_with_rule.py`` prove that both agree.
 """
 
 from collections.abc import Mapping
@@ -55,8 +56,8 @@ def reconcile(
 ) -> ListingOutcome:
     """Reconcile the admitted listing ``listing_id`` from its archived bytes, as of its own instant.
 
-    The verdict is passed anew on the catalog as it is now; a refused listing and a failed attempt change nothing. Doing
-    it again is harmless. Raises CatalogError, ArchiveError.
+    The listing is assessed again, with the catalog as it is now; a refused listing and a failed attempt change nothing.
+    A second call is harmless. Raises CatalogError, ArchiveError.
     """
     with database.reading() as connection:
         admitted = attempts.read_outcome(connection, listing_id)
@@ -65,7 +66,7 @@ def reconcile(
         return admitted
     outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
     if outcome is None:
-        listing = parse(attempt.provider_id, archive.get(attempt.sha256))
+        listing = parse(attempt.provider_id, archive.load(attempt.sha256))
         outcome = database.write(lambda connection: _reconcile_parsed(connection, admitted, listing, thresholds))
     return outcome
 
@@ -89,11 +90,12 @@ def _reconcile_parsed(
     return ListingOutcome(attempt, assessment, counts, created_ids)
 
 
-def _with_suppressed_count(assessment: Assessment, kept_out: int) -> Assessment:
-    if not kept_out:
+def _with_suppressed_count(assessment: Assessment, suppressed: int) -> Assessment:
+    if not suppressed:
         return assessment
-    said = f"{kept_out} listed models stay out, because a person removed them"
-    return replace(assessment, reason="; ".join(part for part in (assessment.reason, said) if part))
+    models = "listed model stays" if suppressed == 1 else "listed models stay"
+    note = f"{suppressed} {models} outside the catalog, removed by an operator"
+    return replace(assessment, reason="; ".join(part for part in (assessment.reason, note) if part))
 
 
 def _apply(
@@ -105,20 +107,20 @@ def _apply(
     updated = reactivated = 0
     if found.new:
         _create(connection, attempt)
-    if found.buried:
+    if found.tombstoned:
         _restore_from_tombstones(connection, attempt, is_late=assessment.is_late)
-    if found.known and assessment.is_late:
+    if found.existing and assessment.is_late:
         widen_seen_span(connection, _KNOWN, attempt)
-    elif found.known:
+    elif found.existing:
         updated = _refresh_facts(connection, attempt)
         reactivated = write_reactivations(connection, _KNOWN, attempt)
         mark_listed(connection, _KNOWN, attempt)
     unstage(connection)
     counts = ListingCounts(
-        models=found.known + found.new,
+        models=found.existing + found.new,
         created=found.new,
         updated=updated,
-        confirmed=found.known - updated,
+        confirmed=found.existing - updated,
         reactivated=reactivated,
         missing=len(assessment.missing_ids),
     )
@@ -127,16 +129,16 @@ def _apply(
 
 @dataclass(frozen=True, slots=True)
 class _MatchCounts:
-    """How many of the staged models the catalog has, has not, and had once; those that are kept out apart."""
+    """How many staged models exist, are new, and among the new ones have a tombstone; without suppressed ones."""
 
-    known: int
+    existing: int
     new: int
-    buried: int
+    tombstoned: int
 
 
 def _match(connection: sa.Connection, attempt: ListingAttempt) -> _MatchCounts:
-    """Find the row or the tombstone of every staged model; leave out those that a person keeps out."""
-    # A look-up for each row, by the unique index: a join's plan would turn on what the database knows of its tables.
+    """Find the row or the tombstone of every staged model, without those that an operator removed."""
+    # One look-up per row by the unique index: the plan of a join would depend on the statistics of the tables.
     known = sa.select(models.c.id).where(
         models.c.provider_id == attempt.provider_id, models.c.model_id == staged.c.model_id
     )
@@ -157,10 +159,10 @@ def _match(connection: sa.Connection, attempt: ListingAttempt) -> _MatchCounts:
         model_events.c.id == matched.c.tombstone_id, model_events.c.kind == EventKind.REMOVED.value
     )
     connection.execute(sa.delete(matched).where(matched.c.tombstone_id.is_not(None), removed.exists()))
-    total, known, buried = connection.execute(
+    total, existing, tombstoned = connection.execute(
         sa.select(sa.func.count(), sa.func.count(matched.c.known_id), sa.func.count(matched.c.tombstone_id))
     ).one()
-    return _MatchCounts(known=known, new=total - known, buried=buried)
+    return _MatchCounts(existing=existing, new=total - existing, tombstoned=tombstoned)
 
 
 def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
@@ -199,7 +201,7 @@ def _create(connection: sa.Connection, attempt: ListingAttempt) -> None:
 
 
 def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt, *, is_late: bool) -> None:
-    """Give the models that were purged once, and are created again, what their tombstones keep."""
+    """Restore what tombstones keep to the models that were purged once and are created again."""
     query = (
         sa.select(models.c.id, *(column.label(f"model_{column.name}") for column in MODEL_COLUMNS), *EVENT_COLUMNS)
         .select_from(matched)
@@ -217,7 +219,7 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt,
 
 
 def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
-    """Write what the listing says anew, and an event for each model of which a fact changed. Gives how many."""
+    """Write the facts of the listing, and an event for each model with a changed fact. Return the number of events."""
     stated: dict[str, sa.ColumnElement[Any]] = {name: staged.c[name] for name in LISTED_COLUMNS}
     stated["name"] = sa.case(
         (sa.or_(models.c.is_name_manual == sa.true(), staged.c.name.is_(None)), models.c.name), else_=staged.c.name
@@ -237,7 +239,7 @@ def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
     write_events(connection, events)
     same = sa.and_(models.c.id == matched.c.known_id, matched.c.model_id == staged.c.model_id)
     connection.execute(sa.update(models).where(same, differs).values(stated))
-    return len(events)  # of texts that differ, 1 and 1.0 say the same
+    return len(events)  # texts may differ where values do not, such as 1 and 1.0
 
 
 def _changed(row: Mapping[str, Any], attempt: ListingAttempt) -> ModelEvent:

@@ -13,10 +13,10 @@ from ghost_pipeline.errors import ArchiveError
 
 
 class ArchiveBackend(Protocol):
-    """What an archive needs of the place where it is. Names use ``/``."""
+    """The storage operations that an archive needs. Names use ``/``."""
 
     def size(self, name: str) -> int | None:
-        """The size of a file in bytes; None if it isn't there."""
+        """Return the size of a file in bytes; None if it does not exist."""
 
     def write(self, name: str, content: bytes, *, is_private: bool = False) -> None:
         """Write a file."""
@@ -26,13 +26,13 @@ class ArchiveBackend(Protocol):
 
 
 class Folder:
-    """A local folder. Files are written aside, synced, then renamed."""
+    """A local folder. A file is written under another name, synced, then renamed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def size(self, name: str) -> int | None:
-        """The size of a file in bytes; None if it isn't there."""
+        """Return the size of a file in bytes; None if it does not exist."""
         try:
             return (self._path / name).stat().st_size
         except FileNotFoundError:
@@ -60,7 +60,7 @@ class RemoteFolder:
         self._path = path.rstrip("/")
 
     def size(self, name: str) -> int | None:
-        """The size of a file in bytes; None if it isn't there."""
+        """Return the size of a file in bytes; None if it does not exist."""
         path = f"{self._path}/{name}"
         self._files.invalidate_cache()  # other machines write as well
         try:
@@ -80,17 +80,17 @@ class RemoteFolder:
 
 
 def open_backend(location: str) -> ArchiveBackend:
-    """The place that a path or a URL names. Raises what fsspec raises for a file system that isn't there."""
+    """Return the backend for a path or a URL. Raises what fsspec raises for a file system that is not installed."""
     return RemoteFolder(location) if "://" in location else Folder(Path(location))
 
 
 def redact_location(location: str) -> str:
-    """The location without a password."""
+    """Return the location without its password."""
     return without_password(location, location)
 
 
 def without_password(text: str, location: str) -> str:
-    """``text`` without what stands before the host in the URL ``location``."""
+    """Return ``text`` without the user and password of the URL ``location``."""
     secret, at, _ = urlsplit(location).netloc.rpartition("@") if "://" in location else ("", "", "")
     return text.replace(f"{secret}@", "***@") if at else text
 
@@ -108,19 +108,19 @@ class Archive:
 
     @cached_property
     def _place(self) -> ArchiveBackend:
-        """Reached when it is first needed: most of what opens a catalog has no business with its archive."""
+        """Backend, opened at its first use, because most commands do not need the archive."""
         return open_backend(self._location)
 
     @staticmethod
     def name_of(digest: str) -> str:
-        """Where in the archive the content with that sha256 (64 hex digits) is kept."""
+        """Return the name in the archive of the content with that sha256 (64 hex digits)."""
         return f"{digest[:2]}/{digest}.json"
 
-    def put(self, content: bytes) -> str:
-        """Keep ``content`` and give its sha256. Raises ArchiveError.
+    def store(self, content: bytes) -> str:
+        """Store ``content`` and return its sha256. Raises ArchiveError.
 
-        In a folder it is there whole or not at all. A file system that can leave a part of it is no danger: a part is
-        never taken for the whole, and the next time that the same content comes it is written again.
+        A local folder has the whole file or none. Where another file system left a part of it, the size differs, so the
+        content is written again the next time.
         """
         digest = sha256(content).hexdigest()
         name = self.name_of(digest)
@@ -129,19 +129,19 @@ class Archive:
                 self._place.write(name, content)
         return digest
 
-    def set_aside(self, name: str, content: bytes) -> None:
-        """Keep what was rejected, for people to look at, as ``rejected/NAME``. Raises ArchiveError."""
+    def quarantine(self, name: str, content: bytes) -> None:
+        """Store rejected input as ``rejected/NAME``, where an operator can read it. Raises ArchiveError."""
         with self._writing():
             self._place.write(f"rejected/{name}", content, is_private=True)
 
-    def get(self, digest: str) -> bytes:
-        """The content with that sha256. Raises ArchiveError if it is gone or no longer the same."""
+    def load(self, digest: str) -> bytes:
+        """Return the content with that sha256. Raises ArchiveError if it is missing or damaged."""
         name = self.name_of(digest)
         try:
             content = self._place.read(name)
         except Exception as error:
             raise ArchiveError(
-                f"archive {self.shown} has no readable {name}: {self._said(error)}; ingest the listing again"
+                f"archive {self.shown} has no readable {name}: {self._describe(error)}; ingest the listing again"
             ) from error
         if sha256(content).hexdigest() != digest:
             raise ArchiveError(
@@ -149,9 +149,9 @@ class Archive:
             )
         return content
 
-    def _said(self, error: Exception) -> str:
-        words = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        return without_password(words.splitlines()[0], self._location)
+    def _describe(self, error: Exception) -> str:
+        message = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        return without_password(message.splitlines()[0], self._location)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -159,6 +159,6 @@ class Archive:
             yield
         except Exception as error:  # each file system has errors of its own
             raise ArchiveError(
-                f"archive {self.shown} can't be written: {self._said(error)}; "
-                "free some space, or set GHOST_HOME elsewhere"
+                f"archive {self.shown} can't be written: {self._describe(error)}; "
+                "free some space, or set GHOST_HOME to another folder"
             ) from error

@@ -1,4 +1,4 @@
-"""The connection to the catalog's database: one transaction a call, tried again where that can help."""
+"""The connection to the catalog's database: one transaction per call, retried where that can help."""
 
 import os
 import sqlite3
@@ -23,14 +23,16 @@ POSTGRESQL_CONNECT_SECONDS = 10
 """How long to wait for a server that does not answer, unless the URL has a ``connect_timeout``."""
 
 TRIES = 4
-"""How often a transaction is begun that others undo (a deadlock, a serialization failure, a dropped connection)."""
+"""How often a transaction is tried that is rolled back by a deadlock, a conflict or a dropped connection."""
 
 FileIdentity = tuple[int, int]
 """The device and inode of a file."""
 
 _Result = TypeVar("_Result")
 _SQLITE_WRITING = {"is_writing": True}
-_POSTGRESQL_WRITING = {"isolation_level": "READ COMMITTED"}  # after a lock is got, what was committed meanwhile is seen
+_POSTGRESQL_WRITING = {
+    "isolation_level": "READ COMMITTED"
+}  # after waiting for a lock, what was committed meanwhile is visible
 _POSTGRESQL_READING = {"isolation_level": "REPEATABLE READ"}  # all of it from one moment
 
 
@@ -38,7 +40,7 @@ class Database:
     """An engine with the project's transaction rules.
 
     On SQLite a writer takes the write lock when its transaction begins, so that what it read stays true until it
-    commits; on PostgreSQL writers lock the provider that they write of. Readers see one commit and wait for nobody.
+    commits; on PostgreSQL writers lock the provider that they write of. Readers see one state and never block.
     """
 
     def __init__(self, url: str) -> None:
@@ -55,22 +57,22 @@ class Database:
 
     @property
     def shown_url(self) -> str:
-        """The URL without its password."""
+        """URL without its password."""
         return redact_url(self.url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads, all of it from one moment. Raises CatalogError."""
+        """Open a transaction that only reads, from one snapshot. Raises CatalogError."""
         options = {} if self.is_sqlite else _POSTGRESQL_READING
         with translate_driver_errors(self.url), self._connected(options) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self, *, has_foreign_keys: bool = True) -> Iterator[sa.Connection]:
-        """A transaction that commits when the block ends and leaves nothing behind when it raises.
+        """Open a transaction that commits when the block ends and rolls back when it raises.
 
-        Without ``has_foreign_keys`` SQLite lets a table that others refer to be dropped and made anew, which is how it
-        alters one. Raises CatalogError.
+        Without ``has_foreign_keys`` SQLite allows to drop and recreate a table that others refer to, which is how
+        migrations alter one. Raises CatalogError.
         """
         options = _SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING
         with (
@@ -88,9 +90,9 @@ class Database:
                 transaction.commit()
 
     def write(self, work: Callable[[sa.Connection], _Result]) -> _Result:
-        """Do ``work`` in a transaction of its own, again from the start where others undid it. Raises CatalogError.
+        """Call ``work`` in a transaction of its own, and again if it was rolled back by a conflict.
 
-        Not where the connection broke during the commit: whether it was done is unknown then.
+        Not if the connection broke during the commit, because the change may have been made. Raises CatalogError.
         """
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(CatalogConflict),
@@ -107,14 +109,14 @@ class Database:
         return result
 
     def make_folder(self) -> None:
-        """Make the folder of a SQLite file, so that a first use of the embedded default just works."""
+        """Create the folder of a SQLite file, so that the default needs no set-up."""
         if self.is_sqlite and self.url.database and not self.url.database.startswith("file:"):
             try:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise CatalogError(
-                    f"catalog {self.shown_url} can't be made: {error.strerror}; set GHOST_HOME or GHOST_DATABASE_URL "
-                    "to a place that can be written"
+                    f"catalog {self.shown_url} can't be created: {error.strerror}; set GHOST_HOME or "
+                    "GHOST_DATABASE_URL to a writable folder"
                 ) from error
 
     def close(self) -> None:
@@ -172,7 +174,7 @@ def _engine(url: sa.URL) -> sa.Engine:
         )
     except (sa.exc.ArgumentError, ImportError) as error:
         raise SettingsError(
-            f"GHOST_DATABASE_URL names the driver {url.drivername!r}, which is not there: "
+            f"GHOST_DATABASE_URL names the driver {url.drivername!r}, which is not installed: "
             "use 'sqlite' or 'postgresql' alone"
         ) from error
 
@@ -206,14 +208,12 @@ def _parsed(url: str) -> sa.URL:
         is_plain = parsed.drivername in ("postgres", "postgresql")
         return parsed.set(drivername="postgresql+psycopg2") if is_plain else parsed
     if parsed.get_backend_name() != "sqlite":
-        raise SettingsError(
-            f"GHOST_DATABASE_URL names {parsed.get_backend_name()!r}; the catalog lives on sqlite or postgresql"
-        )
+        raise SettingsError(f"GHOST_DATABASE_URL names {parsed.get_backend_name()!r}; use sqlite or postgresql")
     return parsed
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late; _begin_sqlite says it
+    connection.isolation_level = None  # the driver's own BEGIN comes too late; _begin_sqlite issues it
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA temp_store = MEMORY")
@@ -235,7 +235,7 @@ def _use_write_ahead_log(cursor: Any) -> None:
 
 @contextmanager
 def _foreign_keys(connection: sa.Connection, *, is_enforced: bool) -> Iterator[None]:
-    """Whether SQLite enforces them in the transactions of the block; within a transaction it could not be said."""
+    """Switch SQLite's foreign keys off for the transactions of the block; it ignores that within a transaction."""
     if is_enforced or connection.dialect.name != "sqlite":
         yield
         return

@@ -1,4 +1,4 @@
-"""What a database says of itself when something goes wrong, as one of the project's errors: what, where, what to do."""
+"""Translate driver errors into CatalogError and its subclasses, each with advice."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ _NO_SCHEMA = (CatalogSchemaError, f"it has no catalog schema: {_UPGRADE}")
 _OTHER_SCHEMA = (CatalogSchemaError, f"its schema is not this program's: {_UPGRADE}")
 _TAKEN = (
     CatalogError,
-    "it has a table or an index of that name already: rename the table ('ghost-pipeline db adopt' takes its rows in), "
+    "it has a table or an index of that name already: rename the table ('ghost-pipeline db adopt' imports its rows), "
     "rename or drop the index, or use another database",
 )
 _FULL = (CatalogUnavailable, "free some space and try again; nothing was half-written")
-_READ_ONLY = (CatalogError, "it can't be written: check its permissions and that it is no read-only copy")
+_READ_ONLY = (CatalogError, "it can't be written: check its permissions and that it is not a read-only copy")
 _CONFLICT = (CatalogConflict, "others were writing at the same time: try again")
 _WAITED = (CatalogUnavailable, "another program held it for too long: try again")
 _GONE = (CatalogConflict, "the server closed the connection: check that it runs and try again")
@@ -42,7 +42,7 @@ _BY_SQLSTATE: dict[str, _Translation] = {
     "3D000": _NO_DATABASE,
     "58": (CatalogUnavailable, "the server could not use its files: look at its log, then try again"),
 }
-"""PostgreSQL's codes, or how they begin (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+"""PostgreSQL's error codes, or their first characters (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
 _BY_SQLITE_NAME: dict[str, _Translation] = {
     "SQLITE_BUSY": (CatalogUnavailable, "another program is writing: try again"),
@@ -70,12 +70,12 @@ _POSTGRESQL_WORDS: tuple[tuple[str, _Translation], ...] = (
     ('role "', _NOT_LET_IN),
     ('" does not exist', _NO_DATABASE),
 )
-"""While connecting there is no code yet. The first that fits; what isn't here may pass."""
+"""Messages of failed connections, which have no code. Others are treated as temporary."""
 
 
 @contextmanager
 def translate_driver_errors(url: sa.URL) -> Iterator[None]:
-    """Turn what SQLAlchemy raises into CatalogError and its kinds."""
+    """Raise SQLAlchemy's errors as CatalogError and its subclasses."""
     try:
         yield
     except sa.exc.DBAPIError as error:
@@ -87,7 +87,7 @@ def translate_driver_errors(url: sa.URL) -> Iterator[None]:
 
 @contextmanager
 def translate_commit_errors(url: sa.URL) -> Iterator[None]:
-    """The same around a commit. If the connection breaks there, nobody knows whether it was done."""
+    """Translate errors of a commit. If the connection breaks there, it is unknown whether the commit succeeded."""
     try:
         with translate_driver_errors(url):
             yield
@@ -96,13 +96,13 @@ def translate_commit_errors(url: sa.URL) -> Iterator[None]:
         if isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated:
             raise CatalogUnavailable(
                 f"catalog {redact_url(url)}: the connection broke at the commit, so it is not known whether the "
-                "change was made: look, and do it again if it was not"
+                "change was made: check, and repeat it if it was not"
             ) from error
         raise
 
 
 def redact_url(url: sa.URL) -> str:
-    """The URL without what is secret in it."""
+    """Return the URL without its password and other secrets."""
     secret = [name for name in url.query if "pass" in name.lower()]
     return url.difference_update_query(secret).render_as_string(hide_password=True)
 
@@ -118,15 +118,15 @@ def _classify(error: sa.exc.DBAPIError, url: sa.URL) -> _Translation:
         return by_name
     if error.connection_invalidated:
         return _GONE
-    said = _driver_message(error)
-    for words, told in _SQLITE_WORDS if url.get_backend_name() == "sqlite" else _POSTGRESQL_WORDS:
-        if words in said:
-            return told
+    message = _driver_message(error)
+    for words, translation in _SQLITE_WORDS if url.get_backend_name() == "sqlite" else _POSTGRESQL_WORDS:
+        if words in message:
+            return translation
     return _AWAY if isinstance(error, sa.exc.OperationalError) else (CatalogError, "look at the catalog's database")
 
 
 def _driver_message(error: sa.exc.DBAPIError) -> str:
     lines = [line.strip() for line in str(error.orig).strip().splitlines()]
-    # Of several addresses that were tried, the one that a server answered at tells more.
+    # If several addresses were tried, the response of a server is more useful than a refused connection.
     answered = [line for line in lines if "FATAL:" in line]
     return (answered or lines or [type(error.orig).__name__])[0]

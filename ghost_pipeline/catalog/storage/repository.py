@@ -1,4 +1,4 @@
-"""Rows of the tables <-> the frozen values of ``lifecycle/``."""
+"""Reads and writes of models, providers and events: rows of the tables <-> the frozen values of ``lifecycle/``."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ _INSTANTS = tuple(name for name in MODEL_FIELDS if name.endswith("_at"))
 
 
 def model_record(row: sa.Row[Any] | Mapping[str, Any]) -> ModelRecord:
-    """The model in a row that has (at least) MODEL_COLUMNS."""
+    """Return the model in a row that has at least MODEL_COLUMNS."""
     values = row if isinstance(row, Mapping) else row._mapping
     record = {name: values[name] for name in MODEL_FIELDS}
     record["source"] = Source(record["source"])
@@ -38,19 +38,19 @@ def model_record(row: sa.Row[Any] | Mapping[str, Any]) -> ModelRecord:
 
 
 def model_values(record: ModelRecord) -> dict[str, Any]:
-    """The column values of a model."""
+    """Return the column values of a model."""
     values = {name: getattr(record, name) for name in MODEL_FIELDS}
     values["source"] = record.source.value
     return values
 
 
 def provider_record(row: sa.Row[Any]) -> ProviderRecord:
-    """The provider in a row of PROVIDER_COLUMNS."""
+    """Return the provider in a row of PROVIDER_COLUMNS."""
     return ProviderRecord(**row._mapping)
 
 
 def model_event(row: sa.Row[Any]) -> ModelEvent:
-    """The event in a row that has (at least) EVENT_COLUMNS."""
+    """Return the event in a row that has at least EVENT_COLUMNS."""
     values = {field.name: row._mapping[field.name] for field in fields(ModelEvent)}
     values["kind"] = EventKind(values["kind"])
     values["source"] = None if values["source"] is None else Source(values["source"])
@@ -58,7 +58,7 @@ def model_event(row: sa.Row[Any]) -> ModelEvent:
 
 
 def event_values(event: ModelEvent) -> dict[str, Any]:
-    """The column values of an event."""
+    """Return the column values of an event."""
     values = {field.name: getattr(event, field.name) for field in fields(ModelEvent)}
     values["kind"] = event.kind.value
     values["source"] = None if event.source is None else event.source.value
@@ -66,7 +66,7 @@ def event_values(event: ModelEvent) -> dict[str, Any]:
 
 
 def from_snapshot(kept: Mapping[str, Any]) -> ModelRecord:
-    """The model that a tombstone keeps; fields that the tombstone is too old to know are unknown."""
+    """Return the model that a tombstone keeps; fields that were added since are None."""
     values: dict[str, Any] = dict.fromkeys(MODEL_FIELDS)
     values["is_name_manual"] = False
     values.update({name: value for name, value in kept.items() if name in values})
@@ -108,7 +108,7 @@ def insert_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> 
 
 
 def update_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> None:
-    """Write models anew that the catalog has."""
+    """Update models that the catalog has."""
     if not records:
         return
     names = ("provider_id", "model_id")
@@ -132,14 +132,14 @@ def delete_models(connection: sa.Connection, keys: Sequence[Key]) -> None:
 
 
 def get_or_create_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
-    """Return the provider, made if it is new, locked until the transaction ends: one writer per provider."""
+    """Return the provider, created if it is new, locked until the transaction ends: one writer per provider."""
     return get_or_create_providers(connection, [provider_id])[0]
 
 
 def get_or_create_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> list[ProviderRecord]:
-    """Return the providers by slug, made if they are new, locked until the transaction ends.
+    """Return the providers by slug, created if they are new, locked until the transaction ends.
 
-    Every writer takes the locks in this order, so that no two of them wait for each other.
+    Every writer takes the locks in this order, which prevents deadlocks.
     """
     slugs = sorted(set(provider_ids))
     if not slugs:
@@ -161,7 +161,7 @@ def get_provider(connection: sa.Connection, provider_id: str, *, for_update: boo
 
 
 def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
-    """Every provider, by slug."""
+    """Return every provider, by slug."""
     return [provider_record(row) for row in connection.execute(sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id))]
 
 
@@ -171,13 +171,13 @@ def advance_last_listing_at(connection: sa.Connection, provider: ProviderRecord,
 
 
 def set_hold(connection: sa.Connection, provider: ProviderRecord, since: datetime, reason: str) -> None:
-    """Hold the provider; a hold that is there already stays as it is."""
+    """Hold the provider; an existing hold does not change."""
     if provider.held_since is None:
         _update(connection, provider.id, held_since=since, held_reason=reason)
 
 
 def lift_hold(connection: sa.Connection, provider: ProviderRecord, last_complete_at: datetime | None) -> None:
-    """Let the provider's absences count again, from its last complete listing on."""
+    """Lift the hold: models missing since ``last_complete_at`` are no longer protected."""
     _update(
         connection,
         provider.id,
@@ -192,7 +192,7 @@ def _update(connection: sa.Connection, provider_id: str, **values: object) -> No
 
 
 def unknown_provider_error(provider_id: str) -> UnknownProvider:
-    """The error that says so."""
+    """Return the error for a provider that the catalog does not have."""
     return UnknownProvider(
         f"the catalog has no provider {provider_id!r}: 'ghost-pipeline providers' lists those that it has"
     )
@@ -208,7 +208,7 @@ def write_events(connection: sa.Connection, events: Iterable[ModelEvent]) -> Non
 def list_events(
     connection: sa.Connection, provider_id: str | None = None, model_id: str | None = None
 ) -> list[ModelEvent]:
-    """Events in the order in which they were written, of one provider or one model if asked for."""
+    """Return events in the order in which they were written, of one provider or one model if given."""
     query = sa.select(*EVENT_COLUMNS).order_by(model_events.c.id)
     if provider_id is not None:
         query = query.where(model_events.c.provider_id == provider_id)
@@ -218,7 +218,7 @@ def list_events(
 
 
 def tombstone_of(event: ModelEvent) -> Tombstone:
-    """The tombstone in an event that is one."""
+    """Return the tombstone that a ``purged`` or ``removed`` event keeps."""
     return Tombstone(event.kind, from_snapshot((event.details or {})["row"]))
 
 

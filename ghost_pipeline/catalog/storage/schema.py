@@ -1,4 +1,4 @@
-"""Which version the schema is, and bringing it up to this program's."""
+"""The version of the schema: read it, require it, upgrade it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 
 HEAD = "0004"
-"""The revision that this program works with; said here so that opening a catalog need not load Alembic."""
+"""The revision that this program needs. A constant, so that opening a catalog need not load Alembic."""
 
 
 VERSION_TABLE = "catalog_version"
-"""Not Alembic's default name: Dagster, which may keep its runs in the same database, takes that one."""
+"""Not Alembic's default name, which Dagster uses for its own tables, perhaps in the same database."""
 ADVISORY_LOCK = 0x67686F7374  # "ghost" in ASCII: a number that no other program is likely to lock
 LOCK_SECONDS = 30
-"""How long an upgrade waits for a table that is in use before it gives up."""
+"""How long an upgrade waits for a table that is in use."""
 STATEMENT_SECONDS = 600
-"""How long one statement of an upgrade, or waiting for another upgrade, may take: rewriting millions of rows does."""
+"""How long one statement of an upgrade may take, such as rewriting millions of rows or waiting for another upgrade."""
 
 
 def current_revision(database: Database) -> str | None:
-    """The revision of the catalog's schema; None for a database without one. Raises CatalogError."""
+    """Return the revision of the catalog's schema; None for a database without one. Raises CatalogError."""
     with database.reading() as connection:
         return _revision(connection)
 
 
 def require_head(database: Database) -> None:
-    """Raise CatalogSchemaError unless the schema is this program's."""
+    """Raise CatalogSchemaError unless the schema has the revision that this program needs."""
     revision = current_revision(database)
     if revision == HEAD:
         return
@@ -47,7 +47,7 @@ def require_head(database: Database) -> None:
 
 
 def upgrade(database: Database) -> None:
-    """Bring the schema to this program's, in one transaction; a second upgrader waits and finds it done.
+    """Upgrade the schema to HEAD in one transaction; a second upgrader waits and then has nothing to do.
 
     Raises CatalogSchemaError if the catalog is newer than the program, CatalogError otherwise.
     """
@@ -76,7 +76,7 @@ def _comment_columns(connection: sa.Connection) -> None:
 
 
 def _acquire_migration_lock(connection: sa.Connection) -> None:
-    """On PostgreSQL: one upgrader at a time, and none waits, or is waited for, without end. SQLite locks as a whole."""
+    """Admit one upgrader at a time on PostgreSQL, with time-outs. SQLite's write lock does this by itself."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
@@ -84,7 +84,7 @@ def _acquire_migration_lock(connection: sa.Connection) -> None:
 
 
 def _rename_first_version_table(connection: sa.Connection) -> None:
-    """The first catalogs kept their version under Alembic's default name."""
+    """Rename the version table of the first catalogs, which have it under Alembic's default name."""
     inspector = sa.inspect(connection)
     if inspector.has_table(VERSION_TABLE) or not inspector.has_table("alembic_version"):
         return
@@ -93,7 +93,7 @@ def _rename_first_version_table(connection: sa.Connection) -> None:
 
 
 def alembic_config(connection: sa.Connection | None = None) -> "Config":
-    """Alembic's configuration for the revisions in this package."""
+    """Return Alembic's configuration for the revisions in this package."""
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
@@ -120,5 +120,5 @@ def _refuse_newer(revision: str, database: Database) -> None:
     if revision not in known:
         raise CatalogSchemaError(
             f"catalog {database.shown_url} has schema {revision}, newer than this program ({HEAD}): "
-            "install the version of ghost-pipeline that made it"
+            "install the version of ghost-pipeline that created it"
         )

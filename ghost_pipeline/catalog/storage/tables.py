@@ -13,7 +13,7 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 
 def canonical_json(value: Any) -> str:
-    """Compact JSON with sorted keys, so that equal values are equal texts. Raises what msgspec raises."""
+    """Return compact JSON with sorted keys, so that equal values are equal texts. Raises what msgspec raises."""
     return _encoder.encode(value).decode()
 
 
@@ -24,7 +24,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Refuse naive instants, give UTC."""
+        """Return the instant in UTC. Raises ValueError for a naive one."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -33,14 +33,14 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Give aware instants in UTC."""
+        """Return an aware instant in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def instant_text(value: datetime) -> str:
-    """An instant as SQLite keeps it, for rows that bypass SQLAlchemy's types."""
+    """Return an instant as SQLite stores it, for rows that bypass SQLAlchemy's types."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
@@ -131,7 +131,7 @@ models = sa.Table(
     sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False, comment="Slug of the provider."),
     sa.Column("model_id", ModelId, nullable=False, comment="The provider's id of the model."),
     sa.Column("name", sa.Text, comment="Name for people."),
-    sa.Column("is_name_manual", sa.Boolean, nullable=False, comment="A person named the model, so listings do not."),
+    sa.Column("is_name_manual", sa.Boolean, nullable=False, comment="An operator named the model, so listings do not."),
     sa.Column(
         "source", sa.String(16), nullable=False, comment="Channel of the first sighting: INDEX, INFERENCE or MANUAL."
     ),

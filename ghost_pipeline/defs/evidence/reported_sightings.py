@@ -112,7 +112,7 @@ class SightingBatch:
         )
 
     def _quarantine(self, catalog: ModelCatalog, rejected: Sequence[DeadLetter]) -> None:
-        catalog.set_aside(dead_letter_files(self.asset, rejected))
+        catalog.quarantine(dead_letter_files(self.asset, rejected))
         self.rejected += len(rejected)
         for letter in rejected[: _MAX_REPORTED_REASONS - len(self.reasons)]:
             location = " ".join(f"{key} {value}" for key, value in letter.location.items())

@@ -236,7 +236,7 @@ def test_a_table_or_a_column_that_is_not_there_is_told_with_those_that_are(place
         with pytest.raises(UnknownTable, match="no table 'nope': it has old_models besides its own"):
             catalog.adopt_table("nope")
         with pytest.raises(
-            UnknownTable, match=r"like a model .* it has id, vendor, slug, price; say which with --model"
+            UnknownTable, match=r"usual name for the model .* it has id, vendor, slug, price; set it with --model"
         ):
             catalog.adopt_table("old_models")
         with pytest.raises(UnknownTable, match="no column 'Slug' for the model: it has id, vendor, slug, price"):
@@ -284,7 +284,7 @@ def test_a_table_that_has_the_catalog_s_name_is_renamed_then_adopted(backend: st
     place = new_place(backend, tmp_path, is_migrated=False)
     make_old_table(place, ROWS, name="models")
     database = place.database()
-    with pytest.raises(CatalogError, match=r"models.* rename the table .'ghost-pipeline db adopt' takes its rows in"):
+    with pytest.raises(CatalogError, match=r"models.* rename the table .'ghost-pipeline db adopt' imports its rows"):
         schema.upgrade(database)
     assert len(rows_of(place, "models")) == 3
     assert schema.current_revision(database) is None

@@ -255,9 +255,7 @@ def test_a_row_that_cannot_be_used_is_named_and_nothing_is_written(
     with new_place(SQLITE, tmp_path).opened() as catalog:
         with pytest.raises(InvalidExport) as error:
             catalog.import_models([row("good"), row(**wrong)], "old.json", NOW)
-        assert "old.json can't be imported: 1 of 2 rows can't be used, so nothing was written: row 2" in str(
-            error.value
-        )
+        assert "old.json can't be imported: 1 of 2 rows is invalid, so nothing was written: row 2" in str(error.value)
         assert said in str(error.value)
         assert catalog.find_models() == []
         assert catalog.list_providers() == []
@@ -285,7 +283,7 @@ def test_what_sqlite_exports_of_booleans_and_json_is_read(place: Place) -> None:
     with place.opened() as catalog:
         result = catalog.import_models(rows, "old.json", NOW)
         assert result.remarked == 1
-        assert result.remarks[0].startswith("row 2 (openai b): its provider_data is no JSON object")
+        assert result.remarks[0].startswith("row 2 (openai b): its provider_data is not a JSON object")
         a, b = catalog.find_models(is_active=None)
         assert (a.is_active, a.provider_data) == (False, {"id": "a"})
         assert (b.is_active, b.provider_data) == (True, {"not_an_object": "no JSON"})

@@ -52,63 +52,63 @@ def archive(kept: Kept) -> Archive:
 
 
 def test_the_same_content_is_kept_once(archive: Archive, kept: Kept) -> None:
-    digest = archive.put(CONTENT)
+    digest = archive.store(CONTENT)
     written_at = kept.written_at(NAME)
-    assert archive.put(CONTENT) == digest == sha256(CONTENT).hexdigest()
+    assert archive.store(CONTENT) == digest == sha256(CONTENT).hexdigest()
     assert kept.names() == [NAME]
     assert kept.written_at(NAME) == written_at, "it was not written again"
-    assert archive.get(digest) == CONTENT
+    assert archive.load(digest) == CONTENT
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\xff" * 1000])
 def test_any_bytes_come_back_as_they_were(archive: Archive, content: bytes) -> None:
-    assert archive.get(archive.put(content)) == content
+    assert archive.load(archive.store(content)) == content
 
 
 def test_damaged_content_is_told_with_the_file_s_name(archive: Archive, kept: Kept) -> None:
-    digest = archive.put(CONTENT)
+    digest = archive.store(CONTENT)
     kept.overwrite(NAME, CONTENT.replace(b"x", b"y"))
     with pytest.raises(ArchiveError, match=rf"{digest}.json in .*archive is damaged"):
-        archive.get(digest)
+        archive.load(digest)
 
 
 def test_content_that_was_cut_short_is_mended_by_the_next_put(archive: Archive, kept: Kept) -> None:
-    digest = archive.put(CONTENT)
+    digest = archive.store(CONTENT)
     kept.overwrite(NAME, CONTENT[:5])
     with pytest.raises(ArchiveError, match="is damaged"):
-        archive.get(digest)
-    archive.put(CONTENT)
-    assert archive.get(digest) == CONTENT
+        archive.load(digest)
+    archive.store(CONTENT)
+    assert archive.load(digest) == CONTENT
 
 
 def test_content_that_is_gone_is_told(archive: Archive) -> None:
     with pytest.raises(ArchiveError, match="ingest the listing again"):
-        archive.get("0" * 64)
+        archive.load("0" * 64)
 
 
 def test_what_another_machine_wrote_is_seen(kept: Kept) -> None:
     here, there = Archive(kept.url), Archive(kept.url)
     with pytest.raises(ArchiveError):
-        here.get(sha256(CONTENT).hexdigest())
-    assert here.get(there.put(CONTENT)) == CONTENT
+        here.load(sha256(CONTENT).hexdigest())
+    assert here.load(there.store(CONTENT)) == CONTENT
 
 
 def test_a_write_that_fails_leaves_nothing_half_written(tmp_path: Path) -> None:
     (tmp_path / NAME / "in the way").mkdir(parents=True)
     with pytest.raises(ArchiveError, match="can't be written"):
-        Archive(tmp_path).put(CONTENT)
+        Archive(tmp_path).store(CONTENT)
     assert Kept(str(tmp_path)).names() == []
 
 
 def test_an_archive_below_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ArchiveError, match="set GHOST_HOME"):
-        Archive(tmp_path / "file").put(CONTENT)
+        Archive(tmp_path / "file").store(CONTENT)
 
 
 def test_many_writers_of_the_same_content_all_succeed(archive: Archive, kept: Kept) -> None:
     digests: list[str] = []
-    writers = [threading.Thread(target=lambda: digests.append(archive.put(CONTENT))) for _ in range(8)]
+    writers = [threading.Thread(target=lambda: digests.append(archive.store(CONTENT))) for _ in range(8)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -147,7 +147,7 @@ def test_a_file_url_is_a_folder(tmp_path: Path) -> None:
 def test_a_file_system_that_is_not_there_is_named_without_its_password_when_it_is_needed() -> None:
     archive = Archive("nosuchscheme://key:hunter2@bucket/ghost")
     with pytest.raises(ArchiveError, match=r"nosuchscheme://\*\*\*@bucket/ghost can't be written") as caught:
-        archive.put(CONTENT)
+        archive.store(CONTENT)
     assert "hunter2" not in str(caught.value)
 
 
@@ -157,5 +157,5 @@ def test_what_a_file_system_says_of_a_url_is_shown_without_its_password(monkeypa
 
     monkeypatch.setattr(MemoryFileSystem, "cat_file", telling)
     with pytest.raises(ArchiveError, match=r"403 for memory://\*\*\*@bucket") as caught:
-        Archive("memory://key:hunter2@bucket/ghost").get("0" * 64)
+        Archive("memory://key:hunter2@bucket/ghost").load("0" * 64)
     assert "hunter2" not in str(caught.value)

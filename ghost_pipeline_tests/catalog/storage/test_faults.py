@@ -99,7 +99,7 @@ def test_a_table_in_the_way_of_the_schema_is_named_and_left_alone(
     ran = run("db", "upgrade")
     assert ran.code == 3
     assert "already exists" in ran.err
-    assert "rename the table ('ghost-pipeline db adopt' takes its rows in)" in ran.err
+    assert "rename the table ('ghost-pipeline db adopt' imports its rows)" in ran.err
     with database.reading() as connection:
         assert sa.inspect(connection).get_table_names() == ["models"]
 
