@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 
-from ghost_pipeline.catalog.queries import discovery_stats, find_models, find_models_behind_their_list, is_unlisted_sql
+from ghost_pipeline.catalog.queries import count_models, find_models, find_models_behind_their_list, is_unlisted_sql
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import model_values
@@ -86,7 +86,7 @@ def test_just_the_models_are_found_and_counted_that_the_rule_calls_unlisted(
         which = is_unlisted_sql(NOW, rules)
         found = {(row.provider_id, row.model_id) for row in find_models(connection, EVERYTHING, which)}
         others = {(row.provider_id, row.model_id) for row in find_models(connection, EVERYTHING, sa.not_(which))}
-        stats = discovery_stats(connection, which)
+        stats = count_models(connection, which)
         left = {
             (row.provider_id, row.model_id)
             for row in find_models_behind_their_list(connection)

@@ -79,7 +79,7 @@ def _checked(rows: Sequence[Any], origin: str, now: datetime, remarks: MessageSa
         verb = "is" if invalid.count == 1 else "are"
         more = "; …" if invalid.count > len(invalid.first) else ""
         raise InvalidExport(
-            f"{origin} can't be imported: {invalid.count:,} of {len(rows):,} rows {'is' if invalid.count == 1 else 'are'} invalid, so nothing was "
+            f"{origin} can't be imported: {invalid.count:,} of {len(rows):,} rows {verb} invalid, so nothing was "
             f"written: {'; '.join(invalid.first)}{more}"
         )
     return by_provider
