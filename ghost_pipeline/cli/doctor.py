@@ -21,7 +21,7 @@ def doctor_command(is_json: bool) -> None:
     daemon, and the last tick of each sensor and schedule. Exits with 1 if something is wrong, with 0 at warnings alone.
     """
     from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415 - loads Dagster
-    from ghost_pipeline.defs.diagnosis import Status, diagnose  # noqa: PLC0415
+    from ghost_pipeline.defs.upkeep.diagnosis import Status, diagnose  # noqa: PLC0415
 
     now = datetime.now(UTC)
     findings = diagnose(Settings.from_environment(), build_definitions(), now)
