@@ -192,7 +192,7 @@ BROKEN = [
     Broken("schema", "has version 0001", _older_schema),
     Broken("disk", "0.0 GB free", _full_disk),
     Broken("clock", "openai_models.json", _clock),
-    Broken("daemon", "last heard of", _dead_daemon),
+    Broken("daemon", "last heartbeat", _dead_daemon),
     Broken("daemon", "never ran", _never_started),
     Broken("sensors", "inbox_sensor failed", _failing_sensor),
     Broken("schedules", "stale_sweep_24h failed", _failing_schedule),

@@ -208,7 +208,7 @@ def _check_daemon(instance: dg.DagsterInstance, now: datetime) -> Iterator[Findi
         yield Finding("daemon", Status.WRONG, "the daemon never ran", _START)
         return
     last = datetime.fromtimestamp(max(beat.timestamp for beat in beats.values()), UTC)
-    detail = f"last heard of at {last:%Y-%m-%d %H:%M:%S} UTC"
+    detail = f"last heartbeat at {last:%Y-%m-%d %H:%M:%S} UTC"
     if now - last > DAEMON_TIMEOUT:
         yield Finding("daemon", Status.WRONG, detail, _START)
     elif last - now > CLOCK_TOLERANCE:
