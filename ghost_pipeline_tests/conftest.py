@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from ghost_pipeline.cli import main
 from ghost_pipeline_tests.command_line import Ran, Run
 from ghost_pipeline_tests.postgres import stop_server
+from ghost_pipeline_tests.ui.browser import INSTALL_COMMAND
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -18,6 +19,13 @@ settings.load_profile("unhurried")
 def pytest_sessionfinish() -> None:
     """Leave no server behind."""
     stop_server()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with the command that installs a browser, where tests were skipped for want of one."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any(INSTALL_COMMAND in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(f"Tests in a browser were skipped. This installs one: {INSTALL_COMMAND}")
 
 
 @pytest.fixture
