@@ -41,6 +41,12 @@ docs: .venv/docs docs-reference  ## build the site into site/
 bench: .venv/dev  ## the measurements behind the README's numbers
 	$(BIN)/python -m benchmarks
 
+simulate: .venv/dev  ## a seeded world with faults around the real catalog; ARGS="--seed 3 --days 365 --story"
+	$(BIN)/python -m simulation $(ARGS)
+
+simulate-mutants: .venv/dev  ## switch each safeguard off and show that the simulation finds it
+	$(BIN)/python -m simulation.mutants
+
 clean:  ## remove the virtual environment and the embedded catalog
 	rm -rf .venv .venvs .ghost
 
@@ -76,4 +82,4 @@ clean:  ## remove the virtual environment and the embedded catalog
 	@.venvs/$*/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run ui test test-all check docs-reference docs bench clean
+.PHONY: help run ui test test-all check docs-reference docs bench simulate simulate-mutants clean

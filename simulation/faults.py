@@ -1,0 +1,163 @@
+"""What goes wrong: listings that are not true, processes that die, databases that refuse."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from ghost_pipeline import ModelCatalog
+from simulation.world import TrueModel, TrueProvider
+
+LISTING_FAULTS = (
+    "empty",
+    "cut_off",
+    "error_page",
+    "error_envelope",
+    "partial",
+    "shrunken",
+    "duplicated",
+    "reordered",
+    "late",
+)
+HARMLESS = frozenset({"duplicated", "reordered"})
+"""Faults that leave a listing as true as it was."""
+CRASHES = ("before_commit", "after_commit", "statement", "archive")
+DATABASE_FAULTS = ("full", "locked", "broken")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One answer of a provider as it arrives here."""
+
+    content: bytes
+    model_ids: frozenset[str]
+    """Models that the answer shows, whatever else is wrong with it."""
+    is_true: bool
+    """Whether it shows exactly what the provider lists."""
+
+
+def deliver(provider: TrueProvider, at: datetime, fault: str | None, seed: int) -> Delivered:
+    """Return the provider's answer at ``at``, as ``fault`` leaves it."""
+    random = Random(seed)
+    models = sorted(provider.listed(at), key=lambda model: model.model_id)
+    if fault in ("cut_off", "error_page", "error_envelope"):
+        return Delivered(_unreadable(provider, models, at, fault, random), frozenset(), is_true=False)
+    shown = models
+    if fault == "empty":
+        shown = []
+    elif fault == "partial":
+        shown = models[: len(models) // 2]
+    elif fault == "shrunken":
+        shown = random.sample(models, len(models) * random.randint(10, 60) // 100)
+        if len(models) - len(shown) <= max(5, len(models) // 5):
+            shown = []  # too few to be noticed as shrunken: an empty answer instead
+    elif fault == "reordered":
+        shown = random.sample(models, len(models))
+    rows = [*shown, *shown[:3]] if fault == "duplicated" else shown
+    is_true = fault in HARMLESS or fault in (None, "late") or len(shown) == len(models)
+    content = _encode(provider, rows, at, has_more=fault == "partial")
+    return Delivered(content, frozenset(model.model_id for model in shown), is_true and fault != "partial")
+
+
+def _unreadable(provider: TrueProvider, models: list[TrueModel], at: datetime, fault: str, random: Random) -> bytes:
+    if fault == "error_page":
+        return b"<!doctype html><title>502 Bad Gateway</title>"
+    if fault == "error_envelope":
+        return b'{"error": {"message": "The server had an error", "type": "server_error"}}'
+    content = _encode(provider, models, at, has_more=False)
+    return content[: random.randint(1, len(content) - 1)]
+
+
+def _encode(provider: TrueProvider, models: list[TrueModel], at: datetime, *, has_more: bool) -> bytes:
+    if provider.is_local:
+        return json.dumps({"models": [{"name": model.model_id, "model": model.model_id} for model in models]}).encode()
+    rows = []
+    for model in models:
+        pricing = {"prompt": model.price(at), "completion": model.price(at)}
+        row: dict[str, Any] = {"id": model.model_id, "name": model.model_id.title(), "pricing": pricing}
+        if model.announced_at is not None and model.announced_at <= at:
+            row["expiration_date"] = model.retired_at.isoformat()
+        rows.append(row)
+    return json.dumps({"data": rows, "has_more": has_more}).encode()
+
+
+class Crash(BaseException):
+    """The process dies here. Not an Exception, so that no code of the catalog can handle it."""
+
+
+@contextmanager
+def crash_at(catalog: ModelCatalog, where: str, seed: int) -> Iterator[None]:
+    """Raise Crash at a commit, after one, at a statement or around the archive; at most once.
+
+    Reaches into the catalog's engine and archive, as a power failure does.
+    """
+    random = Random(seed)
+    engine, archive = catalog._database.engine, catalog._archive
+    if where == "archive":
+        store, is_before = archive.store, random.random() < 0.5
+
+        def dying_store(content: bytes) -> str:
+            if is_before:
+                raise Crash(where)
+            store(content)
+            raise Crash(where)
+
+        with _replaced(archive, "store", dying_store):
+            yield
+    elif where == "statement":
+        left = [random.randint(1, 12)]
+        execute = engine.dialect.do_execute
+
+        def dying_execute(*arguments: Any, **options: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Crash(where)
+            return execute(*arguments, **options)
+
+        with _replaced(engine.dialect, "do_execute", dying_execute):
+            yield
+    else:
+        commit, left = engine.dialect.do_commit, [random.randint(1, 2)]
+
+        def dying_commit(connection: Any) -> None:
+            left[0] -= 1
+            if left[0] == 0 and where == "before_commit":
+                raise Crash(where)
+            commit(connection)
+            if left[0] == 0:
+                raise Crash(where)
+
+        with _replaced(engine.dialect, "do_commit", dying_commit):
+            yield
+
+
+@contextmanager
+def failing_database(catalog: ModelCatalog, kind: str, seed: int) -> Iterator[None]:
+    """Make every statement from one on fail, as a full disk, a lock or a lost server does."""
+    engine, left = catalog._database.engine, [Random(seed).randint(1, 8)]
+    execute = engine.dialect.do_execute
+    messages = {"full": "database or disk is full", "locked": "database is locked", "broken": "disk I/O error"}
+    error_class: Any = engine.dialect.dbapi.OperationalError if engine.dialect.dbapi else sqlite3.OperationalError
+
+    def failing_execute(*arguments: Any, **options: Any) -> Any:
+        left[0] -= 1
+        if left[0] <= 0:
+            raise error_class(messages[kind])
+        return execute(*arguments, **options)
+
+    with _replaced(engine.dialect, "do_execute", failing_execute):
+        yield
+
+
+@contextmanager
+def _replaced(target: Any, name: str, value: Any) -> Iterator[None]:
+    original = getattr(target, name)
+    setattr(target, name, value)
+    try:
+        yield
+    finally:
+        setattr(target, name, original)

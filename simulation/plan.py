@@ -1,0 +1,133 @@
+"""A seed -> what happens when: the list of steps of one simulation, made before anything runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from simulation import numbers
+from simulation.faults import CRASHES, DATABASE_FAULTS, LISTING_FAULTS
+from simulation.world import TrueProvider
+
+OPERATOR_ACTIONS = ("add", "remove", "restore", "release", "reactivate")
+LARGEST_SWEEP_CLOCK_ERROR = timedelta(hours=20)
+"""A sweep that runs days ahead can only do what its clock asks for, so larger errors are kept to recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that somebody does at a true instant. Everything random about it is decided here."""
+
+    at: datetime
+    action: str
+    """fetch, infer, write_inbox, read_inbox, sweep, purge, or one of OPERATOR_ACTIONS."""
+    provider: int = 0
+    """Index in the world."""
+    fault: str | None = None
+    """What is wrong with a listing, or with the clock of a client ("ahead", "behind", "unset")."""
+    seed: int = 0
+    clock_error: timedelta = timedelta()
+    """How far the clock of this host is ahead."""
+    process: int = 0
+    crash: str | None = None
+    database_fault: str | None = None
+
+    @property
+    def host_time(self) -> datetime:
+        """What the clock of this host shows."""
+        return self.at + self.clock_error
+
+
+@dataclass(frozen=True, slots=True)
+class _Spell:
+    begin: datetime
+    end: datetime
+    size: float = 0.0
+
+    def holds(self, at: datetime) -> bool:
+        return self.begin <= at < self.end
+
+
+def make_plan(random: Random, world: list[TrueProvider], begin: datetime, days: int) -> list[Step]:
+    """Return every step of ``days`` days, in order."""
+    end = begin + timedelta(days=days)
+    down = list(_spells(random, begin, end, numbers.DOWNTIMES_PER_YEAR, numbers.DOWNTIME))
+    clocks = list(_spells(random, begin, end, numbers.CLOCK_JUMPS_PER_YEAR, numbers.CLOCK_WRONG_FOR))
+    bad = [
+        [
+            *_spells(random, begin, end, numbers.BAD_SPELLS_PER_YEAR, numbers.BAD_SPELL),
+            *_spells(random, begin, end, numbers.LONG_BAD_SPELLS_PER_YEAR, numbers.LONG_BAD_SPELL),
+        ]
+        for _ in world
+    ]
+    steps = sorted(_ideal(random, world, begin, end, bad), key=lambda step: step.at)
+    return [_with_faults(random, step, clocks) for step in steps if not any(spell.holds(step.at) for spell in down)]
+
+
+def _ideal(
+    random: Random, world: list[TrueProvider], begin: datetime, end: datetime, bad: list[list[_Spell]]
+) -> Iterator[Step]:
+    for number in range(len(world)):
+        for at in _every(random, begin, end, numbers.FETCH_EVERY, numbers.FETCH_JITTER):
+            is_bad = random.random() < numbers.BAD_FETCH_SHARE or any(spell.holds(at) for spell in bad[number])
+            yield Step(at, "fetch", number, random.choice(LISTING_FAULTS) if is_bad else None, _seed(random))
+        for at in _every(random, begin, end, numbers.INFERENCES_EVERY, numbers.FETCH_JITTER):
+            is_wrong = random.random() < numbers.WRONG_CLIENT_CLOCK_SHARE
+            fault = random.choice(("ahead", "behind", "unset")) if is_wrong else None
+            yield Step(at, "infer", number, fault, _seed(random))
+        for at in _every(random, begin, end, numbers.INBOX_EVERY, numbers.FETCH_JITTER):
+            yield Step(
+                at, "write_inbox", number, "junk" if random.random() < numbers.JUNK_SHARE else None, _seed(random)
+            )
+        for spell in _spells(random, begin, end, numbers.OPERATOR_ACTIONS_PER_YEAR, timedelta(1)):
+            yield Step(spell.begin, random.choice(OPERATOR_ACTIONS), number, None, _seed(random))
+    for at in _every(random, begin, end, numbers.INBOX_EVERY, numbers.FETCH_JITTER):
+        yield Step(at, "read_inbox", seed=_seed(random))
+    for at in _every(random, begin, end, numbers.STALE_SWEEP_EVERY, timedelta()):
+        yield Step(at, "sweep", seed=_seed(random))
+    for at in _every(random, begin, end, numbers.PURGE_SWEEP_EVERY, timedelta()):
+        yield Step(at, "purge", seed=_seed(random))
+
+
+def _with_faults(random: Random, step: Step, clocks: list[_Spell]) -> Step:
+    error = timedelta()
+    for spell in clocks:
+        if spell.holds(step.at):
+            error = numbers.CLOCK_ERROR * spell.size
+    if step.action in ("sweep", "purge"):
+        error = max(-LARGEST_SWEEP_CLOCK_ERROR, min(error, LARGEST_SWEEP_CLOCK_ERROR))
+    crash = random.choice(CRASHES) if random.random() < numbers.CRASH_SHARE else None
+    is_failing = crash is None and random.random() < numbers.DATABASE_FAULT_SHARE
+    return Step(
+        step.at,
+        step.action,
+        step.provider,
+        step.fault,
+        step.seed,
+        clock_error=error,
+        process=int(random.random() < numbers.SECOND_PROCESS_SHARE),
+        crash=crash,
+        database_fault=random.choice(DATABASE_FAULTS) if is_failing else None,
+    )
+
+
+def _every(random: Random, begin: datetime, end: datetime, period: timedelta, jitter: timedelta) -> Iterator[datetime]:
+    at = begin + period * random.random()
+    while at < end:
+        yield at + jitter * random.random()
+        at += period
+
+
+def _spells(random: Random, begin: datetime, end: datetime, per_year: float, longest: timedelta) -> Iterator[_Spell]:
+    at = begin
+    while True:
+        at += timedelta(days=random.expovariate(per_year / 365))
+        if at >= end:
+            return
+        length = longest * random.random()
+        yield _Spell(at, at + length, random.uniform(-1, 1))
+        at += length
+
+
+def _seed(random: Random) -> int:
+    return random.randrange(2**32)

@@ -1,0 +1,154 @@
+"""Run a plan, tell its story, and shrink one that fails to the fewest steps that still fail."""
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+
+from ghost_pipeline.settings import Settings
+from simulation.actors import Actors, Happened
+from simulation.invariants import InvariantBroken, Witness
+from simulation.plan import Step, make_plan
+from simulation.world import TrueProvider, make_world
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What a world and its plan are made from."""
+
+    seed: int
+    days: int
+    providers: int
+
+    def world(self) -> list[TrueProvider]:
+        """Return the truth."""
+        return make_world(Random(f"world {self.seed}"), BEGIN, self.days, self.providers)
+
+    def steps(self) -> list[Step]:
+        """Return everything that happens."""
+        return make_plan(Random(f"plan {self.seed}"), self.world(), BEGIN, self.days)
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of one run."""
+
+    scenario: Scenario
+    steps: int = 0
+    failure: str | None = None
+    invariant: str | None = None
+    """Which one broke."""
+    digest: str = ""
+    """Of everything that happened; the same for the same seed."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Actions, faults and errors."""
+    slowest_ghost_hours: float = 0.0
+    checks: int = 0
+    seconds: float = 0.0
+
+
+def run(
+    scenario: Scenario,
+    steps: Sequence[Step] | None = None,
+    database_url: str = "",
+    tell: Callable[[str], None] | None = None,
+) -> Report:
+    """Carry the steps out on an empty catalog and check the invariants after each; stop at the first that breaks."""
+    report, digest = Report(scenario), sha256()
+    began = time.perf_counter()
+    world = scenario.world()
+    witness = Witness(world)
+    with tempfile.TemporaryDirectory(prefix="simulation-", dir=_fast_folder()) as home:
+        actors = Actors(world, Settings(home=Path(home), database_url=database_url))
+        try:
+            for step in scenario.steps() if steps is None else steps:
+                happened = actors.carry_out(step)
+                line = _line(step, happened)
+                digest.update(line.encode())
+                if tell is not None:
+                    tell(line)
+                _count(report.counts, step, happened)
+                report.steps += 1
+                witness.note(step, happened)
+                witness.check(actors.catalog(), step)
+            witness.check_history(actors.catalog())
+            for model in actors.catalog().find_models(is_active=None):
+                digest.update(repr((model.provider_id, model.model_id, model.is_active, model.last_seen_at)).encode())
+        except InvariantBroken as broken:
+            report.failure, report.invariant = str(broken), f"{broken.invariant}: {broken.subject}"
+        finally:
+            actors.close()
+    report.digest = digest.hexdigest()
+    report.slowest_ghost_hours = round(witness.slowest_ghost.total_seconds() / 3600, 1)
+    report.checks, report.seconds = witness.checks, time.perf_counter() - began
+    return report
+
+
+def _fast_folder() -> str | None:
+    """Return a folder in memory where there is one: crashes are simulated, so nothing need reach a disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+    return str(memory) if memory.is_dir() else None
+
+
+def shrink(report: Report, fresh_url: Callable[[], str] = lambda: "", seconds: float = 60) -> list[Step]:
+    """Return the fewest steps found within ``seconds`` that still fail, by leaving out ever smaller runs of them."""
+    until = time.perf_counter() + seconds
+    steps = report.scenario.steps()[: report.steps]
+    size = len(steps) // 2
+    while size > 0 and time.perf_counter() < until:
+        begin = 0
+        while begin < len(steps) and time.perf_counter() < until:
+            fewer = [*steps[:begin], *steps[begin + size :]]
+            again = run(report.scenario, fewer, fresh_url())
+            if again.invariant != report.invariant:
+                begin += size
+            else:
+                steps = fewer[: again.steps]
+        size //= 2
+    return steps
+
+
+def as_test(scenario: Scenario, steps: Sequence[Step]) -> str:
+    """Return a test that can be pasted into the suite."""
+    lines = "".join(f"        {step!r},\n" for step in steps)
+    return (
+        f"def test_NAME() -> None:\n    steps = [\n{lines}    ]\n    assert run({scenario!r}, steps).failure is None\n"
+    )
+
+
+def _line(step: Step, happened: Happened) -> str:
+    parts = [f"{step.at:%Y-%m-%d %H:%M}", step.action, happened.provider_id or "", happened.model_id or ""]
+    parts += [f"{name}={value}" for name in ("fault", "crash", "database_fault") if (value := getattr(step, name))]
+    if step.clock_error:
+        parts.append(f"clock={step.clock_error.total_seconds() / 3600:+.1f}h")
+    parts.append("done" if happened.is_acknowledged else f"not done ({happened.error})")
+    return " ".join(part for part in parts if part)
+
+
+def _count(counts: Counter[str], step: Step, happened: Happened) -> None:
+    counts[step.action] += 1
+    for name in ("fault", "crash", "database_fault"):
+        if value := getattr(step, name):
+            counts[f"{step.action if name == 'fault' else name}: {value}"] += 1
+    if step.clock_error:
+        counts["host clock wrong"] += 1
+    if step.process:
+        counts["second process"] += 1
+    if happened.error:
+        counts[f"ended with {happened.error.split(':')[0]}"] += 1
+
+
+def print_failure(report: Report, steps: Sequence[Step]) -> None:
+    """Print the seed, the step, the shrunken story and a test."""
+    out = sys.stdout
+    out.write(f"seed {report.scenario.seed} fails at step {report.steps}: {report.failure}\n")
+    run(report.scenario, steps, tell=lambda line: print(f"  {line}", file=out))
+    out.write(f"\n{as_test(report.scenario, steps)}\n")

@@ -1,0 +1,133 @@
+"""The truth: which models each provider serves, lists and changes, and when."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+from simulation import numbers
+
+FOREVER = timedelta(days=100_000)
+
+
+@dataclass(slots=True)
+class TrueModel:
+    """One model as the provider serves it."""
+
+    model_id: str
+    born_at: datetime
+    retired_at: datetime
+    is_listed: bool
+    is_used: bool
+    announced_at: datetime | None = None
+    """From when on the listing states ``retired_at``; None if it never does."""
+    prices: list[tuple[datetime, str]] = field(default_factory=list)
+    """From when on which price, oldest first."""
+
+    def is_served(self, at: datetime) -> bool:
+        """Return True if the model answers requests at ``at``."""
+        return self.born_at <= at < self.retired_at
+
+    def price(self, at: datetime) -> str:
+        """Return what the listing states at ``at``, in USD per token."""
+        return next((price for since, price in reversed(self.prices) if since <= at), self.prices[0][1])
+
+
+@dataclass(slots=True)
+class TrueProvider:
+    """One provider with every model that it ever serves."""
+
+    provider_id: str
+    is_local: bool
+    models: dict[str, TrueModel]
+
+    def listed(self, at: datetime) -> list[TrueModel]:
+        """Return what a flawless listing holds at ``at``."""
+        return [model for model in self.models.values() if model.is_listed and model.is_served(at)]
+
+    def used(self, at: datetime) -> list[TrueModel]:
+        """Return what gateways use at ``at``."""
+        return [model for model in self.models.values() if model.is_used and model.is_served(at)]
+
+
+def make_world(random: Random, begin: datetime, days: int, providers: int) -> list[TrueProvider]:
+    """Return ``providers`` with the history of ``days`` days; the second is a local server."""
+    return [_provider(random, number, begin, days) for number in range(providers)]
+
+
+def _provider(random: Random, number: int, begin: datetime, days: int) -> TrueProvider:
+    is_local = number == 1  # one of each wire format that matters, the rest in OpenAI's shape
+    name = {0: "openrouter", 1: "ollama"}.get(number, f"lab-{number}")
+    provider = TrueProvider(name, is_local, {})
+    size = random.choice(numbers.LOCAL_SIZES if is_local else numbers.CATALOG_SIZES)
+    serial = iter(range(1_000_000))
+    for _ in range(size):
+        _launch(random, provider, f"model-{next(serial)}", begin - timedelta(days=1), begin)
+    end = begin + timedelta(days=days)
+    _change_one_by_one(random, provider, begin, end, max(size, 2), serial)
+    if is_local:
+        _clear_and_refill(random, provider, begin, end, serial)
+    else:
+        for at in _instants(random, begin, end, numbers.MASS_RETIREMENTS_PER_YEAR):
+            _retire(random, provider, at, int(len(provider.listed(at)) * numbers.MASS_RETIREMENT_SHARE))
+    for model in provider.models.values():
+        model.prices.sort()
+    return provider
+
+
+def _change_one_by_one(
+    random: Random, provider: TrueProvider, begin: datetime, end: datetime, size: int, serial: Iterator[int]
+) -> None:
+    for at in _instants(random, begin, end, numbers.LAUNCHES_PER_YEAR * size):
+        _launch(random, provider, f"model-{next(serial)}", at, begin)
+    for at in _instants(random, begin, end, numbers.RETIREMENTS_PER_YEAR * size):
+        _retire(random, provider, at, 1)
+    for at in _instants(random, begin, end, numbers.RENAMES_PER_YEAR):
+        if _retire(random, provider, at, 1):
+            _launch(random, provider, f"renamed-{next(serial)}", at, begin)
+    for at in _instants(random, begin, end, numbers.PRICE_CHANGES_PER_YEAR):
+        served = [model for model in provider.models.values() if model.is_served(at)]
+        if served:
+            random.choice(served).prices.append((at, _price(random)))
+
+
+def _clear_and_refill(
+    random: Random, provider: TrueProvider, begin: datetime, end: datetime, serial: Iterator[int]
+) -> None:
+    for at in _instants(random, begin, end, numbers.CLEARED_PER_YEAR):
+        _retire(random, provider, at, len(provider.listed(at)))
+        _launch(random, provider, f"model-{next(serial)}", at + timedelta(days=random.randint(1, 9)), begin)
+
+
+def _launch(random: Random, provider: TrueProvider, model_id: str, at: datetime, begin: datetime) -> None:
+    provider.models[model_id] = TrueModel(
+        model_id,
+        born_at=at,
+        retired_at=begin + FOREVER,
+        is_listed=provider.is_local or random.random() >= numbers.UNLISTED_SHARE,
+        is_used=random.random() < numbers.USED_SHARE,
+        prices=[(at, _price(random))],
+    )
+
+
+def _retire(random: Random, provider: TrueProvider, at: datetime, count: int) -> int:
+    served = [model for model in provider.models.values() if model.is_served(at)]
+    chosen = random.sample(served, min(count, len(served)))
+    for model in chosen:
+        model.retired_at = at
+        if random.random() < numbers.ANNOUNCED_SHARE:
+            model.announced_at = at - numbers.ANNOUNCED_AHEAD
+    return len(chosen)
+
+
+def _instants(random: Random, begin: datetime, end: datetime, per_year: float) -> Iterator[datetime]:
+    at = begin
+    while per_year > 0:
+        at += timedelta(days=random.expovariate(per_year / 365))
+        if at >= end:
+            return
+        yield at
+
+
+def _price(random: Random) -> str:
+    return f"0.00000{random.randint(1, 99):02}"
