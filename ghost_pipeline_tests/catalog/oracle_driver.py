@@ -75,7 +75,8 @@ class Pair:
         self._events_seen = 0
 
     def admit(self, provider_id: str, content: bytes, observed_at: datetime) -> ListingOutcome:
-        """Admit a listing on both sides."""
+        """Admit a listing on both sides, at its instant or later: the catalog trusts no instant in the future."""
+        self.now = max(self.now, observed_at)
         self.submitted[provider_id].append(content)
         version = "test/1" if self._formats is None else f"test/{next(self._formats)}"
         submission = SubmittedListing(provider_id, f"{provider_id}.json", content, observed_at, version)
