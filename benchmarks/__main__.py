@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import fetch, growth, postgresql, reconcile, start, tracker
+from benchmarks import fetch, growth, long_tables, postgresql, reconcile, start, tracker
 
 MEASUREMENTS = {
     "reconcile": reconcile.measure,
@@ -11,6 +11,7 @@ MEASUREMENTS = {
     "postgresql": postgresql.measure,
     "tracker": tracker.measure,
     "fetch": fetch.measure,
+    "long_tables": long_tables.measure,
 }
 
 for name in sys.argv[1:] or MEASUREMENTS:

@@ -1,6 +1,6 @@
 """``ModelCatalog``: the interface of the catalog for pipelines, the command line and gateways."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -30,6 +30,7 @@ from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import (
+    MODEL_FIELDS,
     Addition,
     Inference,
     ModelEvent,
@@ -50,6 +51,9 @@ from ghost_pipeline.lifecycle.validation import (
 )
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.settings import Settings, Thresholds
+
+PAGE_SIZE = 1_000
+"""Models that are in memory at a time when all are read."""
 
 
 def utc_now() -> datetime:
@@ -372,14 +376,47 @@ class ModelCatalog:
 
     def select_models(self, wanted: ModelFilter, now: datetime | None = None) -> list[ModelRecord]:
         """Return the models that the filter selects, by provider and id. Raises UnknownProvider."""
+        at = self._clock() if now is None else require_aware(now)
+        selected, which = self._prepare_filter(wanted, at)
+        with self._database.reading() as connection:
+            return queries.find_models(connection, selected, which)
+
+    def iterate_models(self, wanted: ModelFilter, now: datetime | None = None) -> Iterator[ModelRecord]:
+        """Yield the models that the filter selects, by provider and id, a page at a time. Raises UnknownProvider."""
+        for row in self._rows(wanted, MODEL_FIELDS, now):
+            yield repository.model_record(row)
+
+    def iterate_columns(
+        self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield some columns of the models that the filter selects, as stored. Raises UnknownProvider.
+
+        Much faster than whole models, because nothing parses what the provider stated.
+        """
+        for row in self._rows(wanted, ("provider_id", "model_id", *columns), now):
+            yield tuple(row)[2:]
+
+    def _rows(self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None) -> Iterator[Any]:
+        # Each page is a transaction of its own: a slow reader of the output keeps none open.
+        selected, which = self._prepare_filter(wanted, self._clock() if now is None else require_aware(now))
+        after: tuple[str, str] | None = None
+        while True:
+            with self._database.reading() as connection:
+                page = queries.read_page(connection, columns, selected, which, after, PAGE_SIZE)
+            yield from page
+            if len(page) < PAGE_SIZE:
+                return
+            after = (page[-1].provider_id, page[-1].model_id)
+
+    def _prepare_filter(self, wanted: ModelFilter, at: datetime) -> tuple[ModelFilter, Any]:
+        """Return the filter with the slugs of known providers, and its condition on use and listings."""
         slugs = tuple(provider_slug(name) for name in wanted.provider_ids)
         validate_capabilities(wanted.capabilities)
-        at = self._clock() if now is None else require_aware(now)
-        which = is_unlisted_sql(at, self.settings.thresholds) if wanted.is_unlisted else None
         with self._database.reading() as connection:
             for slug in slugs:
                 repository.get_provider(connection, slug)
-            return queries.find_models(connection, replace(wanted, provider_ids=slugs), which)
+        which = is_unlisted_sql(at, self.settings.thresholds) if wanted.is_unlisted else None
+        return replace(wanted, provider_ids=slugs), which
 
     def find_delisted_models(self) -> list[ModelRecord]:
         """Return the models that were listed once, are not listed any more, and are used all the same.

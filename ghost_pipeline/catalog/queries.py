@@ -1,5 +1,6 @@
 """Find models, their history and statistics."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,28 @@ def find_models(
     connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None = None
 ) -> list[ModelRecord]:
     """Return the models that the filter and the condition select, by provider and id."""
-    query = sa.select(*MODEL_COLUMNS).order_by(models.c.provider_id, models.c.model_id)
+    return [model_record(row) for row in connection.execute(_selected(MODEL_COLUMNS, wanted, which))]
+
+
+def read_page(
+    connection: sa.Connection,
+    columns: Sequence[str],
+    wanted: ModelFilter,
+    which: sa.ColumnElement[bool] | None,
+    after: tuple[str, str] | None,
+    limit: int,
+) -> Sequence[sa.Row[Any]]:
+    """Return the columns of at most ``limit`` models whose provider and id come after ``after``."""
+    query = _selected([models.c[name] for name in columns], wanted, which).limit(limit)
+    if after is not None:
+        query = query.where(sa.tuple_(models.c.provider_id, models.c.model_id) > after)
+    return connection.execute(query).all()
+
+
+def _selected(
+    columns: Sequence[sa.ColumnElement[Any]], wanted: ModelFilter, which: sa.ColumnElement[bool] | None
+) -> sa.Select[Any]:
+    query = sa.select(*columns).order_by(models.c.provider_id, models.c.model_id)
     if wanted.provider_ids:
         query = query.where(models.c.provider_id.in_(wanted.provider_ids))
     if wanted.source is not None:
@@ -28,9 +50,7 @@ def find_models(
             query = query.where(flag == sa.literal(is_wanted))
     for capability in wanted.capabilities:
         query = query.where(_has(capability))
-    if which is not None:
-        query = query.where(which)
-    return [model_record(row) for row in connection.execute(query)]
+    return query if which is None else query.where(which)
 
 
 def list_inactive_models(connection: sa.Connection, limit: int) -> list[ModelRecord]:

@@ -1,14 +1,15 @@
 """``stats``, ``models``, ``show``: query the catalog."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ModelHistory
+from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument, provider_option
-from ghost_pipeline.cli.output import count, format_value, print_json, print_table
+from ghost_pipeline.cli.output import count, format_value, print_json, print_json_list, print_table
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, EventKind, Source
@@ -61,43 +62,45 @@ def models_command(
     Capabilities: text, vision, audio, speech, image_generation, video, embedding, rerank, moderation, tools,
     reasoning, json, streaming.
     """
+    wanted = ModelFilter(
+        provider_ids=() if provider is None else (provider,),
+        is_active=is_active,
+        is_free=is_free or None,
+        capabilities=tuple(capabilities),
+        source=None if source is None else Source(source.upper()),
+        is_unlisted=is_unlisted,
+    )
     with ModelCatalog.open() as catalog:
-        found = catalog.find_models(
-            provider, is_active, is_free or None, capabilities, source and source.upper(), is_unlisted=is_unlisted
-        )
-    if is_json:
-        print_json(found)
-        return
-    print_table(*(_sighting_table(found) if is_unlisted else _facts_table(found)), numbers=_FACTS, optional=_OPTIONAL)
-    click.echo(f"{count(len(found), 'model')}", err=True)
+        if is_json:
+            print_json_list(catalog.iterate_models(wanted))
+            return
+        shown = _SIGHTINGS if is_unlisted else _FACTS
+        printed = Counter[str]()
+        found = catalog.iterate_columns(wanted, (*shown.values(), "is_active", "last_seen_at"))
+        rows = _table_rows(found, printed, is_unlisted=is_unlisted)
+        print_table((*shown, "state"), rows, numbers=_NUMBERS, optional=_OPTIONAL)
+    click.echo(count(printed["rows"], "model"), err=True)
 
 
 _OPTIONAL = ("name", "source", "context", "out $/M", "in $/M", "last listed")
 """Columns that a narrow terminal can lose, the least important first."""
 
-_FACTS = ("context", "in $/M", "out $/M")
+_NUMBERS = ("context", "in $/M", "out $/M")
+
+_NAMES = {"provider": "provider_id", "model": "model_id", "name": "name", "source": "source"}
+_FACTS = {**_NAMES, "context": "context_window", "in $/M": "input_price", "out $/M": "output_price"}
+_SIGHTINGS = {**_NAMES, "last used": "last_used_at", "last listed": "last_listed_at"}
+"""Heading -> column of the catalog."""
 
 
-def _facts_table(found: Sequence[ModelRecord]) -> tuple[Sequence[str], list[list[Any]]]:
-    rows = [
-        [
-            *(model.provider_id, model.model_id, model.name, model.source),
-            *(model.context_window, model.input_price, model.output_price, _state(model)),
-        ]
-        for model in found
-    ]
-    return ("provider", "model", "name", "source", *_FACTS, "state"), rows
-
-
-def _sighting_table(found: Sequence[ModelRecord]) -> tuple[Sequence[str], list[list[Any]]]:
-    rows = [
-        [
-            *(model.provider_id, model.model_id, model.name, model.source),
-            *(model.last_used_at, model.last_listed_at or "never", _state(model)),
-        ]
-        for model in found
-    ]
-    return ("provider", "model", "name", "source", "last used", "last listed", "state"), rows
+def _table_rows(
+    found: Iterable[tuple[Any, ...]], printed: Counter[str], *, is_unlisted: bool
+) -> Iterator[Sequence[Any]]:
+    for *cells, is_active, last_seen_at in found:
+        printed["rows"] += 1
+        if is_unlisted:
+            cells[-1] = cells[-1] or "never"
+        yield [*cells, "active" if is_active else f"! ghost, last seen {format_value(last_seen_at)}"]
 
 
 def _state(model: ModelRecord) -> str:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any, NoReturn, TextIO, cast
 
 import click
@@ -25,6 +26,20 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(msgspec.to_builtins(document), indent=2).replace("\x7f", "\\u007f"))
 
 
+def print_json_list(items: Iterable[Any]) -> int:
+    """Print a JSON list as its items come, in the form of ``print_json``. Return the number of items."""
+    written = 0
+    for written, item in enumerate(items, 1):
+        text = json.dumps(msgspec.to_builtins(item), indent=2).replace("\x7f", "\\u007f")
+        indented = text.replace("\n", "\n  ")  # no line break within a string of JSON
+        click.echo(f"{'[' if written == 1 else ','}\n  {indented}", nl=False)
+    click.echo("\n]" if written else "[]")
+    return written
+
+
+FIRST_ROWS = 500
+"""Rows that decide on the widths of the columns; longer tables are printed as they come."""
+
 GAP = 2
 """Spaces between columns."""
 
@@ -38,7 +53,7 @@ def print_table(
     """Print a table on stdout. An unknown value is an empty cell.
 
     In a pipe or a file every record is one line, whatever its width. A terminal that is too narrow loses columns before
-    a word is broken.
+    a word is broken. A long table is printed as its rows come, one line each, with widths by its first rows.
 
     Args:
         columns: The headings.
@@ -46,17 +61,23 @@ def print_table(
         numbers: Columns that are aligned to the right.
         optional: Columns that a narrow terminal can lose, the least important first.
     """
-    table = [list(columns), *([_one_line(format_value(cell)) for cell in row] for row in rows)]
+    texts = ([_one_line(format_value(cell)) for cell in row] for row in rows)
+    table = [list(columns), *islice(texts, FIRST_ROWS)]
+    following = next(texts, None)
     console = Console(highlight=False, file=raw_stream(sys.stdout))
-    if console.is_terminal:
+    if console.is_terminal and following is None:
         _print_to_terminal(console, table, numbers, optional)
         return
-    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        cells = [
-            _pad(cell, width, is_number=name in numbers) for name, cell, width in zip(columns, row, widths, strict=True)
-        ]
-        click.echo((" " * GAP).join(cells).rstrip())
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    columns_are_numbers = [name in numbers for name in columns]
+    remaining = chain(table, () if following is None else (following,), texts)
+    while page := list(islice(remaining, FIRST_ROWS)):
+        click.echo("\n".join(_line(row, widths, columns_are_numbers) for row in page))
+
+
+def _line(row: Sequence[str], widths: Sequence[int], are_numbers: Sequence[bool]) -> str:
+    cells = map(_pad, row, widths, are_numbers)
+    return (" " * GAP).join(cells).rstrip()
 
 
 def _print_to_terminal(
@@ -102,12 +123,18 @@ def _longest_word(cells: Sequence[str]) -> int:
     return max((cell_len(word) for cell in cells for word in cell.split()), default=1)
 
 
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def _one_line(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     return printable(" ".join(text.splitlines()))
 
 
-def _pad(text: str, width: int, *, is_number: bool) -> str:
-    padding = " " * (width - cell_len(text))
+def _pad(text: str, width: int, is_number: bool) -> str:
+    padding = " " * (width - _width(text))
     return padding + text if is_number else text + padding
 
 
