@@ -14,7 +14,6 @@ from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage import tables
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.tables import Instant
-from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.settings import Settings
 
 SMALL, LARGE = 10_000, 1_000_000
@@ -81,8 +80,8 @@ def _ingest(catalog: ModelCatalog, number: int) -> float:
     content = listing(1_000, prefix=f"round-{number}/model")
     at = NOON + timedelta(hours=number)
     begun = time.perf_counter()
-    submission = SubmittedListing("openrouter", "openrouter.json", content, at, format_version("openrouter"))
-    outcome = catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
+    submission = SubmittedListing("openrouter", "openrouter.json", content, at)
+    outcome = catalog.reconcile(catalog.admit(submission).listing_id)
     span = time.perf_counter() - begun
     assert outcome.counts is not None
     assert outcome.counts.created == 1_000

@@ -18,7 +18,6 @@ from benchmarks.reconcile import ROWS, one_transaction_each
 from benchmarks.timing import NOON, listing, median
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
-from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.postgres import Server
 
@@ -35,12 +34,11 @@ WORKER = """
 import sys
 from pathlib import Path
 from benchmarks.postgresql import opened
-from ghost_pipeline.listings import parse_listing
 with opened(sys.argv[1], Path(sys.argv[2])) as catalog:
     catalog.list_providers()
     print("ready", flush=True)
     sys.stdin.readline()
-    catalog.reconcile(int(sys.argv[3]), parse_listing)
+    catalog.reconcile(int(sys.argv[3]))
 """
 
 
@@ -104,7 +102,7 @@ def _ours(url: str, content: bytes) -> float:
     with tempfile.TemporaryDirectory() as home, opened(url, Path(home)) as catalog:
         listing_id = _admitted(catalog, "openrouter", content, NOON)
         begun = time.perf_counter()
-        outcome = catalog.reconcile(listing_id, parse_listing)
+        outcome = catalog.reconcile(listing_id)
         span = time.perf_counter() - begun
     assert outcome.counts is not None
     assert outcome.counts.created == ROWS
@@ -129,7 +127,7 @@ def _eight_at_once(server: Server, rounds: int) -> list[tuple[str, float, str]]:
                 admitted = _admit_each(catalog, NOON)
                 begun = time.perf_counter()
                 for listing_id in admitted:
-                    catalog.reconcile(listing_id, parse_listing)
+                    catalog.reconcile(listing_id)
                 in_a_row.append(time.perf_counter() - begun)
             server.drop(url)
             url = server.new_url()
@@ -176,5 +174,5 @@ def opened(url: str, home: Path) -> ModelCatalog:
 
 
 def _admitted(catalog: ModelCatalog, provider_id: str, content: bytes, at: datetime) -> int:
-    submission = SubmittedListing(provider_id, f"{provider_id}.json", content, at, format_version(provider_id))
-    return catalog.admit(submission, parse_listing).listing_id
+    submission = SubmittedListing(provider_id, f"{provider_id}.json", content, at)
+    return catalog.admit(submission).listing_id

@@ -15,7 +15,7 @@ from ghost_pipeline.catalog.storage.repository import get_or_create_provider, in
 from ghost_pipeline.catalog.storage.tables import metadata
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
-from ghost_pipeline.listings.parsing import format_version, parse_listing
+from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline.settings import Settings
 
 ROWS = 100_000
@@ -103,9 +103,9 @@ def _ours(folder: Path, content: bytes) -> tuple[float, float, float]:
         begun = time.perf_counter()
         listing_id = _admit(catalog, content, NOON)
         admitted = time.perf_counter()
-        catalog.reconcile(listing_id, parse_listing)
+        catalog.reconcile(listing_id)
         reconciled = time.perf_counter()
-        outcome = catalog.reconcile(_admit(catalog, content, NOON + timedelta(hours=1)), parse_listing)
+        outcome = catalog.reconcile(_admit(catalog, content, NOON + timedelta(hours=1)))
         repeated = time.perf_counter()
     assert outcome.counts is not None
     assert outcome.counts.confirmed == ROWS
@@ -113,5 +113,5 @@ def _ours(folder: Path, content: bytes) -> tuple[float, float, float]:
 
 
 def _admit(catalog: ModelCatalog, content: bytes, at: datetime) -> int:
-    submission = SubmittedListing("openrouter", "openrouter.json", content, at, format_version("openrouter"))
-    return catalog.admit(submission, parse_listing).listing_id
+    submission = SubmittedListing("openrouter", "openrouter.json", content, at)
+    return catalog.admit(submission).listing_id

@@ -17,7 +17,6 @@ from ghost_pipeline.catalog.results import (
     ListingOutcome,
     ModelFilter,
     ModelHistory,
-    Parse,
     SchemaVersion,
     SightingResult,
     SubmittedListing,
@@ -33,6 +32,7 @@ from ghost_pipeline.lifecycle.records import (
     MODEL_FIELDS,
     Addition,
     Inference,
+    Listing,
     ModelEvent,
     ModelRecord,
     ProviderRecord,
@@ -50,6 +50,7 @@ from ghost_pipeline.lifecycle.validation import (
     validate_span,
 )
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+from ghost_pipeline.listings.parsing import BUILTIN_READER, ListingReader
 from ghost_pipeline.settings import Settings, Thresholds
 
 PAGE_SIZE = 1_000
@@ -69,25 +70,35 @@ class ModelCatalog:
     threads. Close it, or use it as a context manager.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime] = utc_now, reader: ListingReader = BUILTIN_READER
+    ) -> None:
         self.settings = settings
         self._clock = clock
+        self._reader = reader
+        self._admitted: tuple[int, Listing] | None = None
+        """The id and the parsed listing of the last admission, until it is reconciled."""
         self._database = Database(settings.catalog_url)
         self._archive = Archive(settings.archive_location)
 
     @classmethod
     def open(
-        cls, settings: Settings | None = None, *, url: str | None = None, clock: Callable[[], datetime] = utc_now
+        cls,
+        settings: Settings | None = None,
+        *,
+        url: str | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        reader: ListingReader = BUILTIN_READER,
     ) -> Self:
         """Open the catalog that the environment, ``settings`` or ``url`` names.
 
         A SQLite catalog is created and migrated here; PostgreSQL only by 'ghost-pipeline db upgrade'. ``clock`` returns
-        the current time, for calls without an instant. Raises SettingsError, CatalogError.
+        the current time, for calls without an instant; ``reader`` parses listings. Raises SettingsError, CatalogError.
         """
         settings = settings or Settings.from_environment()
         if url is not None:
             settings = replace(settings, database_url=url)
-        catalog = cls(settings, clock)
+        catalog = cls(settings, clock, reader)
         try:
             catalog._prepare()
         except BaseException:
@@ -115,15 +126,28 @@ class ModelCatalog:
 
     # Listings
 
-    def admit(self, submission: SubmittedListing, parse: Parse) -> ListingOutcome:
-        """Assess a listing, archive its bytes, record the attempt and set or lift the hold. No model changes."""
+    def admit(self, submission: SubmittedListing) -> ListingOutcome:
+        """Assess a listing, archive its bytes, record the attempt and set or lift the hold. No model changes.
+
+        The parsed listing stays in memory until it is reconciled, the next one is admitted or the catalog is closed.
+        """
         now = self._clock()
         submission = replace(submission, observed_at=self._plausible(submission.observed_at))
-        return admission.admit(self._database, self._archive, self.settings.thresholds, submission, parse, now)
+        outcome, listing = admission.admit(
+            self._database, self._archive, self.settings.thresholds, self._reader, submission, now
+        )
+        self._admitted = None if listing is None else (outcome.listing_id, listing)
+        return outcome
 
-    def reconcile(self, listing_id: int, parse: Parse) -> ListingOutcome:
-        """Fold an admitted listing into the models, as of the instant when it was observed."""
-        return reconcile.reconcile(self._database, self._archive, self.settings.thresholds, listing_id, parse)
+    def reconcile(self, listing_id: int) -> ListingOutcome:
+        """Reconcile an admitted listing with the models, as of the instant when it was observed.
+
+        Its bytes come from the archive unless this catalog admitted it last.
+        """
+        listing = self._take_admitted(listing_id)
+        return reconcile.reconcile(
+            self._database, self._archive, self.settings.thresholds, self._reader, listing_id, listing
+        )
 
     def record_failed_attempt(
         self,
@@ -500,6 +524,7 @@ class ModelCatalog:
 
     def close(self) -> None:
         """Close the connections."""
+        self._admitted = None
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -509,6 +534,14 @@ class ModelCatalog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _take_admitted(self, listing_id: int) -> Listing | None:
+        """Return the parsed listing if it is the one that was admitted last, and forget it."""
+        admitted = self._admitted
+        if admitted is None or admitted[0] != listing_id:
+            return None
+        self._admitted = None
+        return admitted[1]
 
     def _as_of(self, now: datetime | None) -> datetime:
         """Return the instant that an operation is as of: the current time, or one in the past that the caller gives.

@@ -1,17 +1,14 @@
 """The frozen values that the catalog's operations take and return."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
 
-from ghost_pipeline.lifecycle.records import Listing, ModelEvent, ModelRecord, ResponseSummary
+from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ResponseSummary
 from ghost_pipeline.lifecycle.verdicts import Assessment
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
-
-Parse = Callable[[str, bytes], Listing]
-"""Parses a provider's bytes: (provider slug, content) -> listing. Not called for bytes that repeat a listing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +31,15 @@ class SubmittedListing:
     file_name: str
     content: bytes = field(repr=False)
     observed_at: datetime
-    format_version: str
-    """Version of the parser; differs if the same bytes would be parsed differently."""
     run_id: str | None = None
     """The Dagster run that submits it."""
     response: ResponseSummary = field(default_factory=ResponseSummary)
+    sha256: str = ""
+    """Of the content, as 64 hex digits: its name in the archive. Calculated unless given."""
 
-    @property
-    def sha256(self) -> str:
-        """The digest under which the archive keeps the content."""
-        return sha256(self.content).hexdigest()
+    def __post_init__(self) -> None:
+        if not self.sha256:
+            object.__setattr__(self, "sha256", sha256(self.content).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

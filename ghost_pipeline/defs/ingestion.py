@@ -33,8 +33,7 @@ from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_erro
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.validation import cap_instant, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import Verdict
-from ghost_pipeline.listings.files import find_newest_file, instant_in_name, read_file, response_summary_of
-from ghost_pipeline.listings.parsing import format_version, parse_listing
+from ghost_pipeline.listings.files import find_newest_file, instant_in_name, read_listing_file
 
 
 class ListingConfig(dg.Config):
@@ -93,16 +92,17 @@ def _admit(
     provider_id = context.partition_key
     with translate_errors(), ghost.opened() as catalog:
         path = Path(config.file) if config.file else find_newest_file(ghost.settings().models_dir, provider_id)
+        file = read_listing_file(path)
         submission = SubmittedListing(
             provider_id=provider_id,
             file_name=path.name,
-            content=read_file(path),
+            content=file.content,
             observed_at=parsed_instant(config.observed_at or _observed_at(catalog, provider_id, path)),
-            format_version=format_version(provider_id),
             run_id=context.run.run_id,
-            response=response_summary_of(path),
+            response=file.response,
+            sha256=file.sha256,
         )
-        outcome = catalog.admit(submission, parse_listing)
+        outcome = catalog.admit(submission)
         health: list[HealthEvent] = health_events(catalog) if outcome.is_refused else []
     metadata = {**listing_metadata(outcome), "bytes": len(submission.content), "path": dg.MetadataValue.path(str(path))}
     selected = context.selected_asset_keys
@@ -182,7 +182,7 @@ def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.
         listing_id = admitted_listing(catalog, provider_id, context.run) or catalog.find_listing(provider_id)
         if listing_id is None:
             return dg.MaterializeResult(metadata=_metadata_without_listing(catalog, provider_id))
-        outcome = catalog.reconcile(listing_id, parse_listing)
+        outcome = catalog.reconcile(listing_id)
         if not outcome.is_refused:
             log_health(context, health_events(catalog))
     if outcome.is_refused:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.errors import CatalogError, CatalogUnavailable, FolderError, UsageError
@@ -20,12 +21,29 @@ the run is given up nothing asks for the file again until it changes."""
 
 
 class GhostCatalog(dg.ConfigurableResource[ModelCatalog]):
-    """Opens the catalog where it is used. The ``GHOST_*`` environment decides unless a field is set."""
+    """Opens the catalog, once for all steps that a process executes of a run.
+
+    The ``GHOST_*`` environment decides where it is unless a field is set.
+    """
 
     home: str | None = None
     models_dir: str | None = None
     inbox_dir: str | None = None
     database_url: str | None = None
+
+    _is_executing: bool = PrivateAttr(default=False)
+    _catalog: ModelCatalog | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Keep the catalog, once it is opened, until ``teardown_after_execution``."""
+        self._is_executing = True
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close the catalog if a step opened it."""
+        self._is_executing = False
+        catalog, self._catalog = self._catalog, None
+        if catalog is not None:
+            catalog.close()
 
     def settings(self) -> Settings:
         """The settings as they are now."""
@@ -41,7 +59,15 @@ class GhostCatalog(dg.ConfigurableResource[ModelCatalog]):
 
     @contextmanager
     def opened(self) -> Iterator[ModelCatalog]:
-        """The catalog, for the length of the block."""
+        """The catalog, for the length of the block.
+
+        In a run it is opened at the first use, so that a step can retry a database that can't be reached, and stays
+        open until the run ends. Elsewhere, as in a sensor, each block opens its own.
+        """
+        if self._is_executing:
+            self._catalog = self._catalog or ModelCatalog.open(self.settings())
+            yield self._catalog
+            return
         with ModelCatalog.open(self.settings()) as catalog:
             yield catalog
 

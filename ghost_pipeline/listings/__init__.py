@@ -6,11 +6,12 @@ This package finds files and parses them. What a listing *means* belongs to ``li
 """
 
 from ghost_pipeline.listings.files import DirectoryScan, ListingFile, find_listings, newest_listings
-from ghost_pipeline.listings.parsing import format_version, parse_listing, survey_listing
+from ghost_pipeline.listings.parsing import ListingReader, format_version, parse_listing, survey_listing
 
 __all__ = [
     "DirectoryScan",
     "ListingFile",
+    "ListingReader",
     "find_listings",
     "format_version",
     "newest_listings",

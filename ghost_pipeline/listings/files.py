@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -223,15 +223,54 @@ class ResponseInfo(msgspec.Struct, frozen=True, kw_only=True):
     last_modified: str | None
     request_id: str | None
 
+    @property
+    def summary(self) -> ResponseSummary:
+        """What the catalog keeps of it."""
+        return ResponseSummary(self.duration_seconds, self.pages, self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class ListingContent:
+    """What one read of a listing's file returned."""
+
+    content: bytes = field(repr=False)
+    sha256: str
+    """Of the content, as 64 hex digits."""
+    info: ResponseInfo | None
+    """The sidecar; None if there is none that describes this content."""
+
+    @property
+    def response(self) -> ResponseSummary:
+        """How the response was fetched; empty without a sidecar."""
+        return ResponseSummary() if self.info is None else self.info.summary
+
+
+def read_listing_file(path: Path) -> ListingContent:
+    """Read a listing's file once, and the sidecar beside it. Raises NoListings if the file can't be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise NoListings(f"{path} can't be read: {error.strerror}", "restore it or choose another file") from error
+    digest = hashlib.sha256(content).hexdigest()
+    info = _read_sidecar(path)
+    return ListingContent(content, digest, info if info is not None and info.sha256 == digest else None)
+
 
 def read_response_info(path: Path) -> ResponseInfo | None:
     """Return the sidecar of a listing; None if it is absent or unreadable, or if the listing has changed since."""
+    if _read_sidecar(path) is None:  # most listings have none, and some are large
+        return None
     try:
-        info = msgspec.json.decode(sidecar_path(path).read_bytes(), type=ResponseInfo)
-        is_unchanged = hashlib.sha256(path.read_bytes()).hexdigest() == info.sha256
+        return read_listing_file(path).info
+    except NoListings:
+        return None
+
+
+def _read_sidecar(path: Path) -> ResponseInfo | None:
+    try:
+        return msgspec.json.decode(sidecar_path(path).read_bytes(), type=ResponseInfo)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return info if is_unchanged else None
 
 
 def sidecar_path(path: Path) -> Path:
@@ -245,17 +284,3 @@ def find_newest_file(models_dir: Path, provider_id: str) -> Path:
     if provider_id not in newest:
         raise NoListings(f"{models_dir} has no listing of {provider_id}", f"put {provider_id}_models.json there")
     return newest[provider_id].path
-
-
-def read_file(path: Path) -> bytes:
-    """Return the content of the file. Raises NoListings if it can't be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise NoListings(f"{path} can't be read: {error.strerror}", "restore it or choose another file") from error
-
-
-def response_summary_of(path: Path) -> ResponseSummary:
-    """Return the response in the file, if it was fetched here and has not changed since; else an empty summary."""
-    info = read_response_info(path)
-    return ResponseSummary() if info is None else ResponseSummary(info.duration_seconds, info.pages, info.status)

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
@@ -41,6 +42,19 @@ def parse_listing(provider_id: str, content: bytes) -> Listing:
         return _read(provider_id, content, lambda reading, document: reading.listing(document))
     except Malformed as error:
         return Listing(provider_id, malformed_reason=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class ListingReader:
+    """How a catalog reads the bytes of listings. The defaults read the formats of ``providers``."""
+
+    parse: Callable[[str, bytes], Listing] = parse_listing
+    """(provider slug, content) -> listing. Never raises."""
+    format_version: Callable[[str], str] = format_version
+    """Provider slug -> name and version of its format; changes whenever ``parse`` returns another result."""
+
+
+BUILTIN_READER = ListingReader()
 
 
 class Survey(NamedTuple):

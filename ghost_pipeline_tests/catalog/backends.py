@@ -8,6 +8,7 @@ from pathlib import Path
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.listings.parsing import BUILTIN_READER, ListingReader
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.postgres import server
 
@@ -28,9 +29,9 @@ class Place:
         """The settings of a program that uses it."""
         return Settings(home=self.home, database_url=self.url)
 
-    def opened(self, clock: Callable[[], datetime] = utc_now) -> ModelCatalog:
+    def opened(self, clock: Callable[[], datetime] = utc_now, reader: ListingReader = BUILTIN_READER) -> ModelCatalog:
         """The catalog."""
-        return ModelCatalog.open(self.settings, clock=clock)
+        return ModelCatalog.open(self.settings, clock=clock, reader=reader)
 
     def database(self) -> Database:
         """Its database, for looking past the catalog."""

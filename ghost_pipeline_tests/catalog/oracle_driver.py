@@ -18,6 +18,7 @@ from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline_tests.catalog.oracle import Oracle
 from ghost_pipeline_tests.catalog.oracle_values import Event, Key, Metadata, Outcome, Provider, Swept
 
@@ -54,6 +55,10 @@ def parse(provider_id: str, content: bytes) -> Listing:
     return Listing(provider_id, models=models, inactive_ids=tuple(said["inactive"]), incomplete_reasons=gaps)
 
 
+READER = ListingReader(parse, lambda provider_id: "test/1")
+"""For catalogs of such listings."""
+
+
 def settled(outcome: ListingOutcome) -> Outcome:
     """What both sides must agree on of an outcome."""
     assessment = outcome.assessment
@@ -64,23 +69,26 @@ class Pair:
     """A catalog and the oracle, given the same operations."""
 
     def __init__(
-        self, open_catalog: Callable[[Callable[[], datetime]], ModelCatalog], *, has_distinct_formats: bool = False
+        self,
+        open_catalog: Callable[[Callable[[], datetime], ListingReader], ModelCatalog],
+        *,
+        has_distinct_formats: bool = False,
     ) -> None:
         self.now = EPOCH
-        self.catalog = open_catalog(lambda: self.now)
+        versions = count()
+        reader = ListingReader(parse, lambda _: f"test/{next(versions)}") if has_distinct_formats else READER
+        self.catalog = open_catalog(lambda: self.now, reader)
         self.oracle = Oracle()
         self.submitted: dict[str, list[bytes]] = {provider_id: [] for provider_id in PROVIDERS}
         self.listing_ids: list[int] = []
-        self._formats = count() if has_distinct_formats else None
         self._events_seen = 0
 
     def admit(self, provider_id: str, content: bytes, observed_at: datetime) -> ListingOutcome:
         """Admit a listing on both sides, at its instant or later: the catalog trusts no instant in the future."""
         self.now = max(self.now, observed_at)
         self.submitted[provider_id].append(content)
-        version = "test/1" if self._formats is None else f"test/{next(self._formats)}"
-        submission = SubmittedListing(provider_id, f"{provider_id}.json", content, observed_at, version)
-        outcome = self.catalog.admit(submission, parse)
+        submission = SubmittedListing(provider_id, f"{provider_id}.json", content, observed_at)
+        outcome = self.catalog.admit(submission)
         assert outcome.listing_id not in self.listing_ids
         self.listing_ids.append(outcome.listing_id)
         expected = self.oracle.admit(outcome.listing_id, parse(provider_id, content), observed_at)
@@ -105,7 +113,7 @@ class Pair:
 
     def reconcile(self, listing_id: int) -> ListingOutcome:
         """Reconcile an admitted listing on both sides."""
-        outcome = self.catalog.reconcile(listing_id, parse)
+        outcome = self.catalog.reconcile(listing_id)
         _agree({"reconciled": settled(outcome)}, {"reconciled": self.oracle.reconcile(listing_id)})
         assert outcome.listing_id == listing_id
         return outcome

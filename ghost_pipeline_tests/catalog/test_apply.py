@@ -14,7 +14,7 @@ from ghost_pipeline.catalog.storage.repository import model_record
 from ghost_pipeline.lifecycle.records import Inference, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
+from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -36,7 +36,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def catalog(place: Place, clock: Clock) -> Iterator[ModelCatalog]:
-    with place.opened(clock) as catalog:
+    with place.opened(clock, READER) as catalog:
         yield catalog
 
 
@@ -107,8 +107,8 @@ def test_a_ghost_s_event_holds_the_rule_the_run_the_last_sighting_and_the_listin
     catalog: ModelCatalog, clock: Clock
 ) -> None:
     for hours, rows in ((0, {"gone": 1, "kept": 1}), (1, {"kept": 1, "new": 1})):
-        submission = SubmittedListing("openai", "f.json", listing_bytes(rows), NOON + hours * HOUR, "test/1")
-        outcome = catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
+        submission = SubmittedListing("openai", "f.json", listing_bytes(rows), NOON + hours * HOUR)
+        outcome = catalog.reconcile(catalog.admit(submission).listing_id)
     catalog.track_successful_inference("groq", "used")
     clock.now += 2 * DAY
     catalog.track_successful_inference("openai", "kept")
@@ -131,8 +131,8 @@ def test_a_sweep_loads_no_listed_model_of_a_held_provider_but_one(
     catalog: ModelCatalog, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = dict.fromkeys((f"m{number}" for number in range(50)), 1)
-    submission = SubmittedListing("openai", "f.json", listing_bytes(rows), NOON, "test/1")
-    catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
+    submission = SubmittedListing("openai", "f.json", listing_bytes(rows), NOON)
+    catalog.reconcile(catalog.admit(submission).listing_id)
     clock.now += 2 * DAY
     catalog.record_failed_attempt("openai", "no connection")
     fetched: list[str] = []

@@ -16,7 +16,7 @@ from ghost_pipeline.lifecycle.absence import ProviderHealth
 from ghost_pipeline.lifecycle.records import ResponseSummary
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
+from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -32,9 +32,9 @@ def attempt(catalog: ModelCatalog, provider_id: str, verdict: Verdict, at: datet
     if verdict is Verdict.FAILED:
         catalog.record_failed_attempt(provider_id, "no connection", at)
         return
-    admitted = catalog.admit(SubmittedListing(provider_id, "file.json", CONTENTS[verdict], at, "test/1"), parse)
+    admitted = catalog.admit(SubmittedListing(provider_id, "file.json", CONTENTS[verdict], at))
     assert admitted.verdict is verdict
-    catalog.reconcile(admitted.listing_id, parse)
+    catalog.reconcile(admitted.listing_id)
 
 
 def health_of(catalog: ModelCatalog, provider_id: str) -> ProviderHealth:
@@ -92,7 +92,7 @@ def test_health_is_what_counting_the_attempts_gives(
 
 @pytest.fixture
 def opened(place: Place) -> Callable[[], ModelCatalog]:
-    return lambda: place.opened(lambda: NOON + timedelta(days=30))
+    return lambda: place.opened(lambda: NOON + timedelta(days=30), READER)
 
 
 def test_of_a_provider_that_was_never_asked_nothing_is_known(opened: Callable[[], ModelCatalog]) -> None:
@@ -146,10 +146,10 @@ def test_five_accepted_empty_listings_are_no_failures_and_the_row_records_that(
         catalog.record_failed_attempt("ollama", "connection refused", NOON)
         assert health_of(catalog, "ollama").consecutive_failures == 1
         for hour in range(1, 6):
-            submission = SubmittedListing("ollama", "file.json", listing_bytes({}), NOON + hour * HOUR, "test/1")
-            admitted = catalog.admit(submission, parse)
+            submission = SubmittedListing("ollama", "file.json", listing_bytes({}), NOON + hour * HOUR)
+            admitted = catalog.admit(submission)
             assert not admitted.is_refused
-            assert catalog.get_listing(admitted.listing_id) == catalog.reconcile(admitted.listing_id, parse) == admitted
+            assert catalog.get_listing(admitted.listing_id) == catalog.reconcile(admitted.listing_id) == admitted
         assert health_of(catalog, "ollama").consecutive_failures == 0
 
 

@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.cli import main
-from ghost_pipeline.listings.parsing import format_version, parse_listing
 
 DAY_1 = datetime(2025, 12, 6, 7, 0, tzinfo=UTC)
 
@@ -40,9 +39,7 @@ def listing_bytes(model_ids: Iterable[str]) -> bytes:
 
 def list_models(provider_id: str, content: bytes, observed_at: datetime = DAY_1) -> None:
     """A listing reaches the catalog that the environment names, without Dagster."""
-    submission = SubmittedListing(
-        provider_id, f"{provider_id}_models.json", content, observed_at, format_version(provider_id), "run-1"
-    )
+    submission = SubmittedListing(provider_id, f"{provider_id}_models.json", content, observed_at, "run-1")
     with ModelCatalog.open() as catalog:
-        admitted = catalog.admit(submission, parse_listing)
-        catalog.reconcile(admitted.listing_id, parse_listing)
+        admitted = catalog.admit(submission)
+        catalog.reconcile(admitted.listing_id)

@@ -9,7 +9,6 @@ import pytest
 
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
-from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.cli.run_cli import Shell, listing_bytes
 
@@ -25,8 +24,8 @@ def models_dir(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def submit(catalog: ModelCatalog, content: bytes, observed_at: datetime) -> None:
-    submission = SubmittedListing("openai", "openai_models.json", content, observed_at, format_version("openai"))
-    catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
+    submission = SubmittedListing("openai", "openai_models.json", content, observed_at)
+    catalog.reconcile(catalog.admit(submission).listing_id)
 
 
 def catalog_at(clock: datetime) -> ModelCatalog:

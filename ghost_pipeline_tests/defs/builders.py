@@ -57,10 +57,10 @@ class Workshop:
 
     def tick(self) -> dg.SensorResult | dg.SkipReason:
         """One tick of the directory sensor, with the partitions that it asks for made and its cursor kept."""
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, definitions=self.definitions, resources={"ghost": self.ghost}
-        )
-        answer = models_directory_sensor(context)
+        ) as context:
+            answer = models_directory_sensor(context)
         assert isinstance(answer, dg.SensorResult | dg.SkipReason)
         if isinstance(answer, dg.SensorResult):
             self.cursor = answer.cursor

@@ -22,13 +22,13 @@ class Channel:
     def evaluate(self) -> dg.SensorResult | dg.SkipReason:
         """A tick that dies before anything of its answer is kept."""
         workshop = self.workshop
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=workshop.instance,
             cursor=self.cursor,
             definitions=workshop.definitions,
             resources={"ghost": workshop.ghost},
-        )
-        answer = self.sensor(context)
+        ) as context:
+            answer = self.sensor(context)
         assert isinstance(answer, dg.SensorResult | dg.SkipReason)
         return answer
 

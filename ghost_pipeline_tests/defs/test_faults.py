@@ -11,7 +11,6 @@ import pytest
 from ghost_pipeline import settings
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.lifecycle.vocabulary import Verdict
-from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, failure_of
 from ghost_pipeline_tests.fetching.builders import KEY, QUICK, Configure
 from ghost_pipeline_tests.fetching.faults import FAULTS, LISTING, FaultyPage
@@ -38,8 +37,8 @@ def submit(workshop: Workshop, content: bytes) -> None:
     """A listing reaches the catalog without a run."""
     with workshop.catalog() as catalog:
         at = max((one.provider.last_listing_at or NOON for one in catalog.list_provider_health()), default=NOON)
-        submission = SubmittedListing("openai", "openai.json", content, at, format_version("openai"))
-        catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
+        submission = SubmittedListing("openai", "openai.json", content, at)
+        catalog.reconcile(catalog.admit(submission).listing_id)
 
 
 @pytest.mark.usefixtures("limits")

@@ -136,12 +136,12 @@ def test_a_purge_tells_each_partition_that_lost_a_model(workshop: Workshop) -> N
     with workshop.catalog() as catalog:
         catalog.add_manual_model("xai", "one", observed_at=NOON)
         catalog.mark_stale_models_inactive(now=NOON + timedelta(days=2))
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         instance=workshop.instance,
         scheduled_execution_time=NOON + timedelta(days=33),
         resources={"ghost": workshop.ghost},
-    )
-    request = purge_sweep_30d(context)
+    ) as context:
+        request = purge_sweep_30d(context)
     assert isinstance(request, dg.RunRequest)
     job = workshop.definitions.resolve_job_def("purge_sweep")
     result = job.execute_in_process(instance=workshop.instance, run_config=dict(request.run_config))
@@ -161,10 +161,10 @@ def test_a_sensor_that_starts_over_asks_with_the_same_run_keys(workshop: Worksho
     workshop.drop("openai_models.json", listing("one"))
     keys = []
     for _ in range(2):
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=workshop.instance, definitions=workshop.definitions, resources={"ghost": workshop.ghost}
-        )
-        answer = models_directory_sensor(context)
+        ) as context:
+            answer = models_directory_sensor(context)
         assert isinstance(answer, dg.SensorResult)
         keys += [request.run_key for request in answer.run_requests or ()]
     assert len(keys) == 2

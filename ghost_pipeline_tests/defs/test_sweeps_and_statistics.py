@@ -10,10 +10,10 @@ from ghost_pipeline_tests.defs.builders import NOON, Workshop, health_check, lis
 
 
 def evaluated(workshop: Workshop, schedule: dg.ScheduleDefinition, at: datetime) -> dg.RunRequest | dg.SkipReason:
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         instance=workshop.instance, scheduled_execution_time=at, resources={"ghost": workshop.ghost}
-    )
-    answer = schedule(context)
+    ) as context:
+        answer = schedule(context)
     assert isinstance(answer, dg.RunRequest | dg.SkipReason)
     return answer
 

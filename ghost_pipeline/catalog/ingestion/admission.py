@@ -7,13 +7,14 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.ingestion import attempts
 from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants
 from ghost_pipeline.catalog.ingestion.unchanged import find_unchanged
-from ghost_pipeline.catalog.results import FailedAttempt, ListingOutcome, Parse, SubmittedListing
+from ghost_pipeline.catalog.results import FailedAttempt, ListingOutcome, SubmittedListing
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.lifecycle.records import Listing, ProviderRecord
 from ghost_pipeline.lifecycle.verdicts import Assessment, assess, assess_failed_attempt
 from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline.settings import Thresholds
 
 
@@ -21,22 +22,27 @@ def admit(
     database: Database,
     archive: Archive,
     thresholds: Thresholds,
+    reader: ListingReader,
     submission: SubmittedListing,
-    parse: Parse,
     now: datetime,
-) -> ListingOutcome:
+) -> tuple[ListingOutcome, Listing | None]:
     """Admit one listing. No model changes, except that instants after ``now`` are corrected.
 
     Raises CatalogError, ArchiveError. Bytes that repeat the provider's latest reconciled listing are not parsed again.
+
+    Returns:
+        The outcome, and the parsed listing if it was parsed and is still to be reconciled.
     """
-    digest = archive.store(submission.content)
-    outcome = database.write(lambda connection: _admit_unchanged(connection, submission, digest, now))
-    if outcome is None:
-        listing = parse(submission.provider_id, submission.content)
-        outcome = database.write(
-            lambda connection: _admit_parsed(connection, submission, digest, listing, thresholds, now)
-        )
-    return outcome
+    archive.store(submission.content, submission.sha256)
+    version = reader.format_version(submission.provider_id)
+    unchanged = database.write(lambda connection: _admit_unchanged(connection, submission, version, now))
+    if unchanged is not None:
+        return unchanged, None
+    listing = reader.parse(submission.provider_id, submission.content)
+    outcome = database.write(
+        lambda connection: _admit_parsed(connection, submission, version, listing, thresholds, now)
+    )
+    return outcome, None if outcome.is_finished else listing
 
 
 def record_failure(database: Database, failed: FailedAttempt, now: datetime) -> ListingOutcome:
@@ -53,22 +59,22 @@ def _record_failure(connection: sa.Connection, failed: FailedAttempt, now: datet
 
 
 def _admit_unchanged(
-    connection: sa.Connection, submission: SubmittedListing, digest: str, now: datetime
+    connection: sa.Connection, submission: SubmittedListing, version: str, now: datetime
 ) -> ListingOutcome | None:
     provider = repository.get_or_create_provider(connection, submission.provider_id)
     provider = correct_future_instants(connection, provider, submission.observed_at, now)
-    earlier = find_unchanged(connection, provider, digest, submission.format_version, submission.observed_at)
+    earlier = find_unchanged(connection, provider, submission.sha256, version, submission.observed_at)
     if earlier is None:
         return None
     assessment = Assessment(Verdict.COMPLETE)
     _update_provider(connection, provider, submission.observed_at, assessment)
-    return attempts.insert_attempt(connection, submission, digest, assessment, earlier.attempt.inactive)
+    return attempts.insert_attempt(connection, submission, version, assessment, earlier.attempt.inactive)
 
 
 def _admit_parsed(
     connection: sa.Connection,
     submission: SubmittedListing,
-    digest: str,
+    version: str,
     listing: Listing,
     thresholds: Thresholds,
     now: datetime,
@@ -78,7 +84,7 @@ def _admit_parsed(
     expectation = attempts.read_expectation(connection, provider)
     assessment = assess(listing, submission.observed_at, expectation, thresholds)
     _update_provider(connection, provider, submission.observed_at, assessment)
-    return attempts.insert_attempt(connection, submission, digest, assessment, listing.inactive_ids)
+    return attempts.insert_attempt(connection, submission, version, assessment, listing.inactive_ids)
 
 
 def _update_provider(connection: sa.Connection, provider: ProviderRecord, at: datetime, assessment: Assessment) -> None:

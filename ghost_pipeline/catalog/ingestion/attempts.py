@@ -58,7 +58,7 @@ def is_listed_sql(provider: ProviderRecord) -> sa.ColumnElement[bool]:
 def insert_attempt(
     connection: sa.Connection,
     submission: SubmittedListing,
-    sha256: str,
+    format_version: str,
     assessment: Assessment,
     inactive: Sequence[str],
 ) -> ListingOutcome:
@@ -66,8 +66,8 @@ def insert_attempt(
     values: dict[str, object] = {
         "provider_id": submission.provider_id,
         "file_name": submission.file_name,
-        "sha256": sha256,
-        "format_version": submission.format_version,
+        "sha256": submission.sha256,
+        "format_version": format_version,
         "observed_at": submission.observed_at,
         "inactive": list(inactive),
         "run_id": submission.run_id,
@@ -173,9 +173,7 @@ def read_expectation(connection: sa.Connection, provider: ProviderRecord) -> Exp
     )
     flags = connection.execute(sa.select(has_listed_models, is_released_empty)).one()
     return Expectation(
-        expected_ids=frozenset(
-            connection.execute(sa.select(models.c.model_id).where(is_listed_sql(provider))).scalars()
-        ),
+        expected_ids=_expected_ids(connection, provider),
         last_listing_at=provider.last_listing_at,
         shrunken=_shrunken_listings(connection, provider),
         has_listed_models=flags[0],
@@ -190,6 +188,12 @@ def accepts_empty(connection: sa.Connection, provider_id: str) -> bool:
     except UnknownProvider:
         expectation = Expectation()
     return accepts_empty_listing(provider_id, expectation)
+
+
+def _expected_ids(connection: sa.Connection, provider: ProviderRecord) -> frozenset[str]:
+    if provider.last_complete_at is None:  # a query for no row would be planned as a scan of the whole table
+        return frozenset()
+    return frozenset(connection.execute(sa.select(models.c.model_id).where(is_listed_sql(provider))).scalars())
 
 
 def _shrunken_listings(connection: sa.Connection, provider: ProviderRecord) -> tuple[ShrunkenListing, ...]:

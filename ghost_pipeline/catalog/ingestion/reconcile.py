@@ -24,7 +24,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     write_reactivations,
 )
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
-from ghost_pipeline.catalog.results import PREVIEW_LENGTH, ListingAttempt, ListingCounts, ListingOutcome, Parse
+from ghost_pipeline.catalog.results import PREVIEW_LENGTH, ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
@@ -44,6 +44,7 @@ from ghost_pipeline.lifecycle.records import Listing, ModelEvent
 from ghost_pipeline.lifecycle.transitions import apply_listing
 from ghost_pipeline.lifecycle.verdicts import Assessment, assess
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source, Verdict
+from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline.settings import Thresholds
 
 _KNOWN = models.c.id.in_(sa.select(matched.c.known_id).where(matched.c.known_id.is_not(None)))
@@ -52,9 +53,14 @@ _STAGED = staged.join(matched, matched.c.model_id == staged.c.model_id)
 
 
 def reconcile(
-    database: Database, archive: Archive, thresholds: Thresholds, listing_id: int, parse: Parse
+    database: Database,
+    archive: Archive,
+    thresholds: Thresholds,
+    reader: ListingReader,
+    listing_id: int,
+    listing: Listing | None = None,
 ) -> ListingOutcome:
-    """Reconcile the admitted listing ``listing_id`` from its archived bytes, as of its own instant.
+    """Reconcile the admitted listing ``listing_id`` as of its own instant; parse its archived bytes unless given.
 
     The listing is assessed again, with the catalog as it is now; a refused listing and a failed attempt change nothing.
     A second call is harmless. Raises CatalogError, ArchiveError.
@@ -66,8 +72,8 @@ def reconcile(
         return admitted
     outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
     if outcome is None:
-        listing = parse(attempt.provider_id, archive.load(attempt.sha256))
-        outcome = database.write(lambda connection: _reconcile_parsed(connection, admitted, listing, thresholds))
+        parsed = reader.parse(attempt.provider_id, archive.load(attempt.sha256)) if listing is None else listing
+        outcome = database.write(lambda connection: _reconcile_parsed(connection, admitted, parsed, thresholds))
     return outcome
 
 

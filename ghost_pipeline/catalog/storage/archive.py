@@ -116,13 +116,13 @@ class Archive:
         """Return the name in the archive of the content with that sha256 (64 hex digits)."""
         return f"{digest[:2]}/{digest}.json"
 
-    def store(self, content: bytes) -> str:
-        """Store ``content`` and return its sha256. Raises ArchiveError.
+    def store(self, content: bytes, digest: str | None = None) -> str:
+        """Store ``content`` and return its sha256, which is calculated unless given. Raises ArchiveError.
 
         A local folder has the whole file or none. Where another file system left a part of it, the size differs, so the
         content is written again the next time.
         """
-        digest = sha256(content).hexdigest()
+        digest = digest or sha256(content).hexdigest()
         name = self.name_of(digest)
         with self._writing():
             if self._place.size(name) != len(content):

@@ -12,7 +12,6 @@ from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import InvalidExport
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
-from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline_tests.catalog.backends import SQLITE, Place, new_place
 
 NOW = datetime(2025, 12, 6, 7, 0, tzinfo=UTC)
@@ -187,8 +186,8 @@ def test_what_was_removed_stays_out_and_what_was_purged_comes_back_if_it_was_see
 def test_a_whole_catalog_comes_through_its_own_export(place: Place, tmp_path: Path) -> None:
     listing = b'{"data": [{"id": "a", "context_window": 8000}, {"id": "b"}]}'
     with place.opened() as catalog:
-        submission = SubmittedListing("groq", "groq.json", listing, NOW, format_version("groq"))
-        catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
+        submission = SubmittedListing("groq", "groq.json", listing, NOW)
+        catalog.reconcile(catalog.admit(submission).listing_id)
         catalog.track_successful_inference("groq", "used", "Used", {"region": "eu"}, observed_at=NOW - 50 * DAY)
         catalog.add_manual_model(
             "openai",
@@ -222,8 +221,8 @@ def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what
                 catalog.import_models([row("m", provider_id="groq", context_window=1000)], "old.json", NOW)
                 assert only(catalog).context_window == 1000
             at = NOW + timedelta(hours=hours)
-            submission = SubmittedListing("groq", "groq.json", listing, at, format_version("groq"))
-            catalog.reconcile(catalog.admit(submission, parse_listing).listing_id, parse_listing)
+            submission = SubmittedListing("groq", "groq.json", listing, at)
+            catalog.reconcile(catalog.admit(submission).listing_id)
         assert only(catalog).context_window is None
 
 

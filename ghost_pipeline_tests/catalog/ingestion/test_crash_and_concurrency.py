@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing
-from ghost_pipeline.listings.parsing import format_version, parse_listing
+from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline_tests.catalog.backends import Place
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -46,9 +46,9 @@ def listing(*model_ids: str, version: int = 0) -> bytes:
 
 
 def ingest(catalog: ModelCatalog, content: bytes, at: datetime, provider: str = "openai") -> ListingOutcome:
-    submission = SubmittedListing(provider, f"{provider}.json", content, at, format_version(provider))
-    admitted = catalog.admit(submission, parse_listing)
-    return catalog.reconcile(admitted.listing_id, parse_listing)
+    submission = SubmittedListing(provider, f"{provider}.json", content, at)
+    admitted = catalog.admit(submission)
+    return catalog.reconcile(admitted.listing_id)
 
 
 def started(place: Place, what: str, count: int, first: int = 0) -> subprocess.Popen[str]:
@@ -118,7 +118,7 @@ def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_catalog_that_the_
         assert_whole(place)
     with place.opened() as catalog:
         for listing_id in unfinished(place):
-            catalog.reconcile(listing_id, parse_listing)
+            catalog.reconcile(listing_id)
         assert unfinished(place) == []
         assert_whole(place)
         content = listing(*(f"listed-{row}" for row in range(2000)))

@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from ghost_pipeline.catalog.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing
 from ghost_pipeline.lifecycle.records import Listing
+from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
-from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, Pair, listing_bytes, parse
+from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, READER, Pair, listing_bytes, parse
 from ghost_pipeline_tests.catalog.test_state_machine import IS_THOROUGH
 
 WHOLE = listing_bytes(dict.fromkeys(MODEL_IDS, 1))
@@ -119,8 +120,8 @@ def test_bytes_that_repeat_a_complete_listing_are_not_parsed_again(place: Place)
         parsed.append(content)
         return parse(provider_id, content)
 
-    with place.opened(lambda: EPOCH) as catalog:
+    with place.opened(lambda: EPOCH, ListingReader(counting_parse, READER.format_version)) as catalog:
         for hour in range(3):
-            submission = SubmittedListing("openai", "openai.json", CONTENTS[0], EPOCH + timedelta(hours=hour), "test/1")
-            catalog.reconcile(catalog.admit(submission, counting_parse).listing_id, counting_parse)
-            assert len(parsed) == 2  # admission and reconciliation of the first
+            submission = SubmittedListing("openai", "openai.json", CONTENTS[0], EPOCH + timedelta(hours=hour))
+            catalog.reconcile(catalog.admit(submission).listing_id)
+            assert len(parsed) == 1  # at the admission of the first

@@ -14,7 +14,7 @@ from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.errors import ArchiveError, SettingsError
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
+from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
 
 CONTENT = b'{"data": [{"id": "gpt-x"}]}'
 NAME = Archive.name_of(sha256(CONTENT).hexdigest())
@@ -121,9 +121,9 @@ def test_a_catalog_whose_home_is_a_url_archives_there(tmp_path: Path) -> None:
     home = f"memory://{tmp_path.name}/ghost"
     settings = Settings(database_url=f"sqlite:///{tmp_path}/catalog.db").at_home(home)
     content = listing_bytes({"gpt-x": 1})
-    with ModelCatalog.open(settings) as catalog:
-        submission = SubmittedListing("openai", "openai.json", content, datetime(2026, 5, 1, tzinfo=UTC), "test/1")
-        catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
+    with ModelCatalog.open(settings, reader=READER) as catalog:
+        submission = SubmittedListing("openai", "openai.json", content, datetime(2026, 5, 1, tzinfo=UTC))
+        catalog.reconcile(catalog.admit(submission).listing_id)
         assert len(catalog.find_models()) == 1
     assert Kept(f"{home}/archive").names() == [Archive.name_of(sha256(content).hexdigest())]
 

@@ -13,9 +13,10 @@ from ghost_pipeline.catalog.ingestion.bulk import stage, staged
 from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import CatalogConflict, CatalogError, CatalogSchemaError, CatalogUnavailable
-from ghost_pipeline.lifecycle.records import ListedModel
+from ghost_pipeline.lifecycle.records import ListedModel, Listing
+from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.oracle_driver import MODEL_IDS, listing_bytes, parse
+from ghost_pipeline_tests.catalog.oracle_driver import MODEL_IDS, READER, listing_bytes, parse
 from ghost_pipeline_tests.command_line import Run
 from ghost_pipeline_tests.postgres import Server, server
 
@@ -44,8 +45,8 @@ def broken(own: Server, tmp_path: Path) -> Iterator[Place]:
 
 
 def ingest(catalog: ModelCatalog, content: bytes) -> ListingOutcome:
-    admitted = catalog.admit(SubmittedListing("openai", "openai.json", content, NOON, "test/1"), parse)
-    return catalog.reconcile(admitted.listing_id, parse)
+    admitted = catalog.admit(SubmittedListing("openai", "openai.json", content, NOON))
+    return catalog.reconcile(admitted.listing_id)
 
 
 def guarded(url: str, password: str) -> str:
@@ -105,13 +106,13 @@ def test_a_table_in_the_way_of_the_schema_is_named_and_left_alone(
 
 
 def test_a_read_only_database_can_be_read_and_says_that_it_cannot_be_written(place: Place) -> None:
-    with place.opened() as catalog:
+    with place.opened(reader=READER) as catalog:
         ingest(catalog, FIVE)
     if place.url.startswith("sqlite"):
         place = Place(place.home, place.url.replace("///", "///file:") + "?mode=ro&uri=true")
     else:
         server().execute(f"ALTER DATABASE {sa.make_url(place.url).database} SET default_transaction_read_only = on")
-    with place.opened() as catalog:
+    with place.opened(reader=READER) as catalog:
         assert len(catalog.find_models()) == 5
         with pytest.raises(CatalogError, match="it can't be written"):
             ingest(catalog, WHOLE)
@@ -129,16 +130,16 @@ CREATE TRIGGER full_disk BEFORE UPDATE ON listings FOR EACH ROW EXECUTE FUNCTION
 
 
 def test_a_disk_that_fills_up_in_the_middle_of_a_listing_leaves_the_catalog_as_it_was(place: Place) -> None:
-    with place.opened() as catalog:
+    with place.opened(reader=READER) as catalog:
         ingest(catalog, FIVE)
         before = catalog.find_models(), catalog.list_providers(), catalog.list_events()
-        admitted = catalog.admit(SubmittedListing("openai", "openai.json", LONG, NOON, "test/1"), parse)
+        admitted = catalog.admit(SubmittedListing("openai", "openai.json", LONG, NOON))
         fill_up(place, catalog)
         with pytest.raises(CatalogUnavailable, match="free some space and try again"):
-            catalog.reconcile(admitted.listing_id, parse)
+            catalog.reconcile(admitted.listing_id)
         assert (catalog.find_models(), catalog.list_providers(), catalog.list_events()) == before
         free_up(place, catalog)
-        outcome = catalog.reconcile(admitted.listing_id, parse)
+        outcome = catalog.reconcile(admitted.listing_id)
         assert outcome.counts is not None
         assert outcome.counts.models == 500
 
@@ -165,15 +166,17 @@ def free_up(place: Place, catalog: ModelCatalog) -> None:
 def test_a_server_that_goes_away_in_the_middle_is_told_and_the_catalog_is_whole_when_it_is_back(
     own: Server, broken: Place
 ) -> None:
-    with broken.opened() as catalog:
-        ingest(catalog, FIVE)
+    crashes = iter([False, True, False])
 
-        def crashing_parse(provider_id: str, content: bytes) -> object:
+    def parse_and_crash(provider_id: str, content: bytes) -> Listing:
+        if next(crashes):
             own.crash()
-            return parse(provider_id, content)
+        return parse(provider_id, content)
 
+    with broken.opened(reader=ListingReader(parse_and_crash, READER.format_version)) as catalog:
+        ingest(catalog, FIVE)
         with pytest.raises(CatalogUnavailable, match="try again") as caught:
-            catalog.admit(SubmittedListing("openai", "openai.json", WHOLE, NOON, "test/1"), crashing_parse)  # type: ignore[arg-type]
+            catalog.admit(SubmittedListing("openai", "openai.json", WHOLE, NOON))
         assert "\n" not in str(caught.value)
         own.start_again()
         assert len(catalog.find_models()) == 5

@@ -19,7 +19,7 @@ from ghost_pipeline.catalog.storage.tables import listings, metadata
 from ghost_pipeline.errors import CatalogError, CatalogSchemaError, CatalogUnavailable
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.catalog.backends import BACKENDS, POSTGRESQL, Place, new_place
-from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
+from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -87,9 +87,9 @@ def test_a_catalog_whose_version_has_alembic_s_own_table_goes_on(database: Datab
 
 
 def test_failed_attempts_come_with_the_third_step_and_leave_with_it(place: Place) -> None:
-    with place.opened() as catalog:
-        listed = SubmittedListing("openai", "openai.json", listing_bytes({"a": 1}), NOON, "test/1")
-        catalog.reconcile(catalog.admit(listed, parse).listing_id, parse)
+    with place.opened(reader=READER) as catalog:
+        listed = SubmittedListing("openai", "openai.json", listing_bytes({"a": 1}), NOON)
+        catalog.reconcile(catalog.admit(listed).listing_id)
         catalog.record_failed_attempt("openai", "no connection", NOON + timedelta(hours=1))
         models = catalog.find_models()
     database = place.database()

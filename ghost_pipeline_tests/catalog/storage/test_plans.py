@@ -12,7 +12,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
 from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
-from ghost_pipeline_tests.catalog.oracle_driver import listing_bytes, parse
+from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PROVIDERS, MODELS_OF_EACH, LISTINGS_OF_EACH = 60, 500, 200
@@ -75,8 +75,8 @@ def _listing(provider_id: str, hour: int) -> dict[str, Any]:
 def ingest(catalog: ModelCatalog, at: datetime) -> None:
     content = listing_bytes({f"model-{number:03}": 1 for number in range(100, 600)})
     for hour in range(2):  # looked into, and then the same again
-        submission = SubmittedListing("p07", "p07.json", content, at + timedelta(hours=hour), "test/1")
-        catalog.reconcile(catalog.admit(submission, parse).listing_id, parse)
+        submission = SubmittedListing("p07", "p07.json", content, at + timedelta(hours=hour))
+        catalog.reconcile(catalog.admit(submission).listing_id)
 
 
 def sweep(catalog: ModelCatalog) -> None:
@@ -86,7 +86,7 @@ def sweep(catalog: ModelCatalog) -> None:
 
 @pytest.mark.parametrize("what", ["ingest", "sweep", "health"])
 def test_no_statement_reads_a_large_table_from_end_to_end(large: Place, what: str) -> None:
-    with large.opened() as catalog:
+    with large.opened(reader=READER) as catalog:
         plans: dict[str, str] = {}
         _explain_everything(catalog, plans)
         if what == "ingest":
