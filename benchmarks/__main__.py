@@ -2,10 +2,11 @@
 
 import sys
 
-from benchmarks import fetch, growth, long_tables, postgresql, reconcile, start, tracker
+from benchmarks import fetch, growth, ingest, long_tables, postgresql, reconcile, start, tracker
 
 MEASUREMENTS = {
     "reconcile": reconcile.measure,
+    "ingest": ingest.measure,
     "growth": growth.measure,
     "start": start.measure,
     "postgresql": postgresql.measure,
