@@ -11,7 +11,6 @@ from ghost_pipeline import CatalogError, ModelCatalog, UsageError
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.validation import validate_inference
-from ghost_pipeline.listings.parsing import format_version, parse_listing
 from ghost_pipeline.reported_sightings import InboxCursor, Sighting, read_inbox
 from ghost_pipeline.settings import Settings
 from simulation import numbers
@@ -103,12 +102,10 @@ class Actors:
         delivered = deliver(provider, step.at - lateness, step.fault, step.seed)
         happened.delivered, happened.listed_at = delivered, step.host_time - lateness
         name = f"{provider.provider_id}_models.json"
-        submitted = SubmittedListing(
-            provider.provider_id, name, delivered.content, happened.listed_at, format_version(provider.provider_id)
-        )
-        outcome = catalog.admit(submitted, parse_listing)
+        submitted = SubmittedListing(provider.provider_id, name, delivered.content, happened.listed_at)
+        outcome = catalog.admit(submitted)
         if not outcome.is_refused:
-            catalog.reconcile(outcome.listing_id, parse_listing)
+            catalog.reconcile(outcome.listing_id)
 
     def _infer(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         provider = self.world[step.provider]
