@@ -49,10 +49,12 @@ def is_refused_sql() -> sa.ColumnElement[bool]:
 
 
 def is_listed_sql(provider: ProviderRecord) -> sa.ColumnElement[bool]:
-    """Return the SQL equivalent of ``absence.is_listed`` over the rows of ``models``; a range of an index."""
-    if provider.last_complete_at is None:
-        return sa.false()
-    return sa.and_(models.c.provider_id == provider.id, models.c.last_listed_at >= provider.last_complete_at)
+    """Return the SQL equivalent of ``absence.is_listed`` over the rows of ``models``; a range of an index.
+
+    Without a complete listing the range is empty, because a comparison with NULL is never true.
+    """
+    since = sa.literal(provider.last_complete_at, models.c.last_listed_at.type)
+    return sa.and_(models.c.provider_id == provider.id, models.c.last_listed_at >= since)
 
 
 def insert_attempt(
