@@ -22,7 +22,6 @@ from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog, raw_pro
 from ghost_pipeline.defs.model_pages import models, models_sensor
 from ghost_pipeline.defs.monitoring import discovery_stats, refresh_statistics
 from ghost_pipeline.defs.provider_health import check_health, check_provider_health, provider_health
-from ghost_pipeline.defs.pruning import prune_runs, prune_runs_1d
 from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline.defs.sweeps import (
     PURGE_ASSET,
@@ -32,6 +31,7 @@ from ghost_pipeline.defs.sweeps import (
     stale_sweep,
     stale_sweep_24h,
 )
+from ghost_pipeline.defs.upkeep.pruning import prune_runs, prune_runs_1d
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.settings import Settings
 

@@ -9,6 +9,7 @@ With ``--json`` a command prints one JSON document on stdout; everything else go
 import click
 
 from ghost_pipeline.cli.db import db_group
+from ghost_pipeline.cli.doctor import doctor_command
 from ghost_pipeline.cli.export import export_command
 from ghost_pipeline.cli.fetch import fetch_command
 from ghost_pipeline.cli.ingest import ingest_command
@@ -46,6 +47,6 @@ def main(debug: bool) -> None:
 for command in (
     *(fetch_command, ingest_command, stats_command, models_command, show_command, providers_command, export_command),
     *(track_command, add_command, reactivate_command, release_command, remove_command, restore_command),
-    *(sweep_command, purge_command, db_group, ui_command),
+    *(sweep_command, purge_command, db_group, ui_command, doctor_command),
 ):
     main.add_command(command)

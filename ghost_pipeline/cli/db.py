@@ -102,7 +102,7 @@ def prune_runs_command(older_than: timedelta | None, is_dry_run: bool, is_json: 
     if not age:
         raise click.UsageError("GHOST_KEEP_RUNS_DAYS is 0, which keeps all runs; give --older-than, such as 30d")
     from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415 - loads Dagster
-    from ghost_pipeline.defs.pruning import describe_pruning, prune_old_runs  # noqa: PLC0415
+    from ghost_pipeline.defs.upkeep.pruning import describe_pruning, prune_old_runs  # noqa: PLC0415
 
     with open_instance(settings) as instance:
         result = prune_old_runs(instance, age, datetime.now(UTC), is_dry_run=is_dry_run)

@@ -10,10 +10,10 @@ import dagster as dg
 from filelock import FileLock, Timeout
 
 from ghost_pipeline.atomic_file import atomic_write
-from ghost_pipeline.defs.dagster_storage import DagsterStorage, enable_incremental_vacuum
 from ghost_pipeline.defs.ingestion import ingest_listing, listing_run_config
 from ghost_pipeline.defs.monitoring import refresh_statistics
 from ghost_pipeline.defs.resource import providers
+from ghost_pipeline.defs.upkeep.dagster_storage import DagsterStorage, enable_incremental_vacuum
 from ghost_pipeline.errors import OrchestratorError, SettingsError
 from ghost_pipeline.listings.files import ListingFile
 from ghost_pipeline.settings import Settings

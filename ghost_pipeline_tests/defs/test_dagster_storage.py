@@ -9,14 +9,14 @@ import dagster as dg
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 import ghost_pipeline
-from ghost_pipeline.defs.dagster_storage import (
+from ghost_pipeline.defs.local_runs import open_instance
+from ghost_pipeline.defs.upkeep.dagster_storage import (
     RUNLESS,
     DagsterStorage,
     enable_incremental_vacuum,
     free_bytes,
     page_bytes,
 )
-from ghost_pipeline.defs.local_runs import open_instance
 from ghost_pipeline.settings import Settings
 
 TABLES = {

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from dagster._core.events import DagsterEventType
 
-from ghost_pipeline.defs.dagster_storage import SMALL_PAGE_BYTES, DagsterStorage, page_bytes
 from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
 from ghost_pipeline.defs.local_runs import open_instance
-from ghost_pipeline.defs.pruning import (
+from ghost_pipeline.defs.upkeep.dagster_storage import SMALL_PAGE_BYTES, DagsterStorage, page_bytes
+from ghost_pipeline.defs.upkeep.pruning import (
     LONGEST_STEP_SECONDS,
     BatchPace,
     delete_old_runs,

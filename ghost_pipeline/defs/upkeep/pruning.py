@@ -11,7 +11,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from ghost_pipeline.defs.dagster_storage import (
+from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
+from ghost_pipeline.defs.upkeep.dagster_storage import (
     SMALL_PAGE_BYTES,
     SQLITE_SUFFIXES,
     DagsterStorage,
@@ -21,7 +22,6 @@ from ghost_pipeline.defs.dagster_storage import (
     give_back_pages,
     page_bytes,
 )
-from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
 
 COMPACT_AFTER = timedelta(hours=1)
 """A run's file is rewritten that long after its last change, when its page in the UI is hardly open any more."""

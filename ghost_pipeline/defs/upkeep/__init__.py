@@ -1,0 +1,1 @@
+"""Upkeep of the deployment itself: pruning of old runs, and a diagnosis. Nothing here concerns models."""
