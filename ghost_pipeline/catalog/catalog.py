@@ -426,7 +426,7 @@ class ModelCatalog:
         after: tuple[str, str] | None = None
         while True:
             with self._database.reading() as connection:
-                page = queries.read_page(connection, columns, selected, which, after, PAGE_SIZE)
+                page = queries.read_model_page(connection, columns, selected, which, after, PAGE_SIZE)
             yield from page
             if len(page) < PAGE_SIZE:
                 return

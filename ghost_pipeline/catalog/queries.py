@@ -22,7 +22,7 @@ def find_models(
     return [model_record(row) for row in connection.execute(_selected(MODEL_COLUMNS, wanted, which))]
 
 
-def read_page(
+def read_model_page(
     connection: sa.Connection,
     columns: Sequence[str],
     wanted: ModelFilter,

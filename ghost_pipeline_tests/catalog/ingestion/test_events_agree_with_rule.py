@@ -18,7 +18,7 @@ from ghost_pipeline.lifecycle.events import Cause, events_between
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, FACTS, listing_bytes, parse
+from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, FACTS, listing_bytes
 
 IDS = ("a", "b", "c", "d")
 LATENESS = (timedelta(0), timedelta(microseconds=1), timedelta(hours=3), timedelta(days=40))
@@ -66,8 +66,8 @@ class Stage:
     def list(self, slug: str, listed: dict[str, int], at: datetime) -> int:
         """Admit a listing and reconcile it; return its id."""
         content = listing_bytes(listed)
-        admitted = self.catalog.admit(SubmittedListing(slug, "file.json", content, at, "1", run_id="run"), parse)
-        self.catalog.reconcile(admitted.listing_id, parse)
+        admitted = self.catalog.admit(SubmittedListing(slug, "file.json", content, at, run_id="run"))
+        self.catalog.reconcile(admitted.listing_id)
         return admitted.listing_id
 
     def models(self, slug: str) -> dict[str, ModelRecord]:
