@@ -55,7 +55,7 @@ def test_a_sweep_as_of_a_future_instant_changes_nothing_that_is_not_due_now(work
     workshop.ingest("openai_models.json", listing("a", "b"), datetime.now(UTC))
     for job, op, now in (
         ("stale_sweep", "deactivate_stale_models", "2099-01-01T00:00:00Z"),
-        ("purge_sweep", "delete_expired_ghosts", "9999-12-31T23:59:59-12:00"),
+        ("purge_sweep", "delete_expired_ghosts", "9999-12-31T23:59:59Z"),
     ):
         run(workshop, job, dg.RunRequest(run_config={"ops": {op: {"config": {"now": now}}}}))
         with workshop.catalog() as catalog:
