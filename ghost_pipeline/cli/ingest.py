@@ -126,11 +126,12 @@ def _run(
     gc.disable()
     from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415
     from ghost_pipeline.defs.local_runs import Ingestion, open_instance  # noqa: PLC0415
+    from ghost_pipeline.defs.upkeep.dagster_storage import cheap_commits  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     ingested = []
-    with open_instance(settings) as instance, ModelCatalog.open(settings) as catalog:
+    with open_instance(settings) as instance, cheap_commits(instance), ModelCatalog.open(settings) as catalog:
         ingestion = Ingestion(build_definitions(), instance)
         failed_at = _last_failure(catalog)
         for number, file in enumerate(files, 1):

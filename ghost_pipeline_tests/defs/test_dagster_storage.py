@@ -6,13 +6,16 @@ from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
+import sqlalchemy as sa
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy.pool import NullPool
 
 import ghost_pipeline
 from ghost_pipeline.defs.local_runs import open_instance
 from ghost_pipeline.defs.upkeep.dagster_storage import (
     RUNLESS,
     DagsterStorage,
+    cheap_commits,
     enable_incremental_vacuum,
     free_bytes,
     page_bytes,
@@ -74,3 +77,21 @@ def test_one_module_imports_private_modules_for_storage() -> None:
         if re.search(r"^from dagster\._core\.(storage|events)", path.read_text(), re.MULTILINE)
     }
     assert importers == {"dagster_storage.py"}
+
+
+def test_commits_are_cheap_in_dagsters_files_only_and_only_in_the_block(tmp_path: Path) -> None:
+    levels: dict[str, int] = {}
+
+    def level(path: Path) -> int:
+        engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        with engine.connect() as connection:
+            return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    with open_instance(Settings.from_environment({"GHOST_HOME": str(tmp_path)})) as instance:
+        index = tmp_path / "dagster" / "history" / "runs" / "index.db"
+        paths = {"index": index, "run": index.with_name("a-run.db"), "catalog": tmp_path / "catalog.db"}
+        with cheap_commits(instance):
+            levels = {name: level(path) for name, path in paths.items()}
+        after = {name: level(path) for name, path in paths.items()}
+    assert levels == {"index": 1, "run": 0, "catalog": 2}
+    assert after == dict.fromkeys(paths, 2)

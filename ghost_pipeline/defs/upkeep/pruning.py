@@ -30,6 +30,9 @@ LONGEST_STEP_SECONDS = 0.3
 """Steps that take longer are halved; none should block another writer for a second, also on a slow disk."""
 
 MAX_BATCH = 200
+MAX_PAGES = 5_000
+"""Pages of a SQLite file that one step gives back."""
+
 REWRITABLE_BYTES = 16_000_000
 """A SQLite file of this size is rewritten within a fraction of a second."""
 
@@ -68,6 +71,7 @@ class BatchPace:
 
     size: int = 20
     longest_seconds: float = 0.0
+    max_size: int = MAX_BATCH
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -80,7 +84,7 @@ class BatchPace:
         if took > LONGEST_STEP_SECONDS:
             self.size = max(1, self.size // 2)
         elif took < LONGEST_STEP_SECONDS / 4:
-            self.size = min(MAX_BATCH, self.size * 2)
+            self.size = min(self.max_size, self.size * 2)
         self.pause(min(took, LONGEST_STEP_SECONDS))
 
 
@@ -208,9 +212,10 @@ class _Pruning:
         if not is_incremental and path.stat().st_size - free <= REWRITABLE_BYTES:
             is_incremental = enable_incremental_vacuum(path)
         elif is_incremental:
-            left = [1]
+            left, pace = [1], BatchPace(MAX_BATCH, max_size=MAX_PAGES)
             while left[-1]:
-                self._pace.step(lambda: left.append(give_back_pages(path, self._pace.size)))
+                pace.step(lambda: left.append(give_back_pages(path, pace.size)))
+                self._pace.longest_seconds = max(self._pace.longest_seconds, pace.longest_seconds)
                 if left[-1] == left[-2]:  # another process reads an older state
                     break
         return 0 if is_incremental else free
