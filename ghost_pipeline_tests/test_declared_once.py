@@ -83,7 +83,7 @@ def test_a_new_fact_takes_its_field_its_column_and_the_format_that_states_it(cop
     field = "    expires_at: Annotated["
     seats = '    seats: Annotated[int | None, Stated(FactKind.TOKENS, "People at once.")] = None\n'
     copy.edit("lifecycle/facts.py", field, seats + field)
-    column = '    sa.Column("context_window", sa.BigInteger),\n'
+    column = '    sa.Column("context_window", sa.BigInteger, comment="Tokens."),\n'
     copy.edit("catalog/storage/tables.py", column, column + '    sa.Column("seats", sa.BigInteger),\n')
     stated = '        context_window=fields.tokens("context_window"),\n'
     copy.edit("providers/builtin/groq.py", stated, stated + '        seats=fields.tokens("seats"),\n')

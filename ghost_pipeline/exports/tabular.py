@@ -1,6 +1,6 @@
 """Exports as a table: the columns of the catalog, one row per model.
 
-JSON has what ``ghost-pipeline models --json`` has. CSV and Parquet have JSON texts for the two columns of objects;
+JSON has what ``ghost-pipeline models --json`` has. CSV and Parquet have JSON texts for columns of objects;
 between capabilities, CSV has the ``;`` that ``ghost-pipeline add --from`` understands.
 """
 
@@ -23,6 +23,7 @@ _DTYPE_OF_KIND = {
     FactKind.TEXT: "string",
     FactKind.TOKENS: "Int64",
     FactKind.PRICE: "Float64",
+    FactKind.PRICES: "string",
     FactKind.CAPABILITIES: "object",
     FactKind.INSTANT: "datetime64[us, UTC]",
 }
@@ -35,7 +36,11 @@ _DTYPES = {
 }
 """Column -> dtype. Nullable ones, so that an unknown number does not turn its column into floats."""
 
-_OBJECTS = ("provider_data", "inference_metadata")
+_OBJECTS = (
+    "provider_data",
+    "inference_metadata",
+    *(fact.name for fact in FACTS if fact.kind is FactKind.PRICES),
+)
 
 
 def json_table(models: Sequence[ModelRecord]) -> bytes:

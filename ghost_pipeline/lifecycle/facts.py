@@ -8,10 +8,11 @@ Tables, readers and options depend on the kind of a fact, never on its name. Ano
 in those that read, check and write values of that kind.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
@@ -24,6 +25,8 @@ class FactKind(StrEnum):
     """A whole number of tokens."""
     PRICE = "price"
     """USD per million tokens."""
+    PRICES = "prices"
+    """The JSON object that ``lifecycle/prices.py`` describes."""
     CAPABILITIES = "capabilities"
     """Words of ``vocabulary.CAPABILITIES``, sorted, each once."""
     INSTANT = "instant"
@@ -54,6 +57,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     output_price: Annotated[float | None, Stated(FactKind.PRICE, "USD per million tokens.")] = None
     capabilities: Annotated[tuple[str, ...] | None, Stated(FactKind.CAPABILITIES, "What the model can do.")] = None
     expires_at: Annotated[datetime | None, Stated(FactKind.INSTANT, "When the provider withdraws it.")] = None
+    prices: Annotated[
+        Mapping[str, Any] | None, Stated(FactKind.PRICES, "Everything that it costs, as JSON.", by_operators=False)
+    ] = None
+    replaced_by: Annotated[
+        str | None, Stated(FactKind.TEXT, "The provider's id of the successor.", by_operators=False)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +91,3 @@ LISTED_COLUMNS = (*FACT_NAMES, "is_free", "provider_data")
 
 ADDITION_COLUMNS = ("provider_id", "model_id", *(fact.name for fact in FACTS if fact.by_operators))
 """What operators state of a model that they add."""
-
-
-def is_free(input_price: float | None, output_price: float | None) -> bool | None:
-    """Return True if both prices are 0, False if either is positive, and None if that is unknown."""
-    if (input_price or 0) > 0 or (output_price or 0) > 0:
-        return False
-    return True if input_price == 0 and output_price == 0 else None

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import force_setattr
 
-from ghost_pipeline.lifecycle.facts import Facts, is_free
+from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.lifecycle.prices import is_free
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
@@ -36,7 +37,7 @@ class ModelRecord(Facts, frozen=True):
 
     def __post_init__(self) -> None:
         """Derive ``is_free``, also in a copy with other prices."""
-        force_setattr(self, "is_free", is_free(self.input_price, self.output_price))
+        force_setattr(self, "is_free", is_free(self.input_price, self.output_price, self.prices))
 
 
 MODEL_FIELDS = ModelRecord.__struct_fields__

@@ -85,6 +85,8 @@ def apply_addition(
             is_name_manual=created.is_name_manual or incoming.name is not None,
         )
     stated = {fact: value for fact in FACT_NAMES if fact != "name" and (value := getattr(incoming, fact)) is not None}
+    if not stated.keys().isdisjoint(("input_price", "output_price")):
+        stated["prices"] = None  # those of the listing contradict the operator's
     return replace(
         _advance(current, at),
         source=Source.MANUAL,

@@ -9,6 +9,7 @@ from typing import Any
 from ghost_pipeline.errors import CatalogUnavailable, InvalidMetadata, InvalidName, UsageError
 from ghost_pipeline.lifecycle.facts import Fact, FactKind
 from ghost_pipeline.lifecycle.identity import _UNUSABLE_IN_ID, MAX_MODEL_ID_LENGTH, canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.prices import validate_prices
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 
@@ -289,6 +290,8 @@ def validate_fact(fact: Fact, value: Any) -> Any:
             return validate_tokens(fact.name, value)
         case FactKind.PRICE:
             return validate_price(fact.name, value)
+        case FactKind.PRICES:
+            return validate_prices(value)
         case FactKind.CAPABILITIES:
             return validate_capabilities(value)
         case FactKind.INSTANT:

@@ -13,16 +13,18 @@ from functools import lru_cache
 from typing import Any
 
 from ghost_pipeline.errors import UsageError
+from ghost_pipeline.lifecycle.prices import parse_amount
 from ghost_pipeline.lifecycle.validation import parse_instant
 
 MAX_TOKENS = 10**15
-MAX_PRICE = 10**6
-"""USD per million tokens. A dollar per token is a wrong unit, not a price."""
+MAX_PRICE = 5_000
+"""USD per million tokens. The dearest model costs 600; what is above this is in another unit, such as USD per hour."""
 MAX_NAME = 512
 _MAX_EPOCH_SECONDS = 10**11  # later instants are milliseconds, and which is meant would be a guess
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
+_END_OF_DAY = (23, 59, 59)
+_ISO_DAY_LENGTH = len("2026-06-09")
 _EPOCH = re.compile(r"[0-9]{9,11}")
 
 
@@ -45,23 +47,28 @@ def tokens(value: Any) -> int | None:
     return number if number > 0 else None
 
 
-PriceUnit = Callable[[Any], float | None]
+PriceUnit = Callable[[Any], Decimal | None]
 """Converts a price of some unit to USD per million tokens; negative prices mean "unknown" (OpenRouter's "-1")."""
 
 
-def per_token(value: Any) -> float | None:
+def per_token(value: Any) -> Decimal | None:
     """Convert a price in USD for one token."""
     return _usd_per_million(_priceable(value), 6)
 
 
-def per_million(value: Any) -> float | None:
+def per_million(value: Any) -> Decimal | None:
     """Convert a price in USD for a million tokens."""
     return _usd_per_million(_priceable(value), 0)
 
 
-def cents_per_100_million(value: Any) -> float | None:
+def cents_per_100_million(value: Any) -> Decimal | None:
     """Convert a price in USD cents for 100 million tokens."""
     return _usd_per_million(_priceable(value), -4)
+
+
+def per_unit(value: Any) -> Decimal | None:
+    """Return a price in USD for one unit, such as a request, an image or a search."""
+    return _usd_per_million(_priceable(value), 0)
 
 
 def _priceable(value: Any) -> str | int | float:
@@ -71,37 +78,41 @@ def _priceable(value: Any) -> str | int | float:
 
 
 @lru_cache(maxsize=4096, typed=True)
-def _usd_per_million(value: str | float, shift: int) -> float | None:
+def _usd_per_million(value: str | float, shift: int) -> Decimal | None:
     amount = _decimal(value)
     if amount < 0:
         return None
-    usd = float(amount.scaleb(shift))
-    if usd > MAX_PRICE or (usd == 0 and amount > 0):
+    usd = amount.scaleb(shift)
+    if usd > MAX_PRICE or (float(usd) == 0 and amount > 0):
         raise Unreadable
     return abs(usd)  # "-0" is 0
 
 
 def _decimal(value: str | float) -> Decimal:
     if isinstance(value, str):
-        text = value.strip()
+        text = value
     elif isinstance(value, int):
         if abs(value) > MAX_TOKENS:
             raise Unreadable
         return Decimal(value)
     else:
         text = repr(value)
-    if not _NUMBER.fullmatch(text):
+    amount = parse_amount(text)
+    if amount is None:
         raise Unreadable
-    return Decimal(text)
+    return amount
 
 
 def instant(value: Any) -> datetime | None:
-    """Return the aware UTC instant of an ISO date or date and time, of epoch seconds, or of ``{year, month, day}``."""
+    """Return the aware UTC instant of an ISO date or date and time, of epoch seconds, or of ``{year, month, day}``.
+
+    A day without a time is its last second: the model still answers on that day.
+    """
     if value == "":
         return None
     try:
         if isinstance(value, str):
-            return _epoch(int(value)) if _EPOCH.fullmatch(value) else parse_instant(value)
+            return _epoch(int(value)) if _EPOCH.fullmatch(value) else _iso_instant(value.strip())
         if isinstance(value, dict):
             return _calendar_day(value)
     except (ValueError, OverflowError, UsageError):
@@ -123,8 +134,14 @@ def _calendar_day(day: dict[str, Any]) -> datetime | None:
     if not year or not month or not date:
         return None
     if type(year) is int and type(month) is int and type(date) is int:
-        return datetime(year, month, date, tzinfo=UTC)
+        return datetime(year, month, date, *_END_OF_DAY, tzinfo=UTC)
     raise Unreadable
+
+
+def _iso_instant(text: str) -> datetime:
+    moment = parse_instant(text)
+    is_day = len(text) <= _ISO_DAY_LENGTH and "T" not in text
+    return moment.replace(hour=23, minute=59, second=59) if is_day else moment
 
 
 def text(value: Any) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -51,6 +52,11 @@ class Fields:
         self._warnings = warnings
         self._path = path
 
+    @property
+    def model_id(self) -> str:
+        """The canonical id of the row's model."""
+        return self._model_id
+
     def text(self, *path: str) -> str | None:
         """Return a text, such as a name."""
         return self._read(values.text, path)
@@ -75,9 +81,16 @@ class Fields:
         """Return an instant, of a date or a timestamp."""
         return self._read(values.instant, path)
 
-    def price(self, unit: values.PriceUnit, *path: str) -> float | None:
+    def price(self, unit: values.PriceUnit, *path: str) -> Decimal | None:
         """Return a price in USD per million tokens."""
         return self._read(unit, path)
+
+    def raw(self, *path: str) -> Any:
+        """Return the JSON value as it stands; None where there is none."""
+        value: Any = self._row
+        for step in path:
+            value = value.get(step) if type(value) is dict else None
+        return value
 
     def parts(self, *path: str) -> list["Fields"]:
         """Return the JSON objects of a list, to be read like the row itself; empty where there is none."""
@@ -86,10 +99,7 @@ class Fields:
 
     def is_object(self, *path: str) -> bool:
         """Return True if the field is a JSON object, for formats that have two shapes of it."""
-        value: Any = self._row
-        for step in path:
-            value = value.get(step) if type(value) is dict else None
-        return type(value) is dict
+        return type(self.raw(*path)) is dict
 
     def note(self, *path: str) -> None:
         """Remember that the field at ``path`` could not be read in this row."""

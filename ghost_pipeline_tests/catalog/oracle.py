@@ -48,6 +48,8 @@ STATED_FACTS = (
     "output_price",
     "capabilities",
     "expires_at",
+    "prices",
+    "replaced_by",
 )
 
 

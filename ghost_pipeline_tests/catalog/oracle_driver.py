@@ -31,6 +31,8 @@ FACTS: tuple[dict[str, Any], ...] = (
     {"name": "Listed", "input_price": 0.5, "output_price": 1.5, "context_window": 8192},
     {"name": "Renamed", "input_price": 0.0, "output_price": 0.0, "capabilities": ("json", "text")},
     {"max_output_tokens": 4096, "capabilities": ("text",), "expires_at": EPOCH + timedelta(days=90)},
+    {"input_price": 0.5, "prices": {"input": "0.5", "tiers": [{"above_input_tokens": 9, "input": "1"}]}},
+    {"prices": {"input": "0", "output": "0", "zero_is_price": True}, "replaced_by": "model-01"},
 )
 """What a row may say of its model, by number."""
 

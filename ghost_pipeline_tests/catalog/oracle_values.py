@@ -129,7 +129,8 @@ def listed_facts(model: ModelRecord, row: ListedModel) -> ModelRecord:
 
 def given_facts(model: ModelRecord, facts: Mapping[str, Any]) -> ModelRecord:
     """The model with the facts that a person states; its prices say whether it is free."""
-    return replace(model, **facts)
+    overridden = {"prices": None} if {"input_price", "output_price"} & facts.keys() else {}
+    return replace(model, **facts, **overridden)
 
 
 def merged_metadata(old: Metadata | None, new: Metadata | None, *, is_newer: bool) -> Metadata | None:

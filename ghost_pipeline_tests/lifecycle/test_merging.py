@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS, is_free
+from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
 from ghost_pipeline.lifecycle.merging import adopt_model, import_model
+from ghost_pipeline.lifecycle.prices import is_free
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 

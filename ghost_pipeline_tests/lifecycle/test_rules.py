@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from ghost_pipeline.errors import InvalidMetadata, InvalidModelId, InvalidProvider
 from ghost_pipeline.lifecycle.absence import is_protection_ending, is_purgeable, is_stale
-from ghost_pipeline.lifecycle.facts import is_free
 from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS, PROVIDER_ALIASES, canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.prices import is_free
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.validation import merge_metadata, validate_metadata
 from ghost_pipeline.lifecycle.verdicts import Assessment, Expectation, ShrunkenListing, assess, is_shrunken

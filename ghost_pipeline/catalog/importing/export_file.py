@@ -117,6 +117,7 @@ _WRITTEN: Mapping[FactKind, Any] = {
     FactKind.TEXT: str,
     FactKind.TOKENS: int,
     FactKind.PRICE: float,
+    FactKind.PRICES: dict[str, Any],
     FactKind.CAPABILITIES: list[str],
     FactKind.INSTANT: str,
 }

@@ -17,7 +17,8 @@ from ghost_pipeline.catalog.storage.tables import (
     model_events,
     models,
 )
-from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, FactKind, is_free
+from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, FactKind
+from ghost_pipeline.lifecycle.prices import is_free
 from ghost_pipeline.lifecycle.records import ListedModel
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
@@ -44,7 +45,9 @@ matched = sa.Table(
 
 _COLUMNS = ", ".join(staged.c.keys())
 _fact_values = attrgetter(*FACT_NAMES)
-_CAPABILITIES = tuple(staged.c.keys().index(fact.name) for fact in FACTS if fact.kind is FactKind.CAPABILITIES)
+_JSON = tuple(
+    staged.c.keys().index(fact.name) for fact in FACTS if fact.kind in (FactKind.CAPABILITIES, FactKind.PRICES)
+)
 _INSTANTS = tuple(staged.c.keys().index(fact.name) for fact in FACTS if fact.kind is FactKind.INSTANT)
 
 
@@ -74,9 +77,9 @@ def unstage(connection: sa.Connection) -> None:
 def _storable(model: ListedModel, format_instant: Callable[[datetime], str]) -> tuple[object, ...]:
     """Return the values of ``staged``, in the order of its columns."""
     facts = model.facts
-    free = is_free(facts.input_price, facts.output_price)
+    free = is_free(facts.input_price, facts.output_price, facts.prices)
     values = (model.model_id, model.provider_data, free, *_fact_values(facts))
-    for positions, convert in ((_CAPABILITIES, canonical_json), (_INSTANTS, format_instant)):
+    for positions, convert in ((_JSON, canonical_json), (_INSTANTS, format_instant)):
         for position in positions:
             if (value := values[position]) is not None:
                 values = (*values[:position], convert(value), *values[position + 1 :])

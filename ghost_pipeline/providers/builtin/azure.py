@@ -1,7 +1,9 @@
 """Azure OpenAI: ``GET /openai/models`` (REST reference, "Models - List").
 
-``deprecation.inference`` is when a model stops answering, in epoch seconds; ``deprecation.fine_tune`` is when it can't
-be tuned any more, which ends nothing here. ``status: deleted`` is a fine-tuned model that is only still referred to.
+``deprecation.inference`` is when a model stops answering, in epoch seconds; ``deprecation.fine_tune`` is when it
+can't be tuned any more, which ends nothing here. The list of ``/openai/v1/models`` has ``shutdown_date`` instead, a
+day, null if not announced. There are no prices. ``status: deleted`` is a fine-tuned model that is only still referred
+to.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
@@ -27,7 +29,7 @@ def _read(fields: Fields) -> Facts:
                 (fields.flag("capabilities", "embeddings"), "embedding"),
             )
         ),
-        expires_at=fields.instant("deprecation", "inference"),
+        expires_at=fields.instant("deprecation", "inference") or fields.instant("shutdown_date"),
     )
 
 
@@ -42,7 +44,7 @@ def _is_inactive(row: Row) -> bool:
 PROVIDERS = (
     Provider(
         "azure",
-        Format("azure", 1, _read, is_inactive=_is_inactive),
+        Format("azure", 2, _read, is_inactive=_is_inactive),
         # REST reference, "Models - List"
         Endpoint(
             "azure",

@@ -2,11 +2,14 @@
 
 ``name`` is the id that requests take; ``id`` is only a row number of theirs. Facts stand in ``properties[]`` as
 ``{property_id, value}``, with texts for numbers and booleans (as in the catalog pages of Cloudflare's documentation).
+Prices are per unit, of which the two token units are read. Beta models have none, which is unknown; zero is not
+documented to mean free. ``planned_deprecation_date`` is a day, on which the model still answers.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.declaration import Provider, api_key_route
 from ghost_pipeline.providers.endpoint import Endpoint, PageNumberPaging
+from ghost_pipeline.providers.price_sheet import PriceSheet
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import Fields, Format, from_flags, merge_capabilities
 
@@ -20,6 +23,7 @@ _TASKS = {
     "text-to-speech": ("speech",),
     "translation": ("text",),
 }
+_TOKEN_UNITS = {"per m input tokens": "input", "per m output tokens": "output"}
 _FLAGS = {"function_calling": "tools", "reasoning": "reasoning", "vision": "vision"}
 
 
@@ -29,13 +33,12 @@ def _read(fields: Fields) -> Facts:
     window, deprecation = properties.get("context_window"), properties.get("planned_deprecation_date")
     return Facts(
         context_window=window.tokens("value") if window else None,
-        input_price=_price(properties.get("price"), "per m input tokens"),
-        output_price=_price(properties.get("price"), "per m output tokens"),
         capabilities=merge_capabilities(
             *(_TASKS.get(task, ()) for task in tasks),
             from_flags(*((_is_true(properties.get(name)), meant) for name, meant in _FLAGS.items())),
         ),
         expires_at=deprecation.instant("value") if deprecation else None,
+        **_prices(properties.get("price")).filler_facts(),
     )
 
 
@@ -43,17 +46,21 @@ def _is_true(part: Fields | None) -> bool:
     return part is not None and part.words("value") == ("true",)
 
 
-def _price(part: Fields | None, unit: str) -> float | None:
+def _prices(part: Fields | None) -> PriceSheet:
+    sheet = PriceSheet()
     for rate in part.parts("value") if part else ():
-        if rate.words("unit") == (unit,) and rate.words("currency") == ("usd",):
-            return rate.price(per_million, "price")
-    return None
+        unit = "".join(rate.words("unit") or ())
+        if unit in _TOKEN_UNITS and rate.words("currency") == ("usd",):
+            sheet.read(rate, _TOKEN_UNITS[unit], per_million, "price")
+        elif (stated := rate.raw("price")) is not None:
+            sheet.state_other(unit or "price", stated)
+    return sheet
 
 
 PROVIDERS = (
     Provider(
         "cloudflare",
-        Format("cloudflare", 1, _read, row_keys=("result",), id_fields=("name",)),
+        Format("cloudflare", 2, _read, row_keys=("result",), id_fields=("name",)),
         # API reference, "Model Search"; no largest page is documented
         Endpoint(
             "cloudflare",

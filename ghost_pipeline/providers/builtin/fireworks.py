@@ -1,7 +1,8 @@
 """Fireworks: ``GET /v1/accounts/{id}/models`` (API reference, "List Models"), ``models[]`` and ``nextPageToken``.
 
-``state`` is UPLOADING or READY, and neither says that a model is gone. ``/inference/v1/models`` is OpenAI's shape with
-the same facts in other spellings.
+``state`` is UPLOADING or READY, and neither says that a model is gone. ``/inference/v1/models`` is OpenAI's shape
+with the same facts in other spellings. There are no prices. ``deprecationDate`` is a day, and the model still answers
+on it; 0 is a part of it that is not known.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
@@ -38,7 +39,7 @@ def _read(fields: Fields) -> Facts:
 PROVIDERS = (
     Provider(
         "fireworks",
-        Format("fireworks", 1, _read, row_keys=("models",), id_fields=("name",)),
+        Format("fireworks", 2, _read, row_keys=("models",), id_fields=("name",)),
         # API reference, "List Models": 50 a page, at most 200. "fireworks" is the account of the public models
         Endpoint(
             "fireworks",

@@ -1,15 +1,17 @@
 """Hugging Face: ``GET /v1/models`` of the inference router (Inference Providers, Hub API documentation).
 
 A model is served by several ``providers[]``, and the router chooses one. A fact on which the live ones disagree is
-unknown; what one of them can do can be had. That none is live ("staging", "error") does not say that a model is gone.
+unknown; what one of them can do can be had. That none is live ("staging", "error") does not mean that a model is gone.
+Zero may be filler, and one provider that is free does not make the model free; an absent price is not stated.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.declaration import Provider, api_key_route
 from ghost_pipeline.providers.endpoint import Endpoint
+from ghost_pipeline.providers.price_sheet import PriceSheet
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
@@ -28,8 +30,6 @@ def _read(fields: Fields) -> Facts:
     live = [offer for offer in fields.parts("providers") if "live" in (offer.words("status") or ("live",))]
     return Facts(
         context_window=_agreed(offer.tokens("context_length") for offer in live),
-        input_price=_agreed(offer.price(per_million, "pricing", "input") for offer in live),
-        output_price=_agreed(offer.price(per_million, "pricing", "output") for offer in live),
         capabilities=merge_capabilities(
             map_words(fields.words("architecture", "input_modalities"), INPUT_MODALITIES),
             map_words(fields.words("architecture", "output_modalities"), OUTPUT_MODALITIES),
@@ -38,7 +38,19 @@ def _read(fields: Fields) -> Facts:
                 for offer in live
             ),
         ),
+        **_prices(live).filler_facts(),
     )
+
+
+def _prices(live: Sequence[Fields]) -> PriceSheet:
+    sheet = PriceSheet()
+    for name in ("input", "output"):
+        amounts = {amount for offer in live if (amount := offer.price(per_million, "pricing", name)) is not None}
+        if len(amounts) == 1:
+            sheet.state(name, amounts.pop())
+        elif amounts:
+            sheet.state_other(name, max(amounts))
+    return sheet
 
 
 def _agreed(stated: Iterable[T | None]) -> T | None:
@@ -49,7 +61,7 @@ def _agreed(stated: Iterable[T | None]) -> T | None:
 PROVIDERS = (
     Provider(
         "huggingface",
-        Format("huggingface", 1, _read),
+        Format("huggingface", 2, _read),
         # Inference Providers, "Hub API". Without a token the list may be shorter, so one is required
         Endpoint(
             "huggingface",

@@ -1,7 +1,8 @@
 """Mistral: ``GET /v1/models`` (API reference, "List Models"), ``data[]`` or a bare list.
 
 A model repeats under each of its aliases, and every such id can be called, so every one is a model here. Fine-tuned
-models say ``archived: true`` when they are.
+models have ``archived: true`` when they are. There are no prices. ``deprecation`` is when the model is retired, and
+absent or null is not announced; ``deprecation_replacement_model`` is the id of its successor, which may be an alias.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
@@ -30,13 +31,14 @@ def _read(fields: Fields) -> Facts:
             from_flags(*((fields.flag("capabilities", word), capability) for word, capability in _CAPABILITIES.items()))
         ),
         expires_at=fields.instant("deprecation"),
+        replaced_by=fields.text("deprecation_replacement_model"),
     )
 
 
 PROVIDERS = (
     Provider(
         "mistral",
-        Format("mistral", 1, _read, row_keys=("data", TOP_LEVEL_LIST)),
+        Format("mistral", 2, _read, row_keys=("data", TOP_LEVEL_LIST)),
         # API reference, "List Models"
         Endpoint(
             "mistral",

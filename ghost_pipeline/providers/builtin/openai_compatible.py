@@ -1,7 +1,9 @@
 """The shape that most list endpoints share: OpenAI's ``{"object": "list", "data": [{"id", "created", "owned_by"}]}``.
 
-OpenAI's API reference ("List models") documents no other field. Servers that copy the endpoint add some under common
-names; those are read where they stand, and none is required.
+OpenAI's API reference ("List models") documents one field besides: ``shutdown_date``, the day on which the model
+shuts down, null if that is not announced. Servers that copy the endpoint add some under common names; those are read
+where they stand, and none is required. Prices are not read: servers state them in different units under the same
+names.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
@@ -19,19 +21,21 @@ def read_common_fields(fields: Fields) -> Facts:
         or fields.tokens("max_model_len")
         or fields.tokens("max_context_length"),
         max_output_tokens=fields.tokens("max_output_tokens") or fields.tokens("max_completion_tokens"),
+        expires_at=fields.instant("shutdown_date"),
+        replaced_by=fields.text("replaced_by"),
     )
 
 
 GENERIC = Format(
     "generic",
-    1,
+    2,
     read_common_fields,
     row_keys=("data", "models", "result", TOP_LEVEL_LIST),
     id_fields=("id", "model_id", "modelId", "name"),
 )
 """For providers that the registry does not know."""
 
-OPENAI = Format("openai", 1, read_common_fields)
+OPENAI = Format("openai", 2, read_common_fields)
 """OpenAI, and those whose documentation shows the same rows."""
 
 PROVIDERS = (
