@@ -100,10 +100,10 @@ def crash_at(catalog: ModelCatalog, where: str, seed: int) -> Iterator[None]:
     if where == "archive":
         store, is_before = archive.store, random.random() < 0.5
 
-        def dying_store(content: bytes) -> str:
+        def dying_store(content: bytes, digest: str) -> None:
             if is_before:
                 raise Crash(where)
-            store(content)
+            store(content, digest)
             raise Crash(where)
 
         with _replaced(archive, "store", dying_store):

@@ -45,7 +45,7 @@ def test_a_url_is_all_it_takes(run: Run, empty_url: str, monkeypatch: pytest.Mon
     assert run("track", "openai", "gpt-x").code == 0
     shown = run("show", "openai", "gpt-x", "--json").document
     assert (shown["source"], shown["events"][0]["kind"]) == ("INFERENCE", "discovered")
-    ghosts = run("sweep", "--now", "2100-01-01T00:00:00Z", "--json").document["models"]
+    ghosts = run("sweep", "--hours", "0", "--json").document["models"]
     assert len(ghosts) == run("stats", "--json").document["inactive"] == on_sqlite["stats"]["total"] + 1
     assert run("models", "--active", "--json").document == []
 

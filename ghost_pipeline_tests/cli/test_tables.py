@@ -87,4 +87,4 @@ def test_numbers_have_their_noun_in_the_right_number(number: int, text: str) -> 
 def test_the_function_of_every_command_is_named_for_it() -> None:
     for path, command in leaves(main):
         assert command.callback is not None
-        assert command.callback.__name__ == f"{path[-1]}_command"
+        assert command.callback.__name__ == f"{path[-1].replace('-', '_')}_command"
