@@ -54,6 +54,8 @@ class Database:
             sa.event.listen(self.engine, "connect", self._remember_file)
             sa.event.listen(self.engine, "close", self._empty_log_of_replaced_file)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            sa.event.listen(self.engine, "connect", _use_utc)
 
     @property
     def shown_url(self) -> str:
@@ -219,6 +221,13 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA temp_store = MEMORY")
     _use_write_ahead_log(cursor)
     cursor.close()
+
+
+def _use_utc(connection: Any, _record: object) -> None:
+    """Set the session's time zone: in another one, the first and last days that are stored have no date in Python."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
 
 
 @tenacity.retry(

@@ -41,7 +41,8 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 def instant_text(value: datetime) -> str:
     """Return an instant as SQLite stores it, for rows that bypass SQLAlchemy's types."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    # strftime would write the years before 1000 with fewer than four digits.
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
