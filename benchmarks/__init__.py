@@ -1,1 +1,1 @@
-"""What the speed claims in the README are measured with: ``make bench``."""
+"""The measurements behind the speed claims in the README: ``make bench``."""

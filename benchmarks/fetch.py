@@ -1,4 +1,4 @@
-"""Twenty providers of 500 models, 200 ms away: all together against the slowest one alone, and the memory of it."""
+"""Measure twenty providers of 500 models, 200 ms away: all together against the slowest one alone, and the memory."""
 
 import multiprocessing
 import tempfile
@@ -22,7 +22,7 @@ LIMITS = FetchLimits(keep_files=1)
 
 
 def measure() -> list[tuple[str, float, str]]:
-    """(what, ratio, target)."""
+    """Return (what, ratio, target)."""
     size = len(listing(MODELS))
     with _provider() as base_url, tempfile.TemporaryDirectory() as folder:
         endpoints = [Endpoint(f"provider-{number}", base_url, is_key_required=False) for number in range(PROVIDERS)]
@@ -56,7 +56,7 @@ def _peak_bytes(endpoints: list[Endpoint], folder: str) -> float:
 
 @contextmanager
 def _provider() -> Iterator[str]:
-    """The URL of a server in a process of its own."""
+    """Yield the URL of a server that runs in its own process."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
     server.start()

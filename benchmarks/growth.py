@@ -1,4 +1,4 @@
-"""A listing of 1,000 models into a small catalog and into a large one: the time must not grow with the catalog."""
+"""Measure a listing of 1,000 models into a small catalog and into a large one; the time must not grow."""
 
 import tempfile
 import time
@@ -22,7 +22,7 @@ ROUNDS = 7
 
 
 def measure() -> list[tuple[str, float, str]]:
-    """(what, ratio, target) on SQLite."""
+    """Return (what, ratio, target) on SQLite."""
 
     def filled(folder: Path, models: int) -> ModelCatalog:
         settings = Settings(home=folder)
@@ -34,7 +34,7 @@ def measure() -> list[tuple[str, float, str]]:
 
 
 def ratio_of_growth(filled: Callable[[Path, int], ModelCatalog]) -> list[tuple[str, float, str]]:
-    """(what, ratio, target) with catalogs that ``filled`` makes in a folder, holding that many models."""
+    """Return (what, ratio, target) for catalogs that ``filled`` creates in a folder with that many models."""
     with tempfile.TemporaryDirectory() as folder:
         small = filled(Path(folder) / "small", SMALL)
         large = filled(Path(folder) / "large", LARGE)

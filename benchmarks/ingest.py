@@ -1,4 +1,4 @@
-"""One listing of 100,000 models through `ghost-pipeline ingest`, against the least that could be done with it.
+"""Measure one listing of 100,000 models through `ghost-pipeline ingest` against the least work possible for it.
 
 What the command does in any case (loading Dagster, creating the instance and the catalog, recording the run) is left
 out: the time of a listing of one model is subtracted.
@@ -16,7 +16,7 @@ from benchmarks.timing import listing, median
 
 
 def measure(rounds: int = 5) -> list[tuple[str, float, str]]:
-    """(what, ratio, target)."""
+    """Return (what, ratio, target)."""
     large, small = listing(ROWS), listing(1)
     ratios = []
     for _ in range(rounds):  # each ratio is of one round, because the machine's speed changes

@@ -1,4 +1,4 @@
-"""``models`` as text with 200,000 rows, against a bare query of the same columns printed by Python; and its memory."""
+"""Measure ``models`` as text with 200,000 rows against a bare query of the same columns, and its memory."""
 
 import os
 import resource
@@ -25,7 +25,7 @@ for row in connection.execute(query):
 
 
 def measure() -> list[tuple[str, float, str]]:
-    """(what, ratio or megabytes, target)."""
+    """Return (what, ratio or megabytes, target)."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder))
         ModelCatalog.open(settings).close()

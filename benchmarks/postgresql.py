@@ -1,4 +1,4 @@
-"""The catalog on PostgreSQL, against the least that could be done with the same rows on the same server."""
+"""Measure the catalog on PostgreSQL against the least work possible for the same rows on the same server."""
 
 import io
 import json
@@ -43,7 +43,7 @@ with opened(sys.argv[1], Path(sys.argv[2])) as catalog:
 
 
 def measure(rounds: int = 3) -> list[tuple[str, float, str]]:
-    """(what, ratio, target) of each claim."""
+    """Return (what, ratio, target) of each claim."""
     with _server() as server:
         return [*_bulk(server, rounds), *_growth(server), *_eight_at_once(server, rounds)]
 
@@ -169,7 +169,7 @@ def _reconcile_at_once(url: str, home: str, admitted: list[int]) -> float:
 
 
 def opened(url: str, home: Path) -> ModelCatalog:
-    """The catalog with that URL, its archive in ``home``."""
+    """Return the catalog at that URL, with its archive in ``home``."""
     return ModelCatalog.open(Settings(home=home, database_url=url))
 
 

@@ -1,4 +1,4 @@
-"""One listing of 100,000 models on SQLite, against the least that could be done with it."""
+"""Measure one listing of 100,000 models on SQLite against the least work possible for it."""
 
 import json
 import sqlite3
@@ -29,7 +29,7 @@ UPSERT = """INSERT INTO models (provider_id, model_id, name, context_window, las
 
 
 def measure(rounds: int = 3) -> list[tuple[str, float, str]]:
-    """(what, ratio, target) of each claim."""
+    """Return (what, ratio, target) of each claim."""
     content = listing(ROWS)
     bare, single, first, again = [], [], [], []
     for _ in range(rounds):

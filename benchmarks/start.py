@@ -1,4 +1,4 @@
-"""What it costs to begin: importing the client, and `ingest` of ten small files from process start to exit."""
+"""Measure start-up: importing the client, and `ingest` of ten small files from process start to exit."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ SAMPLES = Path(__file__).parent.parent / "latest_models"
 
 
 def measure() -> list[tuple[str, float, str]]:
-    """(what, ratio or seconds, target)."""
+    """Return (what, ratio or seconds, target)."""
     nothing = median_seconds(lambda: _python("pass"), 9)
     ours = median_seconds(lambda: _python("import ghost_pipeline"), 9) - nothing
     theirs = median_seconds(lambda: _python("import sqlalchemy"), 9) - nothing

@@ -1,4 +1,4 @@
-"""Medians, and the rows of JSON that the measurements share."""
+"""Medians and sample rows that the measurements share."""
 
 import json
 import statistics
@@ -10,7 +10,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def median_seconds(action: Callable[[], object], times: int = 3) -> float:
-    """The median of several runs of ``action``."""
+    """Return the median duration of several runs of ``action``."""
     spans = []
     for _ in range(times):
         begun = time.perf_counter()
@@ -20,12 +20,12 @@ def median_seconds(action: Callable[[], object], times: int = 3) -> float:
 
 
 def median(spans: Iterable[float]) -> float:
-    """The middle one."""
+    """Return the middle value."""
     return statistics.median(spans)
 
 
 def listing(count: int, prefix: str = "lab/model") -> bytes:
-    """A listing of ``count`` models in OpenRouter's shape, about 1 KB of JSON each."""
+    """Return a listing of ``count`` models in OpenRouter's shape, about 1 KB of JSON each."""
     return json.dumps({"data": [_row(f"{prefix}-{number}") for number in range(count)]}).encode()
 
 

@@ -1,4 +1,4 @@
-"""Queries that people ask of the catalog; a test runs each on SQLite and PostgreSQL."""
+"""Example queries for the catalog; a test runs each on SQLite and PostgreSQL."""
 
 QUERIES = (
     (

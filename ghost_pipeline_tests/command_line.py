@@ -1,4 +1,4 @@
-"""The command line, called as a program calls it, on a catalog of its own."""
+"""Run the command line as another program would, with a separate catalog."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left: exit code, stdout, stderr."""
+    """The result of a command: exit code, stdout, stderr."""
 
     code: int
     out: str

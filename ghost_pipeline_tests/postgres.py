@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: the server that GHOST_TEST_POSTGRES_URL names, else one of their own.
+"""A real PostgreSQL for the tests: the server of GHOST_TEST_POSTGRES_URL, else one that the tests start.
 
 Their own comes with a package, listens on a socket in a temporary folder only, and is gone when the tests end.
 """
@@ -25,7 +25,7 @@ HASTE = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
 class Server:
-    """Makes databases, and drops those that it made. Without the URL of a superuser, a server of its own."""
+    """Creates databases, and drops those that it created. Starts a server unless it has a superuser's URL."""
 
     def __init__(self, given: str | None = None, *, is_durable: bool = False) -> None:
         self._own = None if given else _started()
@@ -44,11 +44,11 @@ class Server:
         database.close()
 
     def new_url(self, *, is_migrated: bool = True) -> str:
-        """The URL of a database of its own, with the catalog's schema or with nothing in it."""
+        """Create a database, with the catalog's schema or empty, and return its URL."""
         return self.url_of(self._create(f"TEMPLATE {self._template if is_migrated else 'template0'}"))
 
     def url_of(self, name: str) -> str:
-        """The URL of one of the server's databases, as a user would write it."""
+        """Return the URL of one of the server's databases, as a user would write it."""
         return self.url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
@@ -65,7 +65,7 @@ class Server:
             connection.exec_driver_sql(statement)
 
     def ask_for_password(self, user: str, password: str) -> None:
-        """Make a user who is let in with a password only. On a server of its own."""
+        """Create a user who needs a password. Only for a server that the tests started."""
         assert self._own is not None
         rules = self._own.pgdata / "pg_hba.conf"
         rules.write_text(f"local all {user} scram-sha-256\n{rules.read_text()}")
@@ -105,7 +105,7 @@ class Server:
 
 @cache
 def server() -> Server:
-    """The server, started when it is first asked for."""
+    """Return the server; the first call starts it."""
     return Server(os.environ.get("GHOST_TEST_POSTGRES_URL"))
 
 

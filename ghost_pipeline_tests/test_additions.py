@@ -1,4 +1,4 @@
-"""Files of models to add by hand: the same said three ways, and what can't be read, with its line."""
+"""Files of models to add by hand: three equivalent formats, and errors with their lines."""
 
 import json
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ SECOND = {"provider_id": "gemini", "model_id": "b", "expires_at": datetime(2027,
         ("m.json", JSON, ("item 1", "item 2")),
     ],
 )
-def test_the_three_kinds_of_files_say_the_same(
+def test_the_three_kinds_of_files_are_equivalent(
     tmp_path: Path, name: str, content: str, places: tuple[str, str]
 ) -> None:
     path = tmp_path / name
@@ -69,7 +69,7 @@ def test_the_three_kinds_of_files_say_the_same(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("m.csv", "provider,model_id,colour,taste\n", "line 1: there is no column 'colour', 'taste'"),
         ("m.csv", "provider,model_id,provider_id\n", "line 1: column 'provider_id' is a duplicate"),
@@ -95,17 +95,17 @@ def test_the_three_kinds_of_files_say_the_same(
         ("m.txt", "", "name it .csv, .json, .yaml, .yml"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path, name: str, content: str, said: str) -> None:
+def test_an_unreadable_file_is_reported_with_its_line(tmp_path: Path, name: str, content: str, message: str) -> None:
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(InvalidAdditions) as caught:
         read_additions(path)
     assert str(caught.value).startswith(str(path))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_utf_8_or_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_undecodable_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_bytes(b"provider,model_id\nopenai,\xff\n")
     with pytest.raises(InvalidAdditions, match="line 2 is not UTF-8"):
@@ -139,7 +139,7 @@ def test_a_model_that_cannot_be_read_leaves_the_others_readable(
     assert all(one.error is None for one in additions[:-1])
 
 
-def test_anchors_and_merges_say_what_many_models_have_in_common() -> None:
+def test_yaml_anchors_and_merges_are_supported() -> None:
     base, tuned = read_yaml("- &b {provider: openai, model: a, input_price: 1}\n- {<<: *b, model: c}")
     assert base.values == {"provider_id": "openai", "model_id": "a", "input_price": 1}
     assert tuned.values == {"provider_id": "openai", "model_id": "c", "input_price": 1}
@@ -147,7 +147,7 @@ def test_anchors_and_merges_say_what_many_models_have_in_common() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.text() | st.text(alphabet='-[]{}:,"!&*<>|#\n au1'))
-def test_no_text_does_anything_but_be_read_or_be_told(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     for read in (read_csv, read_json, read_yaml):
         try:
             additions = read(text)

@@ -28,7 +28,7 @@ class Copy:
         file.write_text(text.replace(before, after))
 
     def run(self, *arguments: str) -> str:
-        """What a Python process with the copy prints."""
+        """Return what a Python process with the copy prints."""
         catalog = f"sqlite:///{self.folder}/catalog.db"
         done = subprocess.run(
             [sys.executable, *arguments],

@@ -1,4 +1,4 @@
-"""Every page is true: its commands run, its links resolve, its generated parts are current."""
+"""The documentation is correct: its commands run, its links resolve, its generated parts are current."""
 
 import re
 import shlex
@@ -39,7 +39,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def shown_commands(page: str, program: str) -> list[list[str]]:
-    """The words of each ``$ program ...`` line in the page's console blocks, in order."""
+    """Return the arguments of each ``$ program ...`` line in the page's console blocks, in order."""
     lines = [line for block in blocks(page, "console") for line in block.splitlines()]
     return [shlex.split(line[2:]) for line in lines if line.startswith(f"$ {program}")]
 

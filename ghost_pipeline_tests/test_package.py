@@ -107,7 +107,7 @@ def test_imports_point_one_way() -> None:
     assert ran.returncode == 0, ran.stdout
 
 
-def test_no_module_has_a_name_that_says_nothing() -> None:
+def test_no_module_has_a_generic_name() -> None:
     names = {path.stem for path in MODULES}
     assert not [name for name in names if any(word in name for word in BANNED)]
 

@@ -1,4 +1,4 @@
-"""The PostgreSQL of the tests keeps its files where other users of the machine have none."""
+"""The PostgreSQL of the tests keeps its files in a folder of the current user."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""No secret is shown, whatever a provider repeats in its complaint."""
+"""No secret is shown, whatever a provider repeats in its error message."""
 
 import base64
 import json
@@ -31,14 +31,14 @@ SECRETS = [
 
 @pytest.mark.parametrize(("message", "secret"), SECRETS)
 def test_no_secret_of_an_error_is_shown(message: str, secret: str) -> None:
-    told = message.format(secret)
+    text = message.format(secret)
     for document in (
-        {"error": {"message": told}},
-        {"error": told},
-        {"error": {"type": told, "code": told, "status": told}},
-        {"errors": [{"message": told}]},
-        {"message": told, "data": None},
-        {"detail": told},
+        {"error": {"message": text}},
+        {"error": text},
+        {"error": {"type": text, "code": text, "status": text}},
+        {"errors": [{"message": text}]},
+        {"message": text, "data": None},
+        {"detail": text},
     ):
         defect = parsed("openai", document).malformed_reason
         assert defect is not None
@@ -46,7 +46,7 @@ def test_no_secret_of_an_error_is_shown(message: str, secret: str) -> None:
         assert "[redacted]" in defect
 
 
-def test_what_is_no_secret_is_quoted_as_it_is() -> None:
+def test_text_without_secrets_is_quoted_unchanged() -> None:
     assert quote_redacted("You exceeded your current quota") == '"You exceeded your current quota"'
 
 

@@ -1,4 +1,4 @@
-"""A seeded world of providers, faults and people, in virtual time, around the real catalog code.
+"""A seeded world of providers, faults and operators, in virtual time, around the real catalog code.
 
 ``numbers`` holds sizes and rates with their sources, ``world`` the truth, ``faults`` what goes wrong, ``plan`` turns a
 seed into a list of steps, ``actors`` carries the steps out on a catalog, ``invariants`` compares the catalog with the

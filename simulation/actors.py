@@ -23,7 +23,7 @@ PAGE = 100
 
 @dataclass(slots=True)
 class Happened:
-    """What came of a step, as whoever acted knows it."""
+    """The result of a step, as its actor observed it."""
 
     provider_id: str | None
     """None if the step concerns all providers."""
@@ -69,7 +69,7 @@ class Actors:
         self._catalogs.clear()
 
     def carry_out(self, step: Step) -> Happened:
-        """Do what the step says. A crash ends the process, an error of the database leaves the rest to later steps."""
+        """Carry out the step. A crash ends the process, an error of the database leaves the rest to later steps."""
         self._now = step.host_time
         happened = Happened(None, is_acknowledged=False)
         try:

@@ -1,4 +1,4 @@
-"""What goes wrong: listings that are not true, processes that die, databases that refuse."""
+"""Faults: incorrect listings, processes that die, databases that fail."""
 
 import json
 import sqlite3

@@ -77,7 +77,7 @@ class Known:
     """An operator's change ended without an answer: it may be done or not."""
 
     def add(self, at: datetime, *, is_use: bool = False, is_late: bool = False) -> None:
-        """Take in evidence of ``at``."""
+        """Record evidence of ``at``."""
         self.first_at = at if self.first_at is None else min(self.first_at, at)
         if not is_late:
             self.last_at = at if self.last_at is None else max(self.last_at, at)
@@ -87,7 +87,7 @@ class Known:
 
 @dataclass(slots=True)
 class Feed:
-    """How a provider's listings have been."""
+    """The quality of a provider's recent listings."""
 
     good_since: datetime | None = None
     """Since when every listing that came was true and reconciled."""
@@ -103,7 +103,7 @@ class Feed:
 
 @dataclass(slots=True)
 class Witness:
-    """Everything that is known to have happened, and the checks on it."""
+    """Everything that has happened, and the checks on it."""
 
     world: list[TrueProvider]
     known: dict[tuple[str, str], Known] = field(default_factory=dict)

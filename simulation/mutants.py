@@ -30,7 +30,7 @@ SCENARIOS = tuple(Scenario(seed, days, 4) for seed in range(1, 7) for days in (6
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One safeguard and what stands in its place."""
+    """One safeguard and its replacement."""
 
     name: str
     patches: tuple[tuple[Any, str, Any], ...]

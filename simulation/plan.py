@@ -1,4 +1,4 @@
-"""A seed -> what happens when: the list of steps of one simulation, made before anything runs."""
+"""Turn a seed into the list of steps of one simulation, before anything runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ LARGEST_SWEEP_CLOCK_ERROR = timedelta(hours=20)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that somebody does at a true instant. Everything random about it is decided here."""
+    """One action at a true instant. Everything random about it is decided here."""
 
     at: datetime
     action: str
@@ -34,7 +34,7 @@ class Step:
 
     @property
     def host_time(self) -> datetime:
-        """What the clock of this host shows."""
+        """Return the time of this host's clock."""
         return self.at + self.clock_error
 
 

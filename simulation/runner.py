@@ -1,4 +1,4 @@
-"""Run a plan, tell its story, and shrink one that fails to the fewest steps that still fail."""
+"""Run a plan, print its story, and shrink one that fails to the fewest steps that still fail."""
 
 import sys
 import tempfile
@@ -22,7 +22,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What a world and its plan are made from."""
+    """The parameters of a world and its plan."""
 
     seed: int
     days: int
@@ -39,7 +39,7 @@ class Scenario:
 
 @dataclass(slots=True)
 class Report:
-    """What came of one run."""
+    """The result of one run."""
 
     scenario: Scenario
     steps: int = 0

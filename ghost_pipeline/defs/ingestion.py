@@ -210,7 +210,7 @@ def _metadata_without_listing(catalog: ModelCatalog, provider_id: str) -> dict[s
 
 
 def admitted_listing(catalog: ModelCatalog, provider_id: str, run: dg.DagsterRun) -> int | None:
-    """The listing that this run admitted, or the run that it does again: a retry begins at the step that failed."""
+    """Return the listing that this run, or the run that it retries, admitted. A retry begins at the failed step."""
     for run_id in (run.run_id, run.parent_run_id, run.root_run_id):
         if run_id is not None and (listing_id := catalog.find_listing(provider_id, run_id)) is not None:
             return listing_id
@@ -225,5 +225,5 @@ ingest_listing = dg.define_asset_job(
 
 
 def listing_run_config(path: Path, observed_at: datetime) -> dict[str, object]:
-    """The config of a run of ``ingest_listing`` on one file."""
+    """Return the config of a run of ``ingest_listing`` on one file."""
     return {"ops": {RAW_ASSET: {"config": {"file": str(path.absolute()), "observed_at": observed_at.isoformat()}}}}

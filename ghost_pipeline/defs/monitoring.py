@@ -40,7 +40,7 @@ def discovery_stats(ghost: GhostCatalog) -> dg.MaterializeResult[None]:
 
 
 def stats_metadata(stats: Mapping[str, Any]) -> dict[str, Any]:
-    """The statistics for Dagster: numbers that it plots, and a table by provider."""
+    """Return the statistics for Dagster: numbers that it plots, and a table by provider."""
     numbers = ("total", "active", "inactive", "unlisted", *(source.value for source in Source))
     records = [
         dg.TableRecord({"provider": provider_id, **{name: {**one, **one["by_source"]}[name] for name in numbers}})

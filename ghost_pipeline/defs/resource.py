@@ -46,7 +46,7 @@ class GhostCatalog(dg.ConfigurableResource[ModelCatalog]):
             catalog.close()
 
     def settings(self) -> Settings:
-        """The settings as they are now."""
+        """Return the settings of the current environment."""
         settings = Settings.from_environment()
         if self.home:
             settings = settings.at_home(self.home)
@@ -59,7 +59,7 @@ class GhostCatalog(dg.ConfigurableResource[ModelCatalog]):
 
     @contextmanager
     def opened(self) -> Iterator[ModelCatalog]:
-        """The catalog, for the length of the block.
+        """Open the catalog for the duration of the block.
 
         In a run it is opened at the first use, so that a step can retry a database that can't be reached, and stays
         open until the run ends. Elsewhere, as in a sensor, each block opens its own.

@@ -30,11 +30,11 @@ class Place:
         return Settings(home=self.home, database_url=self.url)
 
     def opened(self, clock: Callable[[], datetime] = utc_now, reader: ListingReader = BUILTIN_READER) -> ModelCatalog:
-        """The catalog."""
+        """Open the catalog."""
         return ModelCatalog.open(self.settings, clock=clock, reader=reader)
 
     def database(self) -> Database:
-        """Its database, for looking past the catalog."""
+        """Return its database, to read past the catalog."""
         return Database(self.url)
 
     def remove(self) -> None:
@@ -44,7 +44,7 @@ class Place:
 
 
 def new_place(backend: str, home: Path, *, is_migrated: bool = True) -> Place:
-    """An empty catalog, or a database without anything."""
+    """Yield an empty catalog, or a database without tables."""
     if backend == POSTGRESQL:
         return Place(home, server().new_url(is_migrated=is_migrated))
     return Place(home, f"sqlite:///{home / 'catalog.db'}")

@@ -11,7 +11,7 @@ from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
 
 @pytest.fixture(params=BACKENDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """A place with an empty catalog, on each of the databases in turn."""
+    """Provide an empty catalog on each database backend."""
     place = new_place(request.param, tmp_path)
     yield place
     place.remove()
@@ -19,7 +19,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 @pytest.fixture(params=BACKENDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database with nothing in it, of each kind in turn."""
+    """Provide an empty database of each kind."""
     place = new_place(request.param, tmp_path, is_migrated=False)
     database = place.database()
     yield database

@@ -1,7 +1,7 @@
 """The lifecycle rules over dictionaries: an independent, slow and plain reading of the design.
 
-Nothing of ``lifecycle/`` but its words and frozen values is used here, so that a mistake there cannot hide behind the
-same mistake here. Listing ids are the caller's.
+Nothing of ``lifecycle/`` but its vocabulary and frozen values is used here, so that a mistake there cannot hide behind
+the same mistake here. Listing ids are the caller's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -76,7 +76,7 @@ class Oracle:
         return Outcome(*judged[:3], ListingCounts() if judged.verdict in WITHOUT_MODELS else None)
 
     def fail(self, listing_id: int, provider_id: str, attempted_at: datetime) -> Outcome:
-        """Record that no listing came, and hold the provider as for an empty one."""
+        """Record an attempt without a listing, and hold the provider as for an empty one."""
         provider = self.providers.setdefault(provider_id, Provider())
         is_late = provider.last_listing_at is not None and attempted_at < provider.last_listing_at
         self.attempts[listing_id] = Attempt(provider_id, Listing(provider_id), attempted_at, Verdict.FAILED, is_late)
@@ -86,7 +86,7 @@ class Oracle:
         return Outcome(Verdict.FAILED, is_late, False, ListingCounts())
 
     def reconcile(self, listing_id: int) -> Outcome:
-        """Fold an admitted listing in, judged against the models as they are now."""
+        """Reconcile an admitted listing, assessed against the current models."""
         attempt = self.attempts[listing_id]
         if attempt.verdict is Verdict.FAILED:
             return Outcome(Verdict.FAILED, attempt.is_late, False, ListingCounts())
@@ -99,7 +99,7 @@ class Oracle:
             attempt.verdict, attempt.is_late, attempt.missing = judged.verdict, judged.is_late, judged.missing
             attempt.is_reconciled = True
         effects = [self._see_listed(listing_id, row, is_late=judged.is_late) for row in attempt.listing.models]
-        if is_news:  # else admission held the provider, and a person may have released it since
+        if is_news:  # else admission held the provider, and an operator may have released it since
             self._hold(provider, judged, attempt.observed_at)
         if judged.verdict is Verdict.COMPLETE and not judged.is_late:
             provider.last_complete_at, provider.held_since = attempt.observed_at, None
@@ -107,7 +107,7 @@ class Oracle:
         return Outcome(*judged[:3], counts)
 
     def track(self, key: Key, name: str | None, metadata: Metadata | None, observed_at: datetime) -> str:
-        """Note a successful inference."""
+        """Record a successful inference."""
         self.providers.setdefault(key[0], Provider())
         model, effect = self._found(key, Source.INFERENCE, observed_at)
         if model is None:
@@ -152,7 +152,7 @@ class Oracle:
             self._note(key, EventKind.CHANGED, observed_at, Source.MANUAL)
 
     def reactivate(self, key: Key, now: datetime) -> None:
-        """Take a person's word that the model lives."""
+        """Mark the model as active, on an operator's request."""
         if key not in self.models:
             raise UnknownModel
         model = self.models[key]
@@ -161,7 +161,7 @@ class Oracle:
         self.models[key] = replace(seen(model, now), is_active=True, deactivated_at=None)
 
     def remove(self, key: Key, now: datetime) -> None:
-        """Take a model out, to stay out."""
+        """Remove a model and keep it out."""
         if key not in self.models and key not in self.tombstones:
             raise UnknownModel
         if key in self.models:
@@ -170,13 +170,13 @@ class Oracle:
             self._bury(key, EventKind.REMOVED, self.tombstones[key][1], now, Source.MANUAL)
 
     def remove_provider(self, provider_id: str, now: datetime) -> None:
-        """Take each model of a provider out."""
+        """Remove each model of a provider."""
         self._known(provider_id)
         for key in [key for key in self.models if key[0] == provider_id]:
             self.remove(key, now)
 
     def restore(self, key: Key, now: datetime) -> None:
-        """Bring the row of a tombstone back, as a ghost."""
+        """Restore the row of a tombstone, as a ghost."""
         if key in self.models:
             raise ModelExists
         if key not in self.tombstones:
@@ -185,7 +185,7 @@ class Oracle:
         self._note(key, EventKind.RESTORED, now, Source.MANUAL)
 
     def release(self, provider_id: str) -> None:
-        """Take a person's word that the provider's absences are real."""
+        """Accept the provider's latest listing as complete and lift its hold."""
         provider = self._known(provider_id)
         provider.held_since = None
         complete = [
@@ -201,7 +201,7 @@ class Oracle:
         provider.last_complete_at = max(complete, default=None)
 
     def sweep_stale(self, provider_id: str | None, hours: float, now: datetime, *, is_dry: bool = False) -> Swept:
-        """Make ghosts of what was not seen for long."""
+        """Deactivate models that were not seen for long."""
         before = now - timedelta(hours=hours)
         due = [key for key, model in self.models.items() if is_overdue(model, before)]
         swept = self._pass_over(due, provider_id, protected_since=now - timedelta(days=7))
@@ -211,7 +211,7 @@ class Oracle:
         return swept
 
     def sweep_purgeable(self, provider_id: str | None, days: float, now: datetime, *, is_dry: bool = False) -> Swept:
-        """Turn what has been a ghost for long into tombstones."""
+        """Replace old ghosts by tombstones."""
         before = now - timedelta(days=days)
         due = [key for key, model in self.models.items() if is_expired(model, before)]
         swept = self._pass_over(due, provider_id, protected_since=None)
@@ -220,7 +220,7 @@ class Oracle:
         return swept
 
     def expected(self, provider_id: str) -> frozenset[str]:
-        """The models that the last complete listing, or anything later, listed."""
+        """Return the models that the last complete listing, or any later one, contains."""
         since = self.providers[provider_id].last_complete_at
         return frozenset(
             model.model_id
@@ -232,7 +232,7 @@ class Oracle:
         )
 
     def unlisted(self, now: datetime) -> frozenset[Key]:
-        """The models that were used in the last 24 hours and that are not expected of their provider."""
+        """Return the models that were used in the last 24 hours and are not expected of their provider."""
         return frozenset(
             (provider_id, model_id)
             for (provider_id, model_id), model in self.models.items()
@@ -282,7 +282,7 @@ class Oracle:
             provider.held_since = None
 
     def _may_be_empty(self, provider_id: str) -> bool:
-        """A local server: with nothing ever listed; or, released on an empty listing, with nothing listed since."""
+        """Return True for a local server that never listed a model, or none since its empty listing was released."""
         if provider_id not in LOCAL:
             return False
         complete_at = self.providers[provider_id].last_complete_at
@@ -322,7 +322,7 @@ class Oracle:
         return effects
 
     def _found(self, key: Key, source: Source, at: datetime) -> tuple[ModelRecord | None, str]:
-        """The row to see, made or brought back where there is none; None if a person removed it."""
+        """Return the row to advance, created or restored where there is none; None if an operator removed it."""
         if key in self.models:
             return self.models[key], "updated"
         if key not in self.tombstones:

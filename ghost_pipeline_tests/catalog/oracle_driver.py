@@ -1,4 +1,4 @@
-"""Drives a real catalog and the oracle side by side, and says where they differ.
+"""Drive a real catalog and the oracle side by side, and report where they differ.
 
 Listings are JSON of the tests' own, so that nothing here depends on a provider's wire format.
 """
@@ -40,21 +40,21 @@ FACTS: tuple[dict[str, Any], ...] = (
 def listing_bytes(
     rows: Mapping[str, int], inactive: tuple[str, ...] = (), *, is_cut: bool = False, is_broken: bool = False
 ) -> bytes:
-    """A provider's file that lists ``rows``: model id -> number of its facts."""
+    """Return a provider's file that lists ``rows``: model id -> number of its facts."""
     return json.dumps({"rows": rows, "inactive": inactive, "is_cut": is_cut, "is_broken": is_broken}).encode()
 
 
 def parse(provider_id: str, content: bytes) -> Listing:
-    """Read what :func:`listing_bytes` wrote."""
-    said = json.loads(content)
-    if said["is_broken"]:
+    """Parse what :func:`listing_bytes` wrote."""
+    raw = json.loads(content)
+    if raw["is_broken"]:
         return Listing(provider_id, malformed_reason="the file is broken")
     models = tuple(
-        ListedModel(model_id, json.dumps({"id": model_id, "said": number}), Facts(**FACTS[number]))
-        for model_id, number in said["rows"].items()
+        ListedModel(model_id, json.dumps({"id": model_id, "facts": number}), Facts(**FACTS[number]))
+        for model_id, number in raw["rows"].items()
     )
-    gaps = ("more follows",) if said["is_cut"] else ()
-    return Listing(provider_id, models=models, inactive_ids=tuple(said["inactive"]), incomplete_reasons=gaps)
+    gaps = ("more follows",) if raw["is_cut"] else ()
+    return Listing(provider_id, models=models, inactive_ids=tuple(raw["inactive"]), incomplete_reasons=gaps)
 
 
 READER = ListingReader(parse, lambda provider_id: "test/1")
@@ -62,7 +62,7 @@ READER = ListingReader(parse, lambda provider_id: "test/1")
 
 
 def settled(outcome: ListingOutcome) -> Outcome:
-    """What both sides must agree on of an outcome."""
+    """Return the parts of an outcome on which both sides must agree."""
     assessment = outcome.assessment
     return Outcome(assessment.verdict, assessment.is_late, assessment.is_accepted_empty, outcome.counts)
 
@@ -103,12 +103,12 @@ class Pair:
         return outcome
 
     def fail(self, provider_id: str, attempted_at: datetime) -> ListingOutcome:
-        """A fetch brings no listing, on both sides; nothing is attempted in the future."""
+        """Record a fetch without a listing on both sides; no attempt lies in the future."""
         outcome = self.catalog.record_failed_attempt(provider_id, "no connection", attempted_at)
         assert outcome.listing_id not in self.listing_ids
         self.listing_ids.append(outcome.listing_id)
-        believed_at = min(attempted_at, self.now)
-        expected = self.oracle.fail(outcome.listing_id, provider_id, believed_at)
+        clamped_at = min(attempted_at, self.now)
+        expected = self.oracle.fail(outcome.listing_id, provider_id, clamped_at)
         _agree({"failed": settled(outcome)}, {"failed": expected})
         assert (outcome.attempt.file_name, outcome.attempt.sha256, outcome.reason) == (None, None, "no connection")
         return outcome
@@ -127,10 +127,10 @@ class Pair:
     def track(
         self, key: Key, name: str | None = None, metadata: Metadata | None = None, observed_at: datetime | None = None
     ) -> str:
-        """Note a successful inference on both sides; no client may speak of more than five seconds ahead."""
+        """Record a successful inference on both sides, at most five seconds ahead."""
         result = self.catalog.track_successful_inference(*key, name, metadata, observed_at)
-        believed_at = min(observed_at or self.now, self.now + timedelta(seconds=5))
-        assert result.effect == self.oracle.track(key, name, metadata, believed_at)
+        clamped_at = min(observed_at or self.now, self.now + timedelta(seconds=5))
+        assert result.effect == self.oracle.track(key, name, metadata, clamped_at)
         assert (result.provider_id, result.model_id) == key
         return result.effect
 
@@ -169,7 +169,7 @@ class Pair:
         self._say(lambda: self.catalog.release_provider(provider_id), lambda: self.oracle.release(provider_id))
 
     def sweep_stale(self, provider_id: str | None = None, hours: float | None = None, *, is_dry: bool = False) -> Swept:
-        """Make ghosts on both sides."""
+        """Deactivate stale models on both sides."""
         return self._swept(
             lambda: self.catalog.mark_stale_models_inactive(provider_id, hours, is_dry_run=is_dry),
             lambda: self.oracle.sweep_stale(provider_id, hours or 24, self.now, is_dry=is_dry),
@@ -185,7 +185,7 @@ class Pair:
         )
 
     def compare(self) -> None:
-        """Fail where the catalog does not say what the oracle says."""
+        """Fail where the catalog and the oracle differ."""
         records = self.catalog.find_models(is_active=None)
         _agree({(record.provider_id, record.model_id): record for record in records}, self.oracle.models)
         assert len(records) == len(self.oracle.models)
@@ -208,12 +208,12 @@ class Pair:
             assert bool(record.held_reason) == (record.held_since is not None)
 
     def _compare_events(self) -> None:
-        told = [
+        actual = [
             Event(event.provider_id, event.model_id, event.kind, event.at, event.source)
             for event in self.catalog.list_events()[self._events_seen :]
         ]
-        _agree(Counter(told), Counter(self.oracle.events[self._events_seen :]))
-        self._events_seen += len(told)
+        _agree(Counter(actual), Counter(self.oracle.events[self._events_seen :]))
+        self._events_seen += len(actual)
 
     def _compare_statistics(self) -> None:
         stats = self.catalog.get_discovery_stats()
@@ -227,7 +227,7 @@ class Pair:
         _agree(by_provider, {name: _statistics(of_it, unlisted) for name, of_it in of_each.items()})
 
     def _say(self, real: Callable[[], object], expected: Callable[[], object]) -> None:
-        assert _complaint(real) == _complaint(expected)
+        assert _error_type(real) == _error_type(expected)
 
     def _swept(self, real: Callable[[], SweepResult], expected: Callable[[], Swept]) -> Swept:
         reasons = {provider.id: provider.held_reason for provider in self.catalog.list_providers()}
@@ -259,18 +259,18 @@ def _statistics(models: Collection[ModelRecord], unlisted: Collection[Key]) -> d
     }
 
 
-def _agree(told: Mapping[Any, object], expected: Mapping[Any, object]) -> None:
+def _agree(actual: Mapping[Any, object], expected: Mapping[Any, object]) -> None:
     differences = [
-        f"{what}:\n  catalog {told.get(what)}\n  oracle  {expected.get(what)}"
-        for what in told.keys() | expected.keys()
-        if told.get(what) != expected.get(what)
+        f"{what}:\n  catalog {actual.get(what)}\n  oracle  {expected.get(what)}"
+        for what in actual.keys() | expected.keys()
+        if actual.get(what) != expected.get(what)
     ]
     assert not differences, "\n".join(differences)
 
 
-def _complaint(word: Callable[[], object]) -> type[UsageError] | None:
+def _error_type(action: Callable[[], object]) -> type[UsageError] | None:
     try:
-        word()
+        action()
     except UsageError as error:
         return type(error)
     return None

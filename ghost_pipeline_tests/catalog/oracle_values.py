@@ -18,7 +18,7 @@ Metadata = Mapping[str, Any]
 
 
 class Event(NamedTuple):
-    """What the audit trail must say."""
+    """An event that the audit trail must contain."""
 
     provider_id: str
     model_id: str
@@ -29,7 +29,7 @@ class Event(NamedTuple):
 
 @dataclass
 class Provider:
-    """What is remembered of a provider."""
+    """The state of a provider."""
 
     held_since: datetime | None = None
     last_listing_at: datetime | None = None
@@ -51,7 +51,7 @@ class Attempt:
 
 
 class Outcome(NamedTuple):
-    """What became of a listing."""
+    """The outcome of a listing."""
 
     verdict: Verdict
     is_late: bool
@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What a listing is, given the catalog as it is now."""
+    """The verdict on a listing, given the current catalog."""
 
     verdict: Verdict
     is_late: bool
@@ -69,7 +69,7 @@ class Judgement(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What a sweep changed and whom it passed over."""
+    """What a sweep changed and which providers it skipped."""
 
     models: set[Key]
     held: set[str]
@@ -86,19 +86,19 @@ def is_overdue(model: ModelRecord, before: datetime) -> bool:
 
 
 def is_expired(model: ModelRecord, before: datetime) -> bool:
-    """A ghost, and neither made one nor seen since."""
+    """Return True if the model became a ghost, and was last seen, before ``before``."""
     assert model.is_active is (model.deactivated_at is None)
     is_gone = model.deactivated_at is not None and model.deactivated_at < before
     return is_gone and model.source is not Source.MANUAL and model.last_seen_at < before
 
 
 def fresh_model(key: Key, source: Source, at: datetime) -> ModelRecord:
-    """An active model that was first seen just now."""
+    """Return an active model that is first seen now."""
     return ModelRecord(*key, source=source, is_active=True, first_seen_at=at, last_seen_at=at)
 
 
 def with_history(model: ModelRecord, row: ModelRecord) -> ModelRecord:
-    """The model with what its tombstone remembers."""
+    """Return the model with the values of its tombstone."""
     return replace(
         model,
         source=row.source,
@@ -112,12 +112,12 @@ def with_history(model: ModelRecord, row: ModelRecord) -> ModelRecord:
 
 
 def seen(model: ModelRecord, at: datetime) -> ModelRecord:
-    """The model with its evidence widened to ``at``."""
+    """Return the model with its evidence widened to ``at``."""
     return replace(model, first_seen_at=min(model.first_seen_at, at), last_seen_at=max(model.last_seen_at, at))
 
 
 def listed_facts(model: ModelRecord, row: ListedModel) -> ModelRecord:
-    """The model with the facts that a listing states; a name is not forgotten, nor a person's overwritten."""
+    """Return the model with the facts of a listing; a name is never cleared, nor a manual one overwritten."""
     keeps_name = model.is_name_manual or row.facts.name is None
     return replace(
         model,
@@ -128,19 +128,19 @@ def listed_facts(model: ModelRecord, row: ListedModel) -> ModelRecord:
 
 
 def given_facts(model: ModelRecord, facts: Mapping[str, Any]) -> ModelRecord:
-    """The model with the facts that a person states; its prices say whether it is free."""
+    """Return the model with manually added facts; whether it is free follows from its prices."""
     overridden = {"prices": None} if {"input_price", "output_price"} & facts.keys() else {}
     return replace(model, **facts, **overridden)
 
 
 def merged_metadata(old: Metadata | None, new: Metadata | None, *, is_newer: bool) -> Metadata | None:
-    """Both by key; where they differ, the newer says."""
+    """Merge both by key; where they differ, the newer value wins."""
     if not new or not old:
         return new or old
     return {**old, **new} if is_newer else {**new, **old}
 
 
 def count(effects: Collection[set[str]], missing: int) -> ListingCounts:
-    """What a listing did, summed up from what each row did."""
-    totals = {word: sum(word in row for row in effects) for word in ("created", "updated", "confirmed", "reactivated")}
+    """Return the counts of a listing, summed over its rows."""
+    totals = {name: sum(name in row for row in effects) for name in ("created", "updated", "confirmed", "reactivated")}
     return ListingCounts(models=len(effects), missing=missing, **totals)

@@ -1,4 +1,4 @@
-"""Arguments of ModelCatalog: instants that make no sense, empty names, spellings, and filters."""
+"""Arguments of ModelCatalog: invalid instants, empty names, spellings, and filters."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the attempts of every provider add up to, on both databases, against counting them one by one."""
+"""Provider health on both databases, compared with counting the attempts one by one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ attempts = st.lists(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=attempts)
-def test_health_is_what_counting_the_attempts_gives(
+def test_health_equals_a_count_of_the_attempts(
     opened: Callable[[], ModelCatalog], made: list[tuple[str, Verdict, int]]
 ) -> None:
     number = next(NUMBERS)
@@ -95,7 +95,7 @@ def opened(place: Place) -> Callable[[], ModelCatalog]:
     return lambda: place.opened(lambda: NOON + timedelta(days=30), READER)
 
 
-def test_of_a_provider_that_was_never_asked_nothing_is_known(opened: Callable[[], ModelCatalog]) -> None:
+def test_a_provider_that_was_never_fetched_has_no_health(opened: Callable[[], ModelCatalog]) -> None:
     with opened() as catalog:
         catalog.track_successful_inference("openai", "gpt-x")
         [health] = catalog.list_provider_health()
@@ -139,7 +139,7 @@ def test_a_local_server_that_serves_nothing_fails_only_where_models_are_expected
         assert health_of(catalog, "ollama").consecutive_failures == 1
 
 
-def test_five_accepted_empty_listings_are_no_failures_and_the_row_records_that(
+def test_five_accepted_empty_listings_are_not_failures_and_the_row_records_that(
     opened: Callable[[], ModelCatalog],
 ) -> None:
     with opened() as catalog:

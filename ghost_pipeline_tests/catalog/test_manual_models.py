@@ -1,4 +1,4 @@
-"""Many models added by hand: all of them or none, every problem with its place."""
+"""Many models added by hand: all of them or none, every error with its location."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -67,22 +67,22 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_every_problem_is_told_with_its_place_and_nothing_is_added(catalog: ModelCatalog) -> None:
+def test_every_error_is_reported_with_its_location_and_nothing_is_added(catalog: ModelCatalog) -> None:
     with pytest.raises(InvalidAdditions) as caught:
         catalog.add_manual_models([stated("good"), *(wrong for wrong, _ in WRONG[:20])])
-    for number, (_, said) in enumerate(WRONG[:20], 2):
+    for number, (_, message) in enumerate(WRONG[:20], 2):
         assert f"model {number}: " in str(caught.value)
-        assert said in str(caught.value)
+        assert message in str(caught.value)
     assert catalog.find_models(is_active=None) == []
     assert catalog.list_providers() == []
 
 
-@pytest.mark.parametrize(("wrong", "said"), WRONG, ids=[said for _, said in WRONG])
-def test_one_wrong_model_is_one_problem(catalog: ModelCatalog, wrong: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(("wrong", "message"), WRONG, ids=[message for _, message in WRONG])
+def test_one_wrong_model_is_one_problem(catalog: ModelCatalog, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidAdditions) as caught:
         catalog.add_manual_models([Addition("line 7", wrong)])
     assert str(caught.value).startswith("nothing was added: line 7: ")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_the_same_model_twice_is_a_problem_whatever_its_spelling(catalog: ModelCatalog) -> None:
@@ -94,7 +94,7 @@ def test_the_same_model_twice_is_a_problem_whatever_its_spelling(catalog: ModelC
         catalog.add_manual_models(twice)
 
 
-def test_more_problems_than_a_person_reads_are_counted(catalog: ModelCatalog) -> None:
+def test_errors_beyond_the_first_twenty_are_counted(catalog: ModelCatalog) -> None:
     with pytest.raises(InvalidAdditions) as caught:
         catalog.add_manual_models([stated("")] * 1_020)
     assert "model 20: " in str(caught.value)
@@ -108,8 +108,8 @@ def test_what_a_reader_could_not_read_is_a_problem_like_any_other(catalog: Model
 
 
 def test_a_single_addition_is_checked_by_the_same_rules(catalog: ModelCatalog) -> None:
-    for wrong, said in WRONG[1:19]:
+    for wrong, message in WRONG[1:19]:
         with pytest.raises(UsageError) as caught:
             catalog.add_manual_model(**wrong)
-        assert said in str(caught.value)
+        assert message in str(caught.value)
     assert catalog.find_models(is_active=None) == []

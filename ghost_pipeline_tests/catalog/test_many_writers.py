@@ -36,7 +36,7 @@ with Place(home, url).opened() as catalog:
     for turn in range(story.ROUNDS):
         getattr(story, what)(catalog, number, turn)
 """
-"""Each worker waits for a word on its standard input, so that they begin together."""
+"""Each worker waits for a line on its standard input, so that all begin together."""
 
 
 def list_models(catalog, number, turn):  # type: ignore[no-untyped-def]
@@ -65,7 +65,7 @@ def sweep(catalog, number, turn):  # type: ignore[no-untyped-def]
 
 
 def say(catalog, number, turn):  # type: ignore[no-untyped-def]
-    """A person adds, takes out and releases."""
+    """Add, remove and release, as an operator does."""
     catalog.add_manual_model("openai", f"mine-{turn}")
     catalog.add_manual_model("google", "model-1", name=f"turn {turn}")
     catalog.remove_model("openai", f"mine-{turn}")
@@ -73,7 +73,7 @@ def say(catalog, number, turn):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("with_sweeps", [False, True], ids=["without sweeps", "with sweeps between"])
-def test_many_writers_lose_nothing_and_never_wait_in_a_ring(place: Place, with_sweeps: bool) -> None:
+def test_many_writers_lose_nothing_and_never_deadlock(place: Place, with_sweeps: bool) -> None:
     workers = [("list_models", 0), ("list_models", 1), ("track", 0), ("track", 1), ("say", 0)]
     if with_sweeps:
         workers += [("sweep", 0), ("sweep", 1)]
@@ -129,27 +129,27 @@ def run_together(place: Place, workers: list[tuple[str, int]]) -> None:
 
 
 def assert_history_explains(present: set[tuple[str, str]], events: Counter[tuple[str, str, EventKind]]) -> None:
-    """A model came as often as it left, and once more if it is here."""
+    """Assert that a model arrived as often as it left, and once more if it is present."""
     for provider_id, model_id in {(provider_id, model_id) for provider_id, model_id, _ in events}:
         came = events[provider_id, model_id, EventKind.DISCOVERED] + events[provider_id, model_id, EventKind.RESTORED]
-        came += model_id.startswith("mine-")  # added by a person: no other event tells of its coming
+        came += model_id.startswith("mine-")  # added manually: no other event records its arrival
         left = events[provider_id, model_id, EventKind.PURGED] + events[provider_id, model_id, EventKind.REMOVED]
         assert came - left == ((provider_id, model_id) in present), (provider_id, model_id)
 
 
 def assert_counts_add_up(place: Place, events: Counter[tuple[str, str, EventKind]]) -> None:
-    """What the listings say that they did is what the events say was done."""
+    """Assert that the counts of the listings equal the events."""
     database = place.database()
     with database.reading() as connection:
         rows = connection.execute(sa.text("SELECT * FROM listings")).mappings().all()
-        told = connection.execute(
+        event_counts = connection.execute(
             sa.text(
                 "SELECT listing_id, kind, count(*) AS many FROM model_events WHERE listing_id IS NOT NULL "
                 "GROUP BY listing_id, kind"
             )
         ).all()
     database.close()
-    done = {(listing_id, kind): many for listing_id, kind, many in told}
+    done = {(listing_id, kind): many for listing_id, kind, many in event_counts}
     assert len(rows) == 2 * ROUNDS
     for row in rows:
         assert row["model_count"] == row["created_count"] + row["updated_count"] + row["confirmed_count"] == MODELS + 5

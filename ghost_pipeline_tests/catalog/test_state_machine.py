@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the catalog and the oracle never differ."""
+"""Any operations in any order leave the catalog and the oracle equal."""
 
 import os
 import tempfile
@@ -30,7 +30,7 @@ keys = st.tuples(providers, st.sampled_from((MODEL_IDS[0], MODEL_IDS[6], MODEL_I
 # Clocks that go back are the subject of cli/test_clocks.py: the oracle does not correct instants in the future.
 waits = st.sampled_from((1, 2, 12, 24, 25, 72, 24 * 7, 24 * 8, 24 * 30, 24 * 31))
 ages = st.sampled_from((0, 0, 0, 0, 0, 0, -1, 1, 2, 24, 25, 24 * 8, 24 * 31)).map(lambda hours: timedelta(hours=hours))
-names = st.sampled_from((None, None, "Said", "Said again"))
+names = st.sampled_from((None, None, "Name", "Other name"))
 metadata = st.sampled_from((None, {"latency": 1}, {"latency": 2, "region": "eu"}))
 manual_facts: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     (
@@ -58,7 +58,7 @@ ODD = (
 
 @st.composite
 def contents(draw: st.DrawFn) -> bytes:
-    """Listings that are mostly whole or have clearly shrunk, and seldom new: the same bytes come back."""
+    """Generate listings that are mostly complete or clearly shrunken, and seldom new: the same bytes repeat."""
     size = draw(st.sampled_from((12, 12, 12, 11, 10, 7, 6, 5, 5, 1)))
     ids = draw(st.sampled_from((MODEL_IDS[:size], MODEL_IDS[12 - size :])))
     rows = dict.fromkeys(ids, draw(st.sampled_from((0, 1, 1, 2, 3))))
@@ -67,7 +67,7 @@ def contents(draw: st.DrawFn) -> bytes:
 
 
 class Lifecycle(RuleBasedStateMachine):
-    """Listings, sightings, persons, sweeps and the passing of time, in any order."""
+    """Apply listings, sightings, overrides, sweeps and passing time in any order."""
 
     backend = SQLITE
 
@@ -121,10 +121,10 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(days=st.sampled_from((30, 31, 31)), is_seen_again=st.booleans(), key=keys)
     def forget_for_long(self, days: int, is_seen_again: bool, key: tuple[str, str]) -> None:
         self.pair.now += timedelta(hours=25)
-        event(f"stale sweep: {self._told(self.pair.sweep_stale())}")
+        event(f"stale sweep: {self._summary(self.pair.sweep_stale())}")
         self.pair.compare()
         self.pair.now += timedelta(days=days)
-        event(f"purge sweep: {self._told(self.pair.sweep_purgeable())}")
+        event(f"purge sweep: {self._summary(self.pair.sweep_purgeable())}")
         self.pair.compare()
         submitted = self.pair.submitted[key[0]]
         if is_seen_again and submitted:
@@ -151,15 +151,15 @@ class Lifecycle(RuleBasedStateMachine):
     def add(self, key: tuple[str, str], name: str | None, facts: dict[str, Any], age: timedelta) -> None:
         self.pair.add(key, name, facts, self.pair.now - age)
 
-    @rule(key=keys, word=st.sampled_from(("reactivate", "remove", "remove", "restore", "restore")))
-    def say_of_a_model(self, key: tuple[str, str], word: str) -> None:
-        say = {"reactivate": self.pair.reactivate, "remove": self.pair.remove, "restore": self.pair.restore}
-        say[word](key)
+    @rule(key=keys, action=st.sampled_from(("reactivate", "remove", "remove", "restore", "restore")))
+    def override_model(self, key: tuple[str, str], action: str) -> None:
+        actions = {"reactivate": self.pair.reactivate, "remove": self.pair.remove, "restore": self.pair.restore}
+        actions[action](key)
 
-    @rule(provider_id=providers, word=st.sampled_from(("release",) * 7 + ("remove",)))
-    def say_of_a_provider(self, provider_id: str, word: str) -> None:
-        say = {"release": self.pair.release, "remove": self.pair.remove_provider}
-        say[word](provider_id)
+    @rule(provider_id=providers, action=st.sampled_from(("release",) * 7 + ("remove",)))
+    def override_provider(self, provider_id: str, action: str) -> None:
+        actions = {"release": self.pair.release, "remove": self.pair.remove_provider}
+        actions[action](provider_id)
 
     @rule(
         hours_before=st.sampled_from((0, 1, 24, 25, 24 * 7, 24 * 8)),
@@ -170,7 +170,7 @@ class Lifecycle(RuleBasedStateMachine):
     def sweep_stale(self, hours_before: int, provider_id: str | None, hours: int | None, is_dry: bool) -> None:
         self.pair.now += timedelta(hours=hours_before)
         result = self.pair.sweep_stale(provider_id, hours, is_dry=is_dry)
-        event(f"stale sweep: {self._told(result)}")
+        event(f"stale sweep: {self._summary(result)}")
 
     @rule(
         days_before=st.sampled_from((0, 1, 30, 31)),
@@ -181,7 +181,7 @@ class Lifecycle(RuleBasedStateMachine):
     def sweep_purgeable(self, days_before: int, provider_id: str | None, days: int | None, is_dry: bool) -> None:
         self.pair.now += timedelta(days=days_before)
         result = self.pair.sweep_purgeable(provider_id, days, is_dry=is_dry)
-        event(f"purge sweep: {self._told(result)}")
+        event(f"purge sweep: {self._summary(result)}")
 
     @invariant()
     def they_agree(self) -> None:
@@ -193,7 +193,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.home.cleanup()
 
     @staticmethod
-    def _told(swept: Swept) -> str:
+    def _summary(swept: Swept) -> str:
         return f"changes={bool(swept.models)} passes over={bool(swept.held)}"
 
     def _tell(self, outcome: ListingOutcome) -> None:

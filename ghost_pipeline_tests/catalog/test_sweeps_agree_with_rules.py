@@ -33,7 +33,7 @@ maybe_instants = st.none() | instants
 
 @st.composite
 def catalogs(draw: st.DrawFn) -> tuple[list[ProviderRecord], list[ModelRecord]]:
-    """Providers, held or not, and models whose instants lie at and around the limits."""
+    """Generate providers, held or not, and models whose instants lie at and around the limits."""
     known = [
         ProviderRecord(slug, slug.title(), held_since=since, held_reason=None if since is None else f"empty: {slug}")
         for slug in SLUGS
@@ -69,7 +69,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @contextmanager
 def filled(database: Database, known: list[ProviderRecord], rows: list[ModelRecord]) -> Iterator[None]:
-    """A catalog with these providers and models, emptied afterwards."""
+    """Yield a catalog with these providers and models; empty it afterwards."""
     with database.writing() as connection:
         fill(connection, known, rows)
     try:
@@ -102,7 +102,7 @@ def due_by_rule(
     wanted: str | None,
     rules: Thresholds,
 ) -> SweepResult:
-    """What the rule says of every row; held are the providers whose rows would be due without their hold."""
+    """Apply the rule to every row; held are the providers whose rows would be due without their hold."""
     free = {one.id: ProviderRecord(one.id, one.label) for one in known}
     held = {one.id: one for one in known}
     mine = sorted((row for row in rows if wanted in (None, row.provider_id)), key=lambda r: (r.provider_id, r.model_id))

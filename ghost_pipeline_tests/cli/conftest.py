@@ -1,4 +1,4 @@
-"""A home of one's own for every test of the command line."""
+"""A separate GHOST_HOME for every test of the command line."""
 
 from pathlib import Path
 

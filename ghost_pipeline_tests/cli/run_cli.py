@@ -1,4 +1,4 @@
-"""What a person at a terminal does: types a command, reads what it prints, sees how it ended."""
+"""Run the command line as a user does: arguments, output, exit code."""
 
 import json
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Shell:
         return json.loads(self.run(*arguments, "--json", exit_code=exit_code).stdout)
 
     def error(self, *arguments: str, exit_code: int) -> str:
-        """The last line on stderr of a command that fails and prints nothing on stdout."""
+        """Return the last line on stderr of a command that fails and prints nothing on stdout."""
         result = self.run(*arguments, exit_code=exit_code)
         assert result.stdout == ""
         assert "Traceback" not in result.stderr
@@ -38,7 +38,7 @@ def listing_bytes(model_ids: Iterable[str]) -> bytes:
 
 
 def list_models(provider_id: str, content: bytes, observed_at: datetime = DAY_1) -> None:
-    """A listing reaches the catalog that the environment names, without Dagster."""
+    """Ingest a listing into the catalog that the environment names, without Dagster."""
     submission = SubmittedListing(provider_id, f"{provider_id}_models.json", content, observed_at, "run-1")
     with ModelCatalog.open() as catalog:
         admitted = catalog.admit(submission)

@@ -34,10 +34,10 @@ def test_every_model_of_a_file_is_added(shell: Shell, home: Path) -> None:
 def test_all_errors_are_one_line_with_the_file_and_their_lines_and_nothing_is_added(shell: Shell, home: Path) -> None:
     wrong = 'provider,model_id,context_window\nopenai,fine,1\nopenai,"two\nlines",1\nopenai,c,many\nopenai,fine,2\n'
     file = write(home, "mine.csv", wrong)
-    said = shell.error("add", "--from", file, exit_code=2)
-    assert said.startswith(f"Error: {file}: nothing was added: line 3: ")
-    assert "line 5: context_window 'many' is not a whole number" in said
-    assert said.endswith("line 6: openai fine is a duplicate of line 2")
+    output = shell.error("add", "--from", file, exit_code=2)
+    assert output.startswith(f"Error: {file}: nothing was added: line 3: ")
+    assert "line 5: context_window 'many' is not a whole number" in output
+    assert output.endswith("line 6: openai fine is a duplicate of line 2")
     assert shell.json("models") == []
 
 

@@ -1,4 +1,4 @@
-"""Clocks that were ahead or never set: what they left behind shadows nothing and is corrected."""
+"""Clocks that were ahead or never set: their instants hide nothing and are corrected."""
 
 import json
 import os

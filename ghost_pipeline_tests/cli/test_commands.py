@@ -103,11 +103,11 @@ def test_db_current_and_upgrade_name_the_schema(run: Run) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("show", "openai", "never-heard-of"),
-        ("reactivate", "openai", "never-heard-of"),
-        ("remove", "never-heard-of"),
-        ("release", "never-heard-of"),
-        ("sweep", "--provider", "never-heard-of"),
+        ("show", "openai", "unknown"),
+        ("reactivate", "openai", "unknown"),
+        ("remove", "unknown"),
+        ("release", "unknown"),
+        ("sweep", "--provider", "unknown"),
         ("track", "not a provider!", "x"),
         ("track", "openai", " "),
         ("track", "openai", "x", "--metadata", "{"),
@@ -140,7 +140,7 @@ def test_settings_that_make_no_sense_end_with_2(run: Run, monkeypatch: pytest.Mo
     assert "secret" not in ran.err
 
 
-def test_a_catalog_that_is_none_ends_with_3(run: Run, tmp_path: Path) -> None:
+def test_an_unusable_catalog_is_exit_code_3(run: Run, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "catalog.db").write_bytes(b"this is no database, whatever its name says" * 100)
     ran = run("stats")

@@ -1,4 +1,4 @@
-"""``doctor`` names each thing that is broken, and what to do."""
+"""``doctor`` reports each problem, and what to do."""
 
 import json
 import os

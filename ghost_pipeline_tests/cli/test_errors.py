@@ -84,9 +84,9 @@ COMMANDS = dict(leaves(main))
 @pytest.mark.parametrize("command", UNKNOWN_MODEL, ids=" ".join)
 def test_an_unknown_model_is_exit_code_2_and_named(shell: Shell, command: tuple[str, ...]) -> None:
     shell.run("add", "openai", "known")
-    said = shell.error(*command, exit_code=2)
-    assert said.startswith("Error: ")
-    assert "'nope'" in said
+    output = shell.error(*command, exit_code=2)
+    assert output.startswith("Error: ")
+    assert "'nope'" in output
 
 
 @pytest.mark.parametrize("command", WRONG_USAGE, ids=lambda words: " ".join(words)[:40])
@@ -107,9 +107,9 @@ def test_an_unusable_database_url_is_exit_code_2_without_its_password(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, url: str, command: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("GHOST_DATABASE_URL", url)
-    said = shell.error(*command, exit_code=2)
-    assert "GHOST_DATABASE_URL" in said
-    assert "hunter2" not in said
+    output = shell.error(*command, exit_code=2)
+    assert "GHOST_DATABASE_URL" in output
+    assert "hunter2" not in output
 
 
 EMPTY_NAMES = [
@@ -141,21 +141,21 @@ def test_an_unset_shell_variable_is_wrong_usage_and_changes_nothing(shell: Shell
     assert shell.json("stats")["active"] == 4
 
 
-def test_a_setting_that_is_no_number_is_exit_code_2(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_not_a_number_is_exit_code_2(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GHOST_STALE_AFTER_HOURS", "a day")
     assert "GHOST_STALE_AFTER_HOURS='a day'" in shell.error("sweep", exit_code=2)
 
 
 @pytest.mark.parametrize("command", NEED_A_CATALOG, ids=" ".join)
-def test_a_file_that_is_no_database_is_exit_code_3_and_stays_as_it_was(
+def test_a_file_that_is_not_a_database_is_exit_code_3_and_stays_as_it_was(
     shell: Shell, home: Path, command: tuple[str, ...]
 ) -> None:
     home.mkdir()
     garbage = b"these are somebody's notes, not a catalog\n" * 100
     (home / "catalog.db").write_bytes(garbage)
-    said = shell.error(*command, exit_code=3)
-    assert said.startswith("Error: ")
-    assert str(home / "catalog.db") in said
+    output = shell.error(*command, exit_code=3)
+    assert output.startswith("Error: ")
+    assert str(home / "catalog.db") in output
     assert (home / "catalog.db").read_bytes() == garbage
 
 
@@ -179,17 +179,17 @@ def test_a_restored_model_cannot_be_restored_again(shell: Shell) -> None:
 
 
 def test_debug_shows_the_traceback_before_the_line(shell: Shell) -> None:
-    said = shell.run("--debug", "show", "openai", "nope", exit_code=2).stderr
-    assert said.startswith("Traceback (most recent call last):")
-    assert "UnknownModel" in said
-    assert said.splitlines()[-1].startswith("Error: the catalog never had a model 'nope'")
+    output = shell.run("--debug", "show", "openai", "nope", exit_code=2).stderr
+    assert output.startswith("Traceback (most recent call last):")
+    assert "UnknownModel" in output
+    assert output.splitlines()[-1].startswith("Error: the catalog never had a model 'nope'")
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tuple[str, ...]) -> None:
-    said = shell.run(*path, "--help").stdout
-    assert f"Example: ghost-pipeline {' '.join(path)}" in " ".join(said.split())
-    assert "--json" in said
+    output = shell.run(*path, "--help").stdout
+    assert f"Example: ghost-pipeline {' '.join(path)}" in " ".join(output.split())
+    assert "--json" in output
     assert COMMANDS[path].get_short_help_str()
 
 

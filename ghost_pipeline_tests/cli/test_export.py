@@ -26,7 +26,7 @@ def names(shell: Shell, *flags: str) -> list[str]:
     return [entry["model_name"] for entry in document["model_list"]]
 
 
-def test_active_models_are_exported_and_ghosts_only_when_asked_for(stocked: Shell) -> None:
+def test_active_models_are_exported_and_ghosts_only_on_request(stocked: Shell) -> None:
     assert names(stocked) == ["groq/free", "openai/gpt-x"]
     assert names(stocked, "--ghosts") == ["groq/free", "openai/ghost-a", "openai/ghost-b", "openai/gpt-x"]
 
@@ -49,8 +49,8 @@ def test_an_id_that_litellm_would_read_as_a_wildcard_is_left_out_with_a_warning(
 def test_each_format_reaches_stdout_and_the_file_with_the_same_bytes(stocked: Shell, home: Path) -> None:
     for to in ("litellm", "openai", "json", "csv", "parquet"):
         path = home.parent / f"models.{to}"
-        said = stocked.json("export", "--to", to, "--output", str(path))
-        assert said == {"to": to, "output": str(path), "models": 2, "ghosts": 0, "bytes": path.stat().st_size}
+        output = stocked.json("export", "--to", to, "--output", str(path))
+        assert output == {"to": to, "output": str(path), "models": 2, "ghosts": 0, "bytes": path.stat().st_size}
         assert stocked.run("export", "--to", to).stdout_bytes == path.read_bytes()
     assert len(pd.read_parquet(io.BytesIO(path.read_bytes()))) == 2
 
@@ -62,8 +62,8 @@ def test_json_is_what_models_prints(stocked: Shell) -> None:
 
 def test_a_written_file_is_reported(stocked: Shell, home: Path) -> None:
     path = home.parent / "models.csv"
-    said = stocked.run("export", "--to", "csv", "--ghosts", "--output", str(path)).stdout
-    assert said == f"{path}: 4 models, including 2 ghosts\n"
+    output = stocked.run("export", "--to", "csv", "--ghosts", "--output", str(path)).stdout
+    assert output == f"{path}: 4 models, including 2 ghosts\n"
 
 
 def test_an_export_of_nothing_is_well_formed_and_warns(stocked: Shell) -> None:
@@ -75,6 +75,6 @@ def test_an_export_of_nothing_is_well_formed_and_warns(stocked: Shell) -> None:
 def test_an_unknown_provider_leaves_the_file_as_it_was(stocked: Shell, home: Path) -> None:
     path = home.parent / "models.yaml"
     path.write_text("old")
-    said = stocked.error("export", "--to", "litellm", "-p", "opnai", "--output", str(path), exit_code=2)
-    assert "the catalog has no provider 'opnai'" in said
+    output = stocked.error("export", "--to", "litellm", "-p", "opnai", "--output", str(path), exit_code=2)
+    assert "the catalog has no provider 'opnai'" in output
     assert path.read_text() == "old"

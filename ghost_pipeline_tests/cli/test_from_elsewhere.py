@@ -52,7 +52,7 @@ def export(folder: Path, document: Any) -> str:
     return str(file)
 
 
-def test_adopt_says_what_it_read_and_did_as_json(shell: Shell, home: Path) -> None:
+def test_adopt_prints_what_it_read_and_did_as_json(shell: Shell, home: Path) -> None:
     old_table(home, [("openai", "a", "A", "{}"), ("openai", "b", None, None)])
     assert shell.json("db", "adopt", "old") == COUNTS | {
         "origin": "old",
@@ -64,7 +64,7 @@ def test_adopt_says_what_it_read_and_did_as_json(shell: Shell, home: Path) -> No
     assert shell.json("stats")["by_source"]["INDEX"] == 2
 
 
-def test_adopt_that_refuses_a_row_says_which_and_ends_with_1(shell: Shell, home: Path) -> None:
+def test_adopt_names_each_rejected_row_and_exits_with_1(shell: Shell, home: Path) -> None:
     old_table(home, [("openai", "a", "A", "{}"), ("openai", "", None, None), ("open ai", "b", None, "oops")])
     ran = shell.run("db", "adopt", "old", exit_code=1)
     assert ran.stdout.splitlines() == [
@@ -77,13 +77,13 @@ def test_adopt_that_refuses_a_row_says_which_and_ends_with_1(shell: Shell, home:
     assert shell.json("db", "adopt", "old", exit_code=1)["unchanged"] == 1
 
 
-def test_adopt_tells_of_models_that_stay_out(shell: Shell, home: Path) -> None:
+def test_adopt_warns_of_models_that_stay_out(shell: Shell, home: Path) -> None:
     old_table(home, [("openai", "a", "A", "oops")])
     shell.run("db", "adopt", "old")
     shell.run("remove", "openai", "a")
-    said = shell.run("db", "adopt", "old").stderr
-    assert "Warning: skipped 1 model removed or purged here" in said
-    assert "Warning: openai a: its data is not a JSON object: stored as 'not_an_object'" in said
+    output = shell.run("db", "adopt", "old").stderr
+    assert "Warning: skipped 1 model removed or purged here" in output
+    assert "Warning: openai a: its data is not a JSON object: stored as 'not_an_object'" in output
 
 
 def test_an_adopted_model_is_covered_by_a_hold(shell: Shell, home: Path) -> None:
@@ -133,7 +133,7 @@ def test_import_reads_stdin(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "the file is empty"),
         ('[{"provider_id": "openai"', "cut off after 25 bytes; export it again"),
@@ -145,11 +145,11 @@ def test_import_reads_stdin(home: Path) -> None:
     ids=["empty", "cut", "html", "object", "deep", "row"],
 )
 def test_an_export_that_cannot_be_read_is_exit_code_2_and_writes_nothing(
-    shell: Shell, home: Path, tmp_path: Path, text: str, said: str
+    shell: Shell, home: Path, tmp_path: Path, text: str, message: str
 ) -> None:
     line = shell.error("db", "import", export(tmp_path, text), exit_code=2)
     assert line.startswith("Error: old.json")
-    assert said in line
+    assert message in line
     assert shell.json("models") == []
 
 

@@ -56,8 +56,8 @@ def test_a_table_and_the_next_command_are_shown(run: Run, tmp_path: Path) -> Non
     write(tmp_path / "models", "openai_2020-01-01.json", "one")
     ran = run("ingest")
     assert ran.code == 0
-    for word in ("openai_2020-01-01.json", "complete", "INFERENCE", "all providers", "Next: ghost-pipeline models"):
-        assert word in ran.out
+    for part in ("openai_2020-01-01.json", "complete", "INFERENCE", "all providers", "Next: ghost-pipeline models"):
+        assert part in ran.out
     assert "d old, but counts as observed now" in ran.err
 
 

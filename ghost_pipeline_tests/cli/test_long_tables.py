@@ -18,7 +18,7 @@ from ghost_pipeline_tests.command_line import Run
 
 @pytest.fixture
 def models(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A catalog of two providers that takes several pages of a few rows."""
+    """Provide a catalog of two providers that takes several pages of a few rows."""
     monkeypatch.setattr(catalog_module, "PAGE_SIZE", 3)
     monkeypatch.setattr(output, "FIRST_ROWS", 4)
     with ModelCatalog.open(Settings.from_environment()) as catalog:

@@ -1,12 +1,13 @@
 """``stats``, ``models``, ``show``, ``providers``."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline_tests.cli.run_cli import DAY_1, Shell, list_models, listing_bytes
 
 MODEL_KEYS = {
@@ -97,7 +98,7 @@ def test_models_as_json_have_the_columns_of_the_catalog(stocked: Shell) -> None:
     assert "tools" in free["capabilities"]
 
 
-def test_models_gives_ghosts_too_unless_a_flag_says_otherwise(stocked: Shell) -> None:
+def test_models_prints_ghosts_too_unless_a_flag_excludes_them(stocked: Shell) -> None:
     assert ids(stocked, "--provider", "openai") == ["gpt-a", "gpt-b", "gpt-secret", "gpt-tuned"]
     assert ids(stocked, "--provider", "openai", "--active") == ["gpt-secret", "gpt-tuned"]
     assert ids(stocked, "--provider", "openai", "--inactive") == ["gpt-a", "gpt-b"]
@@ -134,7 +135,7 @@ def test_unlisted_models_are_shown_with_their_last_use_and_listing(stocked: Shel
     assert "gpt-a" in listed_once
     assert "never" in never_listed
     used_at = stocked.json("models", "--unlisted")[1]["last_used_at"]
-    assert f"{datetime.fromisoformat(used_at):%Y-%m-%d %H:%M}" in never_listed
+    assert f"{parse_instant(used_at):%Y-%m-%d %H:%M}" in never_listed
 
 
 def test_a_provider_goes_by_any_of_its_names(stocked: Shell) -> None:
@@ -154,7 +155,7 @@ def test_a_name_that_looks_like_markup_is_printed_as_it_is(stocked: Shell) -> No
     assert "[bold]free[/bold]" in stocked.run("models", "--free").stdout
 
 
-def test_show_tells_events_listing_and_run(stocked: Shell) -> None:
+def test_show_prints_events_listing_and_run(stocked: Shell) -> None:
     shown = stocked.json("show", "openai", "gpt-a")
     assert shown.keys() >= MODEL_KEYS | {"events"}
     assert [event["kind"] for event in shown["events"]] == ["discovered", "deactivated"]
@@ -165,10 +166,10 @@ def test_show_tells_events_listing_and_run(stocked: Shell) -> None:
 
 
 def test_show_for_people_names_the_listing_behind_a_model(stocked: Shell) -> None:
-    said = stocked.run("show", "openai", "gpt-a").stdout
-    assert said.startswith("openai gpt-a: ! ghost, last seen 2025-12-06 07:00\n")
-    assert "confirmed last by: openai_models.json of 2025-12-06 07:00 (complete, run run-1)" in said
-    assert "deactivated" in said
+    output = stocked.run("show", "openai", "gpt-a").stdout
+    assert output.startswith("openai gpt-a: ! ghost, last seen 2025-12-06 07:00\n")
+    assert "confirmed last by: openai_models.json of 2025-12-06 07:00 (complete, run run-1)" in output
+    assert "deactivated" in output
 
 
 def test_show_still_knows_a_model_that_was_removed(stocked: Shell) -> None:
@@ -189,7 +190,7 @@ def provider(shell: Shell, provider_id: str) -> dict[str, Any]:
     return dict(one)
 
 
-def test_providers_say_who_is_held_and_why(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_providers_shows_holds_and_their_reasons(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-never-shown-4711")
     list_models("openai", listing_bytes(["gpt-a"]))
     list_models("mistral", listing_bytes([]))
@@ -225,7 +226,7 @@ def test_providers_say_who_is_held_and_why(shell: Shell, monkeypatch: pytest.Mon
     assert "sk-never-shown-4711" not in result.output + shell.run("providers", "--json").output
 
 
-def test_providers_that_the_catalog_never_met_say_what_is_lacking(shell: Shell, tmp_path: Path) -> None:
+def test_providers_shows_what_an_unknown_provider_lacks(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "providers.toml").write_text('[providers.my-gateway]\nbase_url = "http://localhost:1/v1"\n')
     shell.run("track", "unheard", "of")
     cohere, cloudflare, gateway = (provider(shell, name) for name in ("cohere", "cloudflare", "my-gateway"))

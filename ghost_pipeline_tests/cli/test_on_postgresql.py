@@ -1,4 +1,4 @@
-"""The program on PostgreSQL: a URL in the environment is all it takes, and its password is shown nowhere."""
+"""The program on PostgreSQL: a URL in the environment suffices, and its password is shown nowhere."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,10 +78,10 @@ def test_a_catalog_that_is_away_is_waited_for_longer_and_longer(
     file = newest_listings(find_listings(SAMPLES).files)["openai"]
     with open_instance(Settings.from_environment()) as instance:
         report = Ingestion(build_definitions(), instance).ingest(file, NOON)
-        told = [entry.dagster_event for entry in instance.all_logs(report.run_id)]
+        events = [entry.dagster_event for entry in instance.all_logs(report.run_id)]
     waits = [
         event.step_retry_data.seconds_to_wait
-        for event in told
+        for event in events
         if event is not None and event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY
     ]
     assert waits == [0.01 * 2**retry for retry in range(resource.RETRIES)]

@@ -22,7 +22,7 @@ def test_track_creates_and_later_updates(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("metadata", ["{", "[1]", "5", '{"a": NaN}', "[" * 100_000])
-def test_metadata_that_is_no_json_object_is_wrong_usage(shell: Shell, metadata: str) -> None:
+def test_metadata_that_is_not_a_json_object_is_wrong_usage(shell: Shell, metadata: str) -> None:
     shell.error("track", "openai", "gpt-x", "--metadata", metadata, exit_code=2)
     assert shell.json("models") == []
 
@@ -96,7 +96,7 @@ def test_remove_of_a_provider_asks_on_a_terminal(shell: Shell, home: Path, answe
     assert len(shell.json("models")) == left
 
 
-def test_add_keeps_every_fact_that_a_person_gives(shell: Shell) -> None:
+def test_add_keeps_every_given_fact(shell: Shell) -> None:
     facts = ("--name", "Mine", "--context-window", "128000", "--max-output-tokens", "4000", "--input-price", "0")
     more = ("--output-price", "1.5", "-c", "tools", "-c", "text", "--expires-at", "2027-01-01")
     assert shell.json("add", "openai", "ft:mine", *facts, *more)["effect"] == "created"
@@ -107,12 +107,12 @@ def test_add_keeps_every_fact_that_a_person_gives(shell: Shell) -> None:
     assert model["expires_at"] == "2027-01-01T00:00:00Z"
 
 
-def test_release_lifts_a_hold_and_says_which(shell: Shell) -> None:
+def test_release_lifts_a_hold_and_prints_its_reason(shell: Shell) -> None:
     list_models("openai", listing_bytes(["gpt-x"]))
     list_models("mistral", b"<html>")
-    said = shell.json("release", "mistral")
-    assert (said["provider_id"], said["was_held"]) == ("mistral", True)
-    assert said["reason"].startswith("malformed: ")
+    output = shell.json("release", "mistral")
+    assert (output["provider_id"], output["was_held"]) == ("mistral", True)
+    assert output["reason"].startswith("malformed: ")
     assert {one["held_since"] for one in shell.json("providers")} == {None}
     assert shell.run("release", "mistral").stdout == "mistral: was not held\n"
 

@@ -28,7 +28,7 @@ print_table(
 
 
 def on_a_terminal(width: int) -> str:
-    """What a terminal of so many columns shows."""
+    """Return what a terminal of ``width`` columns shows."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")} | {

@@ -1,4 +1,4 @@
-"""What reaches a terminal: nothing that the names of models, files or providers could make it do."""
+"""Names of models, files and providers cannot send control sequences to a terminal."""
 
 import json
 import os
@@ -48,7 +48,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose names of models, files and configured providers hold a terminal's commands."""
+    """Provide a home whose model, file and provider names contain terminal escape sequences."""
     folder = tmp_path_factory.mktemp("terminal")
     (folder / "models").mkdir()
     rows = [{"id": "one", "name": HOSTILE}, {"id": "two", "name": HOSTILE, "price": HOSTILE}, {"id": HOSTILE}]

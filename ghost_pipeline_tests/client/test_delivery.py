@@ -1,4 +1,4 @@
-"""When the tracker writes, how little, and what it does while the catalog is unavailable."""
+"""When and how much the tracker writes, and what it does while the catalog is unavailable."""
 
 import contextlib
 import logging

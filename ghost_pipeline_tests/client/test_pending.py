@@ -28,8 +28,8 @@ def test_the_outer_instants_and_of_each_value_the_newest_remain(
 
     in_time = sorted(calls, key=lambda call: call[0])
     metadata: dict[str, int] = {}
-    for _, _, said in in_time:
-        metadata |= said
+    for _, _, values in in_time:
+        metadata |= values
     names = [name for _, name, _ in in_time if name is not None]
     assert (first_at, last_at) == (in_time[0][0], in_time[-1][0])
     assert (kept.metadata if kept else None) == (metadata or None)

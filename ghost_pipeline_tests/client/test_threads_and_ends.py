@@ -65,7 +65,7 @@ def test_of_values_that_threads_noted_the_newest_wins(settings: Settings) -> Non
 
 
 def objects_of_the_tracker() -> int:
-    """Return the number of living instances of the package's classes."""
+    """Return the number of live instances of the package's classes."""
     return sum(str(type(one).__module__).startswith("ghost_pipeline.client") for one in gc.get_objects())
 
 

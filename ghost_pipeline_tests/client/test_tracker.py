@@ -33,7 +33,7 @@ def test_a_call_writes_nothing_until_flush(settings: Settings) -> None:
         assert list(found(settings)) == ["gpt-x"]
 
 
-def test_the_thread_writes_without_being_asked(settings: Settings) -> None:
+def test_the_thread_writes_without_a_flush(settings: Settings) -> None:
     with DiscoveryTracker(settings, interval=0.02) as tracker:
         tracker.track_successful_inference("openai", "gpt-x")
         wait_until(lambda: "gpt-x" in found(settings))
@@ -119,10 +119,10 @@ def test_what_cannot_be_kept_is_counted_and_keeps_nothing_else_back(
         assert tracker.flush()
         assert tracker.dropped_by_reason == {"invalid": 1}
     assert list(found(settings)) == ["good"]
-    with ModelCatalog.open(settings) as catalog, pytest.raises(UsageError) as told:
+    with ModelCatalog.open(settings) as catalog, pytest.raises(UsageError) as caught:
         catalog.track_successful_inference(provider_id, model_id, **more)
-    assert len(str(told.value)) < 500
-    assert "\n" not in str(told.value)
+    assert len(str(caught.value)) < 500
+    assert "\n" not in str(caught.value)
 
 
 def test_an_object_that_raises_where_strings_do_not_is_dropped(settings: Settings) -> None:
@@ -139,11 +139,11 @@ def test_strings_that_are_more_than_strings_count_as_strings(settings: Settings)
 
 
 def test_metadata_is_kept_as_it_was_at_the_call(settings: Settings) -> None:
-    said: dict[str, Any] = {"regions": ["eu"], "tier": {"n": 1}}
+    metadata: dict[str, Any] = {"regions": ["eu"], "tier": {"n": 1}}
     with DiscoveryTracker(settings, interval=NO_INTERVAL) as tracker:
-        tracker.track_successful_inference("openai", "x", metadata=said)
-        said["regions"].append("us")
-        said["tier"] = None
+        tracker.track_successful_inference("openai", "x", metadata=metadata)
+        metadata["regions"].append("us")
+        metadata["tier"] = None
     assert found(settings)["x"].inference_metadata == {"regions": ["eu"], "tier": {"n": 1}}
 
 

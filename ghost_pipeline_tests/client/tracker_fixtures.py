@@ -1,4 +1,4 @@
-"""What the tests of the tracker share: reading the catalog, and making it unavailable."""
+"""Shared by the tests of the tracker: reading the catalog, and making it unavailable."""
 
 import sqlite3
 import time

@@ -1,4 +1,4 @@
-"""A models folder, a catalog and a Dagster instance of its own for one test, all real."""
+"""A real models folder, catalog and Dagster instance for one test."""
 
 import json
 import os
@@ -23,7 +23,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def listing(*model_ids: str, **extra: Any) -> bytes:
-    """A listing in OpenAI's shape."""
+    """Return a listing in OpenAI's shape."""
     return json.dumps({"data": [{"id": model_id} for model_id in model_ids], **extra}).encode()
 
 
@@ -44,7 +44,7 @@ class Workshop:
 
     @contextmanager
     def catalog(self) -> Iterator[ModelCatalog]:
-        """The catalog, opened."""
+        """Open the catalog."""
         with self.ghost.opened() as catalog:
             yield catalog
 
@@ -69,7 +69,7 @@ class Workshop:
         return answer
 
     def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        """The run that the sensor asked for."""
+        """Execute the run that the sensor requested."""
         job = self.definitions.resolve_job_def("ingest_listing")
         return job.execute_in_process(
             instance=self.instance,
@@ -85,7 +85,7 @@ class Workshop:
         return {str(request.partition_key): self.run(request) for request in answer.run_requests or ()}
 
     def fetch(self, provider_id: str) -> dg.ExecuteInProcessResult:
-        """The run that the schedule asks for: one provider is asked."""
+        """Execute the run that the schedule requests, for one provider."""
         self.instance.add_dynamic_partitions(str(providers.name), [provider_id])
         job = self.definitions.resolve_job_def("fetch_listings")
         return job.execute_in_process(instance=self.instance, partition_key=provider_id, raise_on_error=False)
@@ -116,19 +116,19 @@ class Workshop:
         )
 
     def provider(self, provider_id: str) -> ProviderHealth:
-        """The health of one provider that the catalog knows."""
+        """Return the health of one provider of the catalog."""
         with self.catalog() as catalog:
             [health] = [one for one in catalog.list_provider_health() if one.provider.id == provider_id]
         return health
 
     def active(self, provider_id: str) -> list[str]:
-        """The active models of a provider."""
+        """Return the active models of a provider."""
         with self.catalog() as catalog:
             return [model.model_id for model in catalog.find_models(provider_id)]
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
-    """The line with which a run's only failed step ended."""
+    """Return the error message of a run's only failed step."""
     [event] = result.get_step_failure_events()
     cause = event.step_failure_data.user_failure_data
     assert cause is not None
@@ -148,13 +148,13 @@ def failed_checks(
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
-    """The assets that a run materialized or reported."""
+    """Return the assets that a run materialized or reported."""
     keys = [event.asset_key for event in result.get_asset_materialization_events()]
     return {key.to_user_string() for key in keys if key is not None}
 
 
 def observations_of(result: dg.ExecuteInProcessResult, asset: str) -> list[dg.AssetObservation]:
-    """A run's observations of one asset."""
+    """Return a run's observations of one asset."""
     observed = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
     return [one for one in observed if one.asset_key == dg.AssetKey(asset)]
 

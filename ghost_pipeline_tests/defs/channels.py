@@ -1,4 +1,4 @@
-"""A sensor that takes in what other programs report, ticked as Dagster's daemon ticks it."""
+"""A sensor for reported sightings, evaluated as Dagster's daemon does."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Channel:
     cursor: str | None = None
 
     def evaluate(self) -> dg.SensorResult | dg.SkipReason:
-        """A tick that dies before anything of its answer is kept."""
+        """Evaluate a tick that dies before Dagster stores any of its result."""
         workshop = self.workshop
         with dg.build_sensor_context(
             instance=workshop.instance,
@@ -33,7 +33,7 @@ class Channel:
         return answer
 
     def tick(self) -> dg.SensorResult | dg.SkipReason:
-        """A tick whose answer is kept."""
+        """Evaluate a tick whose result is stored."""
         answer = self.evaluate()
         if isinstance(answer, dg.SensorResult):
             for event in answer.asset_events:
@@ -44,7 +44,7 @@ class Channel:
         return answer
 
     def taken(self) -> dict[str, Any]:
-        """What the tick's observation of the channel says; nothing if the tick took nothing in."""
+        """Return the metadata of the tick's observation of the channel; empty if the tick recorded nothing."""
         answer = self.tick()
         if isinstance(answer, dg.SkipReason) or not answer.asset_events:
             return {}
@@ -57,7 +57,7 @@ class Channel:
         return [json.loads(line) for file in kept for line in file.read_text().splitlines()]
 
     def report(self, **metadata: Any) -> None:
-        """What Dagster does with a report on ``inference_reports``."""
+        """Store a report on ``inference_reports`` as Dagster's web server does."""
         self.workshop.instance.report_runless_asset_event(
             dg.AssetMaterialization("inference_reports", metadata=metadata)
         )

@@ -14,6 +14,6 @@ __all__ = ["configure", "serve"]
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    """A pipeline on an ephemeral Dagster instance."""
+    """Provide a pipeline on an ephemeral Dagster instance."""
     with dg.DagsterInstance.ephemeral() as instance:
         yield Workshop(tmp_path, instance)

@@ -27,7 +27,7 @@ def tick(channel: Channel) -> dg.SensorResult:
 
 
 def settled(channel: Channel) -> dg.SensorResult:
-    """The second of two ticks: events are reported when they were there at the tick before."""
+    """Evaluate two ticks and return the second: events are reported once the tick before has seen them."""
     tick(channel)
     return tick(channel)
 
@@ -130,6 +130,6 @@ def test_an_empty_catalog_is_not_evaluated_again(channel: Channel, monkeypatch: 
 
 
 def evaluated(answer: dg.SensorResult | dg.SkipReason) -> set[str]:
-    """The checks that a tick evaluated."""
+    """Return the checks that a tick evaluated."""
     assert isinstance(answer, dg.SensorResult)
     return {event.check_name for event in answer.asset_events if isinstance(event, dg.AssetCheckEvaluation)}

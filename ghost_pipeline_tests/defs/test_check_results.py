@@ -1,4 +1,4 @@
-"""What the checks of a listing record, in which order, and what a refused run ends with."""
+"""The results of a listing's checks, their order, and the error of a refused run."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ MANY = [f"model-{number:02}" for number in range(20)]
 
 
 def order(result: dg.ExecuteInProcessResult) -> list[str]:
-    """The materialization and the evaluations of raw_provider_models, in the order in which they were recorded."""
+    """Return the materialization and the evaluations of raw_provider_models, in the order of recording."""
     key = dg.AssetKey("raw_provider_models")
     recorded = []
     for event in result.all_events:

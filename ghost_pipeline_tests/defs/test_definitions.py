@@ -1,4 +1,4 @@
-"""What Dagster is told, and that telling it touches nothing."""
+"""The definitions that Dagster loads, and that loading them touches nothing."""
 
 import subprocess
 import sys

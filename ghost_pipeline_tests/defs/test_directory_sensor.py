@@ -118,16 +118,16 @@ def test_an_unparseable_cursor_starts_over(workshop: Workshop) -> None:
     assert again.run_key == first.run_key
 
 
-NOBODY = 65534
+UNPRIVILEGED_USER = 65534
 
 
 @contextmanager
 def without_roots_rights() -> Iterator[None]:
-    """Permissions mean nothing to root, so for this block the process is nobody."""
+    """Permissions mean nothing to root, so this block runs as an unprivileged user."""
     if os.geteuid() != 0:
         yield
         return
-    os.seteuid(NOBODY)
+    os.seteuid(UNPRIVILEGED_USER)
     try:
         yield
     finally:
@@ -136,7 +136,7 @@ def without_roots_rights() -> Iterator[None]:
 
 @pytest.fixture
 def open_folder(workshop: Workshop) -> Iterator[Path]:
-    """A models folder that every user can enter, unlike pytest's."""
+    """Provide a models folder that every user can enter, unlike pytest's."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     workshop.ghost = GhostCatalog(home=workshop.ghost.home, models_dir=str(folder))

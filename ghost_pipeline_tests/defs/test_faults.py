@@ -34,7 +34,7 @@ def limits(fault: FaultyPage, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def submit(workshop: Workshop, content: bytes) -> None:
-    """A listing reaches the catalog without a run."""
+    """Ingest a listing without a run."""
     with workshop.catalog() as catalog:
         at = max((one.provider.last_listing_at or NOON for one in catalog.list_provider_health()), default=NOON)
         submission = SubmittedListing("openai", "openai.json", content, at)
@@ -52,9 +52,9 @@ def test_a_fault_changes_no_model_and_holds_until_the_next_good_answer(
         before = catalog.find_models(is_active=None), catalog.list_events()
     failed = workshop.fetch("openai")
     assert not failed.success
-    told = fault.told.replace("OPENAI_API_KEY", "MY_KEY")
+    message = fault.message.replace("OPENAI_API_KEY", "MY_KEY")
     assert failure_of(failed).startswith("openai: ")
-    assert told in failure_of(failed)
+    assert message in failure_of(failed)
     assert len(failed.get_step_failure_events()) == 1
     assert len(servers["openai"].requests) == fault.attempts, "asked again by the engine only"
     with workshop.catalog() as catalog:
@@ -62,7 +62,7 @@ def test_a_fault_changes_no_model_and_holds_until_the_next_good_answer(
     held = workshop.provider("openai")
     assert (held.last_verdict, held.consecutive_failures) == (Verdict.FAILED, 1)
     assert held.provider.held_since is not None
-    assert told in (held.provider.held_reason or "")
+    assert message in (held.provider.held_reason or "")
     assert list((workshop.folder / "models").iterdir()) == []
 
     servers["openai"].script = always(body_reply(LISTING))
@@ -75,7 +75,7 @@ def test_a_fault_changes_no_model_and_holds_until_the_next_good_answer(
 
 
 def assert_no_key_is_left(workshop: Workshop, printed: str) -> None:
-    """Neither in what was printed, nor in a log, an event, metadata, nor in any file."""
+    """Assert that the key is in no output, log, event, metadata or file."""
     logged = [str(entry) for run in workshop.instance.get_runs() for entry in workshop.instance.all_logs(run.run_id)]
     assert len(logged) > 10
     assert KEY.lower() not in (printed + "".join(logged)).lower()

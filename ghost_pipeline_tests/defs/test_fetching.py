@@ -1,4 +1,4 @@
-"""From the schedule's tick to the catalog: asked, written, seen, admitted, reconciled. All of it real."""
+"""From the schedule's tick to the catalog: fetched, written, noticed, admitted, reconciled, without mocks."""
 
 from datetime import timedelta
 from tempfile import TemporaryDirectory
@@ -24,7 +24,7 @@ GOOD = body_reply(listing("a", "b"))
 
 
 def ticked(workshop: Workshop, hours: int = 0) -> list[dg.RunRequest] | str:
-    """What the schedule asks for, as the daemon has it: run requests that name their partitions; or why it skips."""
+    """Evaluate the schedule as the daemon does: return run requests with partitions, or why it skips."""
     repository = workshop.definitions.get_repository_def()
     with (
         TemporaryDirectory() as folder,
@@ -129,7 +129,7 @@ def test_a_catalog_run_alone_after_a_failed_fetch_lifts_nothing(workshop: Worksh
     assert workshop.provider("good").provider.held_since is not None
 
 
-def test_the_metadata_say_what_a_person_wants_to_know(workshop: Workshop, configure: Configure) -> None:
+def test_the_metadata_summarize_the_listing(workshop: Workshop, configure: Configure) -> None:
     configure(good=always(body_reply(listing("a", "b"), etag='"7"', x_request_id="req-1")))
     known = metadata_of(fetch_all(workshop, 0)["good"])
     assert (known["result"], known["status"], known["pages"], known["models"]) == ("fetched", 200, 1, 2)
@@ -139,7 +139,7 @@ def test_the_metadata_say_what_a_person_wants_to_know(workshop: Workshop, config
     assert "http" not in str(known)
 
 
-def test_one_run_of_its_own_is_asked_for_each_provider(workshop: Workshop, configure: Configure) -> None:
+def test_each_provider_gets_its_own_run(workshop: Workshop, configure: Configure) -> None:
     configure(one=always(GOOD), two=always(GOOD))
     first, again, later = (ticked(workshop, hours) for hours in (0, 0, 6))
     assert isinstance(first, list)
@@ -154,9 +154,9 @@ def test_without_a_key_and_a_server_the_schedule_skips_with_its_reason(
     workshop: Workshop, configure: Configure
 ) -> None:
     configure()
-    told = ticked(workshop)
-    assert isinstance(told, str)
-    assert "no provider has a key; set one, such as OPENAI_API_KEY" in told
+    skip_reason = ticked(workshop)
+    assert isinstance(skip_reason, str)
+    assert "no provider has a key; set one, such as OPENAI_API_KEY" in skip_reason
 
 
 def test_a_provider_that_lacks_something_is_the_reason_to_skip(
@@ -164,20 +164,20 @@ def test_a_provider_that_lacks_something_is_the_reason_to_skip(
 ) -> None:
     configure()
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", KEY)
-    told = ticked(workshop)
-    assert isinstance(told, str)
-    assert "cloudflare: account_id is required" in told
-    assert KEY not in told
+    skip_reason = ticked(workshop)
+    assert isinstance(skip_reason, str)
+    assert "cloudflare: account_id is required" in skip_reason
+    assert KEY not in skip_reason
 
 
-def test_a_folder_that_can_not_be_written_is_told_in_one_line(workshop: Workshop, configure: Configure) -> None:
+def test_an_unwritable_folder_is_an_error_of_one_line(workshop: Workshop, configure: Configure) -> None:
     configure(good=always(GOOD))
     (workshop.folder / "models").rmdir()
     (workshop.folder / "models").write_text("")
     assert "can't be created" in failure_of(workshop.fetch("good"))
 
 
-def test_a_provider_that_can_not_be_asked_is_skipped_with_its_reason_and_not_held(
+def test_a_provider_that_can_not_be_fetched_is_skipped_with_its_reason_and_not_held(
     workshop: Workshop, configure: Configure
 ) -> None:
     configure()

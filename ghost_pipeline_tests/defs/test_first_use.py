@@ -1,4 +1,4 @@
-"""Several programs that use a new GHOST_HOME at the same time, and a home that such a start once broke."""
+"""Several programs that use a new GHOST_HOME at the same time, and a home that such a start has damaged."""
 
 import shutil
 import sqlite3

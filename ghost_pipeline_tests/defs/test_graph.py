@@ -1,4 +1,4 @@
-"""What the graph shows before anything runs: groups, descriptions, columns, owners, sources, and the kept snapshot."""
+"""What the graph shows before anything runs: groups, descriptions, columns, owners, sources, stored snapshot."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def test_the_definitions_are_those_of_the_kept_snapshot() -> None:
 
 
 def _ordered(value: Any) -> Any:
-    """The same with sorted lists: dg lists checks in the order of a set."""
+    """Sort all lists: dg lists checks in the order of a set."""
     if isinstance(value, dict):
         return {name: _ordered(one) for name, one in value.items()}
     return sorted(map(_ordered, value), key=json.dumps) if isinstance(value, list) else value
@@ -59,7 +59,7 @@ def test_every_column_of_the_models_is_described_in_the_ui() -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_live_tables_have_the_columns_that_are_described(backend: str, tmp_path: Path) -> None:
+def test_the_migrated_tables_have_the_columns_that_are_described(backend: str, tmp_path: Path) -> None:
     place = new_place(backend, tmp_path)
     place.opened().close()
     database = place.database()

@@ -1,4 +1,4 @@
-"""The sensor that takes in what other programs append to the inbox."""
+"""The sensor that reads what other programs append to the inbox."""
 
 import stat
 from pathlib import Path
@@ -24,13 +24,13 @@ def sighting(model_id: str, **more: object) -> dict[str, object]:
     return {"provider": "openai", "model": model_id, **more}
 
 
-def test_appended_lines_become_models_and_are_told(channel: Channel) -> None:
+def test_appended_lines_become_models_and_are_shown(channel: Channel) -> None:
     channel.append("gateway.jsonl", sighting("a"), sighting("b", count=5))
     answer = channel.tick()
     assert isinstance(answer, dg.SensorResult)
     assert channel.workshop.active("openai") == ["a", "b"]
-    told, _, news = answer.asset_events
-    assert (told.asset_key, told.metadata["inferences"].value) == (dg.AssetKey("inbox"), 6)
+    observation, _, news = answer.asset_events
+    assert (observation.asset_key, observation.metadata["inferences"].value) == (dg.AssetKey("inbox"), 6)
     assert (news.partition, news.metadata["created"].value) == ("openai", 2)
     assert channel.taken() == {}
     channel.append("gateway.jsonl", sighting("c"))

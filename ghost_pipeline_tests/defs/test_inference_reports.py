@@ -1,4 +1,4 @@
-"""The sensor that takes in what other programs report to Dagster."""
+"""The sensor that processes what other programs report to Dagster."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ def channel(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Channel:
     return Channel(workshop, reported_sightings.inference_reports_sensor)
 
 
-def test_a_report_becomes_a_model_and_is_told(channel: Channel) -> None:
+def test_a_report_becomes_a_model_and_is_shown(channel: Channel) -> None:
     channel.report(provider="gemini", model="models/secret", name="Secret", metadata={"region": "eu"}, count=3)
     answer = channel.tick()
     assert isinstance(answer, dg.SensorResult)
@@ -30,11 +30,11 @@ def test_a_report_becomes_a_model_and_is_told(channel: Channel) -> None:
         (model,) = catalog.find_models("google")
     assert (model.model_id, model.source, model.name) == ("secret", "INFERENCE", "Secret")
     assert model.inference_metadata == {"region": "eu"}
-    told, check, news = answer.asset_events
+    observation, check, news = answer.asset_events
     assert isinstance(check, dg.AssetCheckEvaluation)
     assert (check.check_name, check.passed) == ("reports_are_accepted", True)
-    assert told.asset_key == dg.AssetKey("inference_reports")
-    assert (told.metadata["sightings"].value, told.metadata["inferences"].value) == (1, 3)
+    assert observation.asset_key == dg.AssetKey("inference_reports")
+    assert (observation.metadata["sightings"].value, observation.metadata["inferences"].value) == (1, 3)
     assert (news.asset_key, news.partition) == (dg.AssetKey("model_catalog"), "google")
     assert (news.metadata["from"].value, news.metadata["created"].value) == (dg.AssetKey("inference_reports"), 1)
 
@@ -51,7 +51,7 @@ def test_a_provider_that_was_not_met_becomes_a_partition_once(channel: Channel) 
     assert not answer.dynamic_partitions_requests
 
 
-def test_a_model_that_works_as_before_is_no_news_of_the_catalog(channel: Channel) -> None:
+def test_a_model_that_works_as_before_causes_no_event(channel: Channel) -> None:
     for _ in range(2):
         channel.report(provider="openai", model="m")
         answer = channel.tick()
@@ -104,7 +104,7 @@ def test_a_bad_report_is_set_aside_and_stops_none(channel: Channel) -> None:
     assert len(channel.rejected) == 3
 
 
-def test_reports_that_are_all_bad_are_told_as_well(channel: Channel) -> None:
+def test_reports_that_are_all_rejected_are_shown_as_well(channel: Channel) -> None:
     channel.report(provider="openai")
     assert channel.taken()["rejected"] == 1
     assert channel.taken() == {}
@@ -164,7 +164,7 @@ def test_a_catalog_or_an_archive_that_is_away_fails_the_tick_and_nothing_is_lost
     assert channel.taken()["sightings"] == 1
 
 
-def test_a_model_that_a_person_removed_stays_out(channel: Channel) -> None:
+def test_a_removed_model_stays_out(channel: Channel) -> None:
     with channel.workshop.catalog() as catalog:
         catalog.track_successful_inference("acme", "a")
         catalog.remove_model("acme", "a")
@@ -181,23 +181,23 @@ def test_a_report_of_this_moment_waits_for_the_next_tick(workshop: Workshop) -> 
 
 
 @pytest.mark.parametrize("cursor", ["", "reset", "-1", "²"])
-def test_a_cursor_that_a_person_broke_starts_over(channel: Channel, cursor: str) -> None:
+def test_an_edited_unparseable_cursor_starts_over(channel: Channel, cursor: str) -> None:
     channel.report(provider="openai", model="a")
     channel.tick()
     channel.cursor = cursor
     assert channel.taken()["sightings"] == 1
 
 
-SAID = st.fixed_dictionaries(
+SIGHTINGS = st.fixed_dictionaries(
     {"provider": st.just("openai"), "model": st.sampled_from("ab"), "last_at": st.integers(1767225600, 1767225603)},
     optional={"metadata": st.dictionaries(st.sampled_from("xy"), st.integers(0, 3)), "name": st.sampled_from("NM")},
 )
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(said=st.lists(SAID, min_size=1, max_size=6), times=st.integers(1, 2))
+@given(sightings=st.lists(SIGHTINGS, min_size=1, max_size=6), times=st.integers(1, 2))
 def test_a_page_that_is_taken_in_again_changes_nothing(
-    channel: Channel, said: list[dict[str, object]], times: int
+    channel: Channel, sightings: list[dict[str, object]], times: int
 ) -> None:
     with channel.workshop.catalog() as catalog:
         for provider in catalog.list_providers():
@@ -205,7 +205,7 @@ def test_a_page_that_is_taken_in_again_changes_nothing(
     with channel.workshop.catalog() as catalog:
         for model_id in "ab":
             catalog.add_manual_model("openai", model_id)
-    channel.report(sightings=said)
+    channel.report(sightings=sightings)
     channel.evaluate()
     before = snapshot(channel.workshop)
     for _ in range(times):

@@ -58,7 +58,7 @@ def test_a_shrunken_listing_warns_and_no_model_goes(workshop: Workshop) -> None:
         assert not catalog.mark_stale_models_inactive(now=NOON + timedelta(days=2)).changed
 
 
-def test_an_empty_local_server_is_believed(workshop: Workshop) -> None:
+def test_an_empty_listing_of_a_local_server_is_accepted(workshop: Workshop) -> None:
     run = workshop.ingest("ollama_local.json", b'{"models": []}', NOON)
     assert run.success
     assert failed_checks(run) == {"listing_has_models": ("WARN", "ollama")}
@@ -102,7 +102,7 @@ def test_a_materialization_from_the_ui_takes_the_newest_file(workshop: Workshop)
     assert workshop.active("openai") == ["gpt-a"]
 
 
-def test_a_provider_without_a_file_fails_with_a_line_that_says_what_to_do(workshop: Workshop) -> None:
+def test_a_provider_without_a_file_fails_with_advice(workshop: Workshop) -> None:
     workshop.instance.add_dynamic_partitions("provider", ["openai"])
     run = workshop.materialize("raw_provider_models", "openai")
     (failure,) = run.get_step_failure_events()
@@ -110,23 +110,23 @@ def test_a_provider_without_a_file_fails_with_a_line_that_says_what_to_do(worksh
     assert "put openai_models.json there" in str(failure.step_failure_data.user_failure_data.description)
 
 
-def test_a_materialization_tells_where_the_models_came_from(workshop: Workshop) -> None:
+def test_a_materialization_shows_where_the_models_came_from(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing("gpt-a", "gpt-b"), NOON)
     run = workshop.ingest("openai_models.json", listing("gpt-b", "gpt-c"), NOON + timedelta(hours=1))
-    told = {
+    metadata = {
         str(materialization.asset_key.to_user_string()): materialization.metadata
         for materialization in (
             event.step_materialization_data.materialization for event in run.get_asset_materialization_events()
         )
     }
-    assert set(told) == {"listing_files", "raw_provider_models", "model_catalog"}
-    catalog = {name: value.value for name, value in told["model_catalog"].items()}
+    assert set(metadata) == {"listing_files", "raw_provider_models", "model_catalog"}
+    catalog = {name: value.value for name, value in metadata["model_catalog"].items()}
     assert catalog["file"] == "openai_models.json"
     assert catalog["verdict"] == "complete"
     assert (catalog["models"], catalog["created"], catalog["confirmed"], catalog["missing"]) == (2, 1, 1, 1)
     assert catalog["observed_at"] == (NOON + timedelta(hours=1)).timestamp()
     assert len(str(catalog["sha256"])) == 64
-    preview = told["model_catalog"]["changes"]
+    preview = metadata["model_catalog"]["changes"]
     assert isinstance(preview, dg.TableMetadataValue)
     shown = {(record.data["change"], record.data["model"]) for record in preview.records}
     assert shown == {("created", "gpt-c"), ("missing", "gpt-a")}

@@ -18,7 +18,7 @@ def channel(workshop: Workshop) -> Channel:
 
 
 def written(channel: Channel) -> dict[str, dict[str, object]]:
-    """What the next ticks write until there is nothing new: partition -> metadata."""
+    """Tick until there is nothing new; return what was written: partition -> metadata."""
     pages: dict[str, dict[str, object]] = {}
     for _ in range(20):
         answer = channel.tick()

@@ -1,4 +1,4 @@
-"""The check that turns red by the passing of time, its schedule, and the freshness of the catalog."""
+"""The check that fails as time passes, its schedule, and the freshness of the catalog."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,10 +35,10 @@ def test_a_provider_without_a_complete_listing_for_too_long_turns_the_check_red_
     result, evaluation = checked(workshop)
     assert result.success
     assert (evaluation.passed, evaluation.severity) == (not is_red, dg.AssetCheckSeverity.ERROR)
-    told = metadata(evaluation)
-    assert ("openai" in told, "mistral" in told) == (is_red, False)
+    shown = metadata(evaluation)
+    assert ("openai" in shown, "mistral" in shown) == (is_red, False)
     if is_red:
-        assert "2 attempts failed in a row; failed: no connection" in told["openai"]
+        assert "2 attempts failed in a row; failed: no connection" in shown["openai"]
     health = evaluation.metadata["health"]
     assert isinstance(health, dg.TableMetadataValue)
     table = {record.data["provider"]: record.data for record in health.records}

@@ -1,4 +1,4 @@
-"""Old runs go with their files; no asset, partition or check loses its newest event."""
+"""Old runs are deleted with their files; no asset, partition or check loses its newest event."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ REPORTED = ("provider_responses", "listing_files", "inference_reports", "inbox",
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workshop]:
-    """A pipeline with a history of every asset, on a Dagster instance whose storage is real."""
+    """Provide a pipeline with a history of every asset, on a Dagster instance with real storage."""
     home = tmp_path / "dagster"
     home.mkdir()
     config: dict[str, Any] = {"telemetry": {"enabled": False}}
@@ -42,13 +42,13 @@ def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workshop
     (home / "dagster.yaml").write_text(yaml.safe_dump(config))
     with dg.DagsterInstance.from_config(str(home)) as instance:
         workshop = Workshop(tmp_path, instance)
-        live(workshop)
+        perform_work(workshop)
         yield workshop
     if url:
         server().drop(url)
 
 
-def live(workshop: Workshop) -> None:
+def perform_work(workshop: Workshop) -> None:
     """Two weeks in short: every asset has events, some newer than others, of runs and of none."""
     channel, now = Channel(workshop, channels_sensor), datetime.now(UTC)
     for hours in (50, 49, 2):
@@ -69,7 +69,7 @@ def live(workshop: Workshop) -> None:
 
 
 def latest(workshop: Workshop) -> dict[str, Any]:
-    """What the pages of all assets and checks show as their newest state."""
+    """Return what the pages of all assets and checks show as their newest state."""
     storage, graph = workshop.instance.event_log_storage, workshop.definitions.get_repository_def().asset_graph
     state: dict[str, Any] = {}
     for key in sorted(graph.get_all_asset_keys()):
@@ -87,7 +87,7 @@ def latest(workshop: Workshop) -> dict[str, Any]:
 
 
 def later(days: float = 1) -> datetime:
-    """An instant at which everything so far is old."""
+    """Return an instant at which everything so far is old."""
     return datetime.now(UTC) + timedelta(days=days)
 
 
@@ -165,7 +165,7 @@ def test_young_and_unfinished_runs_stay(history: Workshop) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Workshop]:
-    """A pipeline on the instance that the command line creates, with one run of each kind."""
+    """Provide a pipeline on the instance that the command line creates, with one run of each kind."""
     with open_instance(Settings.from_environment({"GHOST_HOME": str(tmp_path / "home")})) as instance:
         workshop = Workshop(tmp_path, instance)
         for hours in (3, 2, 1):

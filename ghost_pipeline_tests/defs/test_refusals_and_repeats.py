@@ -1,4 +1,4 @@
-"""One provider's trouble stays its own, and a run that is repeated tells the same story."""
+"""One provider's failure affects no other, and a repeated run gives the same result."""
 
 from datetime import timedelta
 
@@ -82,8 +82,8 @@ def test_a_catalog_run_is_repeated_although_the_file_has_gone(workshop: Workshop
     run = workshop.materialize("model_catalog", "openai")
     assert run.success
     (event,) = run.get_asset_materialization_events()
-    told = event.step_materialization_data.materialization.metadata
-    assert told["observed_at"].value == NOON.timestamp()
+    metadata = event.step_materialization_data.materialization.metadata
+    assert metadata["observed_at"].value == NOON.timestamp()
     with workshop.catalog() as catalog:
         (model,) = catalog.find_models("openai")
     assert (model.first_seen_at, model.last_seen_at) == (NOON, NOON)
@@ -102,7 +102,7 @@ def test_a_retry_folds_in_the_listing_of_the_run_that_it_does_again_and_not_a_ne
         assert admitted_listing(catalog, "openai", dg.DagsterRun("ingest_listing")) is None
 
 
-def test_the_catalog_of_a_provider_that_was_never_admitted_says_what_to_do(workshop: Workshop) -> None:
+def test_the_catalog_asset_of_a_provider_without_a_listing_fails_with_advice(workshop: Workshop) -> None:
     workshop.instance.add_dynamic_partitions("provider", ["openai"])
     run = workshop.materialize("model_catalog", "openai")
     (failure,) = run.get_step_failure_events()
@@ -130,7 +130,7 @@ def test_the_asset_page_shows_the_columns_of_the_models(workshop: Workshop) -> N
     assert columns["context_window"] is True
 
 
-def test_a_purge_tells_each_partition_that_lost_a_model(workshop: Workshop) -> None:
+def test_a_purge_is_reported_on_each_partition_that_lost_a_model(workshop: Workshop) -> None:
     for name in ("openai", "mistral", "xai"):
         workshop.ingest(f"{name}_models.json", listing("one"), NOON)
     with workshop.catalog() as catalog:
@@ -152,7 +152,7 @@ def test_a_purge_tells_each_partition_that_lost_a_model(workshop: Workshop) -> N
     assert event.materialization.metadata["purged"].value == 2
 
 
-def test_no_hold_is_no_warning(workshop: Workshop) -> None:
+def test_without_a_hold_there_is_no_warning(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing("one"), NOON)
     assert health_check(workshop, "holds_are_not_expiring").passed
 

@@ -34,7 +34,7 @@ class Evaluator:
         return result.get_num_requested(STATISTICS) == 1
 
     def run(self, definitions: dg.Definitions | None = None) -> None:
-        """The requested run."""
+        """Execute the requested run."""
         job = (definitions or self.workshop.definitions).resolve_job_def("refresh_statistics")
         assert job.execute_in_process(instance=self.workshop.instance).success
 

@@ -33,7 +33,7 @@ def test_the_schedules_skip_with_a_reason_when_nothing_is_due(workshop: Workshop
         assert "Nothing is due" in str(answer.skip_message)
 
 
-def test_what_is_due_is_swept_as_of_the_scheduled_instant_and_told(workshop: Workshop) -> None:
+def test_the_scheduled_instant_decides_what_is_swept_and_the_sweep_is_reported(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing("a", "b"), NOON)
     stale_at = NOON + timedelta(hours=25)
     result = run(workshop, "stale_sweep", evaluated(workshop, stale_sweep_24h, stale_at))
@@ -87,10 +87,15 @@ def test_statistics_are_plotted_by_source_and_state(workshop: Workshop) -> None:
     workshop.definitions.resolve_job_def("refresh_statistics").execute_in_process(instance=workshop.instance)
     (record,) = workshop.instance.fetch_materializations(dg.AssetKey("discovery_stats"), limit=1).records
     assert record.asset_materialization is not None
-    told = {name: value.value for name, value in record.asset_materialization.metadata.items()}
-    assert (told["total"], told["active"], told["source_index"], told["source_inference"]) == (3, 3, 2, 1)
-    assert told["unlisted"] == 1
-    assert "openai" in str(told["by_provider"])
+    metadata = {name: value.value for name, value in record.asset_materialization.metadata.items()}
+    assert (metadata["total"], metadata["active"], metadata["source_index"], metadata["source_inference"]) == (
+        3,
+        3,
+        2,
+        1,
+    )
+    assert metadata["unlisted"] == 1
+    assert "openai" in str(metadata["by_provider"])
 
 
 def test_a_hold_that_is_about_to_end_warns(workshop: Workshop) -> None:

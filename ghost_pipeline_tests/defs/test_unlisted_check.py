@@ -56,7 +56,7 @@ def test_it_warns_as_long_as_the_model_is_used_and_no_longer(workshop: Workshop)
         assert the_check(workshop).passed is is_fine, hours
 
 
-def test_a_model_that_is_listed_again_is_no_warning(workshop: Workshop) -> None:
+def test_a_model_that_is_listed_again_causes_no_warning(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing("kept", "dropped"), NOON)
     use(workshop, "dropped")
     workshop.ingest("openai_models.json", listing("kept"), LATER)
@@ -65,7 +65,7 @@ def test_a_model_that_is_listed_again_is_no_warning(workshop: Workshop) -> None:
     assert the_check(workshop).passed
 
 
-def test_a_listing_whose_absences_do_not_count_says_nothing_of_models_that_left(workshop: Workshop) -> None:
+def test_a_listing_whose_absences_do_not_count_reports_no_delisted_models(workshop: Workshop) -> None:
     workshop.ingest("openai_models.json", listing("kept", "dropped"), NOON)
     use(workshop, "dropped")
     workshop.ingest("openai_models.json", listing("kept", has_more=True), LATER)

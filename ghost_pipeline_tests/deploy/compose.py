@@ -1,4 +1,4 @@
-"""What ``deploy/docker-compose.yml`` says, read the way Compose reads it."""
+"""Read ``deploy/docker-compose.yml`` as Compose does."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ TARGETS = {  # the image's copies of the files in deploy/, as the Dockerfile mak
 
 
 def parsed(name: str) -> Any:
-    """A YAML file of ``deploy/``."""
+    """Load a YAML file of ``deploy/``."""
     return yaml.safe_load((DEPLOY / name).read_text())
 
 
@@ -22,17 +22,17 @@ SERVICES: dict[str, dict[str, Any]] = parsed("docker-compose.yml")["services"]
 
 
 def command(service: str) -> list[str]:
-    """The words that the service is started with."""
+    """Return the arguments that start the service."""
     return list(SERVICES[service]["command"])
 
 
 def health_check(service: str) -> list[str]:
-    """The words of the service's health check."""
-    form, *words = SERVICES[service]["healthcheck"]["test"]
-    words = [word.replace("$$", "$") for word in words]
-    return ["/bin/sh", "-c", *words] if form == "CMD-SHELL" else words
+    """Return the arguments of the service's health check."""
+    form, *arguments = SERVICES[service]["healthcheck"]["test"]
+    arguments = [argument.replace("$$", "$") for argument in arguments]
+    return ["/bin/sh", "-c", *arguments] if form == "CMD-SHELL" else arguments
 
 
 def environment(service: str) -> dict[str, str]:
-    """The variables that the service is given, interpolation not yet done."""
+    """Return the service's environment variables before interpolation."""
     return dict(SERVICES[service]["environment"])

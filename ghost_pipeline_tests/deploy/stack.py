@@ -57,18 +57,18 @@ class Stack:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def environment(self, service: str) -> dict[str, str]:
-        """The image's variables and those of the Compose file, with this machine's addresses for theirs."""
+        """Return the variables of the image and the Compose file, with this machine's addresses."""
         given = environment(service)
         return {**self._image, **given, **{name: self._here[name] for name in given if name in self._here}}
 
     def run(self, service: str) -> None:
-        """A service that ends: an upgrade."""
+        """Run a service that ends, such as an upgrade."""
         subprocess.run(
             command(service), cwd=self.folder, env=self.environment(service), check=True, timeout=PATIENCE_SECONDS
         )
 
     def start(self, service: str) -> None:
-        """A service that stays. Its output is in ``<service>.log``."""
+        """Start a service that keeps running. Its output goes to ``<service>.log``."""
         with (self.folder / f"{service}.log").open("ab") as log:
             self._running[service] = subprocess.Popen(
                 command(service),
@@ -81,18 +81,18 @@ class Stack:
             )
 
     def is_healthy(self, service: str) -> bool:
-        """What its health check says, now."""
-        assert self._running[service].poll() is None, f"{service} ended\n{self.told()}"
+        """Return True if the service's health check passes now."""
+        assert self._running[service].poll() is None, f"{service} ended\n{self.logs()}"
         checked = subprocess.run(
             health_check(service), cwd=self.folder, env=self.environment(service), capture_output=True
         )
         return checked.returncode == 0
 
     def wait_for(self, happened: Callable[[], bool], what: str) -> None:
-        """Wait until something has happened; tell what the services said if it has not."""
+        """Wait until something has happened; show the logs of the services if it has not."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not happened():
-            assert time.monotonic() < deadline, f"never happened: {what}\n{self.told()}"
+            assert time.monotonic() < deadline, f"never happened: {what}\n{self.logs()}"
             time.sleep(0.2)
 
     def wait_until_healthy(self, service: str) -> None:
@@ -100,16 +100,16 @@ class Stack:
         self.wait_for(lambda: self.is_healthy(service), f"{service} is healthy")
 
     def kill(self, service: str) -> None:
-        """What a container's sudden death is: every process in it is gone at once."""
+        """Kill a container: every process in it ends at once."""
         self._end(service, signal.SIGKILL)
 
     def stop(self) -> list[str]:
-        """Stop everything, the first started last. Gives the command lines of what had to be killed."""
+        """Stop everything, the first started last. Return the command lines of what had to be killed."""
         services = reversed(list(self._running))
         return [stubborn for service in services for stubborn in self._end(service, signal.SIGTERM)]
 
-    def told(self) -> str:
-        """The end of what each service said."""
+    def logs(self) -> str:
+        """Return the last lines of each service's log."""
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"--- {log.stem}\n{log.read_text(errors='replace')[-4000:]}" for log in logs)
 
@@ -127,12 +127,12 @@ class Stack:
 
 
 def _obey_signals() -> None:
-    """A shell's background job ignores SIGINT and hands that on, and Dagster then ignores SIGTERM as well."""
+    """Restore SIGINT: a shell's background job ignores it, and Dagster then ignores SIGTERM as well."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """Return an unused port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

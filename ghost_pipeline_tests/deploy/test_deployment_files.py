@@ -1,4 +1,4 @@
-"""The deployment files say what they must, as far as that can be seen without a container engine."""
+"""The deployment files are consistent, as far as that can be checked without a container engine."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def instructions(name: str) -> list[list[str]]:
-    """The words of each such instruction of the Dockerfile."""
+    """Return the arguments of each such instruction of the Dockerfile."""
     whole = DOCKERFILE.replace("\\\n", "")
     return [shlex.split(line)[1:] for line in whole.splitlines() if line.startswith(f"{name} ")]
 
@@ -143,7 +143,7 @@ def test_the_image_holds_the_files_where_the_processes_look_for_them() -> None:
     (folder,) = [words[0] for words in instructions("WORKDIR") if words[0].startswith("/opt")]
     copied = {words[0]: words[1] for words in instructions("COPY") if words[0].startswith("deploy/")}
     assert copied == {f"deploy/{name}": f"{folder}/{target}" for name, target in TARGETS.items()}
-    assert f"DAGSTER_HOME={folder}/dagster" in [word for words in instructions("ENV") for word in words]
+    assert f"DAGSTER_HOME={folder}/dagster" in [argument for arguments in instructions("ENV") for argument in arguments]
 
 
 def test_the_image_is_built_from_files_that_are_there_and_not_ignored() -> None:
@@ -160,7 +160,7 @@ def mappings(value: Any) -> list[dict[str, Any]]:
     return ([value] if isinstance(value, dict) else []) + [found for one in inner for found in mappings(one)]
 
 
-def test_on_kubernetes_every_process_is_of_one_image_and_nobody_is_root() -> None:
+def test_on_kubernetes_every_process_is_of_one_image_and_none_is_root() -> None:
     values, (job,) = parsed("helm-values.yaml"), [parsed("upgrade-job.yaml")]
     (deployment,) = values["dagster-user-deployments"]["deployments"]
     images = [deployment["image"], values["dagsterWebserver"]["image"], values["dagsterDaemon"]["image"]]

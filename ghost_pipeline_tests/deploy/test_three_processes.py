@@ -1,4 +1,4 @@
-"""Webserver, daemon and code server on PostgreSQL, started as the Compose file says."""
+"""Webserver, daemon and code server on PostgreSQL, started as in the Compose file."""
 
 import json
 import urllib.request
@@ -17,7 +17,8 @@ from ghost_pipeline_tests.deploy.stack import Stack
 from ghost_pipeline_tests.postgres import server
 
 SOONER = {"poll_interval_seconds": 1, "max_runtime_seconds": 30}
-"""In production 30 and 600, but nobody waits ten minutes for a test. The code server has to be back within that time;
+"""30 and 600 in production; shorter here, because a test must not take ten minutes.
+The code server has to be back within that time;
 on a busy machine it takes half of it."""
 
 
@@ -39,7 +40,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
 
 class Story:
-    """What the test does to a stack, and what it sees from outside."""
+    """What the test does to a stack, and what is visible from outside."""
 
     def __init__(self, stack: Stack) -> None:
         environment = stack.environment("code-server")
@@ -54,7 +55,7 @@ class Story:
         self.instance.dispose()
 
     def drop(self, provider_id: str, *model_ids: str) -> None:
-        """A file arrives."""
+        """Write a provider's file."""
         (self.stack.models_dir / f"{provider_id}_models.json").write_bytes(listing(*model_ids))
 
     def active(self) -> dict[str, list[str]]:
@@ -65,7 +66,7 @@ class Story:
         return {provider.id for provider in self.catalog.list_providers() if provider.held_since}
 
     def runs(self, provider_id: str) -> list[dg.DagsterRun]:
-        """The provider's runs, the first one first."""
+        """Return the provider's runs, oldest first."""
         wanted = dg.RunsFilter(tags={"dagster/partition": provider_id})
         return list(reversed(self.instance.get_runs(wanted)))
 

@@ -1,4 +1,4 @@
-"""A file is replaced whole or stays as it was."""
+"""A file is replaced completely or stays unchanged."""
 
 import threading
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_replaced_file_keeps_its_permissions_and_a_link_stays_a_link(tmp_path:
     assert (real.read_bytes(), real.stat().st_mode & 0o777) == (b"new", 0o640)
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_an_error(tmp_path: Path) -> None:
     for place in (tmp_path, Path("/dev/null"), tmp_path / "none" / "models.yaml"):
         with pytest.raises(ExportRefused):
             write_export(place, b"new")

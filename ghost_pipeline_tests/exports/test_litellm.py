@@ -1,4 +1,4 @@
-"""A LiteLLM model_list, against the shape that its documentation gives."""
+"""A LiteLLM model_list, compared with the documented shape."""
 
 from typing import Any
 
@@ -125,12 +125,12 @@ def test_no_secret_and_no_value_of_the_environment_is_in_it(monkeypatch: pytest.
         (("tools",), None),
     ],
 )
-def test_the_mode_is_said_where_the_capabilities_say_it(words: tuple[str, ...], mode: str | None) -> None:
+def test_the_mode_is_exported_where_the_capabilities_imply_it(words: tuple[str, ...], mode: str | None) -> None:
     (entry,) = entries(model(capabilities=words))
     assert entry.get("model_info", {}).get("mode") == mode
 
 
-def test_ghosts_are_in_it_only_when_asked_for_and_marked() -> None:
+def test_ghosts_are_included_only_on_request_and_marked() -> None:
     assert [one["model_name"] for one in entries(model(), ghost())] == ["openai/gpt-x"]
     gone, active = entries(model(), ghost(), is_with_ghosts=True)
     assert gone["model_name"] == "openai/gone"

@@ -1,10 +1,10 @@
-"""An OpenAI-style answer, and the tables, read back by the programs that they are for."""
+"""The OpenAI-style model list and the tables, read back by the programs that they are for."""
 
 import io
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC
 
 import pandas as pd
 import pytest
@@ -13,6 +13,7 @@ from ghost_pipeline.additions import read_csv
 from ghost_pipeline.errors import ExportRefused
 from ghost_pipeline.exports import FORMATS, export_models
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS
+from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline_tests.exports.samples import FIRST, FULL, ghost, model
 
@@ -32,7 +33,7 @@ def test_an_openai_answer_is_a_listing_that_this_project_reads_itself() -> None:
     assert [one.model_id for one in listing.models] == ["b", "gpt-x"]
 
 
-def test_an_id_that_two_providers_have_says_whose_it_is() -> None:
+def test_an_id_that_two_providers_share_is_prefixed() -> None:
     models = [model("openai", "m"), model("azure", "m"), model("groq", "other")]
     answer = json.loads(export_models(models, "openai"))
     assert [one["id"] for one in answer["data"]] == ["azure/m", "other", "openai/m"]
@@ -40,7 +41,7 @@ def test_an_id_that_two_providers_have_says_whose_it_is() -> None:
 
 
 @pytest.mark.parametrize("to", FORMATS)
-def test_ghosts_are_left_out_of_every_format_unless_asked_for(to: str) -> None:
+def test_ghosts_are_left_out_of_every_format_unless_requested(to: str) -> None:
     models = [model(), ghost()]
     assert export_models(models, to) == export_models(models[:1], to)
     assert export_models(models, to, is_with_ghosts=True) != export_models(models[:1], to)
@@ -77,12 +78,12 @@ def test_csv_keeps_numbers_texts_and_instants_and_leaves_the_unknown_empty() -> 
     assert full["name"] == FULL.name
     assert full["capabilities"] == "text;tools;vision"
     assert json.loads(full["provider_data"]) == FULL.provider_data
-    assert datetime.fromisoformat(full["last_seen_at"]) == FULL.last_seen_at
+    assert parse_instant(full["last_seen_at"]) == FULL.last_seen_at
     unknown = {name for name, value in bare.items() if value == ""}
     assert unknown == {name for name in COLUMNS if getattr(model("xai", "bare"), name) is None}
 
 
-def test_what_a_person_may_state_can_be_added_from_the_columns_of_a_csv_export() -> None:
+def test_the_columns_of_a_csv_export_can_be_added_from_a_file() -> None:
     table = pd.read_csv(io.BytesIO(export_models([FULL], "csv")), dtype=str)
     stated = ["provider_id", "model_id", "name", "context_window", "input_price", "capabilities", "expires_at"]
     (addition,) = read_csv(table[stated].to_csv(index=False))
@@ -106,7 +107,7 @@ def test_parquet_has_a_type_for_every_column_also_of_no_model() -> None:
     assert full.iloc[1][["context_window", "input_price", "is_free", "expires_at"]].isna().all()
 
 
-def test_without_pyarrow_parquet_says_what_to_install_and_the_rest_works() -> None:
+def test_without_pyarrow_parquet_is_an_error_with_advice_and_the_rest_works() -> None:
     code = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "from ghost_pipeline.exports import export_models\n"

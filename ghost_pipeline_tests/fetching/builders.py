@@ -1,4 +1,4 @@
-"""What the tests of fetching share: endpoints on loopback, short limits, a look into the folder."""
+"""Shared by the tests of fetching: endpoints on loopback, short limits, reading the folder."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ Configure = Callable[..., dict[str, Server]]
 
 
 def at(server: Server, provider_id: str = "openai", **changes: Any) -> Endpoint:
-    """A declared endpoint whose server is ``server``."""
+    """Return a declared endpoint whose server is ``server``."""
     declared = REGISTRY[provider_id]
     return replace(
         declared,
@@ -52,7 +52,7 @@ def ids_bytes(*ids: str) -> bytes:
 
 
 def newest(folder: Path, provider_id: str) -> Listing:
-    """The provider's newest listing, found and parsed as the rest of the pipeline does."""
+    """Return the provider's newest listing, found and parsed as the rest of the pipeline does."""
     path = newest_listings(find_listings(folder).files)[provider_id].path
     return parse_listing(provider_id, path.read_bytes())
 

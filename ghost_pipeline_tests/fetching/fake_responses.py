@@ -100,7 +100,7 @@ def page_of(provider_id: str, asked: Asked) -> dict[str, Any]:
 
 
 def play(provider_id: str, key: str) -> Script:
-    """The provider, with a key that it knows."""
+    """Return the provider, configured with a key."""
     path, (header, form) = PATHS[provider_id]
 
     def script(asked: Asked) -> Reply:

@@ -1,6 +1,6 @@
-"""Every way in which a page can go wrong: what the server does, and what a person is told of it.
+"""Faults of a page: what the server does, and the message that users get.
 
-Wherever a server can say something, it repeats the key.
+Wherever a server can send text, it repeats the key.
 """
 
 import gzip
@@ -29,7 +29,7 @@ LARGE = 100_000_000
 @dataclass(frozen=True)
 class FaultyPage:
     reply: Reply
-    told: str
+    message: str
     """A part of the reason."""
     attempts: int = 3
     """How often the page is asked for; workshop.QUICK allows three."""
@@ -74,7 +74,7 @@ FAULTS = {
     "403 with the key in headers": FaultyPage(_echoing_headers, "check the key in OPENAI_API_KEY", 1),
     "404": FaultyPage(body_reply(ECHO.encode(), 404), "check its base_url and path", 1),
     "206": FaultyPage(body_reply(LISTING, 206), "HTTP 206", 1),
-    "304 that nobody asked for": FaultyPage(bare_reply(304), "HTTP 304", 1),
+    "unrequested 304": FaultyPage(bare_reply(304), "HTTP 304", 1),
     "200 with an error": FaultyPage(json_reply({"error": {"message": ECHO}}), "returned an error", 1),
     "200 with an error in a list": FaultyPage(json_reply([{"error": {"message": ECHO}}]), "returned an error", 1),
     "200 with success: false": FaultyPage(json_reply({"success": False, "errors": [{"message": ECHO}]}), "error", 1),

@@ -1,4 +1,4 @@
-"""For tests that fetch, here and in Dagster's runs: servers that are closed after the test, and who is known."""
+"""Fixtures for tests that fetch, here and in Dagster's runs: closing servers, and known providers."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def serve() -> Iterator[Callable[[Script], Server]]:
 
 @pytest.fixture
 def configure(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
-    """Providers of these names with these servers, and no others."""
+    """Configure providers of these names with these servers, and no others."""
     for endpoint in REGISTRY.values():
         for variable in endpoint.key_variables:
             monkeypatch.delenv(variable, raising=False)

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that answers as it is told, well or badly."""
+"""An HTTP server on loopback that sends prepared responses, valid or not."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """One request, as it arrived."""
+    """One received request."""
 
     path: str
     parameters: Mapping[str, str]
@@ -47,7 +47,7 @@ class Line:
         self._request.close_connection = True
 
     def wait(self, seconds: float) -> bool:
-        """False once the server is being closed."""
+        """Wait; return False once the server is being closed."""
         return not self._closing.wait(seconds)
 
 
@@ -162,7 +162,7 @@ def dripping_reply(every: float) -> Reply:
 
 
 def dripping_head_reply(every: float) -> Reply:
-    """A status line whose headers never end."""
+    """Send a status line and headers that never end."""
 
     def reply(line: Line) -> None:
         line.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-slow: ")

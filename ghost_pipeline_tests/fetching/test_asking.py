@@ -1,4 +1,4 @@
-"""Asking again, redirects, gzip, endless paging, many providers at once."""
+"""Retries, redirects, gzip, endless paging, many providers at once."""
 
 import ssl
 import threading
@@ -33,7 +33,7 @@ GOOD = body_reply(LISTING)
 
 
 @pytest.mark.parametrize("name", ["500", "408", "425", "429", "a connection cut in the middle", "half a gzip"])
-def test_what_passes_is_asked_again(serve: Serve, folder: Path, name: str) -> None:
+def test_transient_errors_are_retried(serve: Serve, folder: Path, name: str) -> None:
     server = serve(in_turn(FAULTS[name].reply, FAULTS[name].reply, GOOD))
     outcome = fetch_one(at(server), folder)
     assert (outcome.result, outcome.response.status, outcome.reason) == (FetchResult.FETCHED, 200, None)
@@ -67,7 +67,7 @@ def test_a_redirect_on_the_same_server_is_followed_with_the_key(serve: Serve, fo
 
 
 @pytest.mark.parametrize("provider_id", ["openai", "anthropic", "google", "azure"])
-def test_another_server_is_never_asked_and_never_gets_the_key(serve: Serve, folder: Path, provider_id: str) -> None:
+def test_another_server_gets_no_request_and_no_key(serve: Serve, folder: Path, provider_id: str) -> None:
     other = serve(always(GOOD))
     server = serve(always(bare_reply(302, location=f"{other.url}/v1/models")))
     outcome = fetch_one(at(server, provider_id), folder)
@@ -75,7 +75,7 @@ def test_another_server_is_never_asked_and_never_gets_the_key(serve: Serve, fold
     assert other.requests == []
 
 
-def test_a_next_page_on_another_server_is_not_asked(serve: Serve, folder: Path) -> None:
+def test_a_next_page_on_another_server_is_not_requested(serve: Serve, folder: Path) -> None:
     other = serve(always(GOOD))
     page = {"data": [{"id": "lab/a"}], "links": {"next": f"{other.url}/api/v1/models?page=2"}}
     outcome = fetch_one(at(serve(always(json_reply(page))), "openrouter"), folder)
@@ -113,7 +113,7 @@ def test_the_limit_of_bytes_is_for_all_pages_together(serve: Serve, folder: Path
     assert (outcome.result, outcome.response.pages, outcome.models) == (FetchResult.PARTIAL, 3, 300)
 
 
-def test_pages_that_go_in_circles_are_left_and_what_was_read_is_partial(serve: Serve, folder: Path) -> None:
+def test_a_repeated_page_ends_the_fetch_and_the_listing_is_partial(serve: Serve, folder: Path) -> None:
     page = {"models": [{"name": "models/gemini-x"}], "nextPageToken": "again"}
     server = serve(always(json_reply(page)))
     outcome = fetch_one(at(server, "google"), folder)
@@ -134,7 +134,7 @@ def test_pages_without_an_end_are_left_at_the_limit(serve: Serve, folder: Path) 
     assert "raise GHOST_FETCH_MAX_PAGES" in (outcome.reason or "")
 
 
-def test_an_answer_without_a_model_is_written_for_admission_to_judge(serve: Serve, folder: Path) -> None:
+def test_a_response_without_a_model_is_written_and_left_to_admission(serve: Serve, folder: Path) -> None:
     outcome = fetch_one(at(serve(always(json_reply({"data": []})))), folder)
     assert (outcome.result, outcome.models) == (FetchResult.EMPTY, 0)
     assert newest(folder, "openai").models == ()
@@ -149,20 +149,20 @@ def test_a_slow_provider_delays_no_other(serve: Serve, folder: Path) -> None:
 
     endpoints = [at(serve(always(slow)))]
     endpoints += [at(serve(always(GOOD)), name) for name in ("groq", "deepseek", "nvidia")]
-    heard: list[str] = []
+    reported: list[str] = []
 
     def watch(outcome: object) -> None:
-        heard.append(getattr(outcome, "provider_id", ""))
-        if len(heard) == 3:
+        reported.append(getattr(outcome, "provider_id", ""))
+        if len(reported) == 3:
             others_done.set()
 
     outcomes = fetch_listings(endpoints, folder, replace(QUICK, read_timeout=30), NOON, watch)
     assert [one.result for one in outcomes] == [FetchResult.FETCHED] * 4
     assert [one.provider_id for one in outcomes] == ["openai", "groq", "deepseek", "nvidia"]
-    assert heard[-1] == "openai"
+    assert reported[-1] == "openai"
 
 
-def test_no_more_providers_than_allowed_are_asked_at_the_same_time(serve: Serve, folder: Path) -> None:
+def test_no_more_providers_than_allowed_are_fetched_at_the_same_time(serve: Serve, folder: Path) -> None:
     lock = threading.Lock()
     now, most = 0, 0
 
@@ -183,7 +183,7 @@ def test_no_more_providers_than_allowed_are_asked_at_the_same_time(serve: Serve,
     assert most == 2
 
 
-def test_a_key_that_can_not_be_sent_is_told_by_the_name_of_its_variable(
+def test_an_unsendable_key_is_reported_by_the_name_of_its_variable(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-with\na-line")
@@ -202,7 +202,7 @@ def test_certificates_are_always_checked() -> None:
     assert certificates.check_hostname
 
 
-def test_certificates_that_can_not_be_read_are_told_and_not_done_without(
+def test_unreadable_certificates_are_an_error_and_never_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
@@ -210,7 +210,7 @@ def test_certificates_that_can_not_be_read_are_told_and_not_done_without(
         create_tls_context()
 
 
-def test_a_server_without_tls_is_not_asked_in_plain_http_instead(serve: Serve, folder: Path) -> None:
+def test_a_server_without_tls_is_not_requested_over_plain_http_instead(serve: Serve, folder: Path) -> None:
     server = serve(always(GOOD))
     endpoint = replace(at(server), base_url=server.url.replace("http:", "https:"))
     outcome = fetch_one(endpoint, folder)

@@ -22,7 +22,7 @@ def health(run: Run) -> dict[str, Any]:
     return dict(one)
 
 
-def test_a_person_who_fetches_and_ingests_does_not_lift_the_hold_with_the_old_file(
+def test_fetch_and_ingest_do_not_lift_the_hold_with_the_old_file(
     run: Run, configure: Configure, tmp_path: Path
 ) -> None:
     servers = configure(openai=GOOD)
@@ -34,7 +34,7 @@ def test_a_person_who_fetches_and_ingests_does_not_lift_the_hold_with_the_old_fi
     assert (again.code, "older than the last attempt to fetch it, which failed" in again.err) == (0, True)
     assert health(run)["held_since"] == held["held_since"] is not None
     assert health(run)["consecutive_failures"] == 1
-    (tmp_path / "models" / f"{NAME}_models_2999-01-01.json").write_bytes(LISTING)  # a person's own
+    (tmp_path / "models" / f"{NAME}_models_2999-01-01.json").write_bytes(LISTING)  # not fetched
     assert run("ingest").code == 0
     assert health(run)["held_since"] is None
 
@@ -57,7 +57,7 @@ def test_an_old_file_that_a_304_confirmed_is_fresh(run: Run, configure: Configur
     assert servers[NAME].requests[-1].headers["if-none-match"] == '"1"'
 
 
-def test_a_fetch_that_succeeds_needs_no_catalog_and_one_that_fails_says_that_it_is_lacking(
+def test_a_successful_fetch_needs_no_catalog_and_a_failed_one_reports_that_it_is_missing(
     run: Run, configure: Configure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     servers = configure(openai=GOOD)
@@ -92,7 +92,7 @@ def test_what_a_fetched_listing_took_is_kept_with_its_attempt(run: Run, configur
     assert 0 < health(run)["last_seconds"] < 60
 
 
-def test_an_empty_answer_is_a_failure_and_a_partial_one_is_none(run: Run, configure: Configure) -> None:
+def test_an_empty_response_is_a_failure_and_a_partial_one_is_not(run: Run, configure: Configure) -> None:
     servers = configure(openai=always(json_reply({"data": []})))
     for count in (1, 2):
         assert (run("fetch").code, run("ingest").code) == (1, 1)

@@ -1,4 +1,4 @@
-"""``ghost-pipeline fetch``: what a person and a program see of it."""
+"""``ghost-pipeline fetch``: its output for users and for programs."""
 
 import json
 import re
@@ -26,9 +26,7 @@ def test_a_fetch_shows_each_provider_and_what_comes_next(run: Run, configure: Co
     assert sorted(newest_listings(find_listings(tmp_path / "models").files)) == ["one", "two"]
 
 
-def test_a_failed_provider_is_exit_code_1_and_its_reason_is_told(
-    run: Run, configure: Configure, tmp_path: Path
-) -> None:
+def test_a_failed_provider_is_exit_code_1_with_its_reason(run: Run, configure: Configure, tmp_path: Path) -> None:
     configure(good=GOOD, bad=always(FAULTS["401"].reply))
     ran = run("fetch")
     assert ran.code == 1
@@ -69,7 +67,7 @@ def test_a_local_server_may_serve_nothing(run: Run, configure: Configure) -> Non
     assert run("fetch").code == 0
 
 
-def test_wrong_usage_is_exit_code_2_and_asks_nobody(run: Run, configure: Configure) -> None:
+def test_wrong_usage_is_exit_code_2_and_makes_no_request(run: Run, configure: Configure) -> None:
     configure()
     for arguments in (["fetch"], ["fetch", "nope"], ["fetch", "openai"]):
         ran = run(*arguments)

@@ -1,4 +1,4 @@
-"""The user's own file: what it adds and changes, and what it is told when it is wrong."""
+"""The user's providers file: what it adds and changes, and the errors that it can cause."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ Write = Callable[[str], Settings]
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """The settings with a providers file of these words, and no key in the environment."""
+    """Return settings with a providers file of this text, and no key in the environment."""
     for endpoint in REGISTRY.values():
         for variable in endpoint.key_variables:
             monkeypatch.delenv(variable, raising=False)
@@ -64,13 +64,13 @@ def test_a_known_provider_keeps_what_the_file_does_not_change(write: Write) -> N
     assert (endpoint.key_header, endpoint.paging) == (REGISTRY["google"].key_header, REGISTRY["google"].paging)
 
 
-def test_places_are_filled_from_the_file(write: Write) -> None:
+def test_placeholders_are_filled_from_the_file(write: Write) -> None:
     endpoints = read_endpoints(write('[providers.bedrock]\nregion = "eu-west-1"\n').providers_file)
     assert endpoints["bedrock"].url == "https://bedrock.eu-west-1.amazonaws.com/foundation-models"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[providers.x", "is not valid TOML"),
         ("a = 1", "'a' is unknown"),
@@ -97,8 +97,8 @@ def test_places_are_filled_from_the_file(write: Write) -> None:
         ('[providers.bedrock]\nregion = "x/../SECRET"', "letters, digits"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_and_key_and_without_a_value(write: Write, text: str, told: str) -> None:
-    with pytest.raises(SettingsError, match=told) as caught:
+def test_an_error_names_file_and_key_and_no_value(write: Write, text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
         select_endpoints(write(text), [])
     assert "mine.toml" in str(caught.value)
     assert "SECRET" not in str(caught.value)
@@ -128,7 +128,7 @@ def test_plain_http_goes_to_loopback_only(url: str, is_local: bool) -> None:
     assert (address_defect(url, is_plain_http_allowed=False) is None) is is_local
 
 
-def test_all_that_have_a_key_or_stand_in_the_file_are_chosen(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_providers_with_a_key_or_in_the_file_are_selected(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", KEY)
     monkeypatch.setenv("GROQ_API_KEY", "two\nlines")
@@ -142,20 +142,20 @@ def test_all_that_have_a_key_or_stand_in_the_file_are_chosen(write: Write, monke
     }
 
 
-def test_a_public_list_is_asked_by_name_without_a_key(write: Write) -> None:
+def test_a_public_list_is_fetched_by_name_without_a_key(write: Write) -> None:
     assert [one.provider_id for one in select_endpoints(write(""), ["openrouter"]).endpoints] == ["openrouter"]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("wanted", "message"),
     [
         (["nope"], "no base_url is configured for nope"),
         (["cohere"], "CO_API_KEY or COHERE_API_KEY"),
         ([], "no provider has a key"),
     ],
 )
-def test_who_can_not_be_asked_is_told_what_to_do(write: Write, wanted: list[str], told: str) -> None:
-    with pytest.raises(NotConfigured, match=told):
+def test_an_unusable_provider_is_an_error_with_advice(write: Write, wanted: list[str], message: str) -> None:
+    with pytest.raises(NotConfigured, match=message):
         select_endpoints(write(""), wanted)
 
 

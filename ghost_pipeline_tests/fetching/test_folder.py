@@ -24,12 +24,12 @@ instants = st.timedeltas(timedelta(), timedelta(days=365 * 5_000)).map(lambda sp
 
 
 @given(instants)
-def test_a_file_s_name_says_whose_it_is_and_when_it_was_fetched(instant: datetime) -> None:
+def test_a_file_s_name_contains_its_provider_and_instant(instant: datetime) -> None:
     name = file_name("my-gateway", instant)
     assert (provider_in_name(name), instant_in_name(name)) == ("my-gateway", instant)
 
 
-def test_a_sidecar_tells_how_the_answer_came_about(serve: Serve, folder: Path) -> None:
+def test_a_sidecar_records_the_response(serve: Serve, folder: Path) -> None:
     outcome = fetch_one(at(serve(always(body_reply(LISTING, etag='"1"', x_request_id="req-1")))), folder)
     assert outcome.path is not None
     facts = read_response_info(outcome.path)
@@ -40,7 +40,7 @@ def test_a_sidecar_tells_how_the_answer_came_about(serve: Serve, folder: Path) -
     assert names_in(folder) == [outcome.path.name, outcome.path.name + ".response"]
 
 
-def test_a_sidecar_is_passed_over_without_a_word(serve: Serve, folder: Path) -> None:
+def test_a_sidecar_is_not_reported_as_skipped(serve: Serve, folder: Path) -> None:
     fetch_one(at(serve(always(body_reply(LISTING)))), folder)
     scan = find_listings(folder)
     assert [file.provider_id for file in scan.files] == ["openai"]
@@ -114,7 +114,7 @@ def test_two_fetches_at_once_leave_each_others_unfinished_files(
 
 
 @pytest.mark.parametrize("broken", ["listing", "sidecar"])
-def test_a_file_that_can_not_be_finished_leaves_nothing_behind(
+def test_an_unfinished_file_leaves_nothing_behind(
     serve: Serve, folder: Path, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = Path.replace
@@ -151,7 +151,7 @@ def test_a_folder_that_is_missing_is_made(serve: Serve, tmp_path: Path) -> None:
     assert fetch_one(at(serve(always(body_reply(LISTING)))), tmp_path / "a" / "b").result is FetchResult.FETCHED
 
 
-def test_a_folder_that_is_a_file_is_told_before_anybody_is_asked(serve: Serve, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_an_error_before_any_request(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     server = serve(always(body_reply(LISTING)))
     with pytest.raises(FolderError, match="can't be created"):

@@ -1,4 +1,4 @@
-"""304: asked for only where it would confirm the newest file, which it then names."""
+"""Conditional requests: sent only where a 304 would confirm the newest file."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ CONDITIONS = ("if-none-match", "if-modified-since")
 
 
 def honouring(etag: str) -> Script:
-    """A server that knows conditional requests."""
+    """Provide a server that supports conditional requests."""
 
     def script(asked: Asked) -> Reply:
         if asked.headers.get("if-none-match") == etag:
@@ -72,7 +72,7 @@ def test_nothing_is_confirmed_that_is_not_as_it_was_fetched(serve: Serve, folder
     assert not set(CONDITIONS) & set(server.requests[1].headers)
 
 
-def test_another_address_is_asked_without_conditions(serve: Serve, folder: Path) -> None:
+def test_another_address_is_requested_without_conditions(serve: Serve, folder: Path) -> None:
     server = serve(honouring('"1"'))
     fetch_one(at(server), folder)
     assert fetch_one(replace(at(server), parameters={"all": "1"}), folder, hours=1).result is FetchResult.FETCHED

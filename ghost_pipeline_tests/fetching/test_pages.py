@@ -1,4 +1,4 @@
-"""Merging pages and naming the next one, whatever the rows and the markers are."""
+"""Merging pages and finding the next one, whatever the rows and the markers are."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline.providers.endpoint import CursorPaging, NextLinkPaging, PageNumberPaging, Paging, SinglePage
 
 URL = "https://provider.example/v1/models?limit=2"
-# No blanks: an id of blanks alone is none, and its row is told as unread wherever it stands.
+# No blanks: an id of blanks alone is not an id, and its row is reported as unreadable wherever it is.
 ids = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=5)
 rows = st.fixed_dictionaries({"id": ids, "n": st.integers() | st.floats(allow_nan=False, allow_infinity=False)})
 values = st.none() | st.booleans() | st.integers(0, 5) | st.text(max_size=5)
@@ -62,7 +62,7 @@ def test_wherever_a_page_names_a_next_one_the_listing_cut_there_is_partial(
 
 
 @given(envelopes, st.lists(rows, min_size=1, max_size=3))
-def test_a_marker_that_nobody_followed_stays_in_the_file(envelope: dict[str, Any], listed: list[Any]) -> None:
+def test_a_marker_that_was_not_followed_stays_in_the_file(envelope: dict[str, Any], listed: list[Any]) -> None:
     content = bytes_of({"data": listed, **envelope})
     assert merge_pages([read_page("openai", content, None)], is_partial=False) == content
     assert bool(parse_listing("openai", content).incomplete_reasons) == bool(paging_gaps(envelope))
@@ -94,5 +94,7 @@ def test_numbers_keep_their_digits() -> None:
         (PageNumberPaging(), {}, None),
     ],
 )
-def test_the_next_page_is_where_the_answer_says(style: Paging, envelope: dict[str, Any], following: str | None) -> None:
+def test_the_next_page_is_the_one_that_the_response_names(
+    style: Paging, envelope: dict[str, Any], following: str | None
+) -> None:
     assert style.next_url(URL, envelope, 2) == following

@@ -1,4 +1,4 @@
-"""Every declared provider is asked as its documentation says, with all its pages."""
+"""Every declared provider is requested as its documentation specifies, with all its pages."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_a_single_page_is_kept_byte_for_byte(serve: Serve, folder: Path, provide
 
 
 @pytest.mark.parametrize("provider_id", sorted(PAGED))
-def test_a_missing_second_page_leaves_a_file_that_says_so_itself(serve: Serve, folder: Path, provider_id: str) -> None:
+def test_a_missing_second_page_is_marked_in_the_file(serve: Serve, folder: Path, provider_id: str) -> None:
     answered: list[Asked] = []
 
     def script(asked: Asked) -> Reply:
@@ -85,7 +85,7 @@ def test_a_partial_listing_without_a_marker_of_its_own_gets_one(serve: Serve, fo
     )
 
 
-def test_a_local_server_without_a_key_is_asked_without_one(
+def test_a_local_server_without_a_key_is_requested_without_one(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OLLAMA_API_KEY")

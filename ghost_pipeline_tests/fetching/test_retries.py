@@ -1,4 +1,4 @@
-"""What a provider asks to wait, in both forms of the header."""
+"""Both forms of the ``Retry-After`` header."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""A tracker whose catalog the tests can look into."""
+"""A tracker whose catalog the tests can read."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

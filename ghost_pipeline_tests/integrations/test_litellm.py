@@ -29,7 +29,7 @@ MESSAGES = [{"role": "user", "content": "hi"}]
 
 
 class Counting(GhostCallback):
-    """Knows how many events came, because LiteLLM calls the hooks after it has answered."""
+    """Counts the events, because LiteLLM calls the hooks after it has returned."""
 
     events = 0
 
@@ -58,7 +58,7 @@ def complete(model: str, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("said", "provider", "model"),
+    ("requested", "provider", "model"),
     [
         ("gpt-4o", "openai", "gpt-4o"),
         ("openai/ft:gpt-4o:acme", "openai", "ft:gpt-4o:acme"),
@@ -82,9 +82,9 @@ def complete(model: str, **more: Any) -> Any:
     ],
 )
 def test_provider_and_model_are_named_as_the_catalog_names_them(
-    callback: Counting, found: Found, said: str, provider: str, model: str
+    callback: Counting, found: Found, requested: str, provider: str, model: str
 ) -> None:
-    complete(said)
+    complete(requested)
     wait_until(lambda: callback.events == 1)
     assert found() == {(provider, model)}
 
@@ -140,7 +140,7 @@ def test_behind_a_router_the_real_model_of_the_deployment_counts_and_not_the_ali
     assert found() == {("google", "real"), ("azure", "gpt-4o")}
 
 
-def test_failures_and_cached_answers_and_other_calls_are_no_sightings(callback: Counting, found: Found) -> None:
+def test_failures_and_cached_responses_and_other_calls_are_not_sightings(callback: Counting, found: Found) -> None:
     with pytest.raises(RateLimitError):
         litellm.completion(model="gemini/bad", messages=MESSAGES, mock_response="litellm.RateLimitError")
     params = {"custom_llm_provider": "openai"}

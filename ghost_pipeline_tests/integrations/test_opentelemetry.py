@@ -59,7 +59,7 @@ def test_every_well_known_provider_is_named_as_the_catalog_names_it(tracer: Trac
     assert found() == {(slug, f"model-of-{name}") for name, slug in SLUGS.items()}
 
 
-def test_the_model_that_answered_counts_rather_than_the_one_asked_for(tracer: Tracer, found: Found) -> None:
+def test_the_model_of_the_response_counts_rather_than_the_requested_one(tracer: Tracer, found: Found) -> None:
     span(tracer, provider="openai", operation="chat", request="best", response="gpt-4o-2024-08-06")
     span(tracer, provider="openai", operation="embeddings", request="embed-1")
     assert found() == {("openai", "gpt-4o-2024-08-06"), ("openai", "embed-1")}
@@ -70,7 +70,7 @@ def test_older_spans_count_too(tracer: Tracer, found: Found) -> None:
     assert found() == {("mistral", "mistral-old")}
 
 
-def test_failures_and_what_is_no_inference_are_no_sightings(tracer: Tracer, found: Found) -> None:
+def test_failures_and_other_spans_are_not_sightings(tracer: Tracer, found: Found) -> None:
     span(tracer, provider="openai", operation="chat", request="failed", error="timeout")
     with tracer.start_as_current_span(
         "chat", attributes={"gen_ai.provider.name": "openai", "gen_ai.request.model": "bad"}

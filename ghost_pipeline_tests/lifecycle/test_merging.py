@@ -1,4 +1,4 @@
-"""Histories from elsewhere: nothing is lost, nothing is undone, and twice is once."""
+"""Merging histories from elsewhere: nothing is lost, nothing is undone, and a repetition changes nothing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -62,7 +62,7 @@ def test_an_import_done_again_changes_nothing(known: ModelRecord, imported: Mode
 
 
 @given(histories(), histories())
-def test_an_import_loses_nothing_that_either_catalog_knew(known: ModelRecord, imported: ModelRecord) -> None:
+def test_an_import_loses_nothing_of_either_catalog(known: ModelRecord, imported: ModelRecord) -> None:
     record = merged(known, imported)
     for one in (known, imported):
         assert record.first_seen_at <= one.first_seen_at
@@ -79,7 +79,7 @@ def test_an_import_loses_nothing_that_either_catalog_knew(known: ModelRecord, im
 
 
 @given(histories(), histories())
-def test_a_ghost_wakes_only_if_it_was_seen_after_it_became_one_or_is_added(
+def test_a_ghost_is_reactivated_only_if_it_was_seen_after_it_became_one_or_is_added(
     known: ModelRecord, imported: ModelRecord
 ) -> None:
     record = merged(known, imported)
@@ -91,7 +91,7 @@ def test_a_ghost_wakes_only_if_it_was_seen_after_it_became_one_or_is_added(
 
 
 @given(histories(), histories())
-def test_the_source_is_that_of_the_earlier_first_sighting_unless_a_person_added_it(
+def test_the_source_is_that_of_the_earlier_first_sighting_unless_it_is_manual(
     known: ModelRecord, imported: ModelRecord
 ) -> None:
     if Source.MANUAL not in (known.source, imported.source):
@@ -100,9 +100,7 @@ def test_the_source_is_that_of_the_earlier_first_sighting_unless_a_person_added_
 
 
 @given(histories(), histories())
-def test_facts_that_were_filled_in_are_not_said_to_come_from_the_last_listing(
-    known: ModelRecord, imported: ModelRecord
-) -> None:
+def test_filled_in_facts_are_not_attributed_to_the_last_listing(known: ModelRecord, imported: ModelRecord) -> None:
     for record in (merged(known, imported), adopt_model(known, imported)):
         assert record is not None
         is_filled = any(getattr(known, fact) is None and getattr(record, fact) is not None for fact in LISTED_COLUMNS)
@@ -128,7 +126,7 @@ def test_what_has_left_the_catalog_stays_out_of_an_adoption(
 
 
 @given(histories(), histories())
-def test_what_a_person_removed_stays_out_of_an_import(gone: ModelRecord, imported: ModelRecord) -> None:
+def test_a_removed_model_stays_out_of_an_import(gone: ModelRecord, imported: ModelRecord) -> None:
     assert import_model(None, imported, Tombstone(EventKind.REMOVED, gone)) is None
 
 
@@ -150,13 +148,13 @@ def test_what_was_purged_is_back_with_its_past_if_it_was_seen_after_it_became_a_
     assert (back.is_active, back.source, back.name, back.first_seen_at) == (True, Source.INDEX, "A", NOW - 9 * DAY)
 
 
-def test_what_was_purged_is_back_if_a_person_had_added_it_elsewhere() -> None:
+def test_a_purged_model_is_back_if_it_was_added_elsewhere() -> None:
     back = import_model(None, seen(NOW - 3 * DAY, Source.MANUAL), Tombstone(EventKind.PURGED, ghost(NOW)))
     assert back is not None
     assert (back.is_active, back.source) == (True, Source.MANUAL)
 
 
-def test_the_name_that_a_person_gave_elsewhere_outweighs_a_listed_one() -> None:
+def test_a_manual_name_from_elsewhere_outweighs_a_listed_one() -> None:
     named = replace(seen(NOW), name="Ours", is_name_manual=True)
     assert merged(replace(ghost(NOW), name="Theirs"), named).name == "Ours"
     assert merged(replace(ghost(NOW), name="Theirs", is_name_manual=True), named).name == "Theirs"

@@ -1,4 +1,4 @@
-"""The rules where they turn: the numbers, the edges, the words of the design's tables."""
+"""The rules at their limits: thresholds, edges, and the design's tables."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
@@ -56,8 +56,8 @@ def test_verdicts_are_tried_in_order() -> None:
 
 
 def test_inactive_rows_are_not_missing() -> None:
-    said = Listing("openai", (ListedModel("m0", "{}"),), inactive_ids=tuple(THIRTY - {"m0"}))
-    assessment = assess(said, NOW, Expectation(THIRTY), RULES)
+    listing = Listing("openai", (ListedModel("m0", "{}"),), inactive_ids=tuple(THIRTY - {"m0"}))
+    assessment = assess(listing, NOW, Expectation(THIRTY), RULES)
     assert (assessment.verdict, assessment.missing_ids) == (Verdict.COMPLETE, frozenset())
 
 
@@ -141,20 +141,20 @@ def test_free_means_that_both_prices_are_known_to_be_zero(prices: tuple[float, f
     assert is_free(*prices) is free
 
 
-def test_every_alias_leads_to_a_slug_that_is_no_alias() -> None:
+def test_every_alias_leads_to_a_slug_that_is_not_an_alias() -> None:
     for alias, slug in PROVIDER_ALIASES.items():
         assert provider_slug(alias.upper()) == slug == provider_slug(slug)
     assert provider_slug(" Together_AI ") == "together"
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "-x", "x-", "ü", "x" * 65, "../x", "a\n"[0:0]])
-def test_what_is_no_provider_name_is_refused(name: str) -> None:
+def test_an_invalid_provider_name_is_rejected(name: str) -> None:
     with pytest.raises(InvalidProvider):
         provider_slug(name)
 
 
 @pytest.mark.parametrize("model_id", ["", "  ", "a\x00b", "\ud800", "x" * 513, "models/"])
-def test_what_is_no_model_id_is_refused(model_id: str) -> None:
+def test_an_invalid_model_id_is_rejected(model_id: str) -> None:
     with pytest.raises(InvalidModelId):
         canonical_model_id("google", model_id)
 

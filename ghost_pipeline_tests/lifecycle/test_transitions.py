@@ -1,4 +1,4 @@
-"""What one sighting, or one word of a person, does to one model: the table of the lifecycle, row by row."""
+"""Transitions of one model by a sighting or an override: the table of the lifecycle, row by row."""
 
 import dataclasses
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def test_a_sighting_brings_a_ghost_back(sighting: Sighting, source: Source) -> N
 
 @pytest.mark.parametrize("source", Source)
 @pytest.mark.parametrize("sighting", [listed, used])
-def test_evidence_never_overwrites_the_source_but_a_person_does(source: Source, sighting: Sighting) -> None:
+def test_only_a_manual_addition_overwrites_the_source(source: Source, sighting: Sighting) -> None:
     known = replace(ACTIVE, source=source)
     assert sighting(known).source is source
     assert added(known).source is Source.MANUAL
@@ -97,16 +97,16 @@ def test_a_listing_refreshes_facts_down_to_unknown_but_takes_no_name_away() -> N
     assert (seen.name, seen.context_window, seen.input_price, seen.is_free) == ("Known", None, None, None)
 
 
-def test_a_persons_name_wins_over_later_listings() -> None:
+def test_a_manual_name_wins_over_later_listings() -> None:
     assert listed(replace(ACTIVE, name="Mine", is_name_manual=True)).name == "Mine"
     assert listed(replace(ACTIVE, name="Mine")).name == "Listed"
 
 
-def test_what_clients_learned_and_what_the_provider_said_are_kept_apart() -> None:
-    known = replace(ACTIVE, provider_data={"said": 1}, inference_metadata={"n": 0, "region": "eu"})
+def test_metadata_of_clients_and_data_of_the_provider_are_kept_apart() -> None:
+    known = replace(ACTIVE, provider_data={"region": 1}, inference_metadata={"n": 0, "region": "eu"})
     assert listed(known).inference_metadata == {"n": 0, "region": "eu"}
     after = used(known)
-    assert (after.provider_data, after.inference_metadata) == ({"said": 1}, {"n": 1, "region": "eu"})
+    assert (after.provider_data, after.inference_metadata) == ({"region": 1}, {"n": 1, "region": "eu"})
     assert after.name == "Listed"
 
 
@@ -127,7 +127,7 @@ def test_a_purged_model_that_is_listed_again_gets_back_what_its_tombstone_keeps(
     assert (back.is_active, back.last_seen_at, back.last_listed_at, back.name) == (True, NOON, NOON, "Listed")
 
 
-def test_only_a_person_reopens_what_a_person_removed() -> None:
+def test_only_an_operator_reopens_what_an_operator_removed() -> None:
     assert not PURGED.is_removed_by_operator
     assert dataclasses.replace(PURGED, kind=EventKind.REMOVED).is_removed_by_operator
 
@@ -137,7 +137,7 @@ def test_a_restored_model_is_a_ghost_from_now_on() -> None:
 
 
 @pytest.mark.parametrize("known", [ACTIVE, GHOST])
-def test_a_person_who_says_that_a_model_lives_changes_only_its_life(known: ModelRecord) -> None:
+def test_reactivating_a_model_changes_nothing_but_its_state(known: ModelRecord) -> None:
     assert reactivate(known, NOON) == replace(known, is_active=True, deactivated_at=None, last_seen_at=NOON)
 
 

@@ -1,4 +1,4 @@
-"""When a model works though no list shows it."""
+"""When a model is used although no listing contains it."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,1 +1,1 @@
-"""Tests of ghost_pipeline.listings: what providers said."""
+"""Tests of ghost_pipeline.listings: parsing of providers' files."""

@@ -1,4 +1,4 @@
-"""What the real listings state of prices, read by hand from their text: which models are free, and single prices."""
+"""Prices in the real listings, read by hand: which models are free, and single prices."""
 
 from typing import Any
 

@@ -14,10 +14,10 @@ from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture_bytes,
 PROVIDERS = st.sampled_from([*BUILTIN, "some-new-provider"])
 WORDS = sorted(
     {
-        word
+        key
         for name in FIXTURE_NAMES
-        for word in fixture_bytes(name).decode().split('"')[1::2]
-        if word.isascii() and word.isidentifier()
+        for key in fixture_bytes(name).decode().split('"')[1::2]
+        if key.isascii() and key.isidentifier()
     }
 )
 KEYS = st.sampled_from(WORDS) | st.text(max_size=5)

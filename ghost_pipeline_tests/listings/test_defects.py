@@ -1,4 +1,4 @@
-"""Bytes that are no listing: each gives a reason that a person can act on."""
+"""Bytes that are not a listing: each has a reason that an operator can act on."""
 
 import bz2
 import gzip
@@ -64,7 +64,7 @@ def defect_of(document: Any, provider_id: str = "openai") -> str:
         (b'[{"id": "m", "x": "\\ud800\\ud801"}]', "not valid JSON"),
     ],
 )
-def test_what_is_no_json_is_named(content: bytes, says: str) -> None:
+def test_invalid_json_is_reported(content: bytes, says: str) -> None:
     assert says in defect(content)
 
 
@@ -114,12 +114,12 @@ def test_fields_that_report_no_error_are_fine(harmless: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("document", [[], {"data": []}, {"models": []}, {"result": [], "success": True}])
-def test_a_listing_of_nothing_is_no_defect(document: Any) -> None:
+def test_a_listing_without_models_is_not_malformed(document: Any) -> None:
     listing = parsed("openai", document)
     assert (listing.models, listing.malformed_reason, listing.incomplete_reasons) == ((), None, ())
 
 
-def test_rows_that_are_all_inactive_are_no_defect() -> None:
+def test_rows_that_are_all_inactive_are_not_malformed() -> None:
     listing = parsed("groq", {"data": [{"id": "m", "active": False}]})
     assert (listing.models, listing.inactive_ids, listing.malformed_reason) == ((), ("m",), None)
 
@@ -153,7 +153,7 @@ def test_no_beginning_of_a_real_listing_is_a_listing(provider_id: str) -> None:
     assert all(parse_listing(provider_id, content[:end]).malformed_reason for end in range(len(content)))
 
 
-def test_the_reason_for_a_cut_says_where() -> None:
+def test_the_reason_for_truncated_json_contains_the_position() -> None:
     content = fixture_bytes("openai")[:100]
     assert "cut off after 100 bytes" in defect(content)
 

@@ -1,4 +1,4 @@
-"""Which files are listings, whose, and which of them is the newest."""
+"""Which files are listings, of which provider, and which is the newest."""
 
 import os
 from datetime import UTC, datetime
@@ -101,7 +101,7 @@ def test_hidden_unfinished_and_other_files_are_left_alone(tmp_path: Path, name: 
     assert find_listings(tmp_path) == files.DirectoryScan((), ())
 
 
-def test_what_a_person_may_wonder_about_is_passed_over_with_a_reason(tmp_path: Path) -> None:
+def test_files_that_look_like_listings_are_skipped_with_a_reason(tmp_path: Path) -> None:
     put(tmp_path, "openai.json")
     put(tmp_path, "_models.json")
     put(tmp_path, "öpenai.json")
@@ -118,7 +118,7 @@ def test_what_a_person_may_wonder_about_is_passed_over_with_a_reason(tmp_path: P
     assert reasons["pipe.json"] == "it is not a regular file"
 
 
-def test_a_name_that_is_not_utf8_is_passed_over(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_skipped(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"openai_\xff.json")).write_bytes(b"[]")
     scan = find_listings(tmp_path)
     assert scan.files == ()
@@ -131,9 +131,7 @@ def test_a_link_to_a_listing_is_a_listing(tmp_path: Path) -> None:
     assert [file.provider_id for file in find_listings(tmp_path / "in").files] == ["openai"]
 
 
-def test_a_file_that_vanishes_meanwhile_is_passed_over_in_silence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_vanishes_meanwhile_is_skipped_silently(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "openai.json")
     monkeypatch.setattr("ghost_pipeline.listings.files.os.listdir", lambda _: ["gone.json", "openai.json"])
     scan = find_listings(tmp_path)

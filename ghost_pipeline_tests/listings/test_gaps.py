@@ -1,4 +1,4 @@
-"""What says that there may be more models than these: paging markers and rows without a usable id."""
+"""Signs that a listing is incomplete: paging markers and rows without a usable id."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_a_paging_marker_makes_the_listing_partial(fixture_name: str, marker: di
         {"result_info": {"page": True, "total_pages": "many"}},
     ],
 )
-def test_what_is_no_marker_leaves_the_listing_complete(envelope: dict[str, Any]) -> None:
+def test_other_fields_leave_the_listing_complete(envelope: dict[str, Any]) -> None:
     assert parsed("openai", {"data": [{"id": "m"}], **envelope}).incomplete_reasons == ()
 
 

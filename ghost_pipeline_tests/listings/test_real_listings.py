@@ -1,4 +1,4 @@
-"""Real answers of six providers, read from beside the repository; skipped where they are not."""
+"""Real responses of six providers, read from beside the repository; skipped where they are missing."""
 
 import json
 from typing import Any

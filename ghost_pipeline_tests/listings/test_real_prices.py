@@ -1,4 +1,4 @@
-"""What the real listings cost, against tables that were read by hand; skipped where the listings are not."""
+"""Prices in the real listings, compared with tables made by hand; skipped where the listings are missing."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What all formats share in reading rows: ids, repeats, unreadable fields, the row kept verbatim."""
+"""Reading rows in all formats: ids, duplicates, unreadable fields, the row kept verbatim."""
 
 import gc
 import json
@@ -49,7 +49,7 @@ def test_both_spellings_of_a_google_id_are_one_model() -> None:
 
 
 @pytest.mark.parametrize("fixture_name", FIXTURE_NAMES)
-def test_a_row_is_kept_as_the_provider_said_it(fixture_name: str) -> None:
+def test_a_row_is_kept_verbatim(fixture_name: str) -> None:
     document = fixture(fixture_name)
     listing = parsed(provider_of(fixture_name), document)
     kept = [json.loads(model.provider_data) for model in listing.models]
@@ -65,7 +65,7 @@ def test_kept_rows_are_compact_with_sorted_keys_and_exact_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("raw", "kept"),
     [
         (rb"a\u0000b", "a\ufffdb"),
         (rb"\\\u0000", "\\\ufffd"),
@@ -74,10 +74,10 @@ def test_kept_rows_are_compact_with_sorted_keys_and_exact_numbers() -> None:
         (rb"\\\\u0000\u0000", "\\\\u0000\ufffd"),
     ],
 )
-def test_nul_characters_are_replaced_and_remarked_on_because_not_every_database_keeps_them(
-    said: bytes, kept: str
+def test_nul_characters_are_replaced_with_a_warning_because_not_every_database_stores_them(
+    raw: bytes, kept: str
 ) -> None:
-    listing = parse_listing("openai", b'{"data": [{"id": "m", "t' + said + b'": "' + said + b'"}]}')
+    listing = parse_listing("openai", b'{"data": [{"id": "m", "t' + raw + b'": "' + raw + b'"}]}')
     assert json.loads(listing.models[0].provider_data or "") == {"id": "m", "t" + kept: kept}
     assert bool(listing.warnings) is ("\ufffd" in kept)
 
@@ -112,7 +112,7 @@ def test_prices_per_token_are_exact_per_million(price: Any, usd_per_million: flo
 
 
 @pytest.mark.parametrize("value", ["-1", -1, "-0.000001", None])
-def test_documented_ways_to_say_unknown_are_no_remark(value: Any) -> None:
+def test_documented_spellings_of_unknown_cause_no_warning(value: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "pricing": {"prompt": value}, "context_length": 0}]})
     assert (listing.models[0].facts.input_price, listing.models[0].facts.context_window) == (None, None)
     assert listing.warnings == ()
@@ -141,7 +141,7 @@ def test_whole_numbers_and_digits_are_tokens(value: Any, tokens: int | None) -> 
 
 
 @pytest.mark.parametrize("value", [True, False, 4096.5, "4k", "4,096", "", "٤٠٩٦", 10**15 + 1, 10**300, [], {}])
-def test_what_is_no_number_of_tokens_is_unknown_and_named(value: Any) -> None:
+def test_an_invalid_number_of_tokens_is_unknown_and_reported(value: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "context_length": value}]})
     assert listing.models[0].facts.context_window is None
     assert listing.warnings[0].startswith("context_length could not be read in 1 row")
@@ -184,7 +184,7 @@ def test_capabilities_that_cannot_be_read_are_named(row: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("name", ["", "  ", None])
-def test_an_empty_name_is_unknown_without_a_remark(name: Any) -> None:
+def test_an_empty_name_is_unknown_without_a_warning(name: Any) -> None:
     listing = parsed("openrouter", {"data": [{"id": "m", "name": name}]})
     assert (listing.models[0].facts.name, listing.warnings) == (None, ())
 
@@ -196,7 +196,7 @@ def test_a_name_that_cannot_be_kept_is_named(name: Any) -> None:
     assert listing.warnings[0].startswith("name could not be read")
 
 
-def test_remarks_are_one_per_field_with_a_count_and_one_example() -> None:
+def test_warnings_are_one_per_field_with_a_count_and_one_example() -> None:
     rows = [{"id": f"m{number}", "pricing": {"prompt": "n/a"}} for number in range(1000)]
     assert parsed("openrouter", {"data": rows}).warnings == (
         "pricing.prompt could not be read in 1000 rows and counts as unknown there (first: m0)",

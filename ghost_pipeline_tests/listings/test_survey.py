@@ -1,4 +1,4 @@
-"""A survey says of a listing as a whole what parsing it says."""
+"""A survey of a listing agrees with parsing it."""
 
 import json
 from typing import Any

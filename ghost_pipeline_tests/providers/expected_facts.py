@@ -1,4 +1,4 @@
-"""The facts that the fixtures state, as a person reads them: what is not named is unknown."""
+"""The facts that the fixtures state, written by hand: a fact that is absent here is unknown."""
 
 from datetime import UTC, datetime
 from typing import Any

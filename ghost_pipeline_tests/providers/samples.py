@@ -1,4 +1,4 @@
-"""Where the tests of listings get their bytes from."""
+"""The bytes that tests of listings read."""
 
 import json
 from datetime import UTC, datetime
@@ -48,13 +48,13 @@ def only_model(provider_id: str, row: dict[str, Any]) -> ModelRecord:
 
 
 def recorded(provider_id: str, listed: ListedModel) -> ModelRecord:
-    """The model that a catalog keeps of a row."""
+    """Return the model that a catalog keeps of a row."""
     facts = {name: getattr(listed.facts, name) for name in FACT_NAMES}
     return ModelRecord(provider_id, listed.model_id, Source.INDEX, True, SEEN, SEEN, **facts)
 
 
 def rows_of(document: Any) -> list[Any]:
-    """The rows of a fixture, however it wraps them."""
+    """Return the rows of a fixture, however it wraps them."""
     if isinstance(document, list):
         return document
     [rows] = [value for key, value in document.items() if isinstance(value, list) and key not in ("errors", "messages")]

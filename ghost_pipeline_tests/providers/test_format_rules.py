@@ -41,7 +41,7 @@ def test_zenmux_prices_in_another_currency_are_unknown_and_named() -> None:
     assert "pricings.prompt.currency" in listing.warnings[0]
 
 
-def test_zenmux_prices_per_call_are_no_token_prices() -> None:
+def test_zenmux_prices_per_call_are_not_token_prices() -> None:
     listing = parsed("zenmux", {"data": [{"id": "m", "pricings": {"prompt": [{**tier(1), "unit": "perCount"}]}}]})
     assert listing.models[0].facts.input_price is None
     assert listing.warnings == ()
@@ -61,7 +61,7 @@ def test_a_hugging_face_model_without_a_live_provider_is_still_a_sighting() -> N
     assert (model.context_window, model.input_price) == (None, None)
 
 
-def test_openrouter_s_suffix_free_says_nothing_by_itself() -> None:
+def test_openrouter_s_suffix_free_does_not_make_a_model_free() -> None:
     assert only_model("openrouter", {"id": "some/model:free"}).is_free is None
     row = {"id": "some/model:free", "pricing": {"prompt": "0.000001", "completion": "0"}}
     assert only_model("openrouter", row).is_free is False
@@ -98,7 +98,7 @@ def test_deprecated_and_legacy_rows_are_sightings(provider_id: str, row: dict[st
         {"state": "ARCHIVED"},
     ],
 )
-def test_a_row_that_says_it_is_gone_is_inactive_in_any_format(marks: dict[str, Any]) -> None:
+def test_a_row_marked_inactive_is_inactive_in_any_format(marks: dict[str, Any]) -> None:
     listing = parsed("openai", {"data": [{"id": "gone", **marks}, {"id": "here"}]})
     assert listing.inactive_ids == ("gone",)
     assert [model.model_id for model in listing.models] == ["here"]

@@ -1,4 +1,4 @@
-"""What each provider's fields mean, read from a fixture in the provider's documented shape."""
+"""The meaning of each provider's fields, read from a fixture in the provider's documented shape."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rows that the real listings do not contain: overrides, windows, units that nobody documents, successors."""
+"""Rows that the real listings do not contain: overrides, windows, undocumented units, successors."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +56,7 @@ def test_a_paid_search_makes_a_model_not_free() -> None:
 
 
 @pytest.mark.parametrize("outputs", [["video"], ["image"], ["rerank"], ["text", "audio"]])
-def test_zeros_of_models_that_are_not_billed_by_tokens_are_no_prices(outputs: list[str]) -> None:
+def test_zeros_of_models_that_are_not_billed_by_tokens_are_not_prices(outputs: list[str]) -> None:
     model = openrouter({"prompt": "0", "completion": "0"}, outputs)
     assert (model.is_free, model.input_price, model.output_price) == (None, None, None)
     free = openrouter({"prompt": "0", "completion": "0"}, outputs, "a/b:free")

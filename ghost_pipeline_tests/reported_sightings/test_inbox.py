@@ -1,4 +1,4 @@
-"""How far the inbox is read: each whole line once, whatever happens to its file."""
+"""Reading the inbox: each complete line once, whatever happens to its file."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def line(model_id: str) -> bytes:
 
 
 class Inbox:
-    """A folder, and one that reads it tick by tick."""
+    """A folder, and a reader that reads it tick by tick."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -245,7 +245,7 @@ def test_an_unparseable_cursor_starts_over(text: str) -> None:
 
 
 def read_all(inbox: Inbox, limit: int = 100) -> list[str]:
-    """What the pages of one tick return."""
+    """Return the pages of one tick."""
     models: list[str] = []
     while True:
         page = inbox.tick(limit)
@@ -447,7 +447,7 @@ def test_however_the_bytes_arrive_each_whole_line_is_read_once(
 
 
 def drained(inbox: Inbox, ticks: int, limit: int) -> list[object]:
-    """What so many ticks read, in order: models, and lines that were rejected."""
+    """Return what several ticks read, in order: models, and rejected lines."""
     got: list[object] = []
     for _ in range(ticks):
         before = inbox.cursor

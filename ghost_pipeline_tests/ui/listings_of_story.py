@@ -1,4 +1,4 @@
-"""The listings of the story: real ones where they exist, else rows of the same shape; and the three ways to be bad."""
+"""Listings for the browser tests: real ones where they exist, else rows of the same shape; and three invalid ones."""
 
 import json
 from dataclasses import dataclass

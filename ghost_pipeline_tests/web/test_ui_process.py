@@ -1,4 +1,4 @@
-"""``ghost-pipeline ui`` over HTTP: what other web pages send is refused, what the user and programs send is not."""
+"""``ghost-pipeline ui`` over HTTP: only requests of other web pages are refused."""
 
 import importlib
 import json
@@ -31,7 +31,7 @@ WEBSOCKET = {
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UiProcess]:
-    """A UI that another name leads to as well."""
+    """Provide a UI that is reachable under a second host name."""
     with running_ui(tmp_path_factory.mktemp("ui"), "--allow-host", "Models.Example") as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""``ghost-pipeline ui`` as a process of its own, and requests to it as browsers and programs send them."""
+"""``ghost-pipeline ui`` as a separate process, and requests to it as browsers and programs send them."""
 
 import os
 import signal
@@ -99,7 +99,7 @@ def running_ui(folder: Path, *options: str, ignores_sigint: bool = False) -> Ite
 
 
 def is_working(process: psutil.Process) -> bool:
-    """Return False for a process that has ended, also if nobody has collected its exit code."""
+    """Return False for a process that has ended, even if its exit code was not collected."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

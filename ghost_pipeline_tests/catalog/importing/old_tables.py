@@ -15,7 +15,7 @@ Row = Sequence[Any]
 def make_old_table(
     place: Place, rows: Sequence[Row], name: str = "old_models", columns: Sequence[str] = COLUMNS, data: str = "TEXT"
 ) -> None:
-    """A table of texts, the last column of the type ``data``, with the rows in it."""
+    """Create a table of text columns, the last one of type ``data``, and insert the rows."""
     types = [*["TEXT"] * (len(columns) - 1), data]
     declared = ", ".join(f'"{column}" {kind}' for column, kind in zip(columns, types, strict=True))
     with outside(place) as connection:
@@ -27,14 +27,14 @@ def make_old_table(
 
 
 def rows_of(place: Place, name: str = "old_models") -> list[Row]:
-    """What is in the table."""
+    """Return the rows of the table."""
     with outside(place) as connection:
         return [tuple(row) for row in connection.execute(sa.text(f"SELECT * FROM {name} ORDER BY id"))]
 
 
 @contextmanager
 def outside(place: Place) -> Iterator[sa.Connection]:
-    """A connection that knows nothing of the catalog."""
+    """Open a connection without the catalog's settings."""
     database = place.database()
     with database.writing() as connection:
         yield connection

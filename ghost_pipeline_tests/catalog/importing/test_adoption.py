@@ -113,13 +113,13 @@ def test_what_the_catalog_knows_stays_and_what_it_lacks_is_filled_in(place: Plac
         assert changed.details["name"] == {"old": None, "new": "GPT X"}
 
 
-def test_rows_without_a_usable_provider_or_id_are_all_told(place: Place) -> None:
+def test_rows_without_a_usable_provider_or_id_are_all_reported(place: Place) -> None:
     place.opened().close()
     bad = [("no provider!", "x", None, None), (None, "y", None, None), ("openai", " ", None, None)]
     make_old_table(place, [*bad, *ROWS, ("openai", None, None, None), ("no provider!", "z", None, None)])
     result = adopted(place)
     assert counts(result) == {"rows": 8, "created": 3, "refused": 5}
-    assert len(result.refusals) == 4, "a provider's rows are told in one line"
+    assert len(result.refusals) == 4, "a provider's rows are reported in one line"
     assert any(line.startswith("2 rows: provider 'no provider!'") for line in result.refusals)
 
 
@@ -162,7 +162,7 @@ def test_of_a_repeated_model_the_first_row_wins_and_the_others_fill_in(
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_data_that_is_no_json_object_is_kept_and_told(place: Place, kept: str, expected: Any) -> None:
+def test_data_that_is_not_a_json_object_is_kept_and_reported(place: Place, kept: str, expected: Any) -> None:
     place.opened().close()
     make_old_table(place, [("openai", "m", None, kept)])
     result = adopted(place)
@@ -181,7 +181,7 @@ def test_columns_of_json_types_are_read_as_they_are(place: Place, kind: str) -> 
         assert catalog.find_models()[0].provider_data == data
 
 
-def test_a_name_that_cannot_be_kept_is_told_and_the_model_is_in(place: Place) -> None:
+def test_an_unusable_name_is_reported_and_the_model_is_adopted(place: Place) -> None:
     place.opened().close()
     make_old_table(place, [("openai", "m", "n" * 513, None), ("openai", "o", "a\nb", None)])
     result = adopted(place)
@@ -189,7 +189,7 @@ def test_a_name_that_cannot_be_kept_is_told_and_the_model_is_in(place: Place) ->
     assert "openai m: name" in result.remarks[0]
 
 
-def test_ids_that_are_no_text_are_refused_not_guessed(place: Place) -> None:
+def test_ids_that_are_not_text_are_rejected(place: Place) -> None:
     place.opened().close()
     with outside(place) as connection:
         connection.execute(sa.text("CREATE TABLE old_models (provider_id INTEGER, model_id TEXT)"))
@@ -197,7 +197,7 @@ def test_ids_that_are_no_text_are_refused_not_guessed(place: Place) -> None:
     assert counts(adopted(place)) == {"rows": 2, "refused": 2}
 
 
-def test_texts_on_sqlite_that_are_no_utf_8_are_kept_or_refused(tmp_path: Any) -> None:
+def test_texts_on_sqlite_that_are_not_utf_8_are_kept_or_rejected(tmp_path: Any) -> None:
     place = new_place(SQLITE, tmp_path)
     place.opened().close()
     make_old_table(place, [("openai", "m", "M", None)])
@@ -217,7 +217,7 @@ def test_texts_on_sqlite_that_are_no_utf_8_are_kept_or_refused(tmp_path: Any) ->
         assert (found["openai", "o"].name, found["openai", "o"].provider_data) == (None, {})
 
 
-def test_columns_go_by_other_names_in_any_case_and_others_can_be_told(place: Place) -> None:
+def test_columns_are_found_by_several_names_and_can_be_chosen(place: Place) -> None:
     place.opened().close()
     columns = ("Provider", "Model", "display_name", "slug", "raw")
     make_old_table(place, [("openai", "internal-1", "M", "m", '{"id": "m"}')], columns=columns)
@@ -229,7 +229,7 @@ def test_columns_go_by_other_names_in_any_case_and_others_can_be_told(place: Pla
         assert (model.model_id, model.name, model.provider_data) == ("m", "M", {"id": "m"})
 
 
-def test_a_table_or_a_column_that_is_not_there_is_told_with_those_that_are(place: Place) -> None:
+def test_the_error_for_a_missing_table_or_column_names_those_that_exist(place: Place) -> None:
     place.opened().close()
     make_old_table(place, [], columns=("vendor", "slug", "price"))
     with place.opened() as catalog:

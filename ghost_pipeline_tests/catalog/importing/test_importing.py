@@ -45,7 +45,7 @@ def only(catalog: ModelCatalog) -> ModelRecord:
 
 
 def exported(catalog: ModelCatalog) -> list[dict[str, Any]]:
-    """What ``models --json`` prints, without the listings, which are each catalog's own."""
+    """Return what ``models --json`` prints, without the listing ids, which differ between catalogs."""
     columns = [name for name in MODEL_FIELDS if name != "listing_id"]
     found = catalog.find_models(is_active=None)
     return [
@@ -80,7 +80,7 @@ def test_instants_sources_and_states_are_kept(place: Place) -> None:
         assert event.details == {"imported_from": "old.json"}
 
 
-def test_a_row_that_does_not_say_so_was_listed_or_used_when_it_was_first_seen(place: Place) -> None:
+def test_a_row_without_an_instant_of_listing_or_use_takes_its_first_seen_one(place: Place) -> None:
     with imported(place, row("listed"), row("used", source="INFERENCE"), row("ours", source="MANUAL")) as catalog:
         listed, ours, used = catalog.find_models()
         assert (listed.last_listed_at, listed.last_used_at) == (listed.first_seen_at, None)
@@ -158,7 +158,7 @@ def test_a_ghost_that_was_seen_elsewhere_is_reactivated_and_a_manual_one_stays_m
         assert EventKind.REACTIVATED in {event.kind for event in catalog.list_events("openai", "seen")}
 
 
-def test_a_model_that_a_person_added_elsewhere_is_added_here(place: Place) -> None:
+def test_a_model_that_was_added_elsewhere_is_added_here(place: Place) -> None:
     with place.opened() as catalog:
         catalog.track_successful_inference("openai", "m", observed_at=NOW - 9 * DAY)
         catalog.import_models([row(source="manual")], "old.json", NOW)
@@ -210,7 +210,7 @@ def test_a_whole_catalog_comes_through_its_own_export(place: Place, tmp_path: Pa
         assert [one.listing_id for one in catalog.find_models("groq")] == [1, 1], "it knows as much as before"
 
 
-def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what_it_would_have_said(
+def test_repeated_bytes_after_an_import_filled_facts_in_give_the_same_result(
     place: Place,
 ) -> None:
     """The facts of a listed model are the listing's, whichever way its bytes are folded in."""
@@ -227,7 +227,7 @@ def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"provider_id": "no provider!"}, "is not a valid provider name"),
         ({"provider_id": None}, "provider_id"),
@@ -249,18 +249,18 @@ def test_a_listing_that_repeats_itself_after_an_import_filled_facts_in_says_what
     ids=lambda value: repr(value)[:40],
 )
 def test_a_row_that_cannot_be_used_is_named_and_nothing_is_written(
-    tmp_path: Path, wrong: dict[str, Any], said: str
+    tmp_path: Path, wrong: dict[str, Any], message: str
 ) -> None:
     with new_place(SQLITE, tmp_path).opened() as catalog:
         with pytest.raises(InvalidExport) as error:
             catalog.import_models([row("good"), row(**wrong)], "old.json", NOW)
         assert "old.json can't be imported: 1 of 2 rows is invalid, so nothing was written: row 2" in str(error.value)
-        assert said in str(error.value)
+        assert message in str(error.value)
         assert catalog.find_models() == []
         assert catalog.list_providers() == []
 
 
-def test_a_row_that_lacks_a_column_or_is_no_object_is_named(tmp_path: Path) -> None:
+def test_a_row_that_lacks_a_column_or_is_not_an_object_is_named(tmp_path: Path) -> None:
     lacking = row()
     del lacking["is_active"]
     rows: list[Any] = [lacking, "m", *[row("")] * 30]

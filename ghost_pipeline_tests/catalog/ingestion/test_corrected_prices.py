@@ -1,4 +1,4 @@
-"""Rows that an earlier format read wrongly are corrected by the next listing, and the event says how."""
+"""Rows that an earlier format read wrongly are corrected by the next listing, with an event."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -30,7 +30,7 @@ home, url, what, first, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int
 noon = datetime.fromisoformat("2026-05-01T12:00:00+00:00")
 with Place(home, url).opened() as catalog:
     print("ready", flush=True)
-    sys.stdout = None  # nobody reads on
+    sys.stdout = None  # the reader is gone
     for number in range(first, first + count):
         at = noon + timedelta(minutes=number)
         if what == "track":
@@ -52,7 +52,7 @@ def ingest(catalog: ModelCatalog, content: bytes, at: datetime, provider: str = 
 
 
 def started(place: Place, what: str, count: int, first: int = 0) -> subprocess.Popen[str]:
-    """A process that writes ``count`` times, at minute ``first`` and each minute from there."""
+    """Start a process that writes ``count`` times, at minute ``first`` and each minute after it."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(place.home), place.url, what, str(first), str(count)],
         stdout=subprocess.PIPE,
@@ -65,7 +65,7 @@ def started(place: Place, what: str, count: int, first: int = 0) -> subprocess.P
 
 
 def assert_whole(place: Place) -> None:
-    """The database is sound, and what the tables say of each other is true."""
+    """Assert that the database is intact and that its tables agree with each other."""
     database = place.database()
     with database.reading() as connection:
         if database.is_sqlite:
@@ -83,7 +83,7 @@ def assert_whole(place: Place) -> None:
 
 
 def unfinished(place: Place) -> list[int]:
-    """The listings that were admitted and not reconciled, oldest first."""
+    """Return the listings that were admitted and not reconciled, oldest first."""
     database = place.database()
     with database.reading() as connection:
         query = sa.text("SELECT id FROM listings WHERE model_count IS NULL ORDER BY id")

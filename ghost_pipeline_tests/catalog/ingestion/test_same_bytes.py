@@ -1,4 +1,4 @@
-"""The cheap path for bytes that repeat the latest reconciled listing has exactly the outcome of the long one."""
+"""The fast path for bytes that repeat the latest reconciled listing has exactly the outcome of the full one."""
 
 import tempfile
 from dataclasses import replace
@@ -55,7 +55,7 @@ def without_format(outcome: ListingOutcome) -> ListingOutcome:
     return replace(outcome, attempt=replace(outcome.attempt, format_version=None))
 
 
-def perform(pair: Pair, step: Step) -> object:  # noqa: C901 - one line for each word
+def perform(pair: Pair, step: Step) -> object:  # noqa: C901 - one line for each step
     """Do one step to a catalog and its oracle."""
     match step:
         case "wait", hours:
@@ -70,7 +70,7 @@ def perform(pair: Pair, step: Step) -> object:  # noqa: C901 - one line for each
         case "reconcile", back:
             return without_format(pair.reconcile(pair.listing_ids[-back:][0])) if pair.listing_ids else None
         case "track", key, age:
-            return pair.track(key, "Said", {"age": age}, pair.now - timedelta(hours=age))
+            return pair.track(key, "Name", {"age": age}, pair.now - timedelta(hours=age))
         case "add", key, name, facts:
             pair.add(key, name, facts)
         case "remove", key:
@@ -109,7 +109,7 @@ def test_bytes_that_repeat_a_listing_do_the_same_whether_they_are_looked_into_or
 
 
 def everything(catalog: ModelCatalog) -> tuple[object, ...]:
-    """All that the catalog tells of models, providers and events, listing ids and details included."""
+    """Return all models, providers and events of the catalog, with listing ids and details."""
     return catalog.find_models(is_active=None), catalog.list_providers(), catalog.list_events()
 
 

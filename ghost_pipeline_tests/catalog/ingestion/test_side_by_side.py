@@ -1,4 +1,4 @@
-"""Single stories, told to the catalog and the oracle side by side: limits met exactly, and what once differed."""
+"""Single scenarios applied to the catalog and the oracle side by side: exact limits, and former differences."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -35,7 +35,7 @@ def pair(place: Place) -> Iterator[Pair]:
         ({"output_price": 2.0}, {"input_price": 0.0}),
     ],
 )
-def test_one_price_given_by_hand_is_judged_together_with_the_other_that_is_known(
+def test_freeness_follows_from_a_manual_price_and_the_other_known_one(
     pair: Pair, first: dict[str, float], second: dict[str, float]
 ) -> None:
     pair.add(KEY, facts=first)
@@ -139,7 +139,7 @@ def test_an_inference_keeps_a_shrunken_listing_from_nothing_because_it_lists_not
     assert pair.submit("openai", FIVE, pair.now).verdict is Verdict.COMPLETE
 
 
-def test_a_listing_of_only_what_a_person_removed_still_counts_as_an_observation(pair: Pair) -> None:
+def test_a_listing_of_removed_models_only_still_counts_as_an_observation(pair: Pair) -> None:
     pair.submit("openai", ONE, EPOCH)
     pair.remove(KEY)
     outcome = pair.submit("openai", ONE, EPOCH + HOUR)
@@ -148,7 +148,7 @@ def test_a_listing_of_only_what_a_person_removed_still_counts_as_an_observation(
     assert outcome.counts.models == 0
 
 
-def test_a_failed_attempt_holds_and_only_a_complete_listing_or_a_person_lifts_it(pair: Pair) -> None:
+def test_a_failed_attempt_holds_and_only_a_complete_listing_or_a_release_lifts_it(pair: Pair) -> None:
     pair.submit("openai", WHOLE, EPOCH)
     pair.now = EPOCH + 2 * HOUR
     pair.fail("openai", EPOCH + HOUR)
@@ -169,7 +169,7 @@ def test_a_late_failed_attempt_does_nothing(pair: Pair) -> None:
     assert (provider.held_since, provider.last_listing_at) == (None, EPOCH)
 
 
-def test_a_release_after_a_failed_attempt_believes_the_listing_before_it(pair: Pair) -> None:
+def test_a_release_after_a_failed_attempt_accepts_the_listing_before_it(pair: Pair) -> None:
     pair.submit("openai", WHOLE, EPOCH)
     pair.submit("openai", FIVE, EPOCH + HOUR)
     pair.now = EPOCH + 2 * HOUR

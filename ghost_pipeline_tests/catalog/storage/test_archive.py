@@ -1,4 +1,4 @@
-"""The archive keeps bytes once and whole, in a folder and wherever fsspec reaches."""
+"""The archive stores bytes once and complete, in a folder and on fsspec file systems."""
 
 import threading
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ NAME = Archive.name_of(sha256(CONTENT).hexdigest())
 
 
 class Kept:
-    """What is in an archive, seen from outside."""
+    """The content of an archive, read from outside."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -65,14 +65,14 @@ def test_any_bytes_come_back_as_they_were(archive: Archive, content: bytes) -> N
     assert archive.load(archive.store(content)) == content
 
 
-def test_damaged_content_is_told_with_the_file_s_name(archive: Archive, kept: Kept) -> None:
+def test_damaged_content_is_an_error_with_the_file_s_name(archive: Archive, kept: Kept) -> None:
     digest = archive.store(CONTENT)
     kept.overwrite(NAME, CONTENT.replace(b"x", b"y"))
     with pytest.raises(ArchiveError, match=rf"{digest}.json in .*archive is damaged"):
         archive.load(digest)
 
 
-def test_content_that_was_cut_short_is_mended_by_the_next_put(archive: Archive, kept: Kept) -> None:
+def test_truncated_content_is_replaced_by_the_next_store(archive: Archive, kept: Kept) -> None:
     digest = archive.store(CONTENT)
     kept.overwrite(NAME, CONTENT[:5])
     with pytest.raises(ArchiveError, match="is damaged"):
@@ -81,7 +81,7 @@ def test_content_that_was_cut_short_is_mended_by_the_next_put(archive: Archive, 
     assert archive.load(digest) == CONTENT
 
 
-def test_content_that_is_gone_is_told(archive: Archive) -> None:
+def test_missing_content_is_an_error(archive: Archive) -> None:
     with pytest.raises(ArchiveError, match="ingest the listing again"):
         archive.load("0" * 64)
 
@@ -100,7 +100,7 @@ def test_a_write_that_fails_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert Kept(str(tmp_path)).names() == []
 
 
-def test_an_archive_below_a_file_is_told(tmp_path: Path) -> None:
+def test_an_archive_below_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ArchiveError, match="set GHOST_HOME"):
         Archive(tmp_path / "file").store(CONTENT)
@@ -151,7 +151,7 @@ def test_a_file_system_that_is_not_there_is_named_without_its_password_when_it_i
     assert "hunter2" not in str(caught.value)
 
 
-def test_what_a_file_system_says_of_a_url_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_s_error_is_shown_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     def telling(self: object, path: str) -> bytes:
         raise RuntimeError(f"403 for memory://key:hunter2@bucket/{path}")
 

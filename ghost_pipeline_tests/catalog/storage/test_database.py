@@ -1,4 +1,4 @@
-"""The database's errors are the project's, hold no password, and leave nothing half-written."""
+"""Database errors are translated, contain no password, and leave nothing half-written."""
 
 import sqlite3
 import threading
@@ -46,14 +46,14 @@ def test_a_driver_that_does_not_exist_is_a_settings_error() -> None:
         Database("postgresql+nosuchdriver://u:hunter2@host/x")
 
 
-def test_a_database_without_tables_says_how_to_make_them(tmp_path: Path) -> None:
+def test_the_error_for_a_database_without_tables_names_the_command_that_creates_them(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
     with pytest.raises(CatalogSchemaError, match="ghost-pipeline db upgrade"), database.reading() as connection:
         connection.execute(sa.text("SELECT * FROM models"))
     database.close()
 
 
-def test_a_folder_in_the_catalog_s_place_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_catalog_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").mkdir()
     with pytest.raises(CatalogError, match="unable to open"):
         ModelCatalog.open(url=f"sqlite:///{tmp_path / 'catalog.db'}")

@@ -1,4 +1,4 @@
-"""When the database fails: one clear line, nothing half-written, no password anywhere."""
+"""Database failures: one clear line, nothing half-written, no password anywhere."""
 
 import traceback
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ PASSWORD = "hunter2"
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Server]:
-    """A server that these tests may break."""
+    """Provide a server that these tests may break."""
     own = Server(is_durable=True)
     own.ask_for_password("guarded", PASSWORD)
     yield own
@@ -38,7 +38,7 @@ def own() -> Iterator[Server]:
 
 @pytest.fixture
 def broken(own: Server, tmp_path: Path) -> Iterator[Place]:
-    """A catalog on the server that may be broken."""
+    """Provide a catalog on the server that may be broken."""
     url = own.new_url()
     yield Place(tmp_path, url)
     own.drop(url)
@@ -53,7 +53,9 @@ def guarded(url: str, password: str) -> str:
     return sa.make_url(url).set(username="guarded", password=password).render_as_string(hide_password=False)
 
 
-def test_a_wrong_password_is_told_without_it(broken: Place, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_password_is_an_error_that_does_not_contain_it(
+    broken: Place, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Place(broken.home, guarded(broken.url, PASSWORD)).opened().close()
     wrong = guarded(broken.url, "wrong-" + PASSWORD)
     with pytest.raises(CatalogError, match="check the user and the password") as caught:
@@ -79,7 +81,7 @@ def test_a_database_that_is_not_there_is_named(broken: Place) -> None:
         Place(broken.home, url).opened()
 
 
-def test_a_database_without_the_schema_says_how_to_make_it(
+def test_the_error_for_a_missing_schema_names_the_command_that_creates_it(
     database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(CatalogSchemaError, match="ghost-pipeline db upgrade"), database.reading() as connection:
@@ -105,7 +107,7 @@ def test_a_table_in_the_way_of_the_schema_is_named_and_left_alone(
         assert sa.inspect(connection).get_table_names() == ["models"]
 
 
-def test_a_read_only_database_can_be_read_and_says_that_it_cannot_be_written(place: Place) -> None:
+def test_a_read_only_database_can_be_read_and_writing_to_it_is_an_error(place: Place) -> None:
     with place.opened(reader=READER) as catalog:
         ingest(catalog, FIVE)
     if place.url.startswith("sqlite"):
@@ -163,9 +165,7 @@ def free_up(place: Place, catalog: ModelCatalog) -> None:
             connection.exec_driver_sql("DROP TRIGGER full_disk ON listings")
 
 
-def test_a_server_that_goes_away_in_the_middle_is_told_and_the_catalog_is_whole_when_it_is_back(
-    own: Server, broken: Place
-) -> None:
+def test_a_lost_server_is_an_error_and_the_catalog_is_intact_when_it_is_back(own: Server, broken: Place) -> None:
     crashes = iter([False, True, False])
 
     def parse_and_crash(provider_id: str, content: bytes) -> Listing:
@@ -226,14 +226,14 @@ def test_a_connection_that_breaks_while_rows_are_copied_is_tried_again(broken: P
     database.close()
 
 
-def test_rows_that_the_server_cannot_take_are_told_like_any_other_error(broken: Place) -> None:
+def test_rows_that_the_server_rejects_are_an_error_like_any_other(broken: Place) -> None:
     database = broken.database()
     with pytest.raises(CatalogError, match="invalid input syntax for type json"), database.writing() as connection:
         stage(connection, [ListedModel("m", "no json")])
     database.close()
 
 
-def test_a_connection_that_breaks_at_the_commit_is_told_and_not_tried_again(broken: Place, own: Server) -> None:
+def test_a_connection_lost_at_the_commit_is_an_error_and_not_retried(broken: Place, own: Server) -> None:
     database = broken.database()
     tries: list[int] = []
 
@@ -257,7 +257,7 @@ def test_a_server_without_a_free_connection_may_pass(broken: Place, own: Server)
     own.execute("DROP USER few")
 
 
-def test_a_conflict_that_does_not_end_is_told_after_some_tries(broken: Place) -> None:
+def test_a_persistent_conflict_is_an_error_after_some_retries(broken: Place) -> None:
     database = broken.database()
     tries: list[int] = []
 

@@ -25,7 +25,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def assert_is_head(database: Database) -> None:
-    """What the migrations built is what the tables say."""
+    """Assert that the migrations build the declared tables."""
     assert schema.current_revision(database) == schema.HEAD
     with database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
@@ -39,8 +39,10 @@ def assert_is_head(database: Database) -> None:
             assert {one["name"] for one in built.get_check_constraints(table.name)} == checks
             if not database.is_sqlite:
                 collated = {column.name for column in table.columns if _collation(column, connection)}
-                said = {one["name"] for one in built.get_columns(table.name) if getattr(one["type"], "collation", None)}
-                assert said == collated
+                actual = {
+                    one["name"] for one in built.get_columns(table.name) if getattr(one["type"], "collation", None)
+                }
+                assert actual == collated
 
 
 def _collation(column: sa.Column[object], connection: sa.Connection) -> str | None:
@@ -184,7 +186,7 @@ def test_ten_programs_that_upgrade_at_once_migrate_once(backend: str, tmp_path: 
     place.remove()
 
 
-def test_postgresql_is_upgraded_only_when_told(tmp_path: Path) -> None:
+def test_postgresql_is_upgraded_only_on_request(tmp_path: Path) -> None:
     place = new_place(POSTGRESQL, tmp_path, is_migrated=False)
     with pytest.raises(CatalogSchemaError, match="has no schema yet: run 'ghost-pipeline db upgrade'"):
         place.opened()

@@ -1,4 +1,4 @@
-"""What a listing and a sweep ask of a large catalog goes by index: the plans of the very statements that are run."""
+"""Listings and sweeps use indexes on a large catalog: the query plans of the executed statements."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ LARGE = ("models", "model_events", "listings")
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A catalog of 30,000 models, each with an event, and 12,000 listings, that PostgreSQL knows the size of."""
+    """Provide an analyzed catalog of 30,000 models, each with an event, and 12,000 listings."""
     place = new_place(request.param, tmp_path_factory.mktemp("large"))
     with place.opened() as catalog, catalog._database.writing() as connection:
         slugs = [f"p{number:02}" for number in range(PROVIDERS)]

@@ -21,7 +21,7 @@ def back_up(path: Path) -> Path:
 
 
 def model_ids(path: Path) -> list[str]:
-    """Return what another program finds in the file."""
+    """Return the model ids that another program reads from the file."""
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return [row[0] for row in connection.execute("SELECT model_id FROM models ORDER BY model_id")]

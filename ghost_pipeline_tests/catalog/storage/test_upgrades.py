@@ -31,7 +31,7 @@ Rows = dict[str, dict[Any, dict[str, Any]]]
 
 @pytest.fixture(params=[(revision, backend) for revision in REVISIONS for backend in BACKENDS], ids="-".join)
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """A catalog of each earlier revision, on each database."""
+    """Provide a catalog of each earlier revision, on each database."""
     revision, backend = request.param
     place = new_place(backend, tmp_path, is_migrated=False)
     load(place, (DUMPS / f"revision_{revision}_{backend}.sql").read_text())
