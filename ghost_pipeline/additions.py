@@ -76,13 +76,13 @@ def _columns(cells: list[str]) -> list[str]:
     unknown = [column for column in columns if column not in ADDITION_COLUMNS]
     if unknown:
         named = ", ".join(repr(column[:80]) for column in unknown[:5])
-        raise InvalidAdditions(f"line 1: there is no column {named}; the columns are: {', '.join(ADDITION_COLUMNS)}")
+        raise InvalidAdditions(f"line 1: there is no column {named}", f"the columns are: {', '.join(ADDITION_COLUMNS)}")
     twice = [column for column in columns if columns.count(column) > 1]
     if twice:
-        raise InvalidAdditions(f"line 1: column {twice[0]!r} is a duplicate")
+        raise InvalidAdditions(f"line 1: column {twice[0]!r} is a duplicate", "remove one of them")
     lacking = [column for column in ("provider_id", "model_id") if column not in columns]
     if lacking:
-        raise InvalidAdditions(f"line 1: there is no column {lacking[0]!r}, which every model needs")
+        raise InvalidAdditions(f"line 1: there is no column {lacking[0]!r}", "every model needs it")
     return columns
 
 
@@ -125,7 +125,7 @@ def read_json(text: str) -> list[Addition]:
     except (ValueError, RecursionError) as error:
         raise InvalidAdditions(f"cannot be read: {error}") from error
     if type(items) is not list:
-        raise InvalidAdditions("is not a list of models: write [{...}, {...}]")
+        raise InvalidAdditions("is not a list of models", "write [{...}, {...}]")
     return [_json_addition(f"item {number}", item) for number, item in enumerate(items, start=1)]
 
 
@@ -162,7 +162,7 @@ def _additions(loader: yaml.SafeLoader, root: yaml.Node | None) -> list[Addition
         return []
     if not isinstance(root, yaml.SequenceNode):
         line = root.start_mark.line + 1
-        raise InvalidAdditions(f"line {line}: a list of models is expected, each beginning with '- '")
+        raise InvalidAdditions(f"line {line}: not a list of models", "begin each model with '- '")
     return [_addition(loader, node) for node in root.value]
 
 
@@ -200,16 +200,16 @@ def read_additions(path: Path) -> list[Addition]:
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise InvalidAdditions(f"{path} has no suffix of a known format: name it {', '.join(READERS)}")
+        raise InvalidAdditions(f"{path} has no suffix of a known format", f"name it {', '.join(READERS)}")
     try:
         additions = reader(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise InvalidAdditions(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise InvalidAdditions(f"{path} line {line} is not UTF-8: save the file as UTF-8") from error
+        raise InvalidAdditions(f"{path} line {line} is not UTF-8", "save the file as UTF-8") from error
     except InvalidAdditions as error:
-        raise InvalidAdditions(f"{path} {error}") from error
+        raise InvalidAdditions(f"{path} {error.reason}", error.advice) from error
     if not additions:
-        raise InvalidAdditions(f"{path} states no model: give at least one")
+        raise InvalidAdditions(f"{path} states no model", "give at least one")
     return additions

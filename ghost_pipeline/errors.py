@@ -30,8 +30,8 @@ advice names what to do. Together they are one line, which contains no secret.
 """
 
 
-class GhostPipelineError(Exception):
-    """Base class of all exceptions of this package.
+class AdvisedError(Exception):
+    """An exception with a reason and advice.
 
     ``str(error)`` is ``reason; advice``, or the reason alone if there is no advice.
     """
@@ -50,6 +50,10 @@ class GhostPipelineError(Exception):
 def format_message(reason: str, advice: str = "") -> str:
     """Return the line that shows a reason with its advice."""
     return f"{reason}; {advice}" if advice else reason
+
+
+class GhostPipelineError(AdvisedError):
+    """Base class of all exceptions that leave this package."""
 
 
 class UsageError(GhostPipelineError, ValueError):

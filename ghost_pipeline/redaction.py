@@ -33,6 +33,19 @@ def quote_redacted(text: str, limit: int = MAX_QUOTE) -> str:
     return f'"{text[: limit - 1]}…"' if len(text) > limit else f'"{text}"'
 
 
+_USER_INFO = re.compile(r"(?<=://)[^/?#]*@")
+
+
+def redact_url(url: str, text: str | None = None) -> str:
+    """Return ``url`` for a message, without user and password, and without its parameters, which may be secrets too.
+
+    With ``text``, return that text without the user and password of ``url``.
+    """
+    found = _USER_INFO.search(url)
+    shown = url.partition("?")[0] if text is None else text
+    return shown if found is None else shown.replace(found[0], "***@")
+
+
 MIN_SECRET_LENGTH = 12
 """Characters. Shorter keys are placeholders for servers that accept any key, and occur in responses by chance."""
 

@@ -85,7 +85,7 @@ def test_the_three_kinds_of_files_are_equivalent(
         ("m.json", "[\n" + "[" * 100_000, "cannot be read"),
         ("m.json", '[{"a": 1' + "0" * 5000 + "}]", "cannot be read"),
         ("m.json", "[]", "states no model"),
-        ("m.yaml", "provider: openai", "line 1: a list of models is expected"),
+        ("m.yaml", "provider: openai", "line 1: not a list of models"),
         ("m.yaml", "- a: 1\n- b: [", "line 2: "),
         ("m.yaml", "- a: 1\n- b: *nowhere", "line 2: found undefined alias"),
         ("m.yaml", "- a: 1\n---\n- b: 1", "line 2: but found another document"),

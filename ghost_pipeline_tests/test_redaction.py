@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.redaction import Secret, quote_redacted
+from ghost_pipeline.redaction import Secret, quote_redacted, redact_url
 from ghost_pipeline_tests.providers.samples import parsed
 
 SECRETS = [
@@ -95,3 +95,22 @@ def test_a_key_is_found_in_any_encoding_of_it(echoed: str) -> None:
     assert len(text) < len("before [redacted] after") + 16  # at most the ends of base64, which mix with what is beside
     assert secret.redact_bytes(f"größe {echoed}".encode()).startswith("größe ".encode())
     assert b"[redacted]" in secret.redact_bytes(echoed.encode())
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ghost:hunter2@db.test/catalog?password=hunter2", "postgresql://***@db.test/catalog"),
+        ("s3://AKIA:hunter2@bucket/archive", "s3://***@bucket/archive"),
+        ("https://api.test/v1/models?account=hunter2", "https://api.test/v1/models"),
+        ("sqlite:////home/me@home/catalog.db", "sqlite:////home/me@home/catalog.db"),
+        ("/home/me/archive", "/home/me/archive"),
+    ],
+)
+def test_a_url_is_shown_without_user_password_and_parameters(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+def test_the_message_of_a_file_system_is_shown_without_the_password_of_its_url() -> None:
+    url = "s3://user:hunter2@bucket/archive"
+    assert redact_url(url, "no access to user:hunter2@bucket?") == "no access to ***@bucket?"

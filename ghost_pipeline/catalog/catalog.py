@@ -15,6 +15,7 @@ from ghost_pipeline.catalog.results import (
     FailedAttempt,
     ImportResult,
     ListingOutcome,
+    ModelColumn,
     ModelFilter,
     ModelHistory,
     SchemaVersion,
@@ -123,6 +124,11 @@ class ModelCatalog:
     def upgrade_schema(settings: Settings | None = None) -> SchemaVersion:
         """Bring the catalog's schema to this program's version. Repeating it changes nothing."""
         return _with_schema(settings, schema.upgrade)
+
+    @staticmethod
+    def list_columns() -> list[ModelColumn]:
+        """Return the columns of the table of models, in its order."""
+        return queries.list_columns()
 
     # Listings
 

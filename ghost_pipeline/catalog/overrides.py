@@ -104,8 +104,8 @@ def restore_model(connection: sa.Connection, provider_id: str, model_id: str, no
     def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord:
         if current is not None:
             raise ModelExists(
-                f"{provider_id} {model_id} is in the catalog, there is nothing to restore: "
-                "'reactivate' makes a ghost active"
+                f"{provider_id} {model_id} is in the catalog, there is nothing to restore",
+                "'reactivate' makes a ghost active",
             )
         if tombstone is None:
             raise _unknown_model_error(provider_id, model_id, tombstone)
@@ -143,10 +143,10 @@ def _apply(connection: sa.Connection, step: Step) -> Change:
 def _unknown_model_error(provider_id: str, model_id: str, tombstone: Tombstone | None) -> UnknownModel:
     if tombstone is not None:
         return UnknownModel(
-            f"{provider_id} {model_id} has left the catalog: "
-            f"'ghost-pipeline restore {provider_id} {model_id}' brings it back"
+            f"{provider_id} {model_id} has left the catalog",
+            f"'ghost-pipeline restore {provider_id} {model_id}' brings it back",
         )
     return UnknownModel(
-        f"the catalog has no model {model_id!r} of {provider_id}: 'ghost-pipeline models --provider {provider_id}' "
-        "lists those that it has"
+        f"the catalog has no model {model_id!r} of {provider_id}",
+        f"'ghost-pipeline models --provider {provider_id}' lists those that it has",
     )

@@ -6,13 +6,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
+from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.errors import UnknownModel
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
+
+
+def list_columns() -> list[ModelColumn]:
+    """Return the columns of the table of models, in its order."""
+    return [ModelColumn(one.name, str(one.type), one.comment, bool(one.nullable)) for one in models.columns]
 
 
 def find_models(
@@ -72,8 +77,8 @@ def model_history(connection: sa.Connection, provider_id: str, model_id: str) ->
     events = list_events(connection, provider_id, model_id)
     if model is None and not events:
         raise UnknownModel(
-            f"the catalog never had a model {model_id!r} of {provider_id}: "
-            f"'ghost-pipeline models --provider {provider_id}' lists those that it has"
+            f"the catalog never had a model {model_id!r} of {provider_id}",
+            f"'ghost-pipeline models --provider {provider_id}' lists those that it has",
         )
     return ModelHistory(model, events, None if model is None else _listing(connection, model.listing_id))
 

@@ -207,6 +207,17 @@ class ModelHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelColumn:
+    """A column of the table of models."""
+
+    name: str
+    type: str
+    """In SQL."""
+    description: str | None
+    is_nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaVersion:
     """The version of a catalog's schema."""
 

@@ -86,7 +86,7 @@ def _files(directory: Path, requested: Sequence[str]) -> list[ListingFile]:
     lacking = [provider_id for provider_id in requested if provider_id not in newest]
     if lacking or not newest:
         of_whom = f" of {', '.join(lacking)}" if lacking else ""
-        raise NoListings(f"{directory} has no listing{of_whom}: put files such as openai_models.json there")
+        raise NoListings(f"{directory} has no listing{of_whom}", "put files such as openai_models.json there")
     return [file for provider_id, file in sorted(newest.items()) if not requested or provider_id in requested]
 
 

@@ -19,6 +19,7 @@ from ghost_pipeline.lifecycle.absence import (
 )
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import ProviderRecord
+from ghost_pipeline.providers.endpoint import advise_on_missing_key
 from ghost_pipeline.settings import Settings, Thresholds
 
 
@@ -122,7 +123,7 @@ def _describe_key(configuration: ConfiguredProvider | None) -> str | None:
         return None
     if configuration.is_key_present:
         return "present"
-    return f"set {configuration.key_variables[0]}" if configuration.is_key_required else "not needed"
+    return advise_on_missing_key(configuration.key_variables[:1]) if configuration.is_key_required else "not needed"
 
 
 def _warn(health: ProviderHealth, now: datetime, thresholds: Thresholds) -> None:

@@ -96,7 +96,7 @@ def _add_all(file: Path, is_json: bool) -> None:
         try:
             results = catalog.add_manual_models(additions)
         except InvalidAdditions as error:
-            raise InvalidAdditions(f"{file}: {error}") from error
+            raise InvalidAdditions(f"{file}: {error.reason}", error.advice) from error
     if is_json:
         print_json({"added": len(results), "models": results})
         return

@@ -200,7 +200,7 @@ def _metadata_without_listing(catalog: ModelCatalog, provider_id: str) -> dict[s
     is_known = any(provider.id == provider_id for provider in catalog.list_providers())
     models = catalog.find_models(provider_id, is_active=None) if is_known else []
     if not models:
-        raise NoListings(f"{provider_id} has neither a listing nor a model: materialize raw_provider_models first")
+        raise NoListings(f"{provider_id} has neither a listing nor a model", "materialize raw_provider_models first")
     return {
         "listing": "no listing",
         "models": len(models),

@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome
-from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.defs.resource import providers
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -20,11 +20,11 @@ COLUMN_SCHEMA = dg.TableSchema(
     columns=[
         dg.TableColumn(
             column.name,
-            type=str(column.type),
-            description=column.comment,
-            constraints=dg.TableColumnConstraints(nullable=bool(column.nullable)),
+            type=column.type,
+            description=column.description,
+            constraints=dg.TableColumnConstraints(nullable=column.is_nullable),
         )
-        for column in models.columns
+        for column in ModelCatalog.list_columns()
     ]
 )
 

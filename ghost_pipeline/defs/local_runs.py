@@ -71,11 +71,12 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
             return instance
     except Timeout as error:  # an OSError too
         raise OrchestratorError(
-            f"another program has been creating {home} for {LOCK_TIMEOUT_SECONDS} s; stop it and run the command again"
+            f"another program has been creating {home} for {LOCK_TIMEOUT_SECONDS} s",
+            "stop it and run the command again",
         ) from error
     except OSError as error:
         raise SettingsError(
-            f"the folder {home} can't be created: {error.strerror}; set DAGSTER_HOME or GHOST_HOME to another one"
+            f"the folder {home} can't be created: {error.strerror}", "set DAGSTER_HOME or GHOST_HOME to another one"
         ) from error
 
 
@@ -88,9 +89,9 @@ def _open_storages(home: Path) -> dg.DagsterInstance:
         if _BROKEN_BY_A_RACE not in str(error):
             raise
         raise OrchestratorError(
-            f"Dagster's storage in {home} is damaged: two programs created it at the same time. Stop all of them, "
-            f"delete {home / 'history'} and {home / 'schedules'}, and run the command again; "
-            "only the history of runs is lost"
+            f"Dagster's storage in {home} is damaged: two programs created it at the same time",
+            f"stop all of them, delete {home / 'history'} and {home / 'schedules'}, and run the command again; "
+            "only the history of runs is lost",
         ) from error
     return instance
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ghost_pipeline.errors import InvalidProvider, NotConfigured, SettingsError, format_message
-from ghost_pipeline.fetching.urls import address_defect, without_query
+from ghost_pipeline.fetching.urls import address_defect
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.listings.files import provider_in_name
 from ghost_pipeline.providers import REGISTRY
-from ghost_pipeline.providers.endpoint import Endpoint
-from ghost_pipeline.redaction import Secret
+from ghost_pipeline.providers.endpoint import Endpoint, describe_missing_key
+from ghost_pipeline.redaction import Secret, redact_url
 from ghost_pipeline.settings import Settings, read_secret
 
 DEFAULT_NAME = "providers.toml"
@@ -263,14 +263,14 @@ def _configured(endpoint: Endpoint) -> ConfiguredProvider:
     except SettingsError as error:
         is_key_present, blocked_reason = True, str(error)
     if endpoint.is_key_required and not is_key_present:
-        blocked_reason = format_message("a key is required", f"set {' or '.join(endpoint.key_variables)}")
+        blocked_reason = describe_missing_key(endpoint.key_variables)
     if endpoint.missing_placeholders:
         missing = ", ".join(endpoint.missing_placeholders)
         advice = f"set it in [providers.{endpoint.provider_id}] of {DEFAULT_NAME}"
         blocked_reason = format_message(f"{missing} is required", advice)
     return ConfiguredProvider(
         endpoint.provider_id,
-        None if endpoint.missing_placeholders else without_query(endpoint.url),
+        None if endpoint.missing_placeholders else redact_url(endpoint.url),
         endpoint.key_variables,
         endpoint.is_key_required,
         is_key_present,

@@ -2,19 +2,18 @@
 
 from http import HTTPStatus
 
-from ghost_pipeline.errors import format_message
-from ghost_pipeline.fetching.urls import without_query
+from ghost_pipeline.errors import AdvisedError
 from ghost_pipeline.listings.decoding import Malformed, decode_json
 from ghost_pipeline.listings.envelope import find_rows, raise_for_error_envelope
-from ghost_pipeline.providers.endpoint import Endpoint
-from ghost_pipeline.redaction import Secret
+from ghost_pipeline.providers.endpoint import Endpoint, describe_missing_key
+from ghost_pipeline.redaction import Secret, redact_url
 
 
-class FetchError(Exception):
-    """The page can't be fetched; the message contains the reason and what to do."""
+class FetchError(AdvisedError):
+    """The page can't be fetched."""
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, advice: str = "", status: int | None = None) -> None:
+        super().__init__(reason, advice)
         self.status = status
         """Of the response, if there was one."""
 
@@ -22,23 +21,23 @@ class FetchError(Exception):
 class TransientFetchError(FetchError):
     """The same request may succeed on a later attempt."""
 
-    def __init__(self, reason: str, status: int | None = None, retry_after: float | None = None) -> None:
-        super().__init__(reason, status)
+    def __init__(
+        self, reason: str, advice: str = "", status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(reason, advice, status)
         self.retry_after = retry_after
         """Seconds that the provider asks to wait; None if it does not."""
 
 
-def describe_http_error(status: int, body: bytes, endpoint: Endpoint, secret: Secret | None) -> str:
-    """Describe a response with another status than 200, with the provider's own message and what to do."""
-    parts = [f"HTTP {status} {_phrase(status)}".rstrip() + f" from {without_query(endpoint.url)}"]
+def describe_http_error(status: int, body: bytes, endpoint: Endpoint, secret: Secret | None) -> tuple[str, str]:
+    """Return reason (with the provider's own message) and advice for a response with another status than 200."""
+    reason = f"HTTP {status} {_phrase(status)}".rstrip() + f" from {redact_url(endpoint.url)}"
     message = _provider_message(body, secret)
     if message:
-        parts.append(message)
+        reason = f"{reason}; {message}"
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        parts.append(_advise_on_key(endpoint, secret))
-    elif status == HTTPStatus.NOT_FOUND:
-        parts.append("check its base_url and path")
-    return "; ".join(parts)
+        return reason, _advise_on_key(endpoint, secret)
+    return reason, "check its base_url and path" if status == HTTPStatus.NOT_FOUND else ""
 
 
 def _phrase(status: int) -> str:
@@ -66,11 +65,6 @@ def _provider_message(body: bytes, secret: Secret | None) -> str | None:
 
 
 def _advise_on_key(endpoint: Endpoint, secret: Secret | None) -> str:
-    variables = " or ".join(endpoint.key_variables)
-    if not variables:
-        return "a key is required; set key_variable to its variable in the providers file"
-    return (
-        f"check the key in {variables}"
-        if secret is not None
-        else format_message("a key is required", f"set {variables}")
-    )
+    if secret is None:
+        return describe_missing_key(endpoint.key_variables)
+    return f"check the key in {' or '.join(endpoint.key_variables)}"

@@ -18,13 +18,12 @@ from ghost_pipeline.fetching.configuration import read_api_key
 from ghost_pipeline.fetching.http_client import create_tls_context, open_client
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
 from ghost_pipeline.fetching.pages import ProviderFetch, merge_pages
-from ghost_pipeline.fetching.urls import without_query
 from ghost_pipeline.lifecycle.records import ResponseSummary
 from ghost_pipeline.listings.decoding import Malformed
 from ghost_pipeline.listings.files import ListingFile, ResponseInfo, find_listings, newest_listings, read_response_info
 from ghost_pipeline.listings.parsing import Survey, survey_listing
 from ghost_pipeline.providers.endpoint import Endpoint
-from ghost_pipeline.redaction import Secret
+from ghost_pipeline.redaction import Secret, redact_url
 from ghost_pipeline.settings import FetchLimits
 
 OutcomeCallback = Callable[[FetchOutcome], None]
@@ -166,7 +165,7 @@ def _response_info(
         reason=outcome.reason,
         attempted_at=outcome.attempted_at,
         duration_seconds=outcome.duration_seconds,
-        url=without_query(endpoint.url),
+        url=redact_url(endpoint.url),
         request_sha256=request_sha256(endpoint.url),
         status=attempt.status or 0,
         etag=attempt.header("etag") if is_single else None,

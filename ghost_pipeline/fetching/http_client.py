@@ -13,9 +13,9 @@ import httpx
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.fetching.errors import FetchError, TransientFetchError, describe_http_error
 from ghost_pipeline.fetching.retries import parse_retry_after
-from ghost_pipeline.fetching.urls import address_defect, format_host, is_loopback, origin, without_query
+from ghost_pipeline.fetching.urls import address_defect, format_host, is_loopback, origin
 from ghost_pipeline.providers.endpoint import Endpoint, join_url
-from ghost_pipeline.redaction import Secret
+from ghost_pipeline.redaction import Secret, redact_url
 from ghost_pipeline.settings import FetchLimits
 
 ACCEPTED_ENCODING = "gzip"
@@ -55,7 +55,7 @@ async def read_beginning(response: httpx.Response, max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> FetchError:
     return FetchError(
-        f"the response is larger than {max_bytes:,} bytes; if that is correct, raise GHOST_FETCH_MAX_BYTES"
+        f"the response is larger than {max_bytes:,} bytes", "if that is correct, raise GHOST_FETCH_MAX_BYTES"
     )
 
 
@@ -130,7 +130,7 @@ class Client:
         except httpx.HTTPError as error:
             raise self._translate_transport_error(error, url) from None
         except httpx.InvalidURL:
-            raise FetchError(f"{without_query(self._endpoint.url)} refers to an invalid URL") from None
+            raise FetchError(f"{redact_url(self._endpoint.url)} refers to an invalid URL") from None
 
     async def _follow(self, url: str, conditions: Mapping[str, str], max_bytes: int) -> Response:
         for _ in range(_MAX_REDIRECTS + 1):
@@ -139,15 +139,15 @@ class Client:
                 if not response.has_redirect_location:
                     return await self._read(url, response, conditions, max_bytes)
                 url = join_url(url, response.headers["location"])
-        raise FetchError(f"{without_query(self._endpoint.url)} has a redirect loop")
+        raise FetchError(f"{redact_url(self._endpoint.url)} has a redirect loop")
 
     def _require_same_origin(self, url: str) -> None:
         """Raise FetchError for a URL that must not get the key: the server chooses redirects and next pages."""
         if origin(url) != origin(self._endpoint.url):
             raise FetchError(
-                f"{without_query(self._endpoint.url)} refers to another server "
-                f"({origin(url)[0]}://{format_host(url)}), which must not receive the key; "
-                "if that is correct, set it as base_url"
+                f"{redact_url(self._endpoint.url)} refers to another server "
+                f"({origin(url)[0]}://{format_host(url)}), which must not receive the key",
+                "if that is correct, set it as base_url",
             )
         defect = address_defect(url, self._endpoint.is_plain_http_allowed)
         if defect:
@@ -175,10 +175,10 @@ class Client:
         if status == HTTPStatus.NOT_MODIFIED and conditions:
             return Response(url, status, response.headers, b"")
         quotable = await read_beginning(response, _QUOTED_BYTES)
-        reason = describe_http_error(status, quotable, self._endpoint, self._secret)
+        reason, advice = describe_http_error(status, quotable, self._endpoint, self._secret)
         if status in _TRANSIENT_STATUSES:
-            raise TransientFetchError(reason, status, parse_retry_after(response.headers.get("retry-after")))
-        raise FetchError(reason, status)
+            raise TransientFetchError(reason, advice, status, parse_retry_after(response.headers.get("retry-after")))
+        raise FetchError(reason, advice, status)
 
     def _translate_transport_error(self, error: httpx.HTTPError, url: str) -> FetchError:
         """Return the FetchError for an exception of httpx, whose own text may repeat what the server sent."""
@@ -189,7 +189,7 @@ class Client:
             return TransientFetchError(f"{host} sent nothing for {self._limits.read_timeout:g} s")
         if _is_certificate_refused(error):
             return FetchError(
-                f"the TLS certificate of {host} is not trusted; if it is your own, set SSL_CERT_FILE to its CA"
+                f"the TLS certificate of {host} is not trusted", "if it is your own, set SSL_CERT_FILE to its CA"
             )
         if isinstance(error, httpx.ConnectError):
             return TransientFetchError(f"no connection to {host} ({error})")

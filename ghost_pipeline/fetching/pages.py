@@ -150,7 +150,7 @@ class ProviderFetch:
             raise FetchError("repeated page: the next page of a page is one that was read before")
         if len(requested) >= self._limits.max_pages:
             raise FetchError(
-                f"there are more than {len(requested)} pages; if that is correct, raise GHOST_FETCH_MAX_PAGES"
+                f"there are more than {len(requested)} pages", "if that is correct, raise GHOST_FETCH_MAX_PAGES"
             )
 
     def _read_page(self, response: Response) -> Page:

@@ -45,7 +45,7 @@ async def with_retries(request: Callable[[], Awaitable[T]], limits: FetchLimits,
         return await retrying(attempt)
     except TransientFetchError as error:
         attempts = int(retrying.statistics["attempt_number"])
-        raise FetchError(_describe_retries(error, attempts), error.status) from None
+        raise FetchError(_describe_retries(error, attempts), error.advice, error.status) from None
 
 
 def _retry_after(error: BaseException) -> float:
@@ -55,7 +55,7 @@ def _retry_after(error: BaseException) -> float:
 def _describe_retries(error: TransientFetchError, attempts: int) -> str:
     count = f" ({attempts} attempts)" if attempts > 1 else ""
     requested = f"; it asks to wait {error.retry_after:,.0f} s" if error.retry_after else ""
-    return f"{error}{count}{requested}"
+    return f"{error.reason}{count}{requested}"
 
 
 def parse_retry_after(retry_after: str | None, now: datetime | None = None) -> float | None:

@@ -1,4 +1,4 @@
-"""Which URLs may be requested, and how a URL is shown. Pure functions of strings; no requests."""
+"""Which URLs may be requested, and which server they reach. Pure functions of strings; no requests."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -50,8 +50,3 @@ def format_host(url: str) -> str:
     """Return host and port of ``url`` for a message."""
     _, host, port = origin(url)
     return f"{host}:{port}"
-
-
-def without_query(url: str) -> str:
-    """Return ``url`` for a message: without its parameters, which may hold identifiers."""
-    return url.split("?", maxsplit=1)[0]

@@ -80,8 +80,8 @@ def provider_slug(name: str) -> str:
     if not _SLUG.fullmatch(slug) or len(slug) > MAX_PROVIDER_LENGTH:
         shown = repr(name[:80]) if isinstance(name, str) else f"of type {type(name).__name__}"
         raise InvalidProvider(
-            f"provider {shown} is not a valid provider name: use up to {MAX_PROVIDER_LENGTH} letters, digits "
-            "and hyphens, such as 'openai'"
+            f"provider {shown} is not a valid provider name",
+            f"use up to {MAX_PROVIDER_LENGTH} letters, digits and hyphens, such as 'openai'",
         )
     return PROVIDER_ALIASES.get(slug, slug)
 
@@ -102,11 +102,11 @@ def canonical_model_id(provider_id: str, model_id: str) -> str:
     elif provider_id == "vertex":
         canonical = _vertex_resource_name(canonical)
     if not canonical:
-        raise InvalidModelId(f"a model id of {provider_id} is empty: use the id that the provider's API takes")
+        raise InvalidModelId(f"a model id of {provider_id} is empty", "use the id that the provider's API takes")
     if len(canonical) > MAX_MODEL_ID_LENGTH:
         raise InvalidModelId(
-            f"model id {canonical[:40]!r}… of {provider_id} has {len(canonical)} characters; "
-            f"at most {MAX_MODEL_ID_LENGTH} are allowed"
+            f"model id {canonical[:40]!r}… of {provider_id} has {len(canonical)} characters",
+            f"at most {MAX_MODEL_ID_LENGTH} are allowed",
         )
     if _UNUSABLE_IN_ID.search(canonical):
         raise InvalidModelId(f"model id {canonical[:80]!r} of {provider_id} contains control characters")

@@ -115,11 +115,13 @@ def _validate_part(name: str, part: object) -> None:
 
 def _validate_amount(name: str, value: object) -> None:
     if name not in PRICE_NAMES:
-        raise UsageError(f"prices: there is no {str(name)[:40]!r}; the amounts are: {', '.join(sorted(PRICE_NAMES))}")
+        raise UsageError(
+            f"prices: there is no {str(name)[:40]!r}", f"the amounts are: {', '.join(sorted(PRICE_NAMES))}"
+        )
     amount = parse_amount(value) if isinstance(value, str) else None
     _require(name, value, is_valid=amount is not None and amount >= 0)
 
 
 def _require(name: str, value: object, *, is_valid: bool) -> None:
     if not is_valid:
-        raise UsageError(f'prices: {name} can\'t be {str(value)[:40]!r}; an amount is text such as "0.15"')
+        raise UsageError(f"prices: {name} can't be {str(value)[:40]!r}", 'an amount is text such as "0.15"')

@@ -32,7 +32,7 @@ def clamp_instant(at: datetime, now: datetime) -> datetime:
 def require_valid_clock(now: datetime) -> None:
     """Raise CatalogUnavailable while this machine's own clock is not set, because no instant is plausible then."""
     if now < EARLIEST_PLAUSIBLE:
-        raise CatalogUnavailable(f"this machine's clock shows {now:%Y-%m-%d}: sightings wait until it is set")
+        raise CatalogUnavailable(f"this machine's clock shows {now:%Y-%m-%d}", "sightings wait until it is set")
 
 
 MAX_METADATA_BYTES = 64 * 1024
@@ -95,7 +95,7 @@ def text_bytes(key: str, text: str) -> int:
 
 
 def _too_large() -> InvalidMetadata:
-    return InvalidMetadata(f"metadata has more than {MAX_METADATA_BYTES:,} bytes of JSON: send less of it")
+    return InvalidMetadata(f"metadata has more than {MAX_METADATA_BYTES:,} bytes of JSON", "send less of it")
 
 
 def merge_metadata(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -168,7 +168,7 @@ def require_aware(instant: datetime) -> datetime:
     if not isinstance(instant, datetime):
         raise UsageError(f"an instant must be a datetime with a time zone, not {type(instant).__name__}")
     if instant.tzinfo is None:
-        raise UsageError(f"{instant.isoformat()} has no time zone: add one, such as {instant.isoformat()}+00:00")
+        raise UsageError(f"{instant.isoformat()} has no time zone", f"add one, such as {instant.isoformat()}+00:00")
     return instant
 
 
@@ -178,7 +178,7 @@ def require_past(instant: datetime, now: datetime) -> datetime:
     A clock that is up to MAX_SKEW ahead is accepted.
     """
     if require_aware(instant) > now + MAX_SKEW:
-        raise UsageError(f"{instant.isoformat()} is in the future: give an instant up to the current time")
+        raise UsageError(f"{instant.isoformat()} is in the future", "give an instant up to the current time")
     return cap_instant(instant, now)
 
 
@@ -209,9 +209,9 @@ def validate_tokens(what: str, number: object) -> int | None:
     if number is None:
         return None
     if isinstance(number, bool) or not isinstance(number, int):
-        raise UsageError(f"{what} {str(number)[:40]!r} is not a whole number: correct it or leave it out")
+        raise UsageError(f"{what} {str(number)[:40]!r} is not a whole number", "correct it or leave it out")
     if not 1 <= number <= MAX_NUMBER:
-        raise UsageError(f"{what} is out of range: give a number from 1 up, or leave it out")
+        raise UsageError(f"{what} is out of range", "give a number from 1 up, or leave it out")
     return number
 
 
@@ -220,16 +220,16 @@ def validate_price(what: str, number: object) -> float | None:
     if number is None:
         return None
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise UsageError(f"{what} {str(number)[:40]!r} is not a number: give USD per million tokens or leave it out")
+        raise UsageError(f"{what} {str(number)[:40]!r} is not a number", "give USD per million tokens or leave it out")
     if not 0 <= number <= MAX_NUMBER:
-        raise UsageError(f"{what} is out of range: give a number from 0 up, or leave it out")
+        raise UsageError(f"{what} is out of range", "give a number from 0 up, or leave it out")
     return number
 
 
 def validate_span(unit: str, span: float) -> timedelta:
     """Return ``span`` hours or days, as ``unit`` is "hours" or "days". Raises UsageError."""
     if not 0 <= span <= MAX_SPAN:
-        raise UsageError(f"{span} {unit} is out of range: give 0 to {MAX_SPAN:,}")
+        raise UsageError(f"{span} {unit} is out of range", f"give 0 to {MAX_SPAN:,}")
     return timedelta(**{unit: span})
 
 
@@ -239,7 +239,9 @@ def validate_capabilities(capabilities: Collection[str] | None) -> tuple[str, ..
         raise UsageError(f"capabilities must be a list of words, not {str(capabilities)[:40]!r}")
     for word in capabilities or ():
         if word not in CAPABILITIES:
-            raise UsageError(f"{str(word)[:40]!r} is not a capability; the capabilities are: {', '.join(CAPABILITIES)}")
+            raise UsageError(
+                f"{str(word)[:40]!r} is not a capability", f"the capabilities are: {', '.join(CAPABILITIES)}"
+            )
     return tuple(sorted(set(capabilities))) if capabilities else None
 
 
@@ -248,14 +250,14 @@ def validate_source(source: Source | str) -> Source:
     try:
         return Source(source)
     except ValueError:
-        raise UsageError(f"{source!r} is not a source: use INDEX, INFERENCE or MANUAL") from None
+        raise UsageError(f"{source!r} is not a source", "use INDEX, INFERENCE or MANUAL") from None
 
 
 def validate_reason(reason: str) -> str:
     """Return the reason on one line. Raises UsageError if it is empty."""
     line = " ".join(reason.split())
     if not line:
-        raise UsageError("a failed attempt needs a reason: describe in one line what went wrong")
+        raise UsageError("a failed attempt needs a reason", "describe in one line what went wrong")
     return line
 
 
@@ -267,7 +269,8 @@ def validate_name(name: str | None) -> str | None:
         raise InvalidName(f"a model's name must be a string, not {type(name).__name__}")
     if len(name) > MAX_MODEL_ID_LENGTH or _UNUSABLE_IN_ID.search(name):
         raise InvalidName(
-            f"name {name[:40]!r} can't be stored: use at most {MAX_MODEL_ID_LENGTH} characters, no control characters"
+            f"name {name[:40]!r} can't be stored",
+            f"use at most {MAX_MODEL_ID_LENGTH} characters, no control characters",
         )
     return name
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ghost_pipeline.errors import format_message
+from ghost_pipeline.errors import AdvisedError
 from ghost_pipeline.redaction import quote_redacted
 
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -33,18 +33,11 @@ FETCH_AGAIN = "fetch the listing again"
 _SAVE_AS_UTF8 = f"save the listing as UTF-8 or {FETCH_AGAIN}"
 
 
-class Malformed(Exception):
-    """A listing that can't be read. ``str`` of it is ``reason; advice``."""
+class Malformed(AdvisedError):
+    """A listing that can't be read: what is wrong, and where."""
 
     def __init__(self, reason: str, advice: str = FETCH_AGAIN) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        """What is wrong, and where."""
-        self.advice = advice
-        """What to do about it."""
-
-    def __str__(self) -> str:
-        return format_message(self.reason, self.advice)
+        super().__init__(reason, advice)
 
 
 def decode_json(content: bytes) -> Any:

@@ -1,10 +1,12 @@
 """Declare where and how a provider's models are fetched, and how its pages follow each other."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+from ghost_pipeline.errors import format_message
 
 
 def join_url(url: str, reference: str) -> str:
@@ -85,6 +87,16 @@ class PageNumberPaging:
         is_full = type(page_size) is int and 0 < page_size <= row_count
         is_more = page < pages if type(pages) is int else is_full
         return with_query(url, {self.parameter: str(page + 1)}) if is_more else None
+
+
+def advise_on_missing_key(key_variables: Sequence[str]) -> str:
+    """Return what to do if a key is required and none of its environment variables is set."""
+    return f"set {' or '.join(key_variables) or 'key_variable to the variable of the key in the providers file'}"
+
+
+def describe_missing_key(key_variables: Sequence[str]) -> str:
+    """Return reason and advice, as one line, for a provider whose key is missing."""
+    return format_message("a key is required", advise_on_missing_key(key_variables))
 
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")

@@ -179,10 +179,10 @@ def find_files(folder: Path) -> list[InboxFile]:
                     found.append(InboxFile(Path(entry.path), state.st_ino, state.st_mtime_ns, state.st_size))
     except FileNotFoundError:
         raise NoInbox(
-            f"there is no folder {folder}: create it and append to any {folder / '*'}{SUFFIX} in it"
+            f"there is no folder {folder}", f"create it and append to any {folder / '*'}{SUFFIX} in it"
         ) from None
     except OSError as error:
         raise NoInbox(
-            f"the folder {folder} can't be read: {error.strerror}; fix its permissions or set GHOST_INBOX_DIR"
+            f"the folder {folder} can't be read: {error.strerror}", "fix its permissions or set GHOST_INBOX_DIR"
         ) from error
     return sorted(found, key=lambda file: file.order)

@@ -119,7 +119,7 @@ def _parse_instant(key: str, stated: str | float) -> datetime:
     try:
         return datetime.fromtimestamp(stated, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise UsageError(f"{key} {stated!r} is out of range: give seconds since 1970") from error
+        raise UsageError(f"{key} {stated!r} is out of range", "give seconds since 1970") from error
 
 
 MAX_SIGHTINGS = 1_000

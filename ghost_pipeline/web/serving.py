@@ -74,7 +74,7 @@ def serve_ui(
         announce()
         server.run(sockets=[listener])
         # uvicorn raises the signal that stopped it again, so this line is reached only without one.
-        raise OrchestratorError(f"the Dagster daemon ended with exit code {daemon.wait()}; its log is above")
+        raise OrchestratorError(f"the Dagster daemon ended with exit code {daemon.wait()}", "its log is above")
 
 
 def _listen(port: int) -> socket.socket:
@@ -87,7 +87,7 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise OrchestratorError(
-            f"port {port} of {HOST} can't be used: {error.strerror}; stop the program that uses it or choose --port"
+            f"port {port} of {HOST} can't be used: {error.strerror}", "stop the program that uses it or choose --port"
         ) from error
     return listener
 

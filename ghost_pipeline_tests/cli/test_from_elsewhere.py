@@ -138,7 +138,7 @@ def test_import_reads_stdin(home: Path) -> None:
         ("", "the file is empty"),
         ('[{"provider_id": "openai"', "cut off after 25 bytes; export it again"),
         ("<html>", "HTML"),
-        ("{}", "expected a list with one object per model"),
+        ("{}", "not a list of models"),
         ("[" * 100_000, "nested too deeply"),
         (json.dumps([ROW, {**ROW, "source": "RUMOUR"}]), "row 2 (openai gpt-x): 'RUMOUR' is not a source"),
     ],

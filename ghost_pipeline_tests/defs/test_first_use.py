@@ -40,7 +40,7 @@ def test_a_home_that_was_broken_at_its_first_use_is_named_with_the_way_out(folde
     ended = subprocess.run(INGEST, env=environment(folder), capture_output=True, text=True, timeout=300)
     assert (ended.returncode, ended.stdout) == (3, "")
     assert ended.stderr == (
-        f"Error: Dagster's storage in {home} is damaged: two programs created it at the same time. Stop all of them, "
+        f"Error: Dagster's storage in {home} is damaged: two programs created it at the same time; stop all of them, "
         f"delete {home / 'history'} and {home / 'schedules'}, and run the command again; "
         "only the history of runs is lost\n"
     )

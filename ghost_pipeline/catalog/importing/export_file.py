@@ -193,12 +193,12 @@ def read_export_rows(name: str, content: bytes) -> list[Any]:
     try:
         document = decode_json(content)
     except Malformed as defect:
-        raise InvalidExport(f"{name}: {defect.reason}; export it again") from defect
+        raise InvalidExport(f"{name}: {defect.reason}", "export it again") from defect
     except RecursionError as error:
         raise InvalidExport(f"{name}: the JSON is nested too deeply to be a list of models") from error
     rows = document.get("models") if isinstance(document, dict) else document
     if not isinstance(rows, list):
         raise InvalidExport(
-            f"{name}: expected a list with one object per model, or an object with that list under 'models'"
+            f"{name}: not a list of models", "give one object per model, in a list or in one under 'models'"
         )
     return rows

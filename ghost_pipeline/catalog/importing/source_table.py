@@ -87,8 +87,8 @@ def inspect_source_table(connection: sa.Connection, name: str, requested: Mappin
     own = table.lower() if connection.dialect.name == "sqlite" else table  # where Models is the same as models
     if schema in (None, inspector.default_schema_name) and own in (*metadata.tables, VERSION_TABLE):
         raise UnknownTable(
-            f"{name} is the catalog's own table: name the table to adopt, or import another catalog's export with "
-            "'ghost-pipeline db import'"
+            f"{name} is the catalog's own table",
+            "name the table to adopt, or import another catalog's export with 'ghost-pipeline db import'",
         )
     found = [column["name"] for column in inspector.get_columns(table, schema)]
     columns = {
@@ -131,7 +131,9 @@ def _locate_table(inspector: sa.Inspector, name: str) -> tuple[str | None, str]:
         return schema, table
     others = sorted({*inspector.get_table_names(), *inspector.get_view_names()} - {*metadata.tables, VERSION_TABLE})
     known = f"it has {_listed(others)} besides its own" if others else "it has no tables besides its own"
-    raise UnknownTable(f"the catalog's database has no table {name!r}: {known}; GHOST_DATABASE_URL names the database")
+    raise UnknownTable(
+        f"the catalog's database has no table {name!r}: {known}", "GHOST_DATABASE_URL names the database"
+    )
 
 
 def _select_column(table: str, what: str, requested: str | None, found: Sequence[str]) -> str | None:
@@ -142,11 +144,12 @@ def _select_column(table: str, what: str, requested: str | None, found: Sequence
             if column == name or (requested is None and column.lower() == name):
                 return column
     if requested is not None:
-        raise UnknownTable(f"table {table} has no column {requested!r} for the {what}: it has {_listed(found)}")
+        raise UnknownTable(f"table {table} has no column {requested!r} for the {what}", f"it has {_listed(found)}")
     if what in _REQUIRED:
         raise UnknownTable(
             f"table {table} has no column with a usual name for the {what} ({', '.join(names)}): "
-            f"it has {_listed(found)}; set it with --{what}-column"
+            f"it has {_listed(found)}",
+            f"set it with --{what}-column",
         )
     return None
 

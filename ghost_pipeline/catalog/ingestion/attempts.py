@@ -126,7 +126,7 @@ def read_outcome(connection: sa.Connection, listing_id: int) -> ListingOutcome:
     """Return what the row of an attempt records. Raises CatalogError if there is none."""
     row = connection.execute(_OUTCOME.where(listings.c.id == listing_id)).one_or_none()
     if row is None:
-        raise CatalogError(f"the catalog has no listing {listing_id}: ingest the provider's file again")
+        raise CatalogError(f"the catalog has no listing {listing_id}", "ingest the provider's file again")
     return _outcome(row)
 
 

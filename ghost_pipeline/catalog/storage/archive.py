@@ -6,10 +6,10 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from ghost_pipeline.atomic_file import atomic_write
 from ghost_pipeline.errors import ArchiveError
+from ghost_pipeline.redaction import redact_url
 
 
 class ArchiveBackend(Protocol):
@@ -84,17 +84,6 @@ def open_backend(location: str) -> ArchiveBackend:
     return RemoteFolder(location) if "://" in location else Folder(Path(location))
 
 
-def redact_location(location: str) -> str:
-    """Return the location without its password."""
-    return without_password(location, location)
-
-
-def without_password(text: str, location: str) -> str:
-    """Return ``text`` without the user and password of the URL ``location``."""
-    secret, at, _ = urlsplit(location).netloc.rpartition("@") if "://" in location else ("", "", "")
-    return text.replace(f"{secret}@", "***@") if at else text
-
-
 class Archive:
     """Files named by the sha256 of their content, in a folder or wherever fsspec reaches.
 
@@ -104,7 +93,7 @@ class Archive:
 
     def __init__(self, location: Path | str) -> None:
         self._location = str(location)
-        self.shown = redact_location(self._location)
+        self.shown = redact_url(self._location)
 
     @cached_property
     def _place(self) -> ArchiveBackend:
@@ -141,17 +130,17 @@ class Archive:
             content = self._place.read(name)
         except Exception as error:
             raise ArchiveError(
-                f"archive {self.shown} has no readable {name}: {self._describe(error)}; ingest the listing again"
+                f"archive {self.shown} has no readable {name}: {self._describe(error)}", "ingest the listing again"
             ) from error
         if sha256(content).hexdigest() != digest:
             raise ArchiveError(
-                f"archive file {name} in {self.shown} is damaged: delete it and ingest the listing again"
+                f"archive file {name} in {self.shown} is damaged", "delete it and ingest the listing again"
             )
         return content
 
     def _describe(self, error: Exception) -> str:
         message = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        return without_password(message.splitlines()[0], self._location)
+        return redact_url(self._location, message.splitlines()[0])
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -159,6 +148,6 @@ class Archive:
             yield
         except Exception as error:  # each file system has errors of its own
             raise ArchiveError(
-                f"archive {self.shown} can't be written: {self._describe(error)}; "
-                "free some space, or set GHOST_HOME to another folder"
+                f"archive {self.shown} can't be written: {self._describe(error)}",
+                "free some space, or set GHOST_HOME to another folder",
             ) from error

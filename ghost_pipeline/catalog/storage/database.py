@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 import tenacity
 
-from ghost_pipeline.catalog.storage.database_errors import redact_url, translate_commit_errors, translate_driver_errors
+from ghost_pipeline.catalog.storage.database_errors import shown_url, translate_commit_errors, translate_driver_errors
 from ghost_pipeline.catalog.storage.tables import canonical_json
 from ghost_pipeline.errors import CatalogConflict, CatalogError, SettingsError
 
@@ -59,8 +59,8 @@ class Database:
 
     @property
     def shown_url(self) -> str:
-        """URL without its password."""
-        return redact_url(self.url)
+        """URL without user, password and parameters."""
+        return shown_url(self.url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -117,8 +117,8 @@ class Database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise CatalogError(
-                    f"catalog {self.shown_url} can't be created: {error.strerror}; set GHOST_HOME or "
-                    "GHOST_DATABASE_URL to a writable folder"
+                    f"catalog {self.shown_url} can't be created: {error.strerror}",
+                    "set GHOST_HOME or GHOST_DATABASE_URL to a writable folder",
                 ) from error
 
     def close(self) -> None:
@@ -176,8 +176,8 @@ def _engine(url: sa.URL) -> sa.Engine:
         )
     except (sa.exc.ArgumentError, ImportError) as error:
         raise SettingsError(
-            f"GHOST_DATABASE_URL names the driver {url.drivername!r}, which is not installed: "
-            "use 'sqlite' or 'postgresql' alone"
+            f"GHOST_DATABASE_URL names the driver {url.drivername!r}, which is not installed",
+            "use 'sqlite' or 'postgresql' alone",
         ) from error
 
 
@@ -198,19 +198,19 @@ def _parsed(url: str) -> sa.URL:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError) as error:
         raise SettingsError(
-            "GHOST_DATABASE_URL is not a database URL; it looks like 'sqlite:////folder/catalog.db' "
-            "or 'postgresql://user@host/name'"
+            "GHOST_DATABASE_URL is not a database URL",
+            "it looks like 'sqlite:////folder/catalog.db' or 'postgresql://user@host/name'",
         ) from error
     if "@" in f"{parsed.host}{parsed.database}" and parsed.get_backend_name() != "sqlite":
         raise SettingsError(
-            "GHOST_DATABASE_URL has more than one '@': write those of the password as %40, or use PGPASSWORD"
+            "GHOST_DATABASE_URL has more than one '@'", "write those of the password as %40, or use PGPASSWORD"
         )
     if parsed.get_backend_name() in ("postgres", "postgresql"):
         # SQLAlchemy's default driver differs between its versions; dagster-postgres brings this one.
         is_plain = parsed.drivername in ("postgres", "postgresql")
         return parsed.set(drivername="postgresql+psycopg2") if is_plain else parsed
     if parsed.get_backend_name() != "sqlite":
-        raise SettingsError(f"GHOST_DATABASE_URL names {parsed.get_backend_name()!r}; use sqlite or postgresql")
+        raise SettingsError(f"GHOST_DATABASE_URL names {parsed.get_backend_name()!r}", "use sqlite or postgresql")
     return parsed
 
 

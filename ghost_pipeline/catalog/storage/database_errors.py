@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from ghost_pipeline.errors import CatalogConflict, CatalogError, CatalogSchemaError, CatalogUnavailable
+from ghost_pipeline.redaction import redact_url
 
 _Translation = tuple[type[CatalogError], str]
 _UPGRADE = "run 'ghost-pipeline db upgrade'"
@@ -80,9 +81,9 @@ def translate_driver_errors(url: sa.URL) -> Iterator[None]:
         yield
     except sa.exc.DBAPIError as error:
         kind, advice = _classify(error, url)
-        raise kind(f"catalog {redact_url(url)}: {_driver_message(error)}; {advice}") from error
+        raise kind(f"catalog {shown_url(url)}: {_driver_message(error)}", advice) from error
     except sa.exc.TimeoutError as error:
-        raise CatalogUnavailable(f"catalog {redact_url(url)}: no free connection; try again") from error
+        raise CatalogUnavailable(f"catalog {shown_url(url)}: no free connection", "try again") from error
 
 
 @contextmanager
@@ -95,16 +96,16 @@ def translate_commit_errors(url: sa.URL) -> Iterator[None]:
         cause = error.__cause__
         if isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated:
             raise CatalogUnavailable(
-                f"catalog {redact_url(url)}: the connection broke at the commit, so it is not known whether the "
-                "change was made: check, and repeat it if it was not"
+                f"catalog {shown_url(url)}: the connection broke at the commit, so it is not known whether the "
+                "change was made",
+                "check, and repeat it if it was not",
             ) from error
         raise
 
 
-def redact_url(url: sa.URL) -> str:
-    """Return the URL without its password and other secrets."""
-    secret = [name for name in url.query if "pass" in name.lower()]
-    return url.difference_update_query(secret).render_as_string(hide_password=True)
+def shown_url(url: sa.URL) -> str:
+    """Return the URL for a message, without its secrets."""
+    return redact_url(url.render_as_string(hide_password=False))
 
 
 def _classify(error: sa.exc.DBAPIError, url: sa.URL) -> _Translation:

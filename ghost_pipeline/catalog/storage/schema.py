@@ -38,11 +38,11 @@ def require_head(database: Database) -> None:
     if revision == HEAD:
         return
     if revision is None:
-        raise CatalogSchemaError(f"catalog {database.shown_url} has no schema yet: run 'ghost-pipeline db upgrade'")
+        raise CatalogSchemaError(f"catalog {database.shown_url} has no schema yet", "run 'ghost-pipeline db upgrade'")
     _refuse_newer(revision, database)
     raise CatalogSchemaError(
-        f"catalog {database.shown_url} has schema {revision}, this program needs {HEAD}: "
-        "run 'ghost-pipeline db upgrade'"
+        f"catalog {database.shown_url} has schema {revision}, this program needs {HEAD}",
+        "run 'ghost-pipeline db upgrade'",
     )
 
 
@@ -119,6 +119,6 @@ def _refuse_newer(revision: str, database: Database) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
     if revision not in known:
         raise CatalogSchemaError(
-            f"catalog {database.shown_url} has schema {revision}, newer than this program ({HEAD}): "
-            "install the version of ghost-pipeline that created it"
+            f"catalog {database.shown_url} has schema {revision}, newer than this program ({HEAD})",
+            "install the version of ghost-pipeline that created it",
         )

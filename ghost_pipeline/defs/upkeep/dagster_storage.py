@@ -50,7 +50,7 @@ class DagsterStorage:
         self._instance = instance
         event_log, runs = instance.event_log_storage, instance.run_storage
         if not isinstance(event_log, SqlEventLogStorage) or not isinstance(runs, SqlRunStorage):
-            raise OrchestratorError("only runs in SQLite or PostgreSQL can be pruned; set GHOST_KEEP_RUNS_DAYS to 0")
+            raise OrchestratorError("only runs in SQLite or PostgreSQL can be pruned", "set GHOST_KEEP_RUNS_DAYS to 0")
         self._event_log, self._runs = event_log, runs
 
     def find_finished_runs(self, before: datetime) -> list[str]:

@@ -239,7 +239,7 @@ def test_the_error_for_a_missing_table_or_column_names_those_that_exist(place: P
             UnknownTable, match=r"usual name for the model .* it has id, vendor, slug, price; set it with --model"
         ):
             catalog.adopt_table("old_models")
-        with pytest.raises(UnknownTable, match="no column 'Slug' for the model: it has id, vendor, slug, price"):
+        with pytest.raises(UnknownTable, match="no column 'Slug' for the model; it has id, vendor, slug, price"):
             catalog.adopt_table("old_models", model_column="Slug")
 
 

@@ -188,7 +188,7 @@ def test_ten_programs_that_upgrade_at_once_migrate_once(backend: str, tmp_path: 
 
 def test_postgresql_is_upgraded_only_on_request(tmp_path: Path) -> None:
     place = new_place(POSTGRESQL, tmp_path, is_migrated=False)
-    with pytest.raises(CatalogSchemaError, match="has no schema yet: run 'ghost-pipeline db upgrade'"):
+    with pytest.raises(CatalogSchemaError, match="has no schema yet; run 'ghost-pipeline db upgrade'"):
         place.opened()
     database = place.database()
     assert schema.current_revision(database) is None
