@@ -74,9 +74,10 @@ def tables_page() -> str:
         "providers 1 ──── * listings          listings.provider_id\n"
         "listings  1 ──── * models            models.listing_id: the listing that confirmed the model last\n"
         "model_events                         provider_id and model_id as plain columns: history outlives the row\n"
+        "event_batches                        first_id to last_id: events of the provider that one commit added\n"
         "```\n",
     ]
-    for table in (tables.providers, tables.models, tables.listings, tables.model_events):
+    for table in (tables.providers, tables.models, tables.listings, tables.model_events, tables.event_batches):
         rows = [f"| `{column.name}` | {_type(column)} | {column.comment or ''} |" for column in table.columns]
         parts += [f"## {table.name}\n", "| column | type | |", "|---|---|---|", *rows, ""]
     parts.append("## Queries\n")

@@ -41,7 +41,8 @@ def remove_model(connection: sa.Connection, provider_id: str, model_id: str, now
     cause = Cause(now, Source.MANUAL)
     change = _apply(connection, Step(provider_id, model_id, rule, cause))
     if change.tombstone is not None and change.tombstone.kind is EventKind.PURGED:
-        write_events(connection, [departure_event(change.tombstone.record, EventKind.REMOVED, cause)])
+        record = change.tombstone.record
+        write_events(connection, [departure_event(record, EventKind.REMOVED, cause, was_in_catalog=False)])
     return int(change.before is not None)
 
 

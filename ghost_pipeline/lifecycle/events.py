@@ -1,10 +1,10 @@
 """Derive the audit trail of a model from its states before and after a change.
 
 Every event of a single-row write comes from :func:`events_between`. The set-based writes of a listing state the same
-events in SQL; a test compares both. Events keep old and new values, so that earlier states can be computed from them.
+events in SQL; a test compares both. Events keep old and new values, from which :func:`rebuild` computes earlier states.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, Tombstone
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, Tombstone
+from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
@@ -45,18 +46,33 @@ def events_between(
     events = []
     if cause.is_addition or after.source is Source.MANUAL is not before.source:
         events.append(_event(after, EventKind.ADDED, cause, {"previous_source": before.source.value}))
-    if after.is_active is not before.is_active:
-        kind = EventKind.REACTIVATED if after.is_active else EventKind.DEACTIVATED
-        events.append(_event(after, kind, cause))
+    if after.is_active and not before.is_active:
+        events.append(reactivation_event(before, cause))
+    elif before.is_active and not after.is_active:
+        events.append(_event(after, EventKind.DEACTIVATED, cause))
     changes = changed_facts(_compared(before, after), _compared(after, after))
     if changes:
         events.append(_event(after, EventKind.CHANGED, cause, changes))
     return events
 
 
-def departure_event(record: ModelRecord, kind: EventKind, cause: Cause) -> ModelEvent:
-    """Return the event of a model that leaves the catalog: it keeps the whole row."""
-    return _event(record, kind, cause, tombstone_details(record))
+def reactivation_event(ghost: ModelRecord, cause: Cause) -> ModelEvent:
+    """Return the event of a ghost that becomes active: it keeps since when it was a ghost."""
+    since = None if ghost.deactivated_at is None else msgspec.to_builtins(ghost.deactivated_at)
+    return _event(ghost, EventKind.REACTIVATED, cause, {"deactivated_at": since})
+
+
+def departure_event(record: ModelRecord, kind: EventKind, cause: Cause, *, was_in_catalog: bool = True) -> ModelEvent:
+    """Return the event of a model that leaves the catalog: it keeps the whole row.
+
+    A purged model that an operator removes ``was_in_catalog`` no more.
+    """
+    marks = {} if was_in_catalog else _OUTSIDE
+    return _event(record, kind, cause, tombstone_details(record) | marks)
+
+
+_OUTSIDE = {"was_in_catalog": False}
+"""In the details of an event whose kind does not show that the model was outside the catalog before."""
 
 
 def tombstone_details(record: ModelRecord) -> dict[str, Any]:
@@ -97,7 +113,7 @@ def _departure_kind(cause: Cause) -> EventKind:
 
 def _arrival_event(record: ModelRecord, cause: Cause, tombstone: Tombstone | None) -> ModelEvent:
     if cause.is_addition:
-        previous = {} if tombstone is None else {"previous_source": tombstone.record.source.value}
+        previous = {} if tombstone is None else {"previous_source": tombstone.record.source.value, **_OUTSIDE}
         return _event(record, EventKind.ADDED, cause, previous)
     return _event(record, EventKind.DISCOVERED if tombstone is None else EventKind.RESTORED, cause)
 
@@ -113,3 +129,80 @@ def _event(record: ModelRecord, kind: EventKind, cause: Cause, details: Mapping[
         run_id=cause.run_id,
         details={**(details or {}), **cause.details} or None,
     )
+
+
+def rebuild(record: ModelRecord | None, events: Iterable[ModelEvent]) -> ModelRecord | None:
+    """Return the model before ``events``, which led to ``record``: the inverse of :func:`events_between`.
+
+    Exact are the source, whether the model is active, its facts and ``provider_data``, except that an empty
+    ``provider_data`` becomes None. Events keep no instants of sightings: those stay as they are in ``record``, or in
+    the row that a departure kept. Since when a ghost was one is None where an older event did not keep it.
+
+    Args:
+        record: The model after the events; None if it is outside the catalog.
+        events: The newest first.
+    """
+    for event in events:
+        record = _undo(record, event)
+    return record
+
+
+def _undo(record: ModelRecord | None, event: ModelEvent) -> ModelRecord | None:
+    details = event.details or {}
+    if event.kind in (EventKind.DISCOVERED, EventKind.RESTORED) or details.get("was_in_catalog") is False:
+        return None
+    if event.kind.is_tombstone:
+        return from_snapshot(details["row"])
+    is_new = event.kind is EventKind.ADDED and "previous_source" not in details
+    return None if record is None or is_new else msgspec.structs.replace(record, **_before(record, event.kind, details))
+
+
+def _before(record: ModelRecord, kind: EventKind, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a model of the catalog had before an event."""
+    match kind:
+        case EventKind.ADDED:
+            return {"source": Source(details["previous_source"])}
+        case EventKind.DEACTIVATED:
+            return {"is_active": True, "deactivated_at": None}
+        case EventKind.REACTIVATED:
+            return {"is_active": False, **_typed({"deactivated_at": details.get("deactivated_at")})}
+        case _:
+            return _old_values(record, details)
+
+
+def _old_values(record: ModelRecord, details: Mapping[str, Any]) -> dict[str, Any]:
+    old = {name: change["old"] for name, change in details.items() if name in _REBUILT and "old" in change}
+    if "provider_data" in details:
+        old["provider_data"] = _old_keys(record.provider_data or {}, details["provider_data"])
+    return _typed(old)
+
+
+_REBUILT = frozenset(MODEL_FIELDS) - {"provider_data", "provider_id", "model_id"}
+
+
+def _old_keys(whole: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return ``provider_data`` before some of its keys changed."""
+    kept = {key: value for key, value in whole.items() if key not in changes}
+    return kept | {key: change["old"] for key, change in changes.items() if "old" in change} or None
+
+
+def from_snapshot(kept: Mapping[str, Any]) -> ModelRecord:
+    """Return the model that a tombstone keeps; fields that were added since are None."""
+    values: dict[str, Any] = dict.fromkeys(MODEL_FIELDS) | {"is_name_manual": False}
+    values.update({name: value for name, value in kept.items() if name in values})
+    return ModelRecord(**_typed(values))
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of fields as a ``ModelRecord`` has them, from JSON."""
+    typed = dict(values)
+    for name, value in values.items():
+        if value is None:
+            continue
+        if name.endswith("_at"):
+            typed[name] = parse_instant(value)
+        elif name == "source":
+            typed[name] = Source(value)
+        elif name == "capabilities":
+            typed[name] = tuple(value)
+    return typed

@@ -73,6 +73,8 @@ class ModelEvent:
 
     Sweeps add their rule, its limit and the model's last sighting; imports add ``adopted_from`` or ``imported_from``.
     """
+    recorded_at: datetime | None = field(default=None, compare=False)
+    """When the catalog recorded it: ``at``, but never before an earlier event of the provider. None until then."""
 
 
 class ListedModel(NamedTuple):

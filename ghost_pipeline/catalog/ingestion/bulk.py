@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.results import ListingAttempt
+from ghost_pipeline.catalog.storage import event_log
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import (
     BigId,
     Json,
@@ -17,6 +19,7 @@ from ghost_pipeline.catalog.storage.tables import (
     model_events,
     models,
 )
+from ghost_pipeline.lifecycle.events import Cause, reactivation_event
 from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, FactKind
 from ghost_pipeline.lifecycle.prices import is_free
 from ghost_pipeline.lifecycle.records import ListedModel
@@ -166,28 +169,32 @@ def widen_seen_span(connection: sa.Connection, which: sa.ColumnElement[bool], at
 
 def write_reactivations(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> int:
     """Write ``reactivated`` for the ghosts in ``which``, before they become active. Return the number of events."""
-    inserted = connection.execute(
-        sa.insert(model_events).from_select(
-            ["provider_id", "model_id", "kind", "at", "source", "listing_id", "run_id"],
-            sa.select(
-                models.c.provider_id,
-                models.c.model_id,
-                *event_literals(EventKind.REACTIVATED, attempt),
-            ).where(which, models.c.is_active == sa.false()),
-        )
-    )
+    ghosts = connection.execute(sa.select(*MODEL_COLUMNS).where(which, models.c.is_active == sa.false())).all()
+    cause = Cause(attempt.observed_at, Source.INDEX, attempt.id, attempt.run_id)
+    write_events(connection, [reactivation_event(model_record(row), cause) for row in ghosts])
+    return len(ghosts)
+
+
+def write_listing_events(
+    connection: sa.Connection, kind: EventKind, attempt: ListingAttempt, which: sa.Select[tuple[Any, Any]]
+) -> int:
+    """Write an event of one kind, caused by the attempt, for each of its models in ``which``. Return their number.
+
+    ``which`` selects provider_id and model_id.
+    """
+    recorded_at = event_log.recording_instant(connection, attempt.provider_id, attempt.observed_at)
+    values = {
+        model_events.c.kind: kind.value,
+        model_events.c.at: attempt.observed_at,
+        model_events.c.source: Source.INDEX.value,
+        model_events.c.listing_id: attempt.id,
+        model_events.c.run_id: attempt.run_id,
+        model_events.c.recorded_at: recorded_at,
+    }
+    literals = [sa.literal(value, column.type) for column, value in values.items()]
+    columns = [model_events.c.provider_id, model_events.c.model_id, *values]
+    inserted = connection.execute(sa.insert(model_events).from_select(columns, which.add_columns(*literals)))
     return inserted.rowcount
-
-
-def event_literals(kind: EventKind, attempt: ListingAttempt) -> tuple[sa.ColumnElement[object], ...]:
-    """Return kind, at, source, listing_id and run_id of an event that the attempt causes, as columns of a SELECT."""
-    return (
-        sa.literal(kind.value, model_events.c.kind.type),
-        sa.literal(attempt.observed_at, model_events.c.at.type),
-        sa.literal(Source.INDEX.value, model_events.c.source.type),
-        sa.literal(attempt.id, model_events.c.listing_id.type),
-        sa.literal(attempt.run_id, model_events.c.run_id.type),
-    )
 
 
 def _widened(attempt: ListingAttempt) -> dict[str, sa.ColumnElement[object]]:

@@ -4,15 +4,16 @@ Left alone, they would make every later listing of the provider late, and keep i
 evidence corrects them, under the provider's lock, and so does ``release``.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.storage import repository
+from ghost_pipeline.catalog.storage import event_log, repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, update_models, write_events
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
-from ghost_pipeline.lifecycle.records import ModelEvent, ProviderRecord
+from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.validation import MAX_SKEW
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 
@@ -25,8 +26,8 @@ def correct_future_instants(
 ) -> ProviderRecord:
     """Set the instants of the provider and of its models that are later than ``now`` to just before ``at``.
 
-    Each model that is corrected gets a ``changed`` event with the old and the new instants. Without such instants this
-    is one query on indexes.
+    Each model that is corrected gets a ``changed`` event with the old and the new instants, and events that were
+    recorded in the future are then recorded just before ``at``. Without such instants this is one query on indexes.
 
     Args:
         connection: In a transaction that holds the provider's lock.
@@ -38,8 +39,11 @@ def correct_future_instants(
         The provider after the correction.
     """
     limit, corrected = now + MAX_SKEW, min(at, now) - timedelta(microseconds=1)
-    _correct_models(connection, provider.id, limit, corrected, now)
+    models_ahead = _find_models_ahead(connection, provider.id, limit)
     future = [name for name in _OF_PROVIDERS if _is_after(getattr(provider, name), limit)]
+    if models_ahead or future:
+        event_log.cap_recorded_at(connection, provider.id, limit, corrected)
+        _correct_models(connection, models_ahead, limit, corrected, now)
     if not future:
         return provider
     of_provider = sa.update(providers).where(providers.c.id == provider.id)
@@ -49,17 +53,21 @@ def correct_future_instants(
     return repository.get_provider(connection, provider.id)
 
 
-def _correct_models(
-    connection: sa.Connection, provider_id: str, limit: datetime, corrected: datetime, now: datetime
-) -> None:
+def _find_models_ahead(connection: sa.Connection, provider_id: str, limit: datetime) -> list[ModelRecord]:
     is_future = sa.or_(  # each by an index
         sa.and_(models.c.is_active == sa.true(), models.c.last_seen_at > limit),
         sa.and_(models.c.is_active == sa.false(), models.c.deactivated_at > limit),
         models.c.last_listed_at > limit,
     )
-    rows = connection.execute(sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider_id, is_future)).all()
+    query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider_id, is_future)
+    return [model_record(row) for row in connection.execute(query)]
+
+
+def _correct_models(
+    connection: sa.Connection, ahead: Sequence[ModelRecord], limit: datetime, corrected: datetime, now: datetime
+) -> None:
     after, events = [], []
-    for before in map(model_record, rows):
+    for before in ahead:
         changes = {name: corrected for name in _OF_MODELS if _is_after(getattr(before, name), limit)}
         # A model was not seen first after it was seen last.
         first_seen_at = min(before.first_seen_at, changes.get("last_seen_at", before.first_seen_at))
@@ -68,7 +76,7 @@ def _correct_models(
             name: {"old": msgspec.to_builtins(getattr(before, name)), "new": msgspec.to_builtins(corrected)}
             for name in changes
         }
-        events.append(ModelEvent(provider_id, before.model_id, EventKind.CHANGED, now, details=details))
+        events.append(ModelEvent(before.provider_id, before.model_id, EventKind.CHANGED, now, details=details))
     update_models(connection, after)
     write_events(connection, events)
 

@@ -14,13 +14,13 @@ from ghost_pipeline.catalog.ingestion import attempts
 from ghost_pipeline.catalog.ingestion.admission import format_hold_reason
 from ghost_pipeline.catalog.ingestion.bulk import (
     analyze,
-    event_literals,
     mark_listed,
     matched,
     stage,
     staged,
     unstage,
     widen_seen_span,
+    write_listing_events,
     write_reactivations,
 )
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
@@ -196,14 +196,8 @@ def _create(connection: sa.Connection, attempt: ListingAttempt) -> None:
         (EventKind.DISCOVERED, matched.c.tombstone_id.is_(None)),
         (EventKind.RESTORED, matched.c.tombstone_id.is_not(None)),
     ):
-        connection.execute(
-            sa.insert(model_events).from_select(
-                ["provider_id", "model_id", "kind", "at", "source", "listing_id", "run_id"],
-                sa.select(sa.literal(attempt.provider_id), matched.c.model_id, *event_literals(kind, attempt)).where(
-                    _NEW, which
-                ),
-            )
-        )
+        created = sa.select(sa.literal(attempt.provider_id), matched.c.model_id).where(_NEW, which)
+        write_listing_events(connection, kind, attempt, created)
 
 
 def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt, *, is_late: bool) -> None:

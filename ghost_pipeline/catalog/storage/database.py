@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 import tenacity
 
+from ghost_pipeline.catalog.storage import event_log
 from ghost_pipeline.catalog.storage.database_errors import shown_url, translate_commit_errors, translate_driver_errors
 from ghost_pipeline.catalog.storage.tables import canonical_json
 from ghost_pipeline.errors import CatalogConflict, CatalogError, SettingsError
@@ -73,10 +74,11 @@ class Database:
     def writing(self, *, has_foreign_keys: bool = True) -> Iterator[sa.Connection]:
         """Open a transaction that commits when the block ends and rolls back when it raises.
 
-        Without ``has_foreign_keys`` SQLite allows to drop and recreate a table that others refer to, which is how
-        migrations alter one. Raises CatalogError.
+        The events that it recorded take their place in the order of commits (see ``event_log``). Without
+        ``has_foreign_keys`` SQLite allows to drop and recreate a table that others refer to, which is how migrations
+        alter one. Raises CatalogError.
         """
-        options = _SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING
+        options = event_log.begin() | (_SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING)
         with (
             translate_driver_errors(self.url),
             self._connected(options) as connection,
@@ -85,6 +87,7 @@ class Database:
             transaction = connection.begin()
             try:
                 yield connection
+                event_log.take_positions(connection)
             except BaseException:
                 transaction.rollback()
                 raise

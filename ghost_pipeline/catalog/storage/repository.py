@@ -9,12 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ghost_pipeline.catalog.storage import event_log
 from ghost_pipeline.catalog.storage.tables import model_events, models, providers
 from ghost_pipeline.errors import UnknownProvider
+from ghost_pipeline.lifecycle.events import from_snapshot
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import latest_known
-from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source
 
 MODEL_COLUMNS = tuple(models.c[name] for name in MODEL_FIELDS)
@@ -23,8 +24,6 @@ EVENT_COLUMNS = tuple(model_events.c[field.name] for field in fields(ModelEvent)
 
 Key = tuple[str, str]
 """Provider slug and canonical model id."""
-
-_INSTANTS = tuple(name for name in MODEL_FIELDS if name.endswith("_at"))
 
 
 def model_record(row: sa.Row[Any] | Mapping[str, Any]) -> ModelRecord:
@@ -57,23 +56,12 @@ def model_event(row: sa.Row[Any]) -> ModelEvent:
     return ModelEvent(**values)
 
 
-def event_values(event: ModelEvent) -> dict[str, Any]:
-    """Return the column values of an event."""
-    values = {field.name: getattr(event, field.name) for field in fields(ModelEvent)}
+def event_values(event: ModelEvent, recorded_at: datetime) -> dict[str, Any]:
+    """Return the column values of an event that is recorded now, which is ``recorded_at``."""
+    values = {field.name: getattr(event, field.name) for field in fields(ModelEvent)} | {"recorded_at": recorded_at}
     values["kind"] = event.kind.value
     values["source"] = None if event.source is None else event.source.value
     return values
-
-
-def from_snapshot(kept: Mapping[str, Any]) -> ModelRecord:
-    """Return the model that a tombstone keeps; fields that were added since are None."""
-    values: dict[str, Any] = dict.fromkeys(MODEL_FIELDS)
-    values["is_name_manual"] = False
-    values.update({name: value for name, value in kept.items() if name in values})
-    for name in _INSTANTS:
-        if values[name] is not None:
-            values[name] = parse_instant(values[name])
-    return model_record(values)
 
 
 def read_model(connection: sa.Connection, provider_id: str, model_id: str) -> ModelRecord | None:
@@ -199,10 +187,16 @@ def unknown_provider_error(provider_id: str) -> UnknownProvider:
 
 
 def write_events(connection: sa.Connection, events: Iterable[ModelEvent]) -> None:
-    """Append the events."""
-    values = [event_values(event) for event in events]
-    if values:
-        connection.execute(sa.insert(model_events), values)
+    """Append the events. The caller holds the locks of their providers."""
+    events = list(events)
+    if not events:
+        return
+    operations: dict[str, datetime] = {}
+    for event in events:
+        operations[event.provider_id] = max(event.at, operations.get(event.provider_id, event.at))
+    recorded_at = event_log.recording_instants(connection, operations)
+    values = [event_values(event, recorded_at[event.provider_id]) for event in events]
+    connection.execute(sa.insert(model_events), values)
 
 
 def list_events(

@@ -191,6 +191,12 @@ model_events = sa.Table(
     sa.Column("source", sa.String(16), comment="Channel of the evidence; NULL for a sweep."),
     sa.Column("listing_id", BigId, comment="The listing behind it."),
     sa.Column("run_id", sa.Text, comment="The Dagster run behind it."),
+    sa.Column(
+        "recorded_at",
+        Instant,
+        nullable=False,
+        comment="When the catalog recorded it: at, but never before an earlier event of the provider.",
+    ),
     sa.Column("details", Json, comment="Old and new values of a change, or the row that left the catalog."),
     _one_of("kind", EventKind),
     sa.Index(None, "provider_id", "model_id"),
@@ -204,3 +210,35 @@ model_events = sa.Table(
     ),
 )
 """Append-only, without foreign keys, so that the history outlives the rows it is about."""
+
+event_batches = sa.Table(
+    "event_batches",
+    metadata,
+    sa.Column(
+        "position",
+        sa.BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="Place in the order in which transactions were committed, without gaps.",
+    ),
+    sa.Column("provider_id", Slug, nullable=False, comment="Slug of the provider."),
+    sa.Column("recorded_at", Instant, nullable=False, comment="When its events were recorded."),
+    sa.Column("first_id", sa.BigInteger, nullable=False, comment="Its first event."),
+    sa.Column("last_id", sa.BigInteger, nullable=False, comment="Its last event."),
+    sa.Column("event_count", sa.Integer, nullable=False, comment="How many events it has."),
+    sa.Index(None, "provider_id", "recorded_at", "position"),
+    sa.Index(None, "provider_id", "position"),
+)
+"""The events that one transaction recorded of one provider at one instant: all of the provider's between two ids.
+
+Ids are taken before a transaction commits, so their order is not that in which events become visible; that of the
+positions is (see ``event_log``)."""
+
+catalog_identity = sa.Table(
+    "catalog_identity",
+    metadata,
+    sa.Column(
+        "id", sa.String(32), primary_key=True, comment="Random name of the catalog, which its cursors carry; one row."
+    ),
+)
+"""A copy and a restored dump keep the name, so cursors stay valid; another catalog refuses them."""

@@ -53,7 +53,14 @@ def _model(provider_id: str, model_id: str, number: int) -> dict[str, Any]:
 
 
 def _event(provider_id: str, model_id: str) -> dict[str, Any]:
-    return {"provider_id": provider_id, "model_id": model_id, "kind": "discovered", "at": NOON, "source": "INDEX"}
+    return {
+        "provider_id": provider_id,
+        "model_id": model_id,
+        "kind": "discovered",
+        "at": NOON,
+        "source": "INDEX",
+        "recorded_at": NOON,
+    }
 
 
 def _listing(provider_id: str, hour: int) -> dict[str, Any]:
