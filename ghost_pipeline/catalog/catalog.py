@@ -43,7 +43,9 @@ from ghost_pipeline.lifecycle.validation import (
     cap_instant,
     clamp_instant,
     require_aware,
+    require_in_range,
     require_past,
+    to_utc,
     validate_capabilities,
     validate_inference,
     validate_reason,
@@ -138,7 +140,7 @@ class ModelCatalog:
         The parsed listing stays in memory until it is reconciled, the next one is admitted or the catalog is closed.
         """
         now = self._clock()
-        submission = replace(submission, observed_at=self._plausible(submission.observed_at))
+        submission = replace(submission, observed_at=self._plausible(require_aware(submission.observed_at)))
         outcome, listing = admission.admit(
             self._database, self._archive, self.settings.thresholds, self._reader, submission, now
         )
@@ -212,7 +214,13 @@ class ModelCatalog:
         return self.record_inferences([inference])[0]
 
     def record_inferences(self, inferences: Sequence[Inference]) -> list[SightingResult]:
-        """Record many inferences, each with a provider's slug and a canonical model id, in one transaction."""
+        """Record many inferences, each with a provider's slug and a canonical model id, in one transaction.
+
+        Raises UsageError for an instant without a time zone, or whose year in UTC is not 1 to 9999.
+        """
+        for inference in inferences:
+            to_utc(inference.first_at)
+            to_utc(inference.last_at)
         now = self._clock()
         return self._database.write(lambda connection: sightings.record_inferences(connection, inferences, now))
 
@@ -406,7 +414,7 @@ class ModelCatalog:
 
     def select_models(self, wanted: ModelFilter, now: datetime | None = None) -> list[ModelRecord]:
         """Return the models that the filter selects, by provider and id. Raises UnknownProvider."""
-        at = self._clock() if now is None else require_aware(now)
+        at = self._clock() if now is None else require_in_range(now)
         selected, which = self._prepare_filter(wanted, at)
         with self._database.reading() as connection:
             return queries.find_models(connection, selected, which)
@@ -428,7 +436,7 @@ class ModelCatalog:
 
     def _rows(self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None) -> Iterator[Any]:
         # Each page is a transaction of its own: a slow reader of the output keeps none open.
-        selected, which = self._prepare_filter(wanted, self._clock() if now is None else require_aware(now))
+        selected, which = self._prepare_filter(wanted, self._clock() if now is None else require_in_range(now))
         after: tuple[str, str] | None = None
         while True:
             with self._database.reading() as connection:
@@ -486,7 +494,7 @@ class ModelCatalog:
         ``unlisted`` models are used but not listed (see find_models).
         """
         with self._database.reading() as connection:
-            at = self._clock() if now is None else require_aware(now)
+            at = self._clock() if now is None else require_in_range(now)
             return count_models(connection, is_unlisted_sql(at, self.settings.thresholds))
 
     def list_provider_health(self) -> list[ProviderHealth]:
@@ -526,7 +534,7 @@ class ModelCatalog:
     def count_used_models(self, since: datetime) -> list[tuple[str, int, datetime]]:
         """Return each provider with models that were used after ``since``: how many, and the latest use."""
         with self._database.reading() as connection:
-            return recent_events.count_used_models(connection, require_aware(since))
+            return recent_events.count_used_models(connection, require_in_range(since))
 
     def close(self) -> None:
         """Close the connections."""

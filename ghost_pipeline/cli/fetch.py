@@ -28,7 +28,8 @@ def fetch_command(requested: Sequence[str], directory: Path | None, is_json: boo
     """Download the model listings of providers into the folder that 'ingest' reads.
 
     Without a PROVIDER: every provider whose API key is set or that providers.toml lists. An error or an incomplete
-    response leaves no file; the catalog records the failed attempt and holds the provider.
+    response leaves no file; the catalog records the failed attempt and holds the provider. A provider whose key can't
+    be used is skipped: the others are fetched, and the exit code is 1.
     """
     from ghost_pipeline.fetching.fetch import fetch_listings  # noqa: PLC0415 - HTTP takes a while to load
 
@@ -53,7 +54,7 @@ def fetch_command(requested: Sequence[str], directory: Path | None, is_json: boo
         print_json({"fetched": [_to_json(one) for one in outcomes]})
     else:
         _print(outcomes)
-    if _record(settings, outcomes):
+    if _record(settings, outcomes) or chosen.has_unusable_key:
         sys.exit(EXIT_REFUSED)
 
 

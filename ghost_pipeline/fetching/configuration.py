@@ -194,6 +194,8 @@ class ConfiguredProvider:
     is_key_present: bool
     is_enabled: bool
     """Whether a fetch of all providers includes it: its key is set, or the user's file has a table for it."""
+    is_key_unusable: bool
+    """Whether a key is set that can't be read or can't be part of a request header."""
     blocked_reason: str | None
     """Why it can't be fetched, with what to do."""
 
@@ -205,6 +207,8 @@ class FetchSelection:
     endpoints: tuple[Endpoint, ...]
     skipped: tuple[tuple[str, str], ...]
     """Provider and reason of those that are enabled and can't be fetched."""
+    has_unusable_key: bool = False
+    """Whether one of them has a key that can't be used, which is an error and not a matter of choice."""
 
 
 def configured_providers(settings: Settings) -> list[ConfiguredProvider]:
@@ -228,6 +232,7 @@ def select_endpoints(settings: Settings, requested: Sequence[str]) -> FetchSelec
     return FetchSelection(
         tuple(endpoints[one.provider_id] for one in enabled if one.blocked_reason is None),
         tuple((one.provider_id, one.blocked_reason) for one in enabled if one.blocked_reason is not None),
+        has_unusable_key=any(one.is_key_unusable for one in enabled),
     )
 
 
@@ -262,6 +267,7 @@ def _configured(endpoint: Endpoint) -> ConfiguredProvider:
         is_key_present, blocked_reason = read_api_key(endpoint) is not None, None
     except SettingsError as error:
         is_key_present, blocked_reason = True, str(error)
+    is_key_unusable = blocked_reason is not None
     if endpoint.is_key_required and not is_key_present:
         blocked_reason = describe_missing_key(endpoint.key_variables)
     if endpoint.missing_placeholders:
@@ -275,5 +281,6 @@ def _configured(endpoint: Endpoint) -> ConfiguredProvider:
         endpoint.is_key_required,
         is_key_present,
         endpoint.is_configured or is_key_present,
+        is_key_unusable,
         blocked_reason,
     )

@@ -160,26 +160,50 @@ class _PlainCopy:
 MAX_NUMBER = 10**15
 """The largest plausible number of tokens, and the largest plausible price."""
 
-MAX_SPAN = 1_000_000
+MAX_SPANS = {"hours": 1_000_000, "days": 100_000}
+"""The longest span in each unit."""
+
+EARLIEST_INSTANT = datetime(1000, 1, 1, tzinfo=UTC)
+"""The earliest instant that a calculation starts from: every span can be subtracted from it."""
 
 
 def require_aware(instant: datetime) -> datetime:
     """Return ``instant``. Raises UsageError if it has no time zone."""
     if not isinstance(instant, datetime):
         raise UsageError(f"an instant must be a datetime with a time zone, not {type(instant).__name__}")
-    if instant.tzinfo is None:
+    if instant.tzinfo is None or instant.utcoffset() is None:
         raise UsageError(f"{instant.isoformat()} has no time zone", f"add one, such as {instant.isoformat()}+00:00")
     return instant
 
 
-def require_past(instant: datetime, now: datetime) -> datetime:
-    """Return ``instant``, capped at ``now``. Raises UsageError if it has no time zone or is after ``now``.
+def to_utc(instant: datetime) -> datetime:
+    """Return ``instant`` in UTC. Raises UsageError if it has no time zone or if its year in UTC is not 1 to 9999."""
+    try:
+        return require_aware(instant).astimezone(UTC)
+    except OverflowError:
+        raise _out_of_range_error(instant) from None
 
-    A clock that is up to MAX_SKEW ahead is accepted.
+
+def require_in_range(instant: datetime) -> datetime:
+    """Return ``instant`` in UTC. Raises UsageError if it has no time zone or is before EARLIEST_INSTANT."""
+    if require_aware(instant) < EARLIEST_INSTANT:
+        raise _out_of_range_error(instant)
+    return to_utc(instant)
+
+
+def _out_of_range_error(instant: datetime) -> UsageError:
+    return UsageError(f"{instant.isoformat()} is out of range", "give an instant from the year 1000 to 9999, in UTC")
+
+
+def require_past(instant: datetime, now: datetime) -> datetime:
+    """Return ``instant`` in UTC, capped at ``now``.
+
+    Raises UsageError if it has no time zone, is out of range or is after ``now``. A clock that is up to MAX_SKEW ahead
+    is accepted.
     """
     if require_aware(instant) > now + MAX_SKEW:
         raise UsageError(f"{instant.isoformat()} is in the future", "give an instant up to the current time")
-    return cap_instant(instant, now)
+    return cap_instant(require_in_range(instant), now)
 
 
 def cap_instant(at: datetime, now: datetime) -> datetime:
@@ -228,8 +252,8 @@ def validate_price(what: str, number: object) -> float | None:
 
 def validate_span(unit: str, span: float) -> timedelta:
     """Return ``span`` hours or days, as ``unit`` is "hours" or "days". Raises UsageError."""
-    if not 0 <= span <= MAX_SPAN:
-        raise UsageError(f"{span} {unit} is out of range", f"give 0 to {MAX_SPAN:,}")
+    if not 0 <= span <= MAX_SPANS[unit]:
+        raise UsageError(f"{span} {unit} is out of range", f"give 0 to {MAX_SPANS[unit]:,}")
     return timedelta(**{unit: span})
 
 
@@ -276,12 +300,12 @@ def validate_name(name: str | None) -> str | None:
 
 
 def validate_instant(what: str, instant: object) -> datetime | None:
-    """Return an aware instant, or None."""
+    """Return an instant in UTC, or None. Raises UsageError."""
     if instant is None:
         return None
     if not isinstance(instant, datetime):
         raise _not_an_instant_error(what, instant)
-    return require_aware(instant)
+    return to_utc(instant)
 
 
 def validate_fact(fact: Fact, value: Any) -> Any:

@@ -91,6 +91,21 @@ def test_a_skipped_provider_is_warned_of(run: Run, configure: Configure, monkeyp
     assert "Warning: cloudflare is skipped: account_id is required" in ran.err
 
 
+@pytest.mark.parametrize("key", ["two words", "schlüssel"])
+def test_a_provider_with_an_unusable_key_is_skipped_with_the_reason_and_is_exit_code_1(
+    run: Run, configure: Configure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str
+) -> None:
+    configure(one=GOOD)
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    for options in ((), ("--json",)):
+        ran = run("fetch", *options)
+        assert ran.code == 1
+        assert "Warning: openai is skipped: the value of OPENAI_API_KEY can't be a key" in ran.err
+        assert key not in ran.out + ran.err
+    assert {path.name[:3] for path in (tmp_path / "models").iterdir()} == {"one"}
+    assert run("fetch", "one").code == 0
+
+
 @pytest.mark.parametrize("variable", ["GHOST_FETCH_CONCURRENCY", "GHOST_FETCH_MAX_PAGES", "GHOST_FETCH_FINISH_SECONDS"])
 def test_a_limit_of_nothing_is_exit_code_2(
     run: Run, configure: Configure, variable: str, monkeypatch: pytest.MonkeyPatch
