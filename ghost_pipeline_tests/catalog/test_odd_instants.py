@@ -17,10 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghost_pipeline import ModelCatalog
+from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.cli import main
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.reported_sightings.report import Sighting, read_report
 from ghost_pipeline_tests.catalog.backends import BACKENDS, POSTGRESQL, Place, new_place
 from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest
@@ -67,7 +69,7 @@ def _exported(at: datetime) -> dict[str, Any]:
 
 
 def _report(catalog: ModelCatalog, at: datetime) -> object:
-    now = datetime.now(UTC)
+    now = utc_now()
     report = {"provider": "openai", "model": "reported", "first_at": at.isoformat(), "last_at": at.isoformat()}
     [read] = read_report(report, {"report": 1}, now, now)
     return catalog.record_reported([read.inference]) if isinstance(read, Sighting) else read.to_json_line()
@@ -105,7 +107,7 @@ CALLS: dict[str, Call] = {
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def catalog(request: pytest.FixtureRequest) -> Iterator[ModelCatalog]:
-    """A catalog; that of PostgreSQL on a server whose default time zone is far from UTC."""
+    """Yield a catalog; that of PostgreSQL in a database whose default time zone is far from UTC."""
     home = Path(tempfile.mkdtemp())
     place: Place = new_place(request.param, home)
     if request.param == POSTGRESQL:
@@ -150,16 +152,16 @@ def test_an_odd_span_is_wrong_usage_or_handled(catalog: ModelCatalog, span: floa
 )
 def test_a_listing_with_an_odd_instant_leaves_a_catalog_that_can_be_read(catalog: ModelCatalog, stated: object) -> None:
     content = json.dumps({"data": [{"id": "acme/odd", "name": "Odd", "expiration_date": stated}]}).encode()
-    ingest(catalog, content, datetime.now(UTC), "openrouter")
+    ingest(catalog, content, utc_now(), "openrouter")
     [model] = catalog.find_models("openrouter")
-    assert model.expires_at is None or model.expires_at == datetime.fromisoformat(str(stated))
-    catalog.import_models([_exported(model.expires_at or datetime.now(UTC))])
+    assert model.expires_at is None or model.expires_at == parse_instant(str(stated))
+    catalog.import_models([_exported(model.expires_at or utc_now())])
     _read_all(catalog)
 
 
 def test_an_inference_that_no_year_in_utc_can_show_is_wrong_usage(catalog: ModelCatalog) -> None:
     earliest, latest = datetime.min.replace(tzinfo=timezone(DAY)), datetime.max.replace(tzinfo=timezone(-DAY))
-    for first_at, last_at in ((earliest, datetime.now(UTC)), (datetime.now(UTC), latest)):
+    for first_at, last_at in ((earliest, utc_now()), (utc_now(), latest)):
         with pytest.raises(UsageError, match="out of range"):
             catalog.record_inferences([Inference("openai", "edge", first_at, last_at)])
     _read_all(catalog)
@@ -179,7 +181,7 @@ def test_an_odd_instant_on_the_command_line_is_exit_code_2_or_handled(text: str)
         folder = Path(name)
         (folder / "openai_models.json").write_text('{"data": [{"id": "a"}]}')
         (folder / "add.json").write_text(json.dumps([{"provider_id": "openai", "model_id": "f", "expires_at": text}]))
-        row = {**_exported(datetime.now(UTC)), "last_seen_at": text, "expires_at": text}
+        row = {**_exported(utc_now()), "last_seen_at": text, "expires_at": text}
         (folder / "import.json").write_text(json.dumps([row]))
         environment = {"GHOST_HOME": name, "GHOST_MODELS_DIR": name, "GHOST_DATABASE_URL": None, "DAGSTER_HOME": None}
         for arguments in (
