@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import file_digest
 
 import dagster as dg
 
@@ -139,8 +139,9 @@ def _is_ingested(catalog: ModelCatalog, file: ListingFile) -> bool:
     is_same_file = listing.attempt.file_name == file.path.name and listing.attempt.observed_at >= file.modified_at
     if listing.counts is None or not is_same_file:
         return False
-    try:
-        return listing.attempt.sha256 == sha256(file.path.read_bytes()).hexdigest()
+    try:  # without a look at the content, another file with this name and an older mtime would never be ingested
+        with file.path.open("rb") as content:
+            return listing.attempt.sha256 == file_digest(content, "sha256").hexdigest()
     except OSError:
         return False
 

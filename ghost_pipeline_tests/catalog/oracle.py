@@ -4,9 +4,9 @@ Nothing of ``lifecycle/`` but its vocabulary and frozen values is used here, so 
 the same mistake here. Listing ids are the caller's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -53,6 +53,12 @@ STATED_FACTS = (
 )
 
 
+LONG_AFTER = datetime(9000, 1, 1, tzinfo=UTC)
+"""A current time before which all instants lie, so that none is corrected."""
+
+INSTANTS = ("first_seen_at", "last_seen_at", "last_listed_at", "last_used_at", "deactivated_at")
+
+
 @dataclass
 class Oracle:
     """The catalog that the design describes."""
@@ -63,9 +69,10 @@ class Oracle:
     attempts: dict[int, Attempt] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
-    def admit(self, listing_id: int, listing: Listing, observed_at: datetime) -> Outcome:
+    def admit(self, listing_id: int, listing: Listing, observed_at: datetime, now: datetime = LONG_AFTER) -> Outcome:
         """Record a listing, and hold its provider where the verdict asks for it."""
         provider = self.providers.setdefault(listing.provider_id, Provider())
+        self._correct_future(listing.provider_id, observed_at, now)
         judged = self._judge(listing, observed_at)
         self.attempts[listing_id] = Attempt(
             *(listing.provider_id, listing, observed_at, judged.verdict, judged.is_late, judged.missing),
@@ -75,9 +82,10 @@ class Oracle:
         self._hold(provider, judged, observed_at)
         return Outcome(*judged[:3], ListingCounts() if judged.verdict in WITHOUT_MODELS else None)
 
-    def fail(self, listing_id: int, provider_id: str, attempted_at: datetime) -> Outcome:
+    def fail(self, listing_id: int, provider_id: str, attempted_at: datetime, now: datetime = LONG_AFTER) -> Outcome:
         """Record an attempt without a listing, and hold the provider as for an empty one."""
         provider = self.providers.setdefault(provider_id, Provider())
+        self._correct_future(provider_id, attempted_at, now)
         is_late = provider.last_listing_at is not None and attempted_at < provider.last_listing_at
         self.attempts[listing_id] = Attempt(provider_id, Listing(provider_id), attempted_at, Verdict.FAILED, is_late)
         provider.last_listing_at = max(provider.last_listing_at or attempted_at, attempted_at)
@@ -106,9 +114,12 @@ class Oracle:
         counts = count([effect for effect in effects if effect], len(judged.missing))
         return Outcome(*judged[:3], counts)
 
-    def track(self, key: Key, name: str | None, metadata: Metadata | None, observed_at: datetime) -> str:
+    def track(
+        self, key: Key, name: str | None, metadata: Metadata | None, observed_at: datetime, now: datetime = LONG_AFTER
+    ) -> str:
         """Record a successful inference."""
         self.providers.setdefault(key[0], Provider())
+        self._correct_future(key[0], now, now)
         model, effect = self._found(key, Source.INFERENCE, observed_at)
         if model is None:
             return "ignored"
@@ -184,9 +195,10 @@ class Oracle:
         self.models[key] = replace(self.tombstones[key][1], is_active=False, deactivated_at=now)
         self._note(key, EventKind.RESTORED, now, Source.MANUAL)
 
-    def release(self, provider_id: str) -> None:
+    def release(self, provider_id: str, now: datetime = LONG_AFTER) -> None:
         """Accept the provider's latest listing as complete and lift its hold."""
         provider = self._known(provider_id)
+        self._correct_future(provider_id, now, now)
         provider.held_since = None
         complete = [
             attempt.observed_at
@@ -240,6 +252,33 @@ class Oracle:
             and now - model.last_used_at <= timedelta(hours=24)
             and model_id not in self.expected(provider_id)
         )
+
+    def _correct_future(self, provider_id: str, observed_at: datetime, now: datetime) -> None:
+        """Set what a clock that was ahead has stored to just before the evidence, which then is not late."""
+
+        def corrected(at: datetime | None) -> datetime | None:
+            is_future = at is not None and at > now + timedelta(seconds=5)
+            return min(observed_at, now) - timedelta(microseconds=1) if is_future else at
+
+        provider = self.providers[provider_id]
+        provider.held_since = corrected(provider.held_since)
+        provider.last_listing_at = corrected(provider.last_listing_at)
+        provider.last_complete_at = corrected(provider.last_complete_at)
+        for attempt in self.attempts.values():
+            if attempt.provider_id == provider_id:
+                attempt.observed_at = corrected(attempt.observed_at) or attempt.observed_at
+        for key, model in self.models.items():
+            if key[0] == provider_id:
+                self._correct_model(key, model, corrected, now)
+
+    def _correct_model(
+        self, key: Key, model: ModelRecord, corrected: Callable[[datetime | None], datetime | None], now: datetime
+    ) -> None:
+        instants = {name: corrected(getattr(model, name)) for name in INSTANTS}
+        after = replace(model, **instants)
+        if after != model:
+            self._note(key, EventKind.CHANGED, now, None)
+            self.models[key] = replace(after, first_seen_at=min(after.first_seen_at, after.last_seen_at))
 
     def _judge(self, listing: Listing, observed_at: datetime) -> Judgement:
         last_at = self.providers[listing.provider_id].last_listing_at

@@ -93,7 +93,7 @@ class Pair:
         outcome = self.catalog.admit(submission)
         assert outcome.listing_id not in self.listing_ids
         self.listing_ids.append(outcome.listing_id)
-        expected = self.oracle.admit(outcome.listing_id, parse(provider_id, content), observed_at)
+        expected = self.oracle.admit(outcome.listing_id, parse(provider_id, content), observed_at, self.now)
         _agree({"admitted": settled(outcome)}, {"admitted": expected})
         assert (outcome.provider_id, outcome.attempt.sha256, outcome.attempt.observed_at) == (
             provider_id,
@@ -108,7 +108,7 @@ class Pair:
         assert outcome.listing_id not in self.listing_ids
         self.listing_ids.append(outcome.listing_id)
         clamped_at = min(attempted_at, self.now)
-        expected = self.oracle.fail(outcome.listing_id, provider_id, clamped_at)
+        expected = self.oracle.fail(outcome.listing_id, provider_id, clamped_at, self.now)
         _agree({"failed": settled(outcome)}, {"failed": expected})
         assert (outcome.attempt.file_name, outcome.attempt.sha256, outcome.reason) == (None, None, "no connection")
         return outcome
@@ -130,7 +130,7 @@ class Pair:
         """Record a successful inference on both sides, at most five seconds ahead."""
         result = self.catalog.track_successful_inference(*key, name, metadata, observed_at)
         clamped_at = min(observed_at or self.now, self.now + timedelta(seconds=5))
-        assert result.effect == self.oracle.track(key, name, metadata, clamped_at)
+        assert result.effect == self.oracle.track(key, name, metadata, clamped_at, self.now)
         assert (result.provider_id, result.model_id) == key
         return result.effect
 
@@ -166,7 +166,9 @@ class Pair:
 
     def release(self, provider_id: str) -> None:
         """Release on both sides."""
-        self._say(lambda: self.catalog.release_provider(provider_id), lambda: self.oracle.release(provider_id))
+        self._say(
+            lambda: self.catalog.release_provider(provider_id), lambda: self.oracle.release(provider_id, self.now)
+        )
 
     def sweep_stale(self, provider_id: str | None = None, hours: float | None = None, *, is_dry: bool = False) -> Swept:
         """Deactivate stale models on both sides."""

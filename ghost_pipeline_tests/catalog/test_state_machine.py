@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ghost_pipeline.catalog.results import ListingOutcome
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, SQLITE, new_place
-from ghost_pipeline_tests.catalog.oracle_driver import MODEL_IDS, PROVIDERS, Pair, listing_bytes
+from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, PROVIDERS, Pair, listing_bytes
 from ghost_pipeline_tests.catalog.oracle_values import Swept
 
 IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
@@ -27,8 +27,10 @@ STATEFUL = settings(
 
 providers = st.sampled_from((PROVIDERS[0], *PROVIDERS))
 keys = st.tuples(providers, st.sampled_from((MODEL_IDS[0], MODEL_IDS[6], MODEL_IDS[11])))
-# Clocks that go back are the subject of cli/test_clocks.py: the oracle does not correct instants in the future.
-waits = st.sampled_from((1, 2, 12, 24, 25, 72, 24 * 7, 24 * 8, 24 * 30, 24 * 31))
+BACKWARDS = timedelta(minutes=-5)
+waits = st.sampled_from((1, 2, 12, 24, 25, 72, 24 * 7, 24 * 8, 24 * 30, 24 * 31)).map(
+    lambda hours: timedelta(hours=hours)
+)
 ages = st.sampled_from((0, 0, 0, 0, 0, 0, -1, 1, 2, 24, 25, 24 * 8, 24 * 31)).map(lambda hours: timedelta(hours=hours))
 names = st.sampled_from((None, None, "Name", "Other name"))
 metadata = st.sampled_from((None, {"latency": 1}, {"latency": 2, "region": "eu"}))
@@ -39,6 +41,7 @@ manual_facts: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         {"input_price": 0.0, "output_price": 0.0, "capabilities": ("text",)},
         {"input_price": 2.0, "max_output_tokens": 10},
         {"output_price": 0.0},
+        {"expires_at": EPOCH + timedelta(days=90)},
     )
 )
 
@@ -61,7 +64,7 @@ def contents(draw: st.DrawFn) -> bytes:
     """Generate listings that are mostly complete or clearly shrunken, and seldom new: the same bytes repeat."""
     size = draw(st.sampled_from((12, 12, 12, 11, 10, 7, 6, 5, 5, 1)))
     ids = draw(st.sampled_from((MODEL_IDS[:size], MODEL_IDS[12 - size :])))
-    rows = dict.fromkeys(ids, draw(st.sampled_from((0, 1, 1, 2, 3))))
+    rows = dict.fromkeys(ids, draw(st.sampled_from((0, 1, 1, 2, 3, 4, 5))))
     rows[ids[0]] = draw(st.sampled_from((rows[ids[0]], rows[ids[0]], 0, 2)))
     return listing_bytes(rows)
 
@@ -77,9 +80,10 @@ class Lifecycle(RuleBasedStateMachine):
         self.place = new_place(self.backend, Path(self.home.name))
         self.pair = Pair(self.place.opened)
 
-    @rule(hours=waits)
-    def wait(self, hours: int) -> None:
-        self.pair.now += timedelta(hours=hours)
+    @rule(duration=st.one_of(waits, waits, waits, st.just(BACKWARDS)))
+    def wait(self, duration: timedelta) -> None:
+        """Let time pass, or set a clock that was ahead."""
+        self.pair.now += duration
 
     @rule(provider_id=providers, content=contents(), age=ages)
     def submit(self, provider_id: str, content: bytes, age: timedelta) -> None:

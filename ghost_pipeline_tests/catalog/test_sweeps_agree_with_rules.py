@@ -13,22 +13,21 @@ from hypothesis import HealthCheck, example, given, settings
 from ghost_pipeline.catalog import sweeps
 from ghost_pipeline.catalog.results import SweepResult
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, model_values
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record
 from ghost_pipeline.catalog.storage.tables import metadata, model_events, models, providers
 from ghost_pipeline.lifecycle.absence import is_purgeable, is_stale
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
+from ghost_pipeline_tests.catalog.any_rows import SLUGS, fill, instants, model, model_rows
 from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 RULES = (Thresholds(), Thresholds(stale_after=timedelta(0), purge_after=timedelta(days=7)))
 LIMITS = (timedelta(0), timedelta(hours=24), timedelta(days=7), timedelta(days=30))
-SLUGS = ("openai", "groq", "ollama")
 
-instants = st.builds(lambda limit, ticks: NOW - limit + ticks * TICK, st.sampled_from(LIMITS), st.integers(-1, 1))
-maybe_instants = st.none() | instants
+at_limits = instants([NOW - limit + ticks * TICK for limit in LIMITS for ticks in (-1, 0, 1)])
+maybe_instants = st.none() | at_limits
 
 
 @st.composite
@@ -39,22 +38,7 @@ def catalogs(draw: st.DrawFn) -> tuple[list[ProviderRecord], list[ModelRecord]]:
         for slug in SLUGS
         for since in [draw(maybe_instants)]
     ]
-    rows = []
-    for number in range(draw(st.integers(0, 25))):
-        deactivated_at = draw(maybe_instants)
-        rows.append(
-            ModelRecord(
-                provider_id=draw(st.sampled_from(SLUGS)),
-                model_id=f"m{number:02}",
-                source=draw(st.sampled_from(Source)),
-                is_active=deactivated_at is None,
-                first_seen_at=NOW - timedelta(days=90),
-                last_seen_at=draw(instants),
-                last_listed_at=draw(maybe_instants),
-                deactivated_at=deactivated_at,
-            )
-        )
-    return known, rows
+    return known, draw(model_rows(at_limits))
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -85,16 +69,6 @@ def stored(database: Database) -> list[ModelRecord]:
         return [model_record(row) for row in connection.execute(sa.select(*MODEL_COLUMNS))]
 
 
-def fill(connection: sa.Connection, known: list[ProviderRecord], rows: list[ModelRecord]) -> None:
-    values = [
-        {"id": one.id, "label": one.label, "held_since": one.held_since, "held_reason": one.held_reason}
-        for one in known
-    ]
-    connection.execute(sa.insert(providers), values)
-    if rows:
-        connection.execute(sa.insert(models), [model_values(row) for row in rows])
-
-
 def due_by_rule(
     rule: Callable[[ModelRecord, ProviderRecord, datetime, Thresholds], bool],
     known: list[ProviderRecord],
@@ -116,11 +90,8 @@ def due_by_rule(
 
 EDGES = tuple(NOW - limit + ticks * TICK for limit in LIMITS[1:] for ticks in (-1, 0, 1))
 EVERY_EDGE = [
-    ModelRecord(
-        provider_id=slug,
-        model_id=f"{seen_at} {listed_at} {deactivated_at}",
-        source=Source.INDEX,
-        is_active=deactivated_at is None,
+    model(
+        *(slug, f"{seen_at} {listed_at} {deactivated_at}"),
         first_seen_at=seen_at,
         last_seen_at=seen_at,
         last_listed_at=listed_at,

@@ -12,55 +12,52 @@ from hypothesis import HealthCheck, example, given, settings
 from ghost_pipeline.catalog.queries import count_models, find_models, find_models_behind_their_list, is_unlisted_sql
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.catalog.storage.repository import model_values
-from ghost_pipeline.catalog.storage.tables import metadata, models, providers
+from ghost_pipeline.catalog.storage.tables import metadata
 from ghost_pipeline.lifecycle.absence import is_delisted, is_unlisted
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
+from ghost_pipeline_tests.catalog.any_rows import EXTREMES, SLUGS, fill, instants, model, model_rows
+from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 RULES = (Thresholds(), Thresholds(stale_after=timedelta(hours=3)))
 EDGES = tuple(NOW - limit + ticks * TICK for limit in (timedelta(hours=3), timedelta(hours=24)) for ticks in (-1, 0, 1))
-SLUGS = ("groq", "mistral", "openai")
 
-maybe_instants = st.none() | st.sampled_from(EDGES)
-
-
-def model(provider_id: str, model_id: str, used_at: datetime | None, listed_at: datetime | None) -> ModelRecord:
-    long_ago = NOW - timedelta(days=90)
-    return ModelRecord(
-        *(provider_id, model_id, Source.INDEX, True, long_ago, NOW), last_listed_at=listed_at, last_used_at=used_at
-    )
+maybe_instants = st.none() | instants(EDGES)
 
 
 @st.composite
 def catalogs(draw: st.DrawFn) -> tuple[list[ProviderRecord], list[ModelRecord]]:
     known = [ProviderRecord(slug, slug, last_complete_at=draw(maybe_instants)) for slug in SLUGS]
-    rows = [
-        model(draw(st.sampled_from(SLUGS)), f"m{number:02}", draw(maybe_instants), draw(maybe_instants))
-        for number in range(draw(st.integers(0, 25)))
-    ]
-    return known, rows
+    return known, draw(model_rows(instants(EDGES)))
 
 
 COMPLETE_AT = (None, EDGES[1], EDGES[4])
+LONG_AGO = NOW - timedelta(days=90)
 EVERY_EDGE = (
     [ProviderRecord(slug, slug, last_complete_at=at) for slug, at in zip(SLUGS, COMPLETE_AT, strict=True)],
     [
-        model(slug, f"{used_at} {listed_at}", used_at, listed_at)
-        for slug, used_at, listed_at in product(SLUGS, (None, *EDGES), (None, *EDGES))
+        model(
+            *(slug, f"{used_at} {listed_at}"),
+            first_seen_at=LONG_AGO,
+            last_seen_at=NOW,
+            last_listed_at=listed_at,
+            last_used_at=used_at,
+        )
+        for slug, used_at, listed_at in product(SLUGS, (None, *EDGES, *EXTREMES), (None, *EDGES, *EXTREMES))
     ],
 )
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path_factory.mktemp('unlisted') / 'catalog.db'}")
+@pytest.fixture(scope="module", params=BACKENDS)
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    place = new_place(request.param, tmp_path_factory.mktemp("unlisted"), is_migrated=False)
+    database = place.database()
     metadata.create_all(database.engine)
     yield database
     database.close()
+    place.remove()
 
 
 EVERYTHING = ModelFilter(is_active=None)
@@ -77,12 +74,7 @@ def test_just_the_models_are_found_and_counted_that_the_rule_calls_unlisted(
     of = {provider.id: provider for provider in known}
     expected = {(row.provider_id, row.model_id) for row in rows if is_unlisted(row, of[row.provider_id], NOW, rules)}
     with database.engine.connect() as connection, connection.begin() as transaction:
-        connection.execute(
-            sa.insert(providers),
-            [{"id": one.id, "label": one.label, "last_complete_at": one.last_complete_at} for one in known],
-        )
-        if rows:
-            connection.execute(sa.insert(models), [model_values(row) for row in rows])
+        fill(connection, known, rows)
         which = is_unlisted_sql(NOW, rules)
         found = {(row.provider_id, row.model_id) for row in find_models(connection, EVERYTHING, which)}
         others = {(row.provider_id, row.model_id) for row in find_models(connection, EVERYTHING, sa.not_(which))}

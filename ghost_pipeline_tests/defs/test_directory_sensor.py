@@ -200,3 +200,12 @@ def test_a_touched_file_and_one_that_was_only_admitted_are_requested(workshop: W
     assert list(workshop.run_all()) == ["openai"]
     workshop.drop("openai_models.json", path.read_bytes(), NOON + timedelta(days=1000))
     assert list(workshop.run_all()) == ["openai"]
+
+
+def test_another_file_with_the_name_and_an_older_mtime_than_the_ingested_one_is_requested(workshop: Workshop) -> None:
+    path = workshop.drop("openai_models.json", listing("a"))
+    workshop.instance.add_dynamic_partitions("provider", ["openai"])
+    by_command = dg.RunRequest(partition_key="openai", run_config=listing_run_config(path, NOON + timedelta(days=1)))
+    assert workshop.run(by_command).success
+    workshop.drop("openai_models.json", listing("b"), NOON - timedelta(hours=1))
+    assert len(requested(workshop.tick())) == 1
