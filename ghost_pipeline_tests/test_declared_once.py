@@ -110,7 +110,7 @@ PROVIDERS = (
     Provider(
         "acme",
         Format("acme", 1, _read, row_keys=("models",)),
-        Endpoint("acme", "https://api.acme.example/v1", key_variables=("ACME_API_KEY",)),
+        Endpoint("https://api.acme.example/v1", key_variables=("ACME_API_KEY",)),
         route=api_key_route("acme_ai", "ACME_API_KEY"),
         hosts=("api.acme.example",),
     ),
@@ -118,14 +118,14 @@ PROVIDERS = (
 '''
 
 USE_ACME = """
-from ghost_pipeline.fetching.configuration import REGISTRY
+from ghost_pipeline.fetching.configuration import ENDPOINTS
 from ghost_pipeline.lifecycle.identity import provider_label, provider_slug
 from ghost_pipeline.listings import format_version, parse_listing
 from ghost_pipeline.providers import provider_of_host, route_of
 print(provider_slug("acme_ai"), provider_label("acme"), provider_of_host("eu.api.acme.example"))
 [model] = parse_listing("acme", b'{"models": [{"id": "m", "window": 9}]}').models
 print(format_version("acme"), model.facts.context_window)
-print(REGISTRY["acme"].url, route_of("acme").prefix)
+print(ENDPOINTS["acme"].url, route_of("acme").prefix)
 """
 
 

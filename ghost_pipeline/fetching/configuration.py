@@ -11,7 +11,7 @@ from ghost_pipeline.errors import InvalidProvider, NotConfigured, SettingsError,
 from ghost_pipeline.fetching.urls import address_defect
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.listings.files import provider_in_name
-from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline.providers import ENDPOINTS
 from ghost_pipeline.providers.endpoint import Endpoint, describe_missing_key
 from ghost_pipeline.redaction import Secret, redact_url
 from ghost_pipeline.settings import Settings, read_secret
@@ -40,9 +40,9 @@ def read_endpoints(path: Path | None) -> dict[str, Endpoint]:
     names the file and the line or key, and no value.
     """
     if path is None and not Path(DEFAULT_NAME).exists():
-        return dict(REGISTRY)
+        return dict(ENDPOINTS)
     file = path or Path(DEFAULT_NAME)
-    endpoints, seen = dict(REGISTRY), set()
+    endpoints, seen = dict(ENDPOINTS), set()
     for name, table in _tables(file).items():
         where = f"{file}: [providers.{name}]"
         provider_id = _provider_id(name, where)
@@ -104,7 +104,7 @@ class _Table:
 
 
 def _endpoint(provider_id: str, table: _Table) -> Endpoint:
-    known = REGISTRY.get(provider_id) or _new_endpoint(provider_id, table)
+    known = ENDPOINTS.get(provider_id) or _new_endpoint(provider_id, table)
     _reject_unknown_keys(known, table)
     endpoint = replace(
         known,
@@ -125,14 +125,14 @@ def _new_endpoint(provider_id: str, table: _Table) -> Endpoint:
     if "base_url" not in table.values:
         raise SettingsError(f"{table.where}: {provider_id} is not a built-in provider", "set its base_url")
     format_name = table.get("format", "openai")
-    if format_name not in REGISTRY:
-        raise table.invalid("format", "is unknown", f"use one of {', '.join(sorted(REGISTRY))}")
-    return replace(REGISTRY[format_name], provider_id=provider_id, key_variables=(), is_key_required=False)
+    if format_name not in ENDPOINTS:
+        raise table.invalid("format", "is unknown", f"use one of {', '.join(sorted(ENDPOINTS))}")
+    return replace(ENDPOINTS[format_name], provider_id=provider_id, key_variables=(), is_key_required=False)
 
 
 def _reject_unknown_keys(known: Endpoint, table: _Table) -> None:
     allowed = {*_TYPES, *known.placeholders}
-    if known.provider_id in REGISTRY:
+    if known.provider_id in ENDPOINTS:
         allowed.remove("format")
     for key in sorted(set(table.values) - allowed):
         advice = f"use {', '.join(sorted(allowed))}; put the value of a key into the environment"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,8 +20,6 @@ from ghost_pipeline.providers.wire_format import TOP_LEVEL_LIST, Fields, FieldWa
 
 PARSER_VERSION = 2
 """Raise it whenever the code that all formats share (this folder) gives another result."""
-
-T = TypeVar("T")
 
 _POSITIONS_SHOWN = 3
 _encode_row = msgspec.json.Encoder(order="sorted").encode
@@ -39,7 +37,8 @@ def format_version(provider_id: str) -> str:
 def parse_listing(provider_id: str, content: bytes) -> Listing:
     """Return the listing in ``content``. Never raises: what can't be read has a ``malformed_reason``."""
     try:
-        return _read(provider_id, content, lambda reading, document: reading.listing(document))
+        with _open_document(provider_id, content) as document:
+            return document.listing()
     except Malformed as error:
         return Listing(provider_id, malformed_reason=str(error))
 
@@ -58,7 +57,10 @@ BUILTIN_READER = ListingReader()
 
 
 class Survey(NamedTuple):
-    """A listing as a whole. The fields have the names of ``lifecycle.records.Listing``."""
+    """A listing as a whole, without its rows: those of all pages would be in memory at once.
+
+    The fields have the names of ``lifecycle.records.Listing``.
+    """
 
     model_count: int = 0
     incomplete_reasons: tuple[str, ...] = ()
@@ -74,18 +76,19 @@ def survey_listing(provider_id: str, content: bytes) -> Survey:
 
     That costs a fraction of the time. Raises Malformed if it can't be read.
     """
-    return _read(provider_id, content, lambda reading, document: reading.survey(document))
+    with _open_document(provider_id, content) as document:
+        return document.survey()
 
 
-def _read(provider_id: str, content: bytes, conclude: "Callable[[_Reading, Any], T]") -> T:
-    """Return the result of ``conclude`` for the rows in ``content``. Raises Malformed."""
+@contextmanager
+def _open_document(provider_id: str, content: bytes) -> "Iterator[_Document]":
+    """Decode ``content`` for the time in which its rows are read, as they may need much memory. Raises Malformed."""
     try:
         with _gc_paused():
-            document = decode_json(content)
-            raise_for_error_envelope(document)
+            value = decode_json(content)
+            raise_for_error_envelope(value)
             wire_format = format_of(provider_id)
-            reading = _Reading(provider_id, wire_format, find_rows(document, wire_format.row_keys))
-            return conclude(reading, document)
+            yield _Document(provider_id, wire_format, value, find_rows(value, wire_format.row_keys))
     except RecursionError:  # of decoding, or of encoding a row, which needs a little more stack
         raise Malformed("the JSON is nested too deeply to be a model list") from None
 
@@ -105,12 +108,13 @@ def _gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-class _Reading:
-    """One pass over the rows of one listing."""
+class _Document:
+    """A decoded listing, whose rows are read once: as a listing, or for a survey."""
 
-    def __init__(self, provider_id: str, wire_format: Format, found: Rows) -> None:
+    def __init__(self, provider_id: str, wire_format: Format, value: Any, found: Rows) -> None:
         self._provider_id = provider_id
         self._format = wire_format
+        self._value = value
         self._rows = found.rows
         self._rows_key = found.key
         self._id_field = _id_field(found, wire_format)
@@ -118,7 +122,7 @@ class _Reading:
         self._unusable: list[int] = []
         self._remarks = FieldWarnings()
 
-    def listing(self, document: Any) -> Listing:
+    def listing(self) -> Listing:
         """Return the listing that the rows are.
 
         Raises Malformed if there are rows and none has a usable id.
@@ -133,11 +137,11 @@ class _Reading:
             self._provider_id,
             models=models,
             inactive_ids=tuple(self._inactive_ids),
-            incomplete_reasons=self._gaps(document),
+            incomplete_reasons=self._gaps(),
             warnings=self._remarks.sentences(),
         )
 
-    def survey(self, document: Any) -> Survey:
+    def survey(self) -> Survey:
         """Return the survey of the rows.
 
         Raises Malformed if there are rows and none has a usable id.
@@ -145,16 +149,16 @@ class _Reading:
         model_count = sum(1 for _ in self._sightings())
         self._require_usable_rows()
         envelope = {}
-        if isinstance(document, dict):
-            envelope = {name: value for name, value in document.items() if name != self._rows_key}
-        return Survey(model_count, self._gaps(document), self._rows_key, len(self._rows), envelope)
+        if isinstance(self._value, dict):
+            envelope = {name: value for name, value in self._value.items() if name != self._rows_key}
+        return Survey(model_count, self._gaps(), self._rows_key, len(self._rows), envelope)
 
     def _require_usable_rows(self) -> None:
         if self._rows and len(self._unusable) == len(self._rows):
             raise Malformed(f"none of the {len(self._rows)} rows has a usable {self._id_field!r}")
 
-    def _gaps(self, document: Any) -> tuple[str, ...]:
-        return (*paging_gaps(document), *self._unusable_rows())
+    def _gaps(self) -> tuple[str, ...]:
+        return (*paging_gaps(self._value), *self._unusable_rows())
 
     def _sightings(self) -> Iterator[tuple[str, Row]]:
         """Yield id and row of every active model, each once."""

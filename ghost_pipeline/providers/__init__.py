@@ -19,7 +19,7 @@ def _declared() -> list[Provider]:
 BUILTIN: Mapping[str, Provider] = {provider.id: provider for provider in _declared()}
 """Provider slug -> its declaration."""
 
-REGISTRY: Mapping[str, Endpoint] = {slug: one.endpoint for slug, one in BUILTIN.items() if one.endpoint is not None}
+ENDPOINTS: Mapping[str, Endpoint] = {slug: one.endpoint for slug, one in BUILTIN.items() if one.endpoint is not None}
 """Provider slug -> its endpoint, of those that have one."""
 
 

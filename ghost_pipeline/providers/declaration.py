@@ -7,7 +7,7 @@ source. A provider that LiteLLM does not know is treated as OpenAI-compatible ("
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.providers.endpoint import Endpoint
@@ -57,3 +57,7 @@ class Provider:
     """None for a provider that LiteLLM does not know."""
     hosts: tuple[str, ...] = ()
     """Hosts, with their subdomains, at which OpenAI's client reaches the provider."""
+
+    def __post_init__(self) -> None:
+        if self.endpoint is not None:
+            object.__setattr__(self, "endpoint", replace(self.endpoint, provider_id=self.id))

@@ -114,7 +114,6 @@ class AuthHeader:
 class Endpoint:
     """Where and how one provider's models are fetched."""
 
-    provider_id: str
     base_url: str
     """May contain placeholders such as ``{region}``, which the providers file fills."""
     path: str = "/models"
@@ -134,6 +133,8 @@ class Endpoint:
     """True if the providers file allows plain http to another machine."""
     is_configured: bool = False
     """True if the providers file has a table for it."""
+    provider_id: str = ""
+    """The slug of its provider, which sets it."""
 
     @property
     def placeholders(self) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ ASSESSMENTS = [
 
 def test_the_attempts_are_selected_that_the_rules_call_refused_and_listing_models(database: Database) -> None:
     """Every combination of what an assessment may be, so that none is left to chance."""
-    values = [
+    values: list[dict[str, object]] = [
         {
             "id": number,
             "provider_id": SLUGS[0],

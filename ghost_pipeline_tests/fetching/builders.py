@@ -13,7 +13,7 @@ from ghost_pipeline.fetching.outcome import FetchOutcome
 from ghost_pipeline.lifecycle.records import Listing
 from ghost_pipeline.listings.files import find_listings, newest_listings
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline.providers import ENDPOINTS
 from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.settings import FetchLimits
 from ghost_pipeline_tests.fetching.server import Script, Server
@@ -29,7 +29,7 @@ Configure = Callable[..., dict[str, Server]]
 
 def at(server: Server, provider_id: str = "openai", **changes: Any) -> Endpoint:
     """Return a declared endpoint whose server is ``server``."""
-    declared = REGISTRY[provider_id]
+    declared = ENDPOINTS[provider_id]
     return replace(
         declared,
         base_url=server.url + urlsplit(declared.base_url).path,

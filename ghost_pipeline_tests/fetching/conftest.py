@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline.providers import ENDPOINTS
 from ghost_pipeline_tests.fetching.builders import KEY
 from ghost_pipeline_tests.fetching.fixtures import configure, serve
 
@@ -16,7 +16,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every known provider has the same key; nothing of the machine's environment counts."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    for endpoint in REGISTRY.values():
+    for endpoint in ENDPOINTS.values():
         for variable in endpoint.key_variables:
             monkeypatch.setenv(variable, KEY)
 

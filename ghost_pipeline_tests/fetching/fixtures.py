@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline.providers import ENDPOINTS
 from ghost_pipeline_tests.fetching.builders import KEY, Configure, Serve
 from ghost_pipeline_tests.fetching.server import Script, Server
 
@@ -26,7 +26,7 @@ def serve() -> Iterator[Callable[[Script], Server]]:
 @pytest.fixture
 def configure(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
     """Configure providers of these names with these servers, and no others."""
-    for endpoint in REGISTRY.values():
+    for endpoint in ENDPOINTS.values():
         for variable in endpoint.key_variables:
             monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("MY_KEY", KEY)

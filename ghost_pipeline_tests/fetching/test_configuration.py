@@ -9,7 +9,7 @@ from ghost_pipeline.errors import NotConfigured, SettingsError
 from ghost_pipeline.fetching.configuration import configured_providers, read_endpoints, select_endpoints
 from ghost_pipeline.fetching.outcome import FetchResult
 from ghost_pipeline.fetching.urls import address_defect, is_loopback
-from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline.providers import ENDPOINTS
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.fetching.builders import KEY, Serve, fetch_one, ids_bytes, ids_of, newest
 from ghost_pipeline_tests.fetching.server import always, body_reply, json_reply
@@ -20,7 +20,7 @@ Write = Callable[[str], Settings]
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Return settings with a providers file of this text, and no key in the environment."""
-    for endpoint in REGISTRY.values():
+    for endpoint in ENDPOINTS.values():
         for variable in endpoint.key_variables:
             monkeypatch.delenv(variable, raising=False)
 
@@ -61,7 +61,7 @@ def test_a_known_provider_keeps_what_the_file_does_not_change(write: Write) -> N
     settings = write('[providers.Gemini]\nbase_url = "https://proxy.example/g"\n')
     endpoint = read_endpoints(settings.providers_file)["google"]
     assert endpoint.url == "https://proxy.example/g/models?pageSize=1000"
-    assert (endpoint.key_header, endpoint.paging) == (REGISTRY["google"].key_header, REGISTRY["google"].paging)
+    assert (endpoint.key_header, endpoint.paging) == (ENDPOINTS["google"].key_header, ENDPOINTS["google"].paging)
 
 
 def test_placeholders_are_filled_from_the_file(write: Write) -> None:
@@ -162,7 +162,7 @@ def test_an_unusable_provider_is_an_error_with_advice(write: Write, wanted: list
 def test_what_is_configured_is_listed_without_a_key(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     listed = {one.provider_id: one for one in configured_providers(write(""))}
-    assert set(listed) == set(REGISTRY)
+    assert set(listed) == set(ENDPOINTS)
     assert listed["openai"].is_key_present
     assert listed["openai"].url == "https://api.openai.com/v1/models"
     assert not listed["groq"].is_key_present

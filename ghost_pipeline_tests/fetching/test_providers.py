@@ -7,7 +7,7 @@ import pytest
 
 from ghost_pipeline.fetching.outcome import FetchResult
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.providers import REGISTRY
+from ghost_pipeline.providers import ENDPOINTS
 from ghost_pipeline_tests.fetching.builders import KEY, NOON, Serve, at, fetch_one, newest
 from ghost_pipeline_tests.fetching.fake_responses import PAGED, PATHS, page_of, play
 from ghost_pipeline_tests.fetching.server import Asked, Reply, json_reply
@@ -15,7 +15,7 @@ from ghost_pipeline_tests.providers.samples import FIXTURE_NAMES, fixture, fixtu
 
 
 def test_every_provider_with_a_format_is_declared_but_vertex() -> None:
-    assert set(REGISTRY) == set(PATHS) == {provider_of(name) for name in FIXTURE_NAMES} - {"vertex"}
+    assert set(ENDPOINTS) == set(PATHS) == {provider_of(name) for name in FIXTURE_NAMES} - {"vertex"}
 
 
 @pytest.mark.parametrize("provider_id", sorted(PATHS))

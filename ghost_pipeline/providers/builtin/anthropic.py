@@ -30,7 +30,6 @@ PROVIDERS = (
         Format("anthropic", 1, _read),
         # API reference, "List Models": 20 a page unless asked for up to 1,000
         Endpoint(
-            "anthropic",
             "https://api.anthropic.com/v1",
             key_variables=("ANTHROPIC_API_KEY",),
             key_header=AuthHeader("x-api-key", ""),

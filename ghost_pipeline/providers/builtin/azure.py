@@ -47,7 +47,6 @@ PROVIDERS = (
         Format("azure", 2, _read, is_inactive=_is_inactive),
         # REST reference, "Models - List"
         Endpoint(
-            "azure",
             "https://{resource}.openai.azure.com/openai",
             key_variables=("AZURE_OPENAI_API_KEY",),
             key_header=AuthHeader("api-key", ""),

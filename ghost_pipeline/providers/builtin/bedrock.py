@@ -46,7 +46,6 @@ PROVIDERS = (
         Format("bedrock", 1, _read, row_keys=("modelSummaries",), id_fields=("modelId",), is_inactive=_is_inactive),
         # API reference, "ListFoundationModels"; user guide, "Use an Amazon Bedrock API key"
         Endpoint(
-            "bedrock",
             "https://bedrock.{region}.amazonaws.com",
             "/foundation-models",
             key_variables=("AWS_BEARER_TOKEN_BEDROCK",),

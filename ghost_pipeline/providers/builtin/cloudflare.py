@@ -63,7 +63,6 @@ PROVIDERS = (
         Format("cloudflare", 2, _read, row_keys=("result",), id_fields=("name",)),
         # API reference, "Model Search"; no largest page is documented
         Endpoint(
-            "cloudflare",
             "https://api.cloudflare.com/client/v4",
             "/accounts/{account_id}/ai/models/search",
             key_variables=("CLOUDFLARE_API_TOKEN",),

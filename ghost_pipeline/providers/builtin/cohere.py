@@ -46,7 +46,6 @@ PROVIDERS = (
         Format("cohere", 1, _read, row_keys=("models",), id_fields=("name",)),
         # API reference, "List Models": 20 a page, at most 1,000
         Endpoint(
-            "cohere",
             "https://api.cohere.com/v1",
             key_variables=("CO_API_KEY", "COHERE_API_KEY"),
             parameters={"page_size": "1000"},

@@ -42,7 +42,6 @@ PROVIDERS = (
         Format("fireworks", 2, _read, row_keys=("models",), id_fields=("name",)),
         # API reference, "List Models": 50 a page, at most 200. "fireworks" is the account of the public models
         Endpoint(
-            "fireworks",
             "https://api.fireworks.ai/v1",
             "/accounts/{account_id}/models",
             key_variables=("FIREWORKS_API_KEY",),

@@ -36,7 +36,6 @@ PROVIDERS = (
         Format("github", 1, _read, row_keys=(TOP_LEVEL_LIST,)),
         # REST reference, "List all models" of the models catalog
         Endpoint(
-            "github",
             "https://models.github.ai",
             "/catalog/models",
             key_variables=("GITHUB_TOKEN",),

@@ -50,7 +50,6 @@ PROVIDERS = (
         Format("google", 1, _read, row_keys=("models",), id_fields=("name",)),
         # Gemini API reference, "models.list": 50 a page, at most 1,000. The key never goes into the URL
         Endpoint(
-            "google",
             "https://generativelanguage.googleapis.com/v1beta",
             key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
             key_header=AuthHeader("x-goog-api-key", ""),

@@ -19,7 +19,6 @@ PROVIDERS = (
         Format("groq", 1, _read),
         # API reference, "List models"
         Endpoint(
-            "groq",
             "https://api.groq.com/openai/v1",
             key_variables=("GROQ_API_KEY",),
         ),

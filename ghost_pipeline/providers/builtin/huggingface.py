@@ -64,7 +64,6 @@ PROVIDERS = (
         Format("huggingface", 2, _read),
         # Inference Providers, "Hub API". Without a token the list may be shorter, so one is required
         Endpoint(
-            "huggingface",
             "https://router.huggingface.co/v1",
             key_variables=("HF_TOKEN",),
         ),

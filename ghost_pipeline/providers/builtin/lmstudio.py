@@ -50,7 +50,6 @@ PROVIDERS = (
         Format("lmstudio", 1, _read, row_keys=("data", "models"), id_fields=("key", "id")),
         # REST API v1, "List models", of LM Studio 0.4; before that the path was /api/v0/models
         Endpoint(
-            "lmstudio",
             "http://localhost:1234",
             "/api/v1/models",
             key_variables=("LM_API_TOKEN",),

@@ -41,7 +41,6 @@ PROVIDERS = (
         Format("mistral", 2, _read, row_keys=("data", TOP_LEVEL_LIST)),
         # API reference, "List Models"
         Endpoint(
-            "mistral",
             "https://api.mistral.ai/v1",
             key_variables=("MISTRAL_API_KEY",),
         ),

@@ -33,7 +33,6 @@ PROVIDERS = (
         Format("ollama", 1, _read, row_keys=("models",), id_fields=("name", "model")),
         # API documentation, "List Local Models"
         Endpoint(
-            "ollama",
             "http://localhost:11434",
             "/api/tags",
             key_variables=("OLLAMA_API_KEY",),

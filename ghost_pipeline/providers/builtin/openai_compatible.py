@@ -44,7 +44,6 @@ PROVIDERS = (
         OPENAI,
         # API reference, "List models"
         Endpoint(
-            "openai",
             "https://api.openai.com/v1",
             key_variables=("OPENAI_API_KEY",),
         ),
@@ -55,7 +54,6 @@ PROVIDERS = (
         OPENAI,
         # API reference, "List models"
         Endpoint(
-            "cerebras",
             "https://api.cerebras.ai/v1",
             key_variables=("CEREBRAS_API_KEY",),
         ),
@@ -67,7 +65,6 @@ PROVIDERS = (
         OPENAI,
         # API reference, "Lists Models"
         Endpoint(
-            "deepseek",
             "https://api.deepseek.com",
             key_variables=("DEEPSEEK_API_KEY",),
         ),
@@ -79,7 +76,6 @@ PROVIDERS = (
         OPENAI,
         # NIM API reference, "List models"
         Endpoint(
-            "nvidia",
             "https://integrate.api.nvidia.com/v1",
             key_variables=("NVIDIA_API_KEY",),
         ),
@@ -91,7 +87,6 @@ PROVIDERS = (
         OPENAI,
         # from catalogs of others; Perplexity's reference shows a list only for its router, under /router/v1
         Endpoint(
-            "perplexity",
             "https://api.perplexity.ai/v1",
             key_variables=("PERPLEXITY_API_KEY",),
         ),
@@ -103,7 +98,6 @@ PROVIDERS = (
         OPENAI,
         # documentation, "OpenAI-Compatible Server"
         Endpoint(
-            "vllm",
             "http://localhost:8000/v1",
             key_variables=("VLLM_API_KEY",),
             is_key_required=False,

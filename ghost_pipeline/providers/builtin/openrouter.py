@@ -228,7 +228,6 @@ PROVIDERS = (
         Format("openrouter", 2, _read),
         # API reference, "List available models"; public
         Endpoint(
-            "openrouter",
             "https://openrouter.ai/api/v1",
             key_variables=("OPENROUTER_API_KEY",),
             is_key_required=False,

@@ -54,7 +54,6 @@ PROVIDERS = (
         Format("together", 2, _read, row_keys=(TOP_LEVEL_LIST, "data")),
         # API reference, "List all models"
         Endpoint(
-            "together",
             "https://api.together.xyz/v1",
             key_variables=("TOGETHER_API_KEY",),
         ),

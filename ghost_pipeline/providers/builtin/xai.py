@@ -46,7 +46,6 @@ PROVIDERS = (
         Format("xai", 2, _read, row_keys=("data", "models")),
         # REST reference, "List models": what the key may use
         Endpoint(
-            "xai",
             "https://api.x.ai/v1",
             key_variables=("XAI_API_KEY",),
         ),

@@ -120,7 +120,6 @@ PROVIDERS = (
         Format("zenmux", 2, _read),
         # API reference, "List Models"
         Endpoint(
-            "zenmux",
             "https://zenmux.ai/api/v1",
             key_variables=("ZENMUX_API_KEY",),
         ),
