@@ -10,9 +10,11 @@ import pytest
 import yaml
 from dagster._core.events import DagsterEventType
 
+from ghost_pipeline.defs.evidence.channels import ACCEPTED_CHECK
 from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
 from ghost_pipeline.defs.local_runs import open_instance
-from ghost_pipeline.defs.upkeep.dagster_storage import SMALL_PAGE_BYTES, DagsterStorage, page_bytes
+from ghost_pipeline.defs.model_pages import models_sensor
+from ghost_pipeline.defs.upkeep.dagster_storage import SMALL_PAGE_BYTES, DagsterStorage, cheap_commits, page_bytes
 from ghost_pipeline.defs.upkeep.pruning import (
     LONGEST_STEP_SECONDS,
     BatchPace,
@@ -42,7 +44,8 @@ def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workshop
     (home / "dagster.yaml").write_text(yaml.safe_dump(config))
     with dg.DagsterInstance.from_config(str(home)) as instance:
         workshop = Workshop(tmp_path, instance)
-        perform_work(workshop)
+        with cheap_commits(instance):
+            perform_work(workshop)
         yield workshop
     if url:
         server().drop(url)
@@ -59,13 +62,33 @@ def perform_work(workshop: Workshop) -> None:
         catalog.track_successful_inference("openai", "a")
     channel.tick()
     channel.tick()
+    pages = Channel(workshop, models_sensor)
+    for model in ("z", "a"):
+        with workshop.catalog() as catalog:
+            catalog.add_manual_model("openai", model)
+        pages.tick()
     for job in ("stale_sweep", "purge_sweep", "refresh_statistics", "check_health", "refresh_statistics"):
         definition = workshop.definitions.resolve_job_def(job)
         assert definition.execute_in_process(instance=workshop.instance).success
+    for asset in ("inference_reports", "inbox"):
+        for passed in (False, True):
+            workshop.instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(dg.AssetKey(asset), ACCEPTED_CHECK, passed=passed)
+            )
     for asset in REPORTED:
         for partition in (*PARTITIONS, *PARTITIONS):
             for event in (dg.AssetMaterialization(asset, partition=partition), dg.AssetObservation(asset)):
                 workshop.instance.report_runless_asset_event(event)
+
+
+def test_the_history_has_events_of_every_asset_and_check(history: Workshop) -> None:
+    graph = history.definitions.get_repository_def().asset_graph
+    storage = history.instance.event_log_storage
+    records = storage.get_asset_records(sorted(graph.get_all_asset_keys()))
+    with_events = {record.asset_entry.asset_key for record in records if record.asset_entry.last_materialization}
+    checks = list(graph.asset_check_keys)
+    assert set(checks) == set(storage.get_latest_asset_check_execution_by_key(checks))
+    assert graph.get_all_asset_keys() == with_events | {check.asset_key for check in checks}
 
 
 def latest(workshop: Workshop) -> dict[str, Any]:
@@ -77,7 +100,8 @@ def latest(workshop: Workshop) -> dict[str, Any]:
         for kind in (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION):
             state[f"{name} {kind.value}"] = dict(storage.get_latest_storage_id_by_partition(key, kind))
         if partitions is not None:
-            statuses = workshop.instance.get_status_by_partition(key, list(PARTITIONS), partitions) or {}
+            keys = partitions.get_partition_keys(dynamic_partitions_store=workshop.instance)
+            statuses = workshop.instance.get_status_by_partition(key, keys, partitions) or {}
             state[f"{name} status"] = {partition: str(status) for partition, status in statuses.items()}
         event = workshop.instance.get_latest_materialization_event(key)
         state[f"{name} newest"] = event and (event.run_id, event.timestamp)

@@ -4,16 +4,19 @@ The only module that imports private modules of Dagster for this; ``test_dagster
 ``instance.delete_run`` alone leaves the run's SQLite file, its check executions and every event without a run.
 """
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.events import ASSET_EVENTS
+from dagster._core.events import ASSET_EVENTS, DagsterEventType
+from dagster._core.scheduler.instigation import SensorInstigatorData
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import (
@@ -34,6 +37,9 @@ SMALL_PAGE_BYTES = 512
 
 INDEX_FILE = "index"
 SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal")
+
+_PLAIN_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""Run ids that name files. Any other, such as ``..``, could lead out of the folder; it has none that are deleted."""
 
 _events = SqlEventLogStorageTable.c
 _executions = AssetCheckExecutionsTable.c
@@ -97,6 +103,23 @@ class DagsterStorage:
             rows = connection.execute(query.where(_executions.id.in_(newest))).all()
         return {row.id for row in rows}, {row.evaluation_event_storage_id for row in rows}, {row.run_id for row in rows}
 
+    def find_materializations(self, asset: str, after_id: int) -> tuple[set[int], set[str]]:
+        """Return ids and runs of the materializations of ``asset`` with an event id above ``after_id``."""
+        query = sa.select(_events.id, _events.run_id).where(
+            _events.asset_key == dg.AssetKey(asset).to_string(),
+            _events.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION.value,
+            _events.id > after_id,
+        )
+        with self._event_log.index_connection() as connection:
+            rows = connection.execute(query).all()
+        return {row.id for row in rows}, {row.run_id for row in rows}
+
+    def read_cursors(self, sensor: str) -> list[str]:
+        """Return the cursors of the sensor with that name, one for each code location that has run it."""
+        states = self._instance.all_instigator_state()
+        data = [state.instigator_data for state in states if state.instigator_name == sensor]
+        return [one.cursor for one in data if isinstance(one, SensorInstigatorData) and one.cursor]
+
     def delete_runs(self, run_ids: Sequence[str]) -> None:
         """Delete runs with their events, files and compute logs. The rows go last, so that it can be repeated."""
         self._delete_events_where(_events.run_id.in_(run_ids))
@@ -107,12 +130,18 @@ class DagsterStorage:
             connection.execute(sa.delete(RunsTable).where(RunsTable.c.run_id.in_(run_ids)))
 
     def delete_run_files(self, run_id: str) -> None:
-        """Delete the run's SQLite file, its compute logs and its folder of outputs, if there are any."""
+        """Delete the run's SQLite file, its compute logs and its folder of outputs, if there are any.
+
+        Links are not followed: what they point to stays.
+        """
+        if not _PLAIN_RUN_ID.fullmatch(run_id):
+            return
         if isinstance(self._event_log, SqliteEventLogStorage):
             path = self._event_log.path_for_shard(run_id)
             for suffix in SQLITE_SUFFIXES:
                 Path(path + suffix).unlink(missing_ok=True)
-        self._instance.compute_log_manager.delete_logs(prefix=[run_id])
+        with suppress(OSError):  # a link in place of the folder, or another program deletes it at the same time
+            self._instance.compute_log_manager.delete_logs(prefix=[run_id])
         shutil.rmtree(Path(self._instance.storage_directory()) / run_id, ignore_errors=True)
 
     def runless_events(self, before: datetime, after_id: int, limit: int) -> list[int]:
@@ -156,10 +185,13 @@ class DagsterStorage:
             connection.execute(sa.delete(AssetCheckExecutionsTable).where(_executions.id.in_(row_ids)))
 
     def run_files(self) -> Iterator[Path]:
-        """Yield the SQLite files of single runs. Nothing on PostgreSQL."""
+        """Yield the SQLite files of single runs, no links or folders. Nothing on PostgreSQL."""
         if isinstance(self._event_log, SqliteEventLogStorage):
             folder = Path(self._event_log.path_for_shard(INDEX_FILE)).parent
-            yield from (path for path in folder.glob("*.db") if path.stem not in (INDEX_FILE, ".db", RUNLESS))
+            for path in folder.glob("*.db"):
+                is_named_by_run = path.stem != INDEX_FILE and _PLAIN_RUN_ID.fullmatch(path.stem)
+                if is_named_by_run and path.is_file() and not path.is_symlink():
+                    yield path
 
     def shared_files(self) -> list[Path]:
         """Return the SQLite files that all runs share. Nothing on PostgreSQL."""
@@ -196,23 +228,40 @@ def cheap_commits(instance: dg.DagsterInstance) -> Iterator[None]:
     if not shared:
         yield
         return
-    names, folder = {str(path.resolve()) for path in shared}, str(shared[0].parent.resolve())
-
-    def relax(connection: object, _record: object) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            path = str(Path(connection.execute("PRAGMA database_list").fetchone()[2]).resolve())
-            if path in names:
-                connection.execute("PRAGMA synchronous = NORMAL")
-            elif path.startswith(folder):
-                connection.execute("PRAGMA synchronous = OFF")
-
+    relaxed = _Relaxed(frozenset(str(path.resolve()) for path in shared), str(shared[0].parent.resolve()))
     with ExitStack() as stack:
         for path in shared:  # while one connection is open, the others don't write the log back when they close
             open_file = stack.enter_context(closing(sqlite3.connect(path)))
             open_file.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        sa.event.listen(sa.Engine, "connect", relax)
-        stack.callback(sa.event.remove, sa.Engine, "connect", relax)
+        _relaxed.append(relaxed)
+        stack.callback(_relaxed.remove, relaxed)
         yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Relaxed:
+    """The files of one instance whose commits are cheap for now."""
+
+    shared: frozenset[str]
+    folder: str
+    """Of the files of single runs."""
+
+
+_relaxed: list[_Relaxed] = []
+"""One entry for each ``cheap_commits`` block that is being executed."""
+
+
+@sa.event.listens_for(sa.Engine, "connect")
+def _relax(connection: object, _record: object) -> None:
+    # Registered for good: SQLAlchemy's list of listeners must not change while other threads connect.
+    if not _relaxed or not isinstance(connection, sqlite3.Connection):
+        return
+    path = str(Path(connection.execute("PRAGMA database_list").fetchone()[2]).resolve())
+    for one in tuple(_relaxed):
+        if path in one.shared:
+            connection.execute("PRAGMA synchronous = NORMAL")
+        elif path.startswith(one.folder):
+            connection.execute("PRAGMA synchronous = OFF")
 
 
 def compact_run_file(path: Path) -> bool:
@@ -223,27 +272,35 @@ def compact_run_file(path: Path) -> bool:
     if any(Path(f"{path}{suffix}").exists() for suffix in SQLITE_SUFFIXES[1:]):
         return False
     try:
-        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        with closing(_open_existing(path, timeout=0)) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")  # the page size can't change while there is a WAL
             connection.execute(f"PRAGMA page_size = {SMALL_PAGE_BYTES}")
             connection.execute("VACUUM")
             connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError:  # locked: a page of the UI reads it
+    except sqlite3.DatabaseError:  # locked, because a page of the UI reads it; gone; or damaged
         return False
     return True
 
 
+def _open_existing(path: Path, timeout: float) -> sqlite3.Connection:
+    """Open a SQLite file that exists: another program may have deleted it, and an empty one must not take its place."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=timeout, isolation_level=None)
+
+
 def page_bytes(path: Path) -> int:
-    """Return the page size of a SQLite file, 0 if it is not one."""
-    with path.open("rb") as content:
-        header = content.read(18)
+    """Return the page size of a SQLite file, 0 if it is not one or does not exist."""
+    try:
+        with path.open("rb") as content:
+            header = content.read(18)
+    except FileNotFoundError:
+        return 0
     return int.from_bytes(header[16:18]) if header.startswith(b"SQLite format 3") else 0
 
 
 def enable_incremental_vacuum(path: Path) -> bool:
     """Let a SQLite file give back free pages step by step. Rewrites it: for small files. Return False if locked."""
     try:
-        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        with closing(_open_existing(path, timeout=0)) as connection:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("VACUUM")
     except sqlite3.OperationalError:
@@ -262,8 +319,13 @@ def free_bytes(path: Path) -> tuple[int, bool]:
 
 
 def give_back_pages(path: Path, pages: int) -> int:
-    """Cut at most ``pages`` free pages from the end of a SQLite file. Return how many are left."""
-    with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
-        connection.execute(f"PRAGMA incremental_vacuum({pages:d})").fetchall()
+    """Cut at most ``pages`` free pages from the end of a SQLite file. Return how many are left.
+
+    None are cut while another program writes to the file for longer than a second.
+    """
+    with closing(_open_existing(path, timeout=1)) as connection:
+        with suppress(sqlite3.OperationalError):
+            # A script runs to its end; execute() would cut one page and stop.
+            connection.executescript(f"PRAGMA incremental_vacuum({pages:d});")
         left: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
     return left

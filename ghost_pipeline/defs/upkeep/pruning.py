@@ -1,6 +1,7 @@
 """Pruning of old runs: what may go, in steps that never block other writers for long; its job and its schedule.
 
-What stays, however old: a run or an event that is the newest of its kind for an asset's partition or for a check.
+What stays, however old: a run or an event that is the newest of its kind for an asset's partition or for a check, and a
+report of inferences that the sensor has not recorded yet.
 """
 
 import time
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import dagster as dg
 
+from ghost_pipeline.defs.evidence.channels import inference_reports
+from ghost_pipeline.defs.evidence.reported_sightings import inference_reports_sensor, read_event_cursor
 from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
 from ghost_pipeline.defs.upkeep.dagster_storage import (
     SMALL_PAGE_BYTES,
     SQLITE_SUFFIXES,
     DagsterStorage,
+    cheap_commits,
     compact_run_file,
     enable_incremental_vacuum,
     free_bytes,
@@ -48,7 +52,9 @@ class PruneResult:
     is_dry_run: bool
     runs: int = 0
     kept_runs: int = 0
-    """Old runs that stay because they hold the newest event of something."""
+    """Old runs that stay because they hold the newest event of something, or a report that was not read yet."""
+    unread_reports: int = 0
+    """Reports of inferences that stay because ``inference_reports_sensor`` has not recorded them."""
     events: int = 0
     """Events without a run."""
     check_executions: int = 0
@@ -106,23 +112,32 @@ def prune_old_runs(
     completes it; two at once do no harm. Raises OrchestratorError if the instance's storage is neither SQLite nor
     PostgreSQL.
     """
-    return _Pruning(instance, older_than, now, report).prune(is_dry_run)
+    pruning = _Pruning(instance, older_than, now, report)
+    started = time.monotonic()
+    result = PruneResult(older_than / timedelta(days=1), is_dry_run)
+    result.files_before, result.bytes_before = pruning.measure()
+    with cheap_commits(instance):  # a power cut can undo the last deletions at most, and they are repeated next time
+        pruning.prune(result)
+    result.files_after, result.bytes_after = pruning.measure()
+    result.duration_seconds = round(time.monotonic() - started, 3)
+    return result
 
 
 class _Pruning:
     def __init__(self, instance: dg.DagsterInstance, older_than: timedelta, now: datetime, report: Report) -> None:
-        self._storage, self._older_than, self._now, self._report = DagsterStorage(instance), older_than, now, report
+        self._storage, self._now, self._report = DagsterStorage(instance), now, report
         self._before = now - older_than
         self._pace = BatchPace()
 
-    def prune(self, is_dry_run: bool) -> PruneResult:
-        started = time.monotonic()
-        result = PruneResult(self._older_than / timedelta(days=1), is_dry_run)
-        result.files_before, result.bytes_before = self._measure()
+    def prune(self, result: PruneResult) -> None:
+        """Delete what may go, unless the result is one of a dry run, and count it in ``result``."""
+        is_dry_run = result.is_dry_run
         event_ids, runs_of_events = self._storage.find_latest_events()
         execution_ids, events_of_executions, runs_of_executions = self._storage.find_latest_check_executions()
+        unread_ids, runs_of_unread = self._find_unread_reports()
+        result.unread_reports = len(unread_ids)
         old = self._storage.find_finished_runs(self._before)
-        kept = runs_of_events | runs_of_executions
+        kept = runs_of_events | runs_of_executions | runs_of_unread
         doomed = [run_id for run_id in old if run_id not in kept]
         result.runs, result.kept_runs = len(doomed), len(old) - len(doomed)
         if not is_dry_run:
@@ -131,7 +146,7 @@ class _Pruning:
             "events without a run",
             self._storage.runless_events,
             None if is_dry_run else self._storage.delete_events,
-            event_ids | events_of_executions,
+            event_ids | events_of_executions | unread_ids,
         )
         result.check_executions = self._delete_pages(
             "check executions",
@@ -144,15 +159,19 @@ class _Pruning:
             result.orphaned_files = self._delete_orphaned_files()
             result.compacted_files = self._compact_files()
             result.unreclaimed_bytes = sum(self._vacuum(path) for path in self._storage.shared_files())
-        result.files_after, result.bytes_after = self._measure()
         result.longest_step_seconds = round(self._pace.longest_seconds, 3)
-        result.duration_seconds = round(time.monotonic() - started, 3)
-        return result
 
-    def _measure(self) -> tuple[int, int]:
+    def measure(self) -> tuple[int, int]:
         """Return the number of SQLite files of runs, and the bytes of all SQLite files."""
         own = list(self._storage.run_files())
         return len(own), sum(_size(path) for path in [*own, *self._storage.shared_files()])
+
+    def _find_unread_reports(self) -> tuple[set[int], set[str]]:
+        # Each sensor of that name reads from the first report on, so that one of them has recorded all up to the
+        # highest cursor. None at all has no cursor, and every report is unread.
+        cursors = self._storage.read_cursors(inference_reports_sensor.name)
+        recorded = max(map(read_event_cursor, cursors), default=0)
+        return self._storage.find_materializations(inference_reports.key.to_user_string(), recorded)
 
     def _delete_runs(self, run_ids: Sequence[str]) -> None:
         done = 0
@@ -252,10 +271,11 @@ def delete_old_runs(context: dg.OpExecutionContext, ghost: GhostCatalog) -> None
 def describe_pruning(result: PruneResult) -> str:
     """Return one line with the counts and sizes of ``result``."""
     verb = "would be deleted" if result.is_dry_run else "deleted"
+    unread = f", {result.unread_reports:,} reports stay until they are recorded" if result.unread_reports else ""
     return (
         f"older than {result.older_than_days:g} days: {result.runs:,} runs {verb}, {result.kept_runs:,} kept as the "
         f"newest of an asset or a check, {result.events:,} events without a run, {result.check_executions:,} check "
-        f"executions; {result.bytes_before / 1e6:,.1f} MB in {result.files_before:,} files of runs before, "
+        f"executions{unread}; {result.bytes_before / 1e6:,.1f} MB in {result.files_before:,} files of runs before, "
         f"{result.bytes_after / 1e6:,.1f} MB in {result.files_after:,} after"
     )
 
