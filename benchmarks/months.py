@@ -93,7 +93,7 @@ class Deployment:
         self.runs_per_day = sum(one != RUNLESS for one in self._day)
 
     def at(self, day: int) -> datetime:
-        """The instant ``day`` days after the beginning; the last day ends now."""
+        """Return the instant ``day`` days after the beginning; the last day ends now."""
         return self._ends_at - timedelta(days=DAYS - day)
 
     def live(self, day: int) -> None:
@@ -124,17 +124,17 @@ class Deployment:
         return result, float(longest), int(count)
 
     def measure(self) -> tuple[float, int]:
-        """The size of Dagster's folder in MB, and the number of its files."""
+        """Return the size of Dagster's folder in MB, and the number of its files."""
         sizes = [path.stat().st_size for path in self.home.rglob("*") if path.is_file()]
         return sum(sizes) / 1e6, len(sizes)
 
     def ingest(self) -> None:
-        """One file, start-up not included."""
+        """Ingest one file, start-up not included."""
         result = self.workshop.ingest("openai_models.json", listing(*"abcdefgh"), datetime.now(UTC))
         assert result.success
 
     def open_pages(self) -> None:
-        """What the pages of an asset, of its checks and of the runs read."""
+        """Read what the pages of an asset, of its checks and of the runs read."""
         key, instance = dg.AssetKey("model_catalog"), self.instance
         graph = self.workshop.definitions.get_repository_def().asset_graph
         instance.get_latest_materialization_event(key)
@@ -148,7 +148,7 @@ class Deployment:
 
 @contextmanager
 def deployed(share: int = 1) -> Iterator[Deployment]:
-    """A deployment in a folder of its own."""
+    """Yield a deployment in a folder of its own."""
     logging.disable(logging.WARNING)  # each event of a run is a line
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.from_environment({"GHOST_HOME": str(Path(folder) / "home")})
@@ -181,7 +181,7 @@ def _examine(deployment: Deployment, day: int, is_pruned: bool) -> State:
 
 
 def measure(share: int = SHARE) -> list[tuple[str, float, str]]:
-    """(what, ratio or size, target)."""
+    """Return (what, ratio or size, target)."""
     states: list[State] = []
     for is_pruned in (False, True):
         simulate(share, is_pruned, states.append)
@@ -206,12 +206,12 @@ BYTES_PER_TICK = 1_450
 
 
 def size(state: State, share: int) -> float:
-    """The MB of a whole deployment, with the ticks of a day if it is a day old."""
+    """Return the MB of a whole deployment, with the ticks of a day if it is a day old."""
     return state.megabytes * share + (TICKS_PER_DAY * BYTES_PER_TICK / 1e6 if state.days else 0)
 
 
 def format_table(states: list[State], share: int) -> Iterator[str]:
-    """The lines of a Markdown table; sizes and numbers are those of all 24 providers."""
+    """Yield the lines of a Markdown table; sizes and numbers are those of all 24 providers."""
     yield "| days | pruned daily | MB | files | one ingest, s | pages, s | prune-runs, s | longest wait beside it, s |"
     yield "|---|---|---|---|---|---|---|---|"
     for one in states:
@@ -231,7 +231,7 @@ def format_table(states: list[State], share: int) -> Iterator[str]:
 
 
 def measure_full() -> list[tuple[str, float, str]]:
-    """The same with all providers; takes ten minutes or more, and 10 GB."""
+    """Measure the same with all providers; takes ten minutes or more, and 10 GB."""
     return measure(1)
 
 

@@ -37,7 +37,7 @@ A_WEEK = timedelta(days=7)
 
 @pytest.fixture
 def months() -> Iterator[Deployment]:
-    """A small deployment whose last 40 days are older than a week, all but a few."""
+    """Yield a small deployment with the runs of 40 days."""
     with deployed(SHARE) as deployment:
         for day in range(DAYS - 40, DAYS):
             deployment.live(day)
@@ -91,7 +91,7 @@ def test_a_link_in_place_of_a_folder_of_compute_logs_is_not_followed(tmp_path: P
 
 @dg.job
 def _nothing() -> None:
-    """A job without steps."""
+    """Do nothing."""
 
 
 def test_two_at_once_delete_the_same_as_one(months: Deployment) -> None:
@@ -180,7 +180,7 @@ def test_reports_that_were_not_recorded_yet_stay(months: Deployment, monkeypatch
 
 
 def store_cursor(instance: dg.DagsterInstance, cursor: str) -> None:
-    """What Dagster's daemon stores after a tick of the sensor."""
+    """Store what Dagster's daemon stores after a tick of the sensor."""
     location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="ghost_pipeline.definitions"))
     origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), inference_reports_sensor.name)
     instance.add_instigator_state(
