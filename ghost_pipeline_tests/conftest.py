@@ -21,11 +21,16 @@ def pytest_sessionfinish() -> None:
     stop_server()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests in a browser, the longest ones, so that they do not run alone at the end."""
+    items.sort(key=lambda item: "/ui/" not in item.nodeid)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
     """End with the command that installs a browser, where tests were skipped for want of one."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    if any(INSTALL_COMMAND in str(report.longrepr) for report in skipped):
-        terminalreporter.write_line(f"Tests in a browser were skipped. This installs one: {INSTALL_COMMAND}")
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and any(INSTALL_COMMAND in str(one.longrepr) for one in reporter.stats.get("skipped", [])):
+        reporter.write_line(f"Tests in a browser were skipped. This installs one: {INSTALL_COMMAND}")
 
 
 @pytest.fixture

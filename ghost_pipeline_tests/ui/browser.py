@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-INSTALL_COMMAND = "python -m ghost_pipeline_tests.ui.browser"
+INSTALL_COMMAND = f"{sys.executable} -m ghost_pipeline_tests.ui.browser"
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

@@ -111,8 +111,9 @@ def ui_command(port: int) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a program that works in ``folder``."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("GHOST_", "DAGSTER_"))}
+    """Return the environment of a program that works in ``folder``, without the keys of this machine."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("GHOST_", "DAGSTER_"))}
+    own = {name: value for name, value in others.items() if not name.endswith("_API_KEY")}
     return {**own, "GHOST_HOME": str(folder / "home"), "GHOST_MODELS_DIR": str(folder / "models")}
 
 
