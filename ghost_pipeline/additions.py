@@ -76,13 +76,13 @@ def _columns(cells: list[str]) -> list[str]:
     unknown = [column for column in columns if column not in ADDITION_COLUMNS]
     if unknown:
         named = ", ".join(repr(column[:80]) for column in unknown[:5])
-        raise InvalidAdditions(f"line 1: there is no column {named}", f"the columns are: {', '.join(ADDITION_COLUMNS)}")
+        raise InvalidAdditions(f"line 1: unknown column {named}", f"the columns are: {', '.join(ADDITION_COLUMNS)}")
     twice = [column for column in columns if columns.count(column) > 1]
     if twice:
         raise InvalidAdditions(f"line 1: column {twice[0]!r} is a duplicate", "remove one of them")
     lacking = [column for column in ("provider_id", "model_id") if column not in columns]
     if lacking:
-        raise InvalidAdditions(f"line 1: there is no column {lacking[0]!r}", "every model needs it")
+        raise InvalidAdditions(f"line 1: column {lacking[0]!r} is missing", "every model needs it")
     return columns
 
 

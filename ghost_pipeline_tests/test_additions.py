@@ -71,9 +71,9 @@ def test_the_three_kinds_of_files_are_equivalent(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("m.csv", "provider,model_id,colour,taste\n", "line 1: there is no column 'colour', 'taste'"),
+        ("m.csv", "provider,model_id,colour,taste\n", "line 1: unknown column 'colour', 'taste'"),
         ("m.csv", "provider,model_id,provider_id\n", "line 1: column 'provider_id' is a duplicate"),
-        ("m.csv", "provider,name\n", "line 1: there is no column 'model_id'"),
+        ("m.csv", "provider,name\n", "line 1: column 'model_id' is missing"),
         ("m.csv", 'provider,model_id\nopenai,a\nopenai,"b\n', "line 3: unexpected end of data"),
         ("m.csv", "", "states no model"),
         ("m.csv", "provider,model_id\n\n", "states no model"),

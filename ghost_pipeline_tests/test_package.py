@@ -25,8 +25,6 @@ SHORT_ON_PURPOSE = {
     "__main__.py": "python -m ghost_pipeline",
     "atomic_file.py": "one function that three packages share",
     "definitions.py": "the assembly, nothing else",
-    "cli/doctor.py": "a command whose checks are in defs/upkeep/diagnosis.py",
-    "cli/ui.py": "a command whose work is in web/serving.py",
     "defs/resource.py": "what every asset, sensor and job takes",
     "exports/formats.py": "the table of formats",
     "fetching/urls.py": "rules for URLs that errors and requests share",

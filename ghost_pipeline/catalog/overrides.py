@@ -144,10 +144,10 @@ def _apply(connection: sa.Connection, step: Step) -> Change:
 def _unknown_model_error(provider_id: str, model_id: str, tombstone: Tombstone | None) -> UnknownModel:
     if tombstone is not None:
         return UnknownModel(
-            f"{provider_id} {model_id} has left the catalog",
-            f"'ghost-pipeline restore {provider_id} {model_id}' brings it back",
+            f"{provider_id} {model_id} was removed or purged",
+            f"restore it with 'ghost-pipeline restore {provider_id} {model_id}'",
         )
     return UnknownModel(
         f"the catalog has no model {model_id!r} of {provider_id}",
-        f"'ghost-pipeline models --provider {provider_id}' lists those that it has",
+        f"list its models with 'ghost-pipeline models --provider {provider_id}'",
     )

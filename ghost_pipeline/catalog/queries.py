@@ -78,7 +78,7 @@ def model_history(connection: sa.Connection, provider_id: str, model_id: str) ->
     if model is None and not events:
         raise UnknownModel(
             f"the catalog never had a model {model_id!r} of {provider_id}",
-            f"'ghost-pipeline models --provider {provider_id}' lists those that it has",
+            f"list its models with 'ghost-pipeline models --provider {provider_id}'",
         )
     return ModelHistory(model, events, None if model is None else _listing(connection, model.listing_id))
 

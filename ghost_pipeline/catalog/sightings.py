@@ -90,7 +90,7 @@ def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
     """Return the model with the given values of ADDITION_COLUMNS. Raises UsageError."""
     unknown = [str(name)[:80] for name in stated if name not in ADDITION_COLUMNS]
     if unknown:
-        raise UsageError(f"there is no column {unknown[0]!r}", f"there are: {', '.join(ADDITION_COLUMNS)}")
+        raise UsageError(f"unknown column {unknown[0]!r}", f"the columns are: {', '.join(ADDITION_COLUMNS)}")
     missing = [name for name in ("provider_id", "model_id") if stated.get(name) is None]
     if missing:
         raise UsageError(f"{missing[0]} is missing", "every model needs provider_id and model_id")

@@ -9,7 +9,7 @@ With ``--json`` a command prints one JSON document on stdout; everything else go
 import click
 
 from ghost_pipeline.cli.db import db_group
-from ghost_pipeline.cli.doctor import doctor_command
+from ghost_pipeline.cli.deployment import doctor_command, ui_command
 from ghost_pipeline.cli.export import export_command
 from ghost_pipeline.cli.fetch import fetch_command
 from ghost_pipeline.cli.ingest import ingest_command
@@ -25,7 +25,6 @@ from ghost_pipeline.cli.overrides import (
 )
 from ghost_pipeline.cli.providers import providers_command
 from ghost_pipeline.cli.sightings import add_command, track_command
-from ghost_pipeline.cli.ui import ui_command
 
 
 @click.group(

@@ -33,7 +33,10 @@ def upgrade_command(is_json: bool) -> None:
 @db_group.command(epilog="Example: ghost-pipeline db current")
 @json_option
 def current_command(is_json: bool) -> None:
-    """Show the version of the catalog's schema, and the one that this program needs."""
+    """Show the version of the catalog's schema.
+
+    Also shows the version that this program needs.
+    """
     _print_version(ModelCatalog.get_schema_version(), is_json)
 
 
@@ -52,10 +55,11 @@ def adopt_command(
     data_column: str | None,
     is_json: bool,
 ) -> None:
-    """Import an existing table of models from the catalog's database. The table is not changed.
+    """Import an existing table of models.
 
-    TABLE may be SCHEMA.TABLE. A new model has the source INDEX, is active, and is first and last seen now. Known values
-    stay, missing ones are filled in. Repeating it changes nothing.
+    TABLE is in the catalog's database and is not changed. It may be SCHEMA.TABLE. A new model has the source INDEX,
+    is active, and is first and last seen now. Known values stay, missing ones are filled in. Repeating it changes
+    nothing.
     """
     with ModelCatalog.open() as catalog:
         result = catalog.adopt_table(
@@ -72,7 +76,9 @@ def adopt_command(
 @click.argument("file", type=click.File("rb"))
 @json_option
 def import_command(file: IO[bytes], is_json: bool) -> None:
-    """Merge the JSON export of another catalog into this one, with its instants and sources.
+    """Merge the JSON export of another catalog into this one.
+
+    Instants and sources are kept.
 
     FILE (- for stdin) is a list of objects with provider_id, model_id, source, is_active, first_seen_at and
     last_seen_at, optionally model_name and provider_data, such as the output of 'ghost-pipeline models --json'. All
@@ -92,10 +98,10 @@ def import_command(file: IO[bytes], is_json: bool) -> None:
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Report what would be deleted, delete nothing.")
 @json_option
 def prune_runs_command(older_than: timedelta | None, is_dry_run: bool, is_json: bool) -> None:
-    """Delete old finished runs of Dagster, with their files, and old events without a run.
+    """Delete old finished runs of Dagster.
 
-    A run that holds the newest event of an asset's partition or of a check stays. The job prune_runs does the same
-    every day.
+    Their files and old events without a run are deleted as well. A run that holds the newest event of an asset's
+    partition or of a check stays. The job prune_runs does the same every day.
     """
     settings = Settings.from_environment()
     age = settings.keep_runs_for if older_than is None else older_than
@@ -129,9 +135,16 @@ def _print_import(result: ImportResult, is_json: bool) -> None:
         print_json(result)
     else:
         read = ", ".join(what if what == column else f"{what} ({column})" for what, column in result.columns.items())
-        click.echo(f"{result.origin}: {count(result.rows, 'row')}; read: {read}")
-        counts = ("created", "updated", "unchanged", "repeated", "kept_out", "refused")
-        click.echo(", ".join(f"{getattr(result, name):,} {name.replace('_', ' ')}" for name in counts))
+        click.echo(f"{result.origin}: {count(result.rows, 'row')}; columns: {read}")
+        counts = {
+            "created": result.created,
+            "updated": result.updated,
+            "unchanged": result.unchanged,
+            "duplicate": result.repeated,
+            "suppressed": result.kept_out,
+            "rejected": result.refused,
+        }
+        click.echo(", ".join(f"{number:,} {what}" for what, number in counts.items()))
     if result.left_out:
         warn(f"ignored columns: {', '.join(result.left_out)}")
     if result.kept_out:
@@ -142,7 +155,7 @@ def _print_import(result: ImportResult, is_json: bool) -> None:
     for remark in _with_total(result.remarks, result.remarked):
         warn(remark)
     for refusal in _with_total(result.refusals, result.refused):
-        click.echo(f"Refused: {refusal}", err=True)
+        click.echo(f"Rejected: {refusal}", err=True)
     if result.refused:
         sys.exit(EXIT_REFUSED)
 

@@ -8,10 +8,9 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter
-from ghost_pipeline.cli.options import PROVIDER, json_option
+from ghost_pipeline.cli.options import PROVIDER, capability_option, json_option
 from ghost_pipeline.cli.output import count, print_json, warn
 from ghost_pipeline.exports import FORMATS, export_models, write_export
-from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 
 @click.command(epilog="Example: ghost-pipeline export --to litellm --free --output litellm_models.yaml")
@@ -23,7 +22,7 @@ from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
     "--provider", "-p", "providers", type=PROVIDER, multiple=True, help="Only this provider; can be repeated."
 )
 @click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
-@click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
+@capability_option
 @click.option("--ghosts", "includes_ghosts", is_flag=True, help="Include ghosts, with is_active: false.")
 @json_option
 def export_command(
@@ -35,7 +34,9 @@ def export_command(
     includes_ghosts: bool,
     is_json: bool,
 ) -> None:
-    """Write the active models as a LiteLLM model_list (YAML), an OpenAI /v1/models response, JSON, CSV or Parquet.
+    """Export the active models for gateways and other programs.
+
+    The formats are a LiteLLM model_list (YAML), an OpenAI /v1/models response, JSON, CSV and Parquet.
 
     A file is replaced completely or not at all. With --json and --output, stdout reports what was written.
     """
@@ -68,7 +69,8 @@ def export_command(
     if is_json:
         print_json({"to": to, "output": str(output), "models": len(models), "ghosts": ghosts, "bytes": len(content)})
     else:
-        click.echo(f"{output}: {count(len(models), 'model')}, including {count(ghosts, 'ghost')}")
+        including = f", including {count(ghosts, 'ghost')}" if ghosts else ""
+        click.echo(f"{output}: {count(len(models), 'model')}{including}")
 
 
 def _require_usable_stdout(to: str, is_json: bool) -> None:

@@ -25,7 +25,9 @@ from ghost_pipeline.settings import Settings
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="The folder; default: GHOST_MODELS_DIR.")
 @json_option
 def fetch_command(requested: Sequence[str], directory: Path | None, is_json: bool) -> None:
-    """Download the model listings of providers into the folder that 'ingest' reads.
+    """Download the model listings of providers.
+
+    The files go to the folder that 'ingest' reads.
 
     Without a PROVIDER: every provider whose API key is set or that providers.toml lists. An error or an incomplete
     response leaves no file; the catalog records the failed attempt and holds the provider. A provider whose key can't

@@ -14,7 +14,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome
 from ghost_pipeline.cli.models import print_stats
 from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
-from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, format_value, print_json, print_table, warn
+from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, count, format_value, print_json, print_table, warn
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.validation import require_past
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -54,9 +54,10 @@ class IngestResult:
 def ingest_command(
     directory: Path | None, requested: Sequence[str], observed_at: datetime | None, is_json: bool
 ) -> None:
-    """Ingest the newest listing of each provider into the catalog, with Dagster, in this process.
+    """Ingest the newest listing of each provider.
 
-    Every run counts as fresh evidence for the listed models, whether or not the files have changed.
+    Dagster runs in this process. Every run counts as fresh evidence for the listed models, whether or not the files
+    have changed.
     """
     settings = Settings.from_environment()
     now = datetime.now(UTC)
@@ -191,5 +192,5 @@ def _age_of(file: ListingFile, now: datetime) -> timedelta:
 def _shown_age(age: timedelta) -> str:
     hours = int(age.total_seconds() // 3600)
     if hours < 1:
-        return "< 1 h"
-    return f"{format_value(hours)} h" if hours < 72 else f"{format_value(hours // 24)} d"
+        return "< 1 hour"
+    return count(hours, "hour") if hours < 72 else count(hours // 24, "day")

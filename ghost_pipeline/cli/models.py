@@ -8,11 +8,17 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
-from ghost_pipeline.cli.options import json_option, model_argument, provider_argument, provider_option
+from ghost_pipeline.cli.options import (
+    capability_option,
+    json_option,
+    model_argument,
+    provider_argument,
+    provider_option,
+)
 from ghost_pipeline.cli.output import count, format_value, print_json, print_json_list, print_table
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
-from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, EventKind, Source
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
 @click.command(epilog="Example: ghost-pipeline stats --json")
@@ -27,6 +33,9 @@ def stats_command(is_json: bool) -> None:
         print_stats(counted)
 
 
+_OPTIONAL_STATS = ("inactive", "MANUAL", "INFERENCE", "INDEX", "unlisted")
+
+
 def print_stats(counted: dict[str, Any]) -> None:
     """Print the statistics as a table: one line for each provider and one for all."""
     columns = ("total", "active", "inactive", *(source.value for source in Source), "unlisted")
@@ -35,15 +44,19 @@ def print_stats(counted: dict[str, Any]) -> None:
         [name, *({**one, **one["by_source"]}[column] for column in columns)]
         for name, one in (counted["by_provider"] | everything).items()
     ]
-    print_table(("provider", *columns), rows, numbers=columns)
+    print_table(("provider", *columns), rows, numbers=columns, optional=_OPTIONAL_STATS)
 
 
 @click.command(epilog="Example: ghost-pipeline models --provider openrouter --free --capability tools")
 @provider_option
-@click.option("--source", type=click.Choice([source.value for source in Source], case_sensitive=False))
+@click.option(
+    "--source",
+    type=click.Choice([source.value for source in Source], case_sensitive=False),
+    help="Only models with this source.",
+)
 @click.option("--active/--inactive", "is_active", default=None, help="Only active models, or only ghosts.")
 @click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
-@click.option("--capability", "-c", "capabilities", multiple=True, type=click.Choice(CAPABILITIES), metavar="WORD")
+@capability_option
 @click.option("--unlisted", "is_unlisted", is_flag=True, help="Only models that are used but not listed.")
 @json_option
 def models_command(
@@ -112,7 +125,10 @@ def _state(model: ModelRecord) -> str:
 @model_argument
 @json_option
 def show_command(provider: str, model_id: str, is_json: bool) -> None:
-    """Show one model: its facts, every event, and the listing and run that confirmed it last."""
+    """Show one model with its facts and all its events.
+
+    Also shows the listing and the run that confirmed it last.
+    """
     with ModelCatalog.open() as catalog:
         history = catalog.get_model_history(provider, model_id)
     if is_json:
@@ -167,7 +183,7 @@ def _details(event: Any) -> str | None:
     if not event.details:
         return None
     if event.kind.is_tombstone:
-        return "the row is kept; 'restore' restores it"
+        return "can be restored with 'ghost-pipeline restore'"
     if event.kind is EventKind.CHANGED:
         return ", ".join(event.details)
     return ", ".join(f"{name}: {value}" for name, value in event.details.items())

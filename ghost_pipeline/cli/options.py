@@ -9,6 +9,7 @@ import click
 from ghost_pipeline.errors import InvalidProvider, UsageError
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.lifecycle.validation import parse_instant
+from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 
 class InstantType(click.ParamType[datetime]):
@@ -80,4 +81,13 @@ json_option = click.option("--json", "is_json", is_flag=True, help="Print one JS
 provider_argument = click.argument("provider", type=PROVIDER)
 model_argument = click.argument("model_id", type=MODEL_ID)
 provider_option = click.option("--provider", "-p", type=PROVIDER, help="Only this provider.")
+capability_option = click.option(
+    "--capability",
+    "-c",
+    "capabilities",
+    multiple=True,
+    type=click.Choice(CAPABILITIES),
+    metavar="WORD",
+    help="Only models with this capability; can be repeated.",
+)
 now_option = click.option("--now", type=INSTANT, help="Evaluate as of this instant; default: the current time.")

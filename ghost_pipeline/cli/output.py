@@ -156,6 +156,8 @@ def format_value(value: Any) -> str:
             text = f"{value:,}"
         case float():
             text = f"{value:g}"
+        case dict():
+            text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
         case list() | tuple():
             text = ", ".join(format_value(one) for one in value)
         case _:

@@ -36,7 +36,10 @@ def reactivate_command(provider: str, model_id: str, is_json: bool) -> None:
 @provider_argument
 @json_option
 def release_command(provider: str, is_json: bool) -> None:
-    """Lift a provider's hold and accept its latest listing as complete: models missing from it become stale."""
+    """Lift a provider's hold.
+
+    Its latest listing is accepted as complete: models that are missing from it become stale.
+    """
     with ModelCatalog.open() as catalog:
         before = catalog.release_provider(provider)
     if is_json:
@@ -44,7 +47,7 @@ def release_command(provider: str, is_json: bool) -> None:
     elif before.held_since is None:
         click.echo(f"{provider}: was not held")
     else:
-        click.echo(f"{provider}: released (it was held: {before.held_reason})")
+        click.echo(f"{provider}: hold lifted; its reason was: {before.held_reason}")
 
 
 dry_run_option = click.option("--dry-run", "is_dry_run", is_flag=True, help="Show what would change; change nothing.")
@@ -95,7 +98,9 @@ def _confirm_removal(provider: str, models: int, is_confirmed: bool) -> None:
 @click.argument("model_id", type=MODEL_ID, required=False)
 @json_option
 def restore_command(provider: str, model_id: str | None, is_json: bool) -> None:
-    """Restore a purged or removed model, with all its data, as a ghost.
+    """Restore a purged or removed model as a ghost.
+
+    It returns with all its data; 'reactivate' makes it active.
 
     Without MODEL_ID, undo the last 'remove PROVIDER': each model returns in the state that it had.
     """
@@ -124,7 +129,10 @@ def restore_command(provider: str, model_id: str | None, is_json: bool) -> None:
 def sweep_command(
     provider: str | None, hours: float | None, now: datetime | None, is_dry_run: bool, is_json: bool
 ) -> None:
-    """Deactivate the models that were not seen for 24 hours: they become ghosts. Never MANUAL ones."""
+    """Deactivate the models that were not seen for 24 hours.
+
+    They become ghosts. MANUAL models are never deactivated.
+    """
     with ModelCatalog.open() as catalog:
         result = catalog.mark_stale_models_inactive(provider, hours, now, is_dry_run=is_dry_run)
     _print(result, "would be deactivated" if is_dry_run else "deactivated", is_json)
@@ -139,7 +147,10 @@ def sweep_command(
 def purge_command(
     provider: str | None, days: float | None, now: datetime | None, is_dry_run: bool, is_json: bool
 ) -> None:
-    """Delete the models that have been ghosts for 30 days. Never MANUAL ones; 'restore' restores one."""
+    """Delete the models that have been ghosts for 30 days.
+
+    MANUAL models are never deleted. 'restore' brings a deleted model back.
+    """
     with ModelCatalog.open() as catalog:
         result = catalog.delete_old_inactive_models(provider, days, now, is_dry_run=is_dry_run)
     _print(result, "would be purged" if is_dry_run else "purged", is_json)

@@ -35,9 +35,10 @@ class ProviderRow:
 @click.command(epilog="Example: ghost-pipeline providers")
 @json_option
 def providers_command(is_json: bool) -> None:
-    """Show each provider's health: last attempt, last complete listing, hold and its reason.
+    """Show the health of each provider.
 
-    Also shows providers that were never fetched, with the API key variables that are set or missing; never the keys.
+    That is the last attempt, the last complete listing, the hold and its reason. Also shows providers that were
+    never fetched, with the API key variables that are set or missing; never the keys.
     """
     settings = Settings.from_environment()
     configured = configured_providers(settings)

@@ -22,9 +22,9 @@ def _object(ctx: click.Context, param: click.Parameter, value: str | None) -> di
     try:
         parsed = None if value is None else json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"is not valid JSON: {error}", ctx, param) from error
+        raise click.BadParameter(f"not valid JSON: {error}", ctx, param) from error
     if parsed is not None and not isinstance(parsed, dict):
-        raise click.BadParameter('must be a JSON object, such as \'{"region": "eu"}\'', ctx, param)
+        raise click.BadParameter('not a JSON object, such as \'{"region": "eu"}\'', ctx, param)
     return parsed
 
 
@@ -37,7 +37,10 @@ def _object(ctx: click.Context, param: click.Parameter, value: str | None) -> di
 def track_command(
     provider: str, model_id: str, name: str | None, metadata: dict[str, Any] | None, is_json: bool
 ) -> None:
-    """Record a successful inference. A model that is not in the catalog is added with the source INFERENCE."""
+    """Record a successful inference.
+
+    A model that is not in the catalog is added with the source INFERENCE.
+    """
     with ModelCatalog.open() as catalog:
         result = catalog.track_successful_inference(provider, model_id, name, metadata)
     _print_sighting(result, is_json)
@@ -51,7 +54,15 @@ def _fact_options(command: Callable[..., None]) -> Callable[..., None]:
     for fact in reversed([fact for fact in FACTS if fact.by_operators]):
         if fact.kind is FactKind.CAPABILITIES:
             words = click.Choice(CAPABILITIES)
-            option = click.option("--capability", "-c", fact.name, multiple=True, type=words, metavar="WORD")
+            option = click.option(
+                "--capability",
+                "-c",
+                fact.name,
+                multiple=True,
+                type=words,
+                metavar="WORD",
+                help="A capability of the model; can be repeated.",
+            )
         else:
             name = f"--{fact.name.replace('_', '-')}"
             option = click.option(name, type=_OPTION_TYPES.get(fact.kind), help=fact.description)
@@ -71,9 +82,10 @@ def _fact_options(command: Callable[..., None]) -> Callable[..., None]:
 @_fact_options
 @json_option
 def add_command(provider: str | None, model_id: str | None, file: Path | None, is_json: bool, **facts: Any) -> None:
-    """Add a model by hand: its source is MANUAL from now on, and no sweep deletes it.
+    """Add a model by hand.
 
-    A later listing of the provider refreshes the facts, but not the name.
+    Its source is MANUAL from now on, and no sweep deletes it. A later listing of the provider refreshes the facts,
+    but not the name.
 
     A file for --from has the columns provider_id and model_id and any of the facts that are options here
     (context_window for --context-window; capabilities). It is checked whole before anything is written.
@@ -113,7 +125,8 @@ def _print_sighting(result: SightingResult, is_json: bool) -> None:
     if result.effect == "ignored":
         names = f"{result.provider_id} {result.model_id}"
         click.echo(
-            f"Refused: {names} was removed by an operator; 'ghost-pipeline add {names}' or 'restore' restores it",
+            f"Refused: {names} was removed by an operator; "
+            f"'ghost-pipeline add {names}' or 'ghost-pipeline restore {names}' brings it back",
             err=True,
         )
         sys.exit(EXIT_REFUSED)

@@ -246,7 +246,7 @@ def validate_price(what: str, number: object) -> float | None:
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise UsageError(f"{what} {str(number)[:40]!r} is not a number", "give USD per million tokens or leave it out")
     if not 0 <= number <= MAX_NUMBER:
-        raise UsageError(f"{what} is out of range", "give a number from 0 up, or leave it out")
+        raise UsageError(f"{what} is out of range", "give 0 or more, or leave it out")
     return number
 
 

@@ -111,13 +111,12 @@ def assess_failed_attempt(reason: str, attempted_at: datetime, last_listing_at: 
 def _assess_empty(listing: Listing, expectation: Expectation, late: bool) -> Assessment:
     count = len(listing.inactive_ids)
     marked = "the only model is" if count == 1 else f"all {count} models are"
-    finding = f"{marked} marked inactive" if count else "the listing contains no model"
+    finding = f"{marked} marked inactive" if count else "the listing contains no models"
     is_accepted_empty = accepts_empty_listing(listing.provider_id, expectation)
     advice = (
         "no model is expected of this local server, so it is accepted"
         if is_accepted_empty
-        else "a listing without models is not trusted; fetch it again, "
-        f"or run 'ghost-pipeline release {listing.provider_id}' if it is right"
+        else f"fetch it again, or run 'ghost-pipeline release {listing.provider_id}' if that is correct"
     )
     return Assessment(Verdict.EMPTY, _join(finding, advice), is_late=late, is_accepted_empty=is_accepted_empty)
 

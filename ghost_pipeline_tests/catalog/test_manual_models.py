@@ -41,7 +41,7 @@ def test_many_models_are_added_as_one_by_one(catalog: ModelCatalog) -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    (stated("a", colour="red"), "there is no column 'colour'"),
+    (stated("a", colour="red"), "unknown column 'colour'"),
     (stated("a", context_window="lots"), "context_window 'lots' is not a whole number"),
     (stated("a", context_window=1.5), "context_window '1.5' is not a whole number"),
     (stated("a", context_window=True), "context_window 'True' is not a whole number"),

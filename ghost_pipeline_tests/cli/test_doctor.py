@@ -193,13 +193,13 @@ BROKEN = [
     Broken("disk", "0.0 GB free", _full_disk),
     Broken("clock", "openai_models.json", _clock),
     Broken("daemon", "last heartbeat", _dead_daemon),
-    Broken("daemon", "never ran", _never_started),
+    Broken("daemon", "never run", _never_started),
     Broken("sensors", "inbox_sensor failed", _failing_sensor),
     Broken("schedules", "stale_sweep_24h failed", _failing_schedule),
     Broken("keys", "mistral", _missing_key),
     Broken("keys", "", _invalid_providers_file),
     Broken("inbox", "can't be read", _inbox_is_a_file),
-    Broken("files", "holds no provider file", _no_files),
+    Broken("files", "contains no provider file", _no_files),
 ]
 
 

@@ -68,11 +68,11 @@ def test_adopt_names_each_rejected_row_and_exits_with_1(shell: Shell, home: Path
     old_table(home, [("openai", "a", "A", "{}"), ("openai", "", None, None), ("open ai", "b", None, "oops")])
     ran = shell.run("db", "adopt", "old", exit_code=1)
     assert ran.stdout.splitlines() == [
-        "old: 3 rows; read: provider, model, name, data (raw)",
-        "1 created, 0 updated, 0 unchanged, 0 repeated, 0 kept out, 2 refused",
+        "old: 3 rows; columns: provider, model, name, data (raw)",
+        "1 created, 0 updated, 0 unchanged, 0 duplicate, 0 suppressed, 2 rejected",
     ]
-    assert "Refused: a model id of openai is empty" in ran.stderr
-    assert "Refused: 1 row: provider 'open ai' is not a valid provider name" in ran.stderr
+    assert "Rejected: a model id of openai is empty" in ran.stderr
+    assert "Rejected: 1 row: provider 'open ai' is not a valid provider name" in ran.stderr
     assert "Warning: ignored columns: price" in ran.stderr
     assert shell.json("db", "adopt", "old", exit_code=1)["unchanged"] == 1
 
@@ -129,7 +129,7 @@ def test_what_models_prints_can_be_imported_again_and_elsewhere(
 def test_import_reads_stdin(home: Path) -> None:
     ran = CliRunner().invoke(main, ["db", "import", "-"], input=json.dumps([ROW]))
     assert ran.exit_code == 0
-    assert ran.stdout.startswith("<stdin>: 1 row; read: ")
+    assert ran.stdout.startswith("<stdin>: 1 row; columns: ")
 
 
 @pytest.mark.parametrize(

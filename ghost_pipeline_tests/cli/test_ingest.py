@@ -58,7 +58,7 @@ def test_a_table_and_the_next_command_are_shown(run: Run, tmp_path: Path) -> Non
     assert ran.code == 0
     for part in ("openai_2020-01-01.json", "complete", "INFERENCE", "all providers", "Next: ghost-pipeline models"):
         assert part in ran.out
-    assert "d old, but counts as observed now" in ran.err
+    assert " days old, but counts as observed now" in ran.err
 
 
 def test_no_files_is_wrong_usage(run: Run, tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def _update(connection: sa.Connection, provider_id: str, **values: object) -> No
 def unknown_provider_error(provider_id: str) -> UnknownProvider:
     """Return the error for a provider that the catalog does not have."""
     return UnknownProvider(
-        f"the catalog has no provider {provider_id!r}", "'ghost-pipeline providers' lists those that it has"
+        f"the catalog has no provider {provider_id!r}", "list its providers with 'ghost-pipeline providers'"
     )
 
 

@@ -59,7 +59,7 @@ def diagnose(settings: Settings, definitions: dg.Definitions, now: datetime) -> 
         def open_existing() -> Iterator[Finding]:
             home = settings.dagster_home
             if not (home / "dagster.yaml").exists():
-                yield Finding("daemon", Status.WRONG, f"Dagster never ran in {home}", "run 'ghost-pipeline ui'")
+                yield Finding("daemon", Status.WRONG, f"Dagster has never run in {home}", "run 'ghost-pipeline ui'")
             else:
                 opened.append(stack.enter_context(open_instance(settings)))
                 yield from _check_daemon(opened[0], now)
@@ -133,7 +133,7 @@ def _check_clock(settings: Settings, now: datetime) -> Iterator[Finding]:
         advice = "set the clock by NTP on every machine; the next listing corrects what is stored"
         yield Finding("clock", Status.WRONG, f"in the future: {', '.join(future[:3])}", advice)
     else:
-        yield Finding("clock", Status.OK, f"{now:%Y-%m-%d %H:%M} UTC; nothing stored is later")
+        yield Finding("clock", Status.OK, f"{now:%Y-%m-%d %H:%M} UTC; no stored timestamp is later")
 
 
 def _future_instants(settings: Settings, limit: datetime) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _check_files(settings: Settings, now: datetime) -> Iterator[Finding]:
     newest = newest_listings(scan.files).values()
     if not newest:
         advice = "run 'ghost-pipeline fetch', or set GHOST_MODELS_DIR"
-        yield Finding("files", Status.WRONG, f"{settings.models_dir.absolute()} holds no provider file", advice)
+        yield Finding("files", Status.WRONG, f"{settings.models_dir.absolute()} contains no provider file", advice)
         return
     old = sorted(file.provider_id for file in newest if now - file.modified_at > STALE_FILE_AFTER)
     detail = f"{len(newest)} providers in {settings.models_dir.absolute()}"
@@ -205,7 +205,7 @@ _START = "start 'ghost-pipeline ui', or restart the service that runs the daemon
 def _check_daemon(instance: dg.DagsterInstance, now: datetime) -> Iterator[Finding]:
     beats = instance.get_daemon_heartbeats()
     if not beats:
-        yield Finding("daemon", Status.WRONG, "the daemon never ran", _START)
+        yield Finding("daemon", Status.WRONG, "the daemon has never run", _START)
         return
     last = datetime.fromtimestamp(max(beat.timestamp for beat in beats.values()), UTC)
     detail = f"last heartbeat at {last:%Y-%m-%d %H:%M:%S} UTC"
