@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog import sweeps
 from ghost_pipeline.catalog.results import SweepResult
 from ghost_pipeline.catalog.sweeps import Sweep
-from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline.lifecycle.records import Inference, ModelEvent
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Thresholds
 from ghost_pipeline_tests.catalog.backends import Place
@@ -86,7 +87,7 @@ def test_many_writers_lose_nothing_and_never_deadlock(place: Place, with_sweeps:
         for provider_id in PROVIDERS:  # what was swept last comes back with all that its tombstone keeps
             catalog.record_inferences([Inference(provider_id, f"model-{row}", NOON, NOON) for row in range(MODELS)])
         models = {(model.provider_id, model.model_id): model for model in catalog.find_models(is_active=None)}
-        events = Counter((event.provider_id, event.model_id, event.kind) for event in catalog.list_events())
+        history = catalog.list_events()
     last = NOON + timedelta(minutes=ROUNDS - 1)
     for provider_id in PROVIDERS:
         for row in range(MODELS):
@@ -98,8 +99,8 @@ def test_many_writers_lose_nothing_and_never_deadlock(place: Place, with_sweeps:
                 assert model.last_listed_at >= last - timedelta(minutes=1), "of two writers one listed it then"
                 assert set(model.inference_metadata or {}) == {"by-0", "by-1"}
     assert not any(model_id.startswith("mine-") for _, model_id in models)
-    assert_history_explains(set(models), events)
-    assert_counts_add_up(place, events)
+    assert_history_explains(set(models), history)
+    assert_counts_add_up(place, Counter((event.provider_id, event.model_id, event.kind) for event in history))
 
 
 def run_together(place: Place, workers: list[tuple[str, int]]) -> None:
@@ -128,13 +129,20 @@ def run_together(place: Place, workers: list[tuple[str, int]]) -> None:
     assert [(worker, error) for worker, _, error, code in ended if code] == []
 
 
-def assert_history_explains(present: set[tuple[str, str]], events: Counter[tuple[str, str, EventKind]]) -> None:
-    """Assert that a model arrived as often as it left, and once more if it is present."""
-    for provider_id, model_id in {(provider_id, model_id) for provider_id, model_id, _ in events}:
-        came = events[provider_id, model_id, EventKind.DISCOVERED] + events[provider_id, model_id, EventKind.RESTORED]
-        came += model_id.startswith("mine-")  # added manually: no other event records its arrival
-        left = events[provider_id, model_id, EventKind.PURGED] + events[provider_id, model_id, EventKind.REMOVED]
-        assert came - left == ((provider_id, model_id) in present), (provider_id, model_id)
+def assert_history_explains(present: set[tuple[str, str]], history: Sequence[ModelEvent]) -> None:
+    """Assert that each model arrives and leaves in turn, and is present if it arrived last."""
+    arrived: set[tuple[str, str]] = set()
+    for event in history:
+        key = (event.provider_id, event.model_id)
+        if event.kind in (EventKind.DISCOVERED, EventKind.RESTORED):
+            assert key not in arrived, event
+            arrived.add(key)
+        elif event.kind is EventKind.ADDED:  # of a model that is present, or of one that is not
+            arrived.add(key)
+        elif event.kind in (EventKind.PURGED, EventKind.REMOVED):
+            assert key in arrived, event
+            arrived.remove(key)
+    assert arrived == present
 
 
 def assert_counts_add_up(place: Place, events: Counter[tuple[str, str, EventKind]]) -> None:
