@@ -102,9 +102,9 @@ def test_errors_beyond_the_first_twenty_are_counted(catalog: ModelCatalog) -> No
     assert str(caught.value).endswith("and 1,000 more")
 
 
-def test_what_a_reader_could_not_read_is_a_problem_like_any_other(catalog: ModelCatalog) -> None:
-    with pytest.raises(InvalidAdditions, match=r"line 3: is no object; line 4: .* is empty"):
-        catalog.add_manual_models([Addition("line 3", error="is no object"), Addition("line 4", stated(""))])
+def test_an_unreadable_addition_is_an_error_like_any_other(catalog: ModelCatalog) -> None:
+    with pytest.raises(InvalidAdditions, match=r"line 3: is not an object; line 4: .* is empty"):
+        catalog.add_manual_models([Addition("line 3", error="is not an object"), Addition("line 4", stated(""))])
 
 
 def test_a_single_addition_is_checked_by_the_same_rules(catalog: ModelCatalog) -> None:

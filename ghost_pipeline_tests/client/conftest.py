@@ -1,3 +1,5 @@
+"""Settings for the tests of the tracker."""
+
 from pathlib import Path
 
 import pytest

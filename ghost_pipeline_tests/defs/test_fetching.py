@@ -219,7 +219,7 @@ def test_a_good_file_is_admitted_in_the_run_whose_fetch_fails_and_lifts_no_hold(
     assert workshop.provider("good").provider.held_since is not None
     with workshop.catalog() as catalog:
         [model] = catalog.find_models("good")
-    assert model.last_seen_at == NOON, "a file from before the failed fetch is no evidence of now"
+    assert model.last_seen_at == NOON, "a file from before the failed fetch is not evidence of now"
 
 
 def test_a_file_that_a_run_fetches_is_admitted_in_that_run(workshop: Workshop, configure: Configure) -> None:

@@ -37,7 +37,7 @@ def test_appended_lines_become_models_and_are_shown(channel: Channel) -> None:
     assert channel.taken()["sightings"] == 1
 
 
-def test_bad_lines_are_set_aside_with_number_and_reason_once(channel: Channel) -> None:
+def test_bad_lines_are_quarantined_with_number_and_reason_once(channel: Channel) -> None:
     channel.append("gate way.jsonl", sighting("a"), "no json", sighting("", name="x"))
     channel.evaluate()
     assert channel.taken()["rejected"] == 2

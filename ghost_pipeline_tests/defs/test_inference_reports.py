@@ -92,7 +92,7 @@ def test_a_report_of_many_sightings_is_taken_in_but_for_the_bad_ones(channel: Ch
     assert "missing required field `provider`" in rejected["reason"]
 
 
-def test_a_bad_report_is_set_aside_and_stops_none(channel: Channel) -> None:
+def test_a_bad_report_is_quarantined_and_stops_none(channel: Channel) -> None:
     channel.report(provider="openai", model="a")
     channel.report()
     channel.report(provider="openai", model="", text=dg.MetadataValue.md("*"))
@@ -110,7 +110,7 @@ def test_reports_that_are_all_rejected_are_shown_as_well(channel: Channel) -> No
     assert channel.taken() == {}
 
 
-def test_what_the_database_refuses_is_set_aside_and_the_rest_is_in(
+def test_unstorable_sightings_are_quarantined_and_the_rest_is_recorded(
     channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = sightings.record_inferences

@@ -51,7 +51,7 @@ class UiProcess:
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
             connection.request(method, path, body or None, dict(headers or {}))
             answer = connection.getresponse()
-            # What follows 101 is no body.
+            # What follows 101 is not a body.
             return answer.status, "" if answer.status == 101 else answer.read().decode(errors="replace")
 
     def processes(self) -> list[psutil.Process]:
