@@ -37,7 +37,7 @@ from ghost_pipeline.listings.files import find_newest_file, instant_in_name, rea
 
 
 class ListingConfig(dg.Config):
-    """The listing and when it was observed. The sensor and ``ingest`` set both, so that a retry gives the same result."""
+    """The listing and when it was observed. The sensor and ``ingest`` set both, so a retry gives the same result."""
 
     file: str | None = Field(default=None, description="The file; unless given, the provider's newest one.")
     observed_at: str | None = Field(
