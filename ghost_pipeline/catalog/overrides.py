@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch, apply_step
 from ghost_pipeline.catalog.ingestion.attempts import latest_readable_at
-from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants
+from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants, correct_restored_model
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import model_events, models
@@ -112,7 +112,7 @@ def restore_model(connection: sa.Connection, provider_id: str, model_id: str, no
             raise _unknown_model_error(provider_id, model_id, tombstone)
         return restore(tombstone, now)
 
-    return _override(connection, provider_id, model_id, rule, now)
+    return correct_restored_model(connection, _override(connection, provider_id, model_id, rule, now), now)
 
 
 def release_provider(connection: sa.Connection, provider_id: str, now: datetime) -> ProviderRecord:

@@ -7,6 +7,7 @@ the same mistake here. Listing ids are the caller's.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -194,6 +195,7 @@ class Oracle:
             raise UnknownModel
         self.models[key] = replace(self.tombstones[key][1], is_active=False, deactivated_at=now)
         self._note(key, EventKind.RESTORED, now, Source.MANUAL)
+        self._correct_model(key, self.models[key], partial(self._corrected, now, now), now)
 
     def release(self, provider_id: str, now: datetime = LONG_AFTER) -> None:
         """Accept the provider's latest listing as complete and lift its hold."""
@@ -255,11 +257,7 @@ class Oracle:
 
     def _correct_future(self, provider_id: str, observed_at: datetime, now: datetime) -> None:
         """Set what a clock that was ahead has stored to just before the evidence, which then is not late."""
-
-        def corrected(at: datetime | None) -> datetime | None:
-            is_future = at is not None and at > now + timedelta(seconds=5)
-            return min(observed_at, now) - timedelta(microseconds=1) if is_future else at
-
+        corrected = partial(self._corrected, observed_at, now)
         provider = self.providers[provider_id]
         provider.held_since = corrected(provider.held_since)
         provider.last_listing_at = corrected(provider.last_listing_at)
@@ -270,6 +268,11 @@ class Oracle:
         for key, model in self.models.items():
             if key[0] == provider_id:
                 self._correct_model(key, model, corrected, now)
+
+    @staticmethod
+    def _corrected(observed_at: datetime, now: datetime, at: datetime | None) -> datetime | None:
+        is_future = at is not None and at > now + timedelta(seconds=5)
+        return min(observed_at, now) - timedelta(microseconds=1) if is_future else at
 
     def _correct_model(
         self, key: Key, model: ModelRecord, corrected: Callable[[datetime | None], datetime | None], now: datetime

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, event, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ghost_pipeline.catalog.results import ListingOutcome
-from ghost_pipeline_tests.catalog.backends import POSTGRESQL, SQLITE, new_place
+from ghost_pipeline_tests.catalog.backends import BACKENDS, POSTGRESQL, SQLITE, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, PROVIDERS, Pair, listing_bytes
 from ghost_pipeline_tests.catalog.oracle_values import Swept
 
@@ -187,6 +188,16 @@ class Lifecycle(RuleBasedStateMachine):
         result = self.pair.sweep_purgeable(provider_id, days, is_dry=is_dry)
         event(f"purge sweep: {self._summary(result)}")
 
+    @rule(key=keys, word=st.sampled_from(("restore", "remove", "reactivate", "track")))
+    def set_a_clock_that_was_ahead(self, key: tuple[str, str], word: str) -> None:
+        event(f"track: {self.pair.track(key)}")
+        if word == "restore":
+            self.pair.remove(key)
+        self.pair.now += BACKWARDS
+        self.pair.compare()
+        operations = {"restore": self.pair.restore, "remove": self.pair.remove, "reactivate": self.pair.reactivate}
+        operations.get(word, self.pair.track)(key)
+
     @invariant()
     def they_agree(self) -> None:
         self.pair.compare()
@@ -214,3 +225,24 @@ TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = STATEFUL
 TestLifecycleOnPostgreSQL = LifecycleOnPostgreSQL.TestCase
 TestLifecycleOnPostgreSQL.settings = STATEFUL
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_model_that_was_seen_and_removed_in_the_future_is_restored_with_instants_of_now(
+    backend: str, tmp_path: Path
+) -> None:
+    place = new_place(backend, tmp_path)
+    pair = Pair(place.opened)
+    try:
+        pair.track((PROVIDERS[0], "seen"))
+        pair.remove((PROVIDERS[0], "seen"))
+        pair.now += BACKWARDS
+        pair.restore((PROVIDERS[0], "seen"))
+        pair.compare()
+        pair.track((PROVIDERS[0], "other"))
+        pair.compare()
+        [model] = [one for one in pair.catalog.list_inactive_models() if one.model_id == "seen"]
+        assert model.last_seen_at < pair.now
+    finally:
+        pair.catalog.close()
+        place.remove()

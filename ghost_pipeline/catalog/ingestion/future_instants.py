@@ -1,7 +1,8 @@
 """Correct stored instants that are later than the current time: some machine's clock was ahead when they were written.
 
 Left alone, they would make every later listing of the provider late, and keep its models from becoming stale. The next
-evidence corrects them, under the provider's lock, and so does ``release``.
+evidence corrects them, under the provider's lock, and so does ``release``. ``restore`` corrects the model that it
+brings back, because no index finds a ghost with such a ``last_seen_at`` and an earlier ``deactivated_at``.
 """
 
 from collections.abc import Sequence
@@ -53,6 +54,17 @@ def correct_future_instants(
     return repository.get_provider(connection, provider.id)
 
 
+def correct_restored_model(connection: sa.Connection, record: ModelRecord, now: datetime) -> ModelRecord:
+    """Set the instants of a model that was just restored and that are later than ``now`` to just before it.
+
+    As :func:`correct_future_instants`, with an event. Return the model after the correction.
+    """
+    limit, corrected = now + MAX_SKEW, now - timedelta(microseconds=1)
+    if any(_is_after(getattr(record, name), limit) for name in _OF_MODELS):
+        [record] = _correct_models(connection, [record], limit, corrected, now)
+    return record
+
+
 def _find_models_ahead(connection: sa.Connection, provider_id: str, limit: datetime) -> list[ModelRecord]:
     is_future = sa.or_(  # each by an index
         sa.and_(models.c.is_active == sa.true(), models.c.last_seen_at > limit),
@@ -65,7 +77,7 @@ def _find_models_ahead(connection: sa.Connection, provider_id: str, limit: datet
 
 def _correct_models(
     connection: sa.Connection, ahead: Sequence[ModelRecord], limit: datetime, corrected: datetime, now: datetime
-) -> None:
+) -> list[ModelRecord]:
     after, events = [], []
     for before in ahead:
         changes = {name: corrected for name in _OF_MODELS if _is_after(getattr(before, name), limit)}
@@ -79,6 +91,7 @@ def _correct_models(
         events.append(ModelEvent(before.provider_id, before.model_id, EventKind.CHANGED, now, details=details))
     update_models(connection, after)
     write_events(connection, events)
+    return after
 
 
 def _is_after(instant: datetime | None, limit: datetime) -> bool:
