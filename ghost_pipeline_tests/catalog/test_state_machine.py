@@ -188,15 +188,28 @@ class Lifecycle(RuleBasedStateMachine):
         result = self.pair.sweep_purgeable(provider_id, days, is_dry=is_dry)
         event(f"purge sweep: {self._summary(result)}")
 
-    @rule(key=keys, word=st.sampled_from(("restore", "remove", "reactivate", "track")))
-    def set_a_clock_that_was_ahead(self, key: tuple[str, str], word: str) -> None:
+    @rule(
+        key=keys,
+        word=st.sampled_from(("submit", "submit", "fail", "track", "release", "reactivate", "remove", "restore")),
+        content=st.one_of(st.just(WHOLE), contents()),
+    )
+    def set_a_clock_that_was_ahead(self, key: tuple[str, str], word: str, content: bytes) -> None:
+        """Store instants that are in the future a moment later, and let each operation meet them."""
+        self.pair.submit(key[0], WHOLE, self.pair.now)
         event(f"track: {self.pair.track(key)}")
         if word == "restore":
             self.pair.remove(key)
         self.pair.now += BACKWARDS
         self.pair.compare()
-        operations = {"restore": self.pair.restore, "remove": self.pair.remove, "reactivate": self.pair.reactivate}
-        operations.get(word, self.pair.track)(key)
+        if word == "submit":
+            self._tell(self.pair.submit(key[0], content, self.pair.now))
+        elif word == "fail":
+            self._tell(self.pair.fail(key[0], self.pair.now))
+        elif word == "release":
+            self.pair.release(key[0])
+        else:
+            operations = {"restore": self.pair.restore, "remove": self.pair.remove, "reactivate": self.pair.reactivate}
+            operations.get(word, self.pair.track)(key)
 
     @invariant()
     def they_agree(self) -> None:
