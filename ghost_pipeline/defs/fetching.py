@@ -19,7 +19,7 @@ provider_responses = dg.AssetSpec(
     kinds={"json"},
     group_name="ingestion",
     description="The provider's response with all pages, written to a file in the models folder. A failed fetch writes "
-    "no file and holds the provider. A provider that can't be asked, such as one without a key, is skipped with the "
+    "no file and holds the provider. A provider that can't be fetched, such as one without a key, is skipped with the "
     "reason and not held. Either way its newest file is admitted where the same run does both.",
 )
 
@@ -69,7 +69,7 @@ def _observation(context: dg.AssetExecutionContext, metadata: dict[str, Any]) ->
 fetch_provider = dg.define_asset_job(
     "fetch_listings",
     selection=dg.AssetSelection.assets(provider_responses.key),
-    description="One provider, asked for its models. The directory sensor sees the file.",
+    description="Fetches one provider's models. The directory sensor notices the file.",
 )
 
 

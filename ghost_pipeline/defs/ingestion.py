@@ -172,8 +172,8 @@ def parsed_instant(text: str | None) -> datetime:
     deps=[RAW_ASSET, tracked_inferences, inference_reports, inbox, manual_additions],
     kinds={"sql"},
     group_name="catalog",
-    description="The models that are known to exist and how they are known: one row a model, inactive ones included. A "
-    "partition is one provider; one without any listing shows the models of the other channels.",
+    description="The models that are known to exist and how they are known: one row per model, inactive ones included. "
+    "A partition is one provider; one without any listing shows the models of the other channels.",
     metadata={"dagster/column_schema": COLUMN_SCHEMA, "dagster/table_name": "models"},
 )
 def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.MaterializeResult[None]:

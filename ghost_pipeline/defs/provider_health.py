@@ -146,7 +146,7 @@ _CHECKS = {
     ),
     "used_models_are_listed": (
         _used_models_are_listed,
-        "No model is used that was listed once and is not listed any more.",
+        "No model that is still used has left its provider's list.",
     ),
 }
 """Check -> the function that decides it, and what it states."""
@@ -214,7 +214,7 @@ def check_provider_health(context: dg.AssetCheckExecutionContext, ghost: GhostCa
 check_health = dg.define_asset_job(
     "check_health",
     selection=dg.AssetSelection.checks(check_provider_health),
-    description="Evaluates the checks of provider_health. Some of them fail by the passing of time alone.",
+    description="Evaluates the checks of provider_health. Some of them fail merely because time passes.",
 )
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, listing, materialized
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, failure_of, listing, materialized
 
 MANY = [f"model-{number:02}" for number in range(20)]
 
@@ -81,9 +81,7 @@ def test_the_catalog_alone_refuses_what_admission_refused(workshop: Workshop) ->
     assert not workshop.ingest("openai_models.json", listing(), NOON).success
     run = workshop.materialize("model_catalog", "openai")
     assert not run.success
-    (failure,) = run.get_step_failure_events()
-    assert failure.step_failure_data.user_failure_data is not None
-    assert "refused as empty" in str(failure.step_failure_data.user_failure_data.description)
+    assert "refused as empty" in failure_of(run)
     assert not [event for event in run.all_events if event.is_step_up_for_retry]
 
 
@@ -105,9 +103,7 @@ def test_a_materialization_from_the_ui_takes_the_newest_file(workshop: Workshop)
 def test_a_provider_without_a_file_fails_with_advice(workshop: Workshop) -> None:
     workshop.instance.add_dynamic_partitions("provider", ["openai"])
     run = workshop.materialize("raw_provider_models", "openai")
-    (failure,) = run.get_step_failure_events()
-    assert failure.step_failure_data.user_failure_data is not None
-    assert "put openai_models.json there" in str(failure.step_failure_data.user_failure_data.description)
+    assert "put openai_models.json there" in failure_of(run)
 
 
 def test_a_materialization_shows_where_the_models_came_from(workshop: Workshop) -> None:

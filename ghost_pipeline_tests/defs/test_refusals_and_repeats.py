@@ -13,6 +13,7 @@ from ghost_pipeline_tests.defs.builders import (
     NOON,
     Workshop,
     failed_checks,
+    failure_of,
     health_check,
     listing,
     materialized,
@@ -105,9 +106,7 @@ def test_a_retry_folds_in_the_listing_of_the_run_that_it_does_again_and_not_a_ne
 def test_the_catalog_asset_of_a_provider_without_a_listing_fails_with_advice(workshop: Workshop) -> None:
     workshop.instance.add_dynamic_partitions("provider", ["openai"])
     run = workshop.materialize("model_catalog", "openai")
-    (failure,) = run.get_step_failure_events()
-    assert failure.step_failure_data.user_failure_data is not None
-    assert "materialize raw_provider_models first" in str(failure.step_failure_data.user_failure_data.description)
+    assert "materialize raw_provider_models first" in failure_of(run)
     assert not [event for event in run.all_events if event.is_step_up_for_retry]
 
 

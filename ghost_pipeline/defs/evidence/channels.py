@@ -15,7 +15,7 @@ listing_files = dg.AssetSpec(
     kinds={"json", "file"},
     tags={"channel": "index"},
     description=(
-        "The files of the models folder (GHOST_MODELS_DIR), one provider a partition. A file comes from a fetch "
+        "The files of the models folder (GHOST_MODELS_DIR), one partition per provider. A file comes from a fetch "
         "(provider_responses) or is put there by hand. Materialized whenever raw_provider_models reads one."
     ),
 )
@@ -39,7 +39,7 @@ inbox = dg.AssetSpec(
     kinds={"json", "file"},
     tags={"channel": "inference"},
     description=(
-        "Successful inferences that other programs append to GHOST_HOME/inbox/*.jsonl, one JSON object a line: "
+        "Successful inferences that other programs append to GHOST_HOME/inbox/*.jsonl, one JSON object per line: "
         "provider and model, optionally name, metadata, first_at, last_at and count. inbox_sensor records them and "
         "materializes this asset whenever it has read lines."
     ),
@@ -66,7 +66,7 @@ manual_additions = dg.AssetSpec(
     kinds={"python"},
     tags={"channel": "manual"},
     description=(
-        "Models that people added, reactivated, removed or restored: 'ghost-pipeline add' and its siblings, or "
+        "Models that people added, reactivated, removed or restored: 'ghost-pipeline add' and similar commands, or "
         "ModelCatalog. channels_sensor materializes a partition when its provider's models changed that way."
     ),
 )
