@@ -203,6 +203,16 @@ class Settings:
         "days",
         maximum=100_000,
     )
+    keep_listings_for: timedelta | None = setting(
+        None,
+        "The raw bytes of listings that are older, and that no model, no event and no later listing needs, are deleted "
+        "from the archive every day.",
+        "GHOST_KEEP_LISTINGS_DAYS",
+        "days",
+        minimum=1,
+        maximum=100_000,
+        default_text="unlimited",
+    )
     thresholds: Thresholds = field(default_factory=Thresholds)
     fetch_limits: FetchLimits = field(default_factory=FetchLimits)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from ghost_pipeline.catalog import overrides, queries, recent_events, sightings, sweeps
+from ghost_pipeline.catalog import archive_pruning, overrides, queries, recent_events, sightings, sweeps
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, attempts, reconcile
@@ -18,6 +18,7 @@ from ghost_pipeline.catalog.results import (
     ModelColumn,
     ModelFilter,
     ModelHistory,
+    PrunedListings,
     SchemaVersion,
     SightingResult,
     SubmittedListing,
@@ -27,6 +28,7 @@ from ghost_pipeline.catalog.sightings import manual_record, manual_records, reco
 from ghost_pipeline.catalog.storage import repository, schema
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import (
@@ -348,6 +350,28 @@ class ModelCatalog:
         if older_than_days is not None:
             thresholds = replace(thresholds, purge_after=validate_span("days", older_than_days))
         return self._sweep(sweeps.PURGE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
+
+    def prune_listings(
+        self,
+        older_than_days: float | None = None,
+        now: datetime | None = None,
+        *,
+        is_dry_run: bool = False,
+        report: Callable[[int, int], None] | None = None,
+    ) -> PrunedListings:
+        """Delete archived bytes of listings that are older than ``older_than_days`` and needed by nothing.
+
+        The default is the setting. ``archive_pruning`` defines what is needed. ``report`` is called with the number of
+        files done and in all. Raises UsageError if there is no limit, ArchiveError.
+        """
+        span = self.settings.keep_listings_for
+        if older_than_days is not None:
+            span = validate_span("days", older_than_days)
+        if span is None:
+            raise UsageError("listings are kept without a limit", "set GHOST_KEEP_LISTINGS_DAYS, or give an age")
+        before = self._as_of(now) - span
+        on_progress = report or (lambda done, total: None)
+        return archive_pruning.prune_listings(self._database, self._archive, before, on_progress, is_dry_run=is_dry_run)
 
     # Imports
 

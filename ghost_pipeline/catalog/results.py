@@ -229,3 +229,20 @@ class SchemaVersion:
     """The version that this program needs."""
     before: str | None
     """The version before the upgrade, if there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedListings:
+    """What pruning the archive deleted, or would delete in a dry run."""
+
+    is_dry_run: bool
+    deleted: int
+    """Files with the bytes of listings."""
+    kept: int
+    deleted_bytes: int
+
+    def describe(self) -> str:
+        """Return one line with the counts."""
+        verb = "would be deleted" if self.is_dry_run else "deleted"
+        size = f"{self.deleted_bytes / 1e6:,.1f} MB"
+        return f"bytes of {self.deleted:,} listings {verb} ({size}), those of {self.kept:,} stay"

@@ -120,6 +120,35 @@ def prune_runs_command(older_than: timedelta | None, is_dry_run: bool, is_json: 
         warn(f"{result.unreclaimed_bytes / 1e6:,.1f} MB of free pages stay in SQLite's files; new runs fill them")
 
 
+@db_group.command("prune-listings", epilog="Example: ghost-pipeline db prune-listings --older-than 180d --dry-run")
+@click.option(
+    "--older-than",
+    "older_than",
+    type=AGE,
+    metavar="AGE",
+    help="Such as 180d.  [default: GHOST_KEEP_LISTINGS_DAYS]",
+)
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Report what would be deleted, delete nothing.")
+@json_option
+def prune_listings_command(older_than: timedelta | None, is_dry_run: bool, is_json: bool) -> None:
+    """Delete raw bytes of old listings from the archive that nothing needs any more.
+
+    Needed are the bytes behind a model, a tombstone or an event, of each provider's newest listings, and of a listing
+    that is not reconciled yet. Rows of listings stay. The job prune_runs does the same every day if
+    GHOST_KEEP_LISTINGS_DAYS is set.
+    """
+    settings = Settings.from_environment()
+    age = settings.keep_listings_for if older_than is None else older_than
+    if age is None:
+        raise click.UsageError("GHOST_KEEP_LISTINGS_DAYS is not set, which keeps all listings; give --older-than")
+    with ModelCatalog.open(settings) as catalog:
+        result = catalog.prune_listings(age / timedelta(days=1), is_dry_run=is_dry_run)
+    if is_json:
+        print_json(result)
+    else:
+        click.echo(result.describe())
+
+
 def _print_version(version: SchemaVersion, is_json: bool) -> None:
     if is_json:
         print_json(

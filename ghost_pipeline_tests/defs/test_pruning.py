@@ -1,5 +1,6 @@
 """Old runs are deleted with their files; no asset, partition or check loses its newest event."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -260,6 +261,29 @@ def test_the_command_refuses_what_is_not_an_age(run: Run, monkeypatch: pytest.Mo
     monkeypatch.setenv("GHOST_KEEP_RUNS_DAYS", "0")
     ran = run("db", "prune-runs")
     assert (ran.code, "--older-than" in ran.err) == (2, True)
+
+
+def test_the_archive_is_pruned_by_the_job_and_by_a_command(
+    home: Workshop, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = home.folder / "home" / "archive"
+    for hours, note in enumerate("xyz"):
+        home.ingest("openai_models.json", listing("a", note=note), datetime.now(UTC) - timedelta(days=9, hours=-hours))
+    old = (datetime.now(UTC) - timedelta(days=9)).timestamp()
+    for path in archive.rglob("*.json"):
+        os.utime(path, (old, old))
+    assert len(list(archive.rglob("*.json"))) == 4
+    ran = run("db", "prune-listings")
+    assert (ran.code, "--older-than" in ran.err) == (2, True)
+    promised = run("db", "prune-listings", "--older-than", "2d", "--dry-run", "--json").document
+    assert promised == {"is_dry_run": True, "deleted": 3, "kept": 1, "deleted_bytes": promised["deleted_bytes"]}
+    job = home.definitions.resolve_job_def("prune_runs")
+    assert job.execute_in_process(instance=home.instance).success
+    assert len(list(archive.rglob("*.json"))) == 4
+    monkeypatch.setenv("GHOST_KEEP_LISTINGS_DAYS", "2")
+    assert job.execute_in_process(instance=home.instance).success
+    assert len(list(archive.rglob("*.json"))) == 1
+    assert "bytes of 0 listings deleted" in run("db", "prune-listings").out
 
 
 def test_the_schedule_and_the_job_follow_the_setting(home: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,11 +37,14 @@ def admit(
     version = reader.format_version(submission.provider_id)
     unchanged = database.write(lambda connection: _admit_unchanged(connection, submission, version, now))
     if unchanged is not None:
+        archive.store(submission.content, submission.sha256)
         return unchanged, None
     listing = reader.parse(submission.provider_id, submission.content)
     outcome = database.write(
         lambda connection: _admit_parsed(connection, submission, version, listing, thresholds, now)
     )
+    # Again, now that the row is visible: the archive may have been pruned of the same bytes meanwhile.
+    archive.store(submission.content, submission.sha256)
     return outcome, None if outcome.is_finished else listing
 
 

@@ -1,7 +1,11 @@
 """The archive: the raw bytes of every listing, by their sha256, in a folder or behind a URL."""
 
+import re
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +14,16 @@ from typing import Any, Protocol
 from ghost_pipeline.atomic_file import atomic_write
 from ghost_pipeline.errors import ArchiveError
 from ghost_pipeline.redaction import redact_url
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of an archive."""
+
+    name: str
+    size: int
+    modified_at: datetime | None
+    """When it was written; None where the file system does not record it."""
 
 
 class ArchiveBackend(Protocol):
@@ -23,6 +37,15 @@ class ArchiveBackend(Protocol):
 
     def read(self, name: str) -> bytes:
         """Read a file."""
+
+    def find(self) -> Iterator[StoredFile]:
+        """Yield the files in folders of two characters. No links."""
+
+    def move(self, name: str, new_name: str) -> None:
+        """Rename a file, replacing another one. Raises FileNotFoundError."""
+
+    def delete(self, name: str) -> None:
+        """Delete a file, if it exists."""
 
 
 class Folder:
@@ -47,6 +70,26 @@ class Folder:
     def read(self, name: str) -> bytes:
         """Read a file."""
         return (self._path / name).read_bytes()
+
+    def find(self) -> Iterator[StoredFile]:
+        """Yield the files in folders of two characters. No links, also not to folders."""
+        for folder in self._path.glob("??"):
+            if folder.is_symlink() or not folder.is_dir():
+                continue
+            for path in folder.iterdir():
+                with suppress(FileNotFoundError):
+                    status = path.lstat()
+                    if stat.S_ISREG(status.st_mode):
+                        at = datetime.fromtimestamp(status.st_mtime, UTC)
+                        yield StoredFile(f"{folder.name}/{path.name}", status.st_size, at)
+
+    def move(self, name: str, new_name: str) -> None:
+        """Rename a file, replacing another one. Raises FileNotFoundError."""
+        (self._path / name).replace(self._path / new_name)
+
+    def delete(self, name: str) -> None:
+        """Delete a file, if it exists."""
+        (self._path / name).unlink(missing_ok=True)
 
 
 class RemoteFolder:
@@ -78,10 +121,39 @@ class RemoteFolder:
         """Read a file."""
         return bytes(self._files.cat_file(f"{self._path}/{name}"))
 
+    def find(self) -> Iterator[StoredFile]:
+        """Yield the files in folders of two characters."""
+        self._files.invalidate_cache()
+        root = self._files._strip_protocol(self._path)  # as the names that find() returns begin
+        for path, info in self._files.find(root, detail=True).items():
+            name = str(path).removeprefix(root).strip("/")
+            if re.fullmatch(r"../[^/]+", name):
+                yield StoredFile(name, int(info["size"]), self._modified_at(path))
+
+    def _modified_at(self, path: str) -> datetime | None:
+        try:
+            at: datetime = self._files.modified(path)
+        except (NotImplementedError, FileNotFoundError):
+            return None
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+    def move(self, name: str, new_name: str) -> None:
+        """Rename a file, replacing another one. Raises FileNotFoundError."""
+        self._files.mv(f"{self._path}/{name}", f"{self._path}/{new_name}")
+
+    def delete(self, name: str) -> None:
+        """Delete a file, if it exists."""
+        with suppress(FileNotFoundError):
+            self._files.rm_file(f"{self._path}/{name}")
+
 
 def open_backend(location: str) -> ArchiveBackend:
     """Return the backend for a path or a URL. Raises what fsspec raises for a file system that is not installed."""
     return RemoteFolder(location) if "://" in location else Folder(Path(location))
+
+
+_WITHDRAWN = ".withdrawn"
+_LISTING_NAME = re.compile(r"[0-9a-f]{2}/(?P<digest>[0-9a-f]{64})\.json(\.withdrawn)?")
 
 
 class Archive:
@@ -117,6 +189,36 @@ class Archive:
             if self._place.size(name) != len(content):
                 self._place.write(name, content)
         return digest
+
+    def find_listings(self) -> Iterator[tuple[str, StoredFile]]:
+        """Yield digest and file of each listing, withdrawn ones too. Raises ArchiveError."""
+        with self._writing():
+            for file in self._place.find():
+                match = _LISTING_NAME.fullmatch(file.name)
+                if match and match["digest"][:2] == file.name[:2]:
+                    yield match["digest"], file
+
+    def withdraw(self, digest: str) -> bool:
+        """Rename a listing, so that the next ``store`` of its content writes it anew. Return False if it is gone.
+
+        A withdrawn listing is to be discarded or reinstated. Raises ArchiveError.
+        """
+        with self._writing():
+            try:
+                self._place.move(self.name_of(digest), self.name_of(digest) + _WITHDRAWN)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def reinstate(self, digest: str) -> None:
+        """Give a withdrawn listing its name again. Raises ArchiveError."""
+        with self._writing(), suppress(FileNotFoundError):  # another program did
+            self._place.move(self.name_of(digest) + _WITHDRAWN, self.name_of(digest))
+
+    def discard(self, digest: str) -> None:
+        """Delete a withdrawn listing. Raises ArchiveError."""
+        with self._writing():
+            self._place.delete(self.name_of(digest) + _WITHDRAWN)
 
     def quarantine(self, name: str, content: bytes) -> None:
         """Store rejected input as ``rejected/NAME``, where an operator can read it. Raises ArchiveError."""

@@ -268,6 +268,15 @@ def delete_old_runs(context: dg.OpExecutionContext, ghost: GhostCatalog) -> None
     context.log.info(describe_pruning(result))
 
 
+@dg.op(description="Deletes archived bytes of listings that GHOST_KEEP_LISTINGS_DAYS does not keep and nothing needs.")
+def delete_old_listings(context: dg.OpExecutionContext, ghost: GhostCatalog) -> None:
+    if ghost.settings().keep_listings_for is None:
+        context.log.info("GHOST_KEEP_LISTINGS_DAYS is not set: all listings stay")
+        return
+    with translate_errors(), ghost.opened() as catalog:
+        context.log.info(catalog.prune_listings().describe())
+
+
 def describe_pruning(result: PruneResult) -> str:
     """Return one line with the counts and sizes of ``result``."""
     verb = "would be deleted" if result.is_dry_run else "deleted"
@@ -280,9 +289,13 @@ def describe_pruning(result: PruneResult) -> str:
     )
 
 
-@dg.job(description="Deletes old runs with their files, and old events without a run. The newest of each stay.")
+@dg.job(
+    description="Deletes old runs with their files, and old events without a run; the newest of each stay. Deletes old "
+    "bytes of listings from the archive too, if GHOST_KEEP_LISTINGS_DAYS is set."
+)
 def prune_runs() -> None:
     delete_old_runs()
+    delete_old_listings()
 
 
 @dg.schedule(
@@ -290,9 +303,11 @@ def prune_runs() -> None:
     cron_schedule="50 4 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every day: deletes the runs that GHOST_KEEP_RUNS_DAYS does not keep.",
+    description="Every day: deletes the runs that GHOST_KEEP_RUNS_DAYS does not keep, and the archived listings that "
+    "GHOST_KEEP_LISTINGS_DAYS does not keep.",
 )
 def prune_runs_1d(ghost: GhostCatalog) -> dg.RunRequest | dg.SkipReason:
-    if not ghost.settings().keep_runs_for:
-        return dg.SkipReason("GHOST_KEEP_RUNS_DAYS is 0: all runs stay.")
+    settings = ghost.settings()
+    if not settings.keep_runs_for and settings.keep_listings_for is None:
+        return dg.SkipReason("GHOST_KEEP_RUNS_DAYS is 0 and GHOST_KEEP_LISTINGS_DAYS is not set: all runs stay.")
     return dg.RunRequest()
