@@ -57,6 +57,19 @@ SAME_SUBJECT = {
 }
 """Names that several layers share because they treat the same subject."""
 
+TESTS_OF_THE_WHOLE = {
+    "ui": "Dagster's pages in a real browser",
+    "deploy": "the files of deploy/, and programs that work together",
+}
+"""Folders of tests without a folder of the package, and why."""
+
+TESTED_WITH_THEIR_PARENT = {
+    "providers/builtin": "one sample for each wire format, in providers/",
+    "catalog/storage/migrations": "upgrades of whole databases, in catalog/storage/",
+    "catalog/storage/migrations/versions": "upgrades of whole databases, in catalog/storage/",
+}
+"""Folders of the package without a folder of tests, and why."""
+
 IDIOM = (
     r"\btold\b",
     r"\bsaid\b",
@@ -123,6 +136,18 @@ def test_there_are_few_modules_and_no_crowded_folder() -> None:
     assert len(MODULES) <= MOST_MODULES
     folders = Counter(path.parent for path in MODULES if path.name != "__init__.py" and path.parent.name != "builtin")
     assert not {relative(folder): n for folder, n in folders.items() if n > MOST_MODULES_IN_A_FOLDER}
+
+
+def folders_with(pattern: str, root: Path) -> set[str]:
+    """Return the folders below ``root`` that contain a file of such a name, relative to it."""
+    return {path.parent.relative_to(root).as_posix() for path in root.rglob(pattern)}
+
+
+def test_the_folders_of_tests_are_those_of_the_package() -> None:
+    tests = folders_with("test_*.py", ROOT / "ghost_pipeline_tests")
+    package = folders_with("*.py", PACKAGE)
+    assert tests - package == set(TESTS_OF_THE_WHOLE)
+    assert package - tests == set(TESTED_WITH_THEIR_PARENT)
 
 
 def test_no_module_is_a_fragment_or_a_heap() -> None:
