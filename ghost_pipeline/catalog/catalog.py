@@ -384,28 +384,35 @@ class ModelCatalog:
         name_column: str | None = None,
         data_column: str | None = None,
         now: datetime | None = None,
+        report: Callable[[int, int], None] | None = None,
     ) -> ImportResult:
         """Adopt the models of an existing table in the catalog's database. The table itself does not change.
 
-        ``table`` may be ``schema.table``; columns that are not given are found by their usual names. Raises
-        UnknownTable.
+        ``table`` may be ``schema.table``; columns that are not given are found by their usual names. ``report`` is
+        called with the number of rows done and in all. Raises UnknownTable.
         """
         requested = {"provider": provider_column, "model": model_column, "name": name_column, "data": data_column}
-        return source_table.adopt(self._database, table, requested, self._as_of(now))
+        return source_table.adopt(self._database, table, requested, self._as_of(now), report)
 
     def import_models(
-        self, rows: Sequence[Mapping[str, Any]], origin: str = "import", now: datetime | None = None
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        origin: str = "import",
+        now: datetime | None = None,
+        report: Callable[[int, int], None] | None = None,
     ) -> ImportResult:
         """Merge the rows of another catalog's export into this one, with their instants (ISO 8601) and sources.
 
-        ``origin`` names where they come from, for the events. All rows are validated before any is written. Raises
-        InvalidExport.
+        ``origin`` names where they come from, for the events. All rows are validated before any is written.
+        ``report`` is called with the number of rows done and in all. Raises InvalidExport.
         """
-        return export_file.import_rows(self._database, rows, origin, self._as_of(now))
+        return export_file.import_rows(self._database, rows, origin, self._as_of(now), report)
 
-    def import_export_file(self, name: str, content: bytes) -> ImportResult:
+    def import_export_file(
+        self, name: str, content: bytes, report: Callable[[int, int], None] | None = None
+    ) -> ImportResult:
         """Merge another catalog's JSON export, the content of the file ``name``. Raises InvalidExport."""
-        return self.import_models(export_file.read_export_rows(name, content), origin=name)
+        return self.import_models(export_file.read_export_rows(name, content), origin=name, report=report)
 
     # Queries
 

@@ -12,6 +12,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ImportResult, SchemaVersion
 from ghost_pipeline.cli.options import AGE, json_option
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json, warn
+from ghost_pipeline.cli.progress import show_progress
 from ghost_pipeline.settings import Settings
 
 
@@ -61,13 +62,14 @@ def adopt_command(
     is active, and is first and last seen now. Known values stay, missing ones are filled in. Repeating it changes
     nothing.
     """
-    with ModelCatalog.open() as catalog:
+    with ModelCatalog.open() as catalog, show_progress(f"adopting {table}", is_json=is_json) as progress:
         result = catalog.adopt_table(
             table,
             provider_column=provider_column,
             model_column=model_column,
             name_column=name_column,
             data_column=data_column,
+            report=progress.update,
         )
     _print_import(result, is_json)
 
@@ -86,8 +88,8 @@ def import_command(file: IO[bytes], is_json: bool) -> None:
     """
     name = Path(getattr(file, "name", "<stdin>")).name
     content = file.read()
-    with ModelCatalog.open() as catalog:
-        result = catalog.import_export_file(name, content)
+    with ModelCatalog.open() as catalog, show_progress(f"importing {name}", is_json=is_json) as progress:
+        result = catalog.import_export_file(name, content, report=progress.update)
     _print_import(result, is_json)
 
 
@@ -110,8 +112,8 @@ def prune_runs_command(older_than: timedelta | None, is_dry_run: bool, is_json: 
     from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415 - loads Dagster
     from ghost_pipeline.defs.upkeep.pruning import describe_pruning, prune_old_runs  # noqa: PLC0415
 
-    with open_instance(settings) as instance:
-        result = prune_old_runs(instance, age, datetime.now(UTC), is_dry_run=is_dry_run)
+    with open_instance(settings) as instance, show_progress("looking for old runs", is_json=is_json) as progress:
+        result = prune_old_runs(instance, age, datetime.now(UTC), is_dry_run=is_dry_run, report=progress.phase)
     if is_json:
         print_json(result)
         return
@@ -141,8 +143,8 @@ def prune_listings_command(older_than: timedelta | None, is_dry_run: bool, is_js
     age = settings.keep_listings_for if older_than is None else older_than
     if age is None:
         raise click.UsageError("GHOST_KEEP_LISTINGS_DAYS is not set, which keeps all listings; give --older-than")
-    with ModelCatalog.open(settings) as catalog:
-        result = catalog.prune_listings(age / timedelta(days=1), is_dry_run=is_dry_run)
+    with ModelCatalog.open(settings) as catalog, show_progress("deleting listings", is_json=is_json) as progress:
+        result = catalog.prune_listings(age / timedelta(days=1), is_dry_run=is_dry_run, report=progress.update)
     if is_json:
         print_json(result)
     else:

@@ -10,6 +10,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.cli.options import PROVIDER, capability_option, json_option
 from ghost_pipeline.cli.output import count, print_json, warn
+from ghost_pipeline.cli.progress import show_progress
 from ghost_pipeline.exports import FORMATS, export_models, write_export
 
 
@@ -50,12 +51,17 @@ def export_command(
         is_free=is_free or None,
         capabilities=tuple(capabilities),
     )
-    with ModelCatalog.open() as catalog:
-        models = catalog.select_models(wanted)
-    for model in (model for model in models if FORMATS[to].is_left_out(model)):
-        warn(f"{model.provider_id}/{model.model_id} is left out: {to} reads * as a wildcard")
-    models = [model for model in models if not FORMATS[to].is_left_out(model)]
-    content = export_models(models, to, is_with_ghosts=includes_ghosts)
+    is_left_out, models = FORMATS[to].is_left_out, []
+    with ModelCatalog.open() as catalog, show_progress("reading the models", is_json=is_json) as progress:
+        for model in catalog.iterate_models(wanted):
+            if is_left_out(model):
+                warn(f"{model.provider_id}/{model.model_id} is left out: {to} reads * as a wildcard")
+            else:
+                models.append(model)
+            if len(models) % _PROGRESS_STEP == 0:
+                progress.update(len(models))
+        progress.update(len(models), len(models), f"writing {to}")
+        content = export_models(models, to, is_with_ghosts=includes_ghosts)
     if not models:
         warn("no model matches; the export is empty")
     if output is None:
@@ -71,6 +77,10 @@ def export_command(
     else:
         including = f", including {count(ghosts, 'ghost')}" if ghosts else ""
         click.echo(f"{output}: {count(len(models), 'model')}{including}")
+
+
+_PROGRESS_STEP = 1_000
+"""Models between two updates of the progress bar."""
 
 
 def _require_usable_stdout(to: str, is_json: bool) -> None:

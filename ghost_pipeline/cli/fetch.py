@@ -1,19 +1,17 @@
 """``fetch``: download the providers' listings."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.cli.options import PROVIDER, json_option
-from ghost_pipeline.cli.output import EXIT_REFUSED, print_json, print_table, raw_stream, warn
+from ghost_pipeline.cli.output import EXIT_REFUSED, print_json, print_table, warn
+from ghost_pipeline.cli.progress import show_progress
 from ghost_pipeline.errors import FolderError
 from ghost_pipeline.fetching.configuration import select_endpoints
 from ghost_pipeline.fetching.outcome import FetchOutcome, FetchResult
@@ -40,11 +38,17 @@ def fetch_command(requested: Sequence[str], directory: Path | None, is_json: boo
     for provider_id, why in chosen.skipped:
         warn(f"{provider_id} is skipped: {why}")
     finished: list[FetchOutcome] = []
-    with _progress(len(chosen.endpoints)) as show:
+    total = len(chosen.endpoints)
+    with show_progress("fetching", is_json=is_json) as progress:
 
         def on_outcome(outcome: FetchOutcome) -> None:
             finished.append(outcome)
-            show(outcome)
+            shown = f"{outcome.provider_id}: {outcome.result}"
+            progress.update(len(finished), total, f"fetching, {shown}")
+            if not progress.is_shown:
+                click.echo(f"[{len(finished)}/{total}] {shown}", err=True)
+
+        progress.update(0, total)
 
         folder = directory or settings.models_dir
         try:
@@ -73,29 +77,6 @@ def _record(settings: Settings, outcomes: Sequence[FetchOutcome]) -> bool:
         for one in failed:
             catalog.record_failed_attempt(one.provider_id, one.failure_reason, one.attempted_at, response=one.response)
         return bool(failed) or not all(catalog.accepts_empty_listing(one.provider_id) for one in empty)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[FetchOutcome], None]]:
-    """Show progress on stderr: a bar on a terminal, else a line for each provider."""
-    console = Console(file=raw_stream(sys.stderr), highlight=False)
-    if not console.is_terminal:
-        yield _Lines(total)
-        return
-    columns = (TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda outcome: bar.update(task, advance=1, description=f"{outcome.provider_id}: {outcome.result}")
-
-
-class _Lines:
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._count = 0
-
-    def __call__(self, outcome: FetchOutcome) -> None:
-        self._count += 1
-        click.echo(f"[{self._count}/{self._total}] {outcome.provider_id}: {outcome.result}", err=True)
 
 
 def _to_json(outcome: FetchOutcome) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome
 from ghost_pipeline.cli.models import print_stats
 from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
 from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, count, format_value, print_json, print_table, warn
+from ghost_pipeline.cli.progress import ProgressReport, show_progress
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.validation import require_past
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -63,7 +64,8 @@ def ingest_command(
     now = datetime.now(UTC)
     observed_at = observed_at and require_past(observed_at, now)
     files = _files(directory or settings.models_dir, requested)
-    ingested = _run(settings, files, observed_at, now)
+    with show_progress("loading Dagster", is_json=is_json) as progress:
+        ingested = _run(settings, files, observed_at, now, progress)
     with ModelCatalog.open(settings) as catalog:
         stats = catalog.get_discovery_stats()
     if is_json:
@@ -120,7 +122,11 @@ def _last_failure(catalog: ModelCatalog) -> dict[str, datetime | None]:
 
 
 def _run(
-    settings: Settings, files: Sequence[ListingFile], observed_at: datetime | None, now: datetime
+    settings: Settings,
+    files: Sequence[ListingFile],
+    observed_at: datetime | None,
+    now: datetime,
+    progress: ProgressReport,
 ) -> list[IngestResult]:
     # Imported here: Dagster takes a second to load, and only this command and the UI need it. What it loads stays
     # until the end, and to look through it for garbage again and again costs a tenth of the whole command.
@@ -136,12 +142,15 @@ def _run(
         ingestion = Ingestion(build_definitions(), instance)
         failed_at = _last_failure(catalog)
         for number, file in enumerate(files, 1):
-            click.echo(f"[{number}/{len(files)}] {file.path.name}", err=True)
+            progress.update(number - 1, len(files), f"ingesting {file.path.name}")
+            if not progress.is_shown:
+                click.echo(f"[{number}/{len(files)}] {file.path.name}", err=True)
             seen_at = observed_at or _observed_at(file, now, failed_at.get(file.provider_id))
             report = ingestion.ingest(file, seen_at)
             listing_id = catalog.find_listing(file.provider_id, report.run_id)
             outcome = None if listing_id is None else catalog.get_listing(listing_id)
             ingested.append(IngestResult(file, report.is_success, outcome, report.error))
+        progress.update(len(files), len(files), "refreshing the statistics")
         ingestion.refresh_statistics()
     return ingested
 

@@ -1,7 +1,7 @@
 """Import another catalog's export: validate every row, then merge the models with their instants."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.importing.merge import (
     NOT_AN_OBJECT,
     MessageSample,
+    RowCount,
     import_result,
     is_wrapped,
     merge_models,
@@ -37,16 +38,26 @@ from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.listings.decoding import Malformed, decode_json
 
 
-def import_rows(database: Database, rows: Sequence[Any], origin: str, now: datetime) -> ImportResult:
+def import_rows(
+    database: Database,
+    rows: Sequence[Any],
+    origin: str,
+    now: datetime,
+    report: Callable[[int, int], None] | None = None,
+) -> ImportResult:
     """Merge the rows into the catalog, one transaction per provider, after all of them were validated.
+
+    ``report`` is called with the number of rows done and in all.
 
     Raises InvalidExport, and nothing is written, if a row can't be used; CatalogError.
     """
     remarks = MessageSample()
     by_provider = _checked(rows, origin, now, remarks)
     counts: Counter[str] = Counter()
+    done = RowCount(len(rows), report)
     for slug, records in sorted(by_provider.items()):
-        counts.update(database.write(partial(_import_provider, slug=slug, records=records, origin=origin, now=now)))
+        work = partial(_import_provider, slug=slug, records=records, origin=origin, now=now, done=done)
+        counts.update(database.write(work))
     found = sorted({column for row in rows for column in row})
     columns = {"name" if column == "model_name" else column: column for column in found if column in IMPORTED_COLUMNS}
     left_out = tuple(column for column in found if column not in IMPORTED_COLUMNS | DERIVED_COLUMNS)
@@ -54,10 +65,10 @@ def import_rows(database: Database, rows: Sequence[Any], origin: str, now: datet
 
 
 def _import_provider(
-    connection: sa.Connection, slug: str, records: Sequence[ModelRecord], origin: str, now: datetime
+    connection: sa.Connection, slug: str, records: Sequence[ModelRecord], origin: str, now: datetime, done: RowCount
 ) -> Counter[str]:
     repository.get_or_create_provider(connection, slug)
-    return merge_models(connection, slug, records, import_model, now, {"imported_from": origin})
+    return merge_models(connection, slug, records, import_model, now, {"imported_from": origin}, done)
 
 
 def _checked(rows: Sequence[Any], origin: str, now: datetime, remarks: MessageSample) -> dict[str, list[ModelRecord]]:

@@ -76,6 +76,20 @@ def is_wrapped(provider_data: Mapping[str, Any] | None) -> bool:
 BATCH = 1000
 """Models that are read and written together: bounds memory, and the number of parameters of one statement."""
 
+
+class RowCount:
+    """Counts the rows that are done and reports them, with the rows in all."""
+
+    def __init__(self, total: int, report: Callable[[int, int], None] | None) -> None:
+        self._done, self._total, self._report = 0, total, report
+
+    def add(self, rows: int) -> None:
+        """Report that ``rows`` more are done."""
+        self._done = min(self._done + rows, self._total)  # a transaction that is repeated counts again
+        if self._report is not None:
+            self._report(self._done, self._total)
+
+
 MergeRule = Callable[[ModelRecord | None, ModelRecord, Tombstone | None], ModelRecord | None]
 """(current, imported, tombstone) -> the model afterwards, None if it stays outside. See ``lifecycle.merging``."""
 
@@ -87,11 +101,12 @@ def merge_models(
     rule: MergeRule,
     at: datetime,
     origin: dict[str, str],
+    done: RowCount,
 ) -> Counter[str]:
     """Apply ``rule`` to every record of the provider, which is locked; a model's later records fill in its first.
 
     Return the number of models ``created``, ``updated``, ``unchanged`` and ``kept_out``, and of ``repeated`` rows.
-    ``origin`` is added to the events.
+    ``origin`` is added to the events; ``done`` counts the rows.
     """
     counts: Counter[str] = Counter()
     seen: set[str] = set()
@@ -100,6 +115,7 @@ def merge_models(
             counts["repeated" if model_id in seen else effect] += 1
             seen.add(model_id)
         counts["repeated"] += len(batch) - len({record.model_id for record in batch})
+        done.add(len(batch))
     return counts
 
 

@@ -1,7 +1,7 @@
 """Adopt the models of an existing table in the catalog's database."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.importing.merge import (
     NOT_AN_OBJECT,
     MessageSample,
+    RowCount,
     import_result,
     is_wrapped,
     merge_models,
@@ -159,18 +160,26 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def adopt(database: Database, name: str, requested: Mapping[str, str | None], now: datetime) -> ImportResult:
+def adopt(
+    database: Database,
+    name: str,
+    requested: Mapping[str, str | None],
+    now: datetime,
+    report: Callable[[int, int], None] | None = None,
+) -> ImportResult:
     """Adopt every row of the table, one transaction per provider. The table itself does not change.
 
     A new model is INDEX, active, first and last seen and listed now. A second run changes nothing, and continues a
-    first one that was interrupted. Raises UnknownTable, CatalogError.
+    first one that was interrupted. ``report`` is called with the number of rows done and in all. Raises
+    UnknownTable, CatalogError.
     """
     with database.reading() as connection, invalid_text_as_bytes(connection):
         table = inspect_source_table(connection, name, requested)
         counted = table.count_by_provider(connection)
     refusals, remarks, counts = MessageSample(), MessageSample(), Counter[str]()
+    done = RowCount(sum(rows for _, rows in counted), report)
     for slug, spellings in _by_slug(counted, refusals).items():
-        provider = _Provider(table, slug, spellings, now)
+        provider = _Provider(table, slug, spellings, now, done)
         result = database.write(provider.adopt)
         counts.update(result.counts)
         refusals.extend(result.refusals)
@@ -206,6 +215,7 @@ class _Provider:
     slug: str
     spellings: list[str]
     now: datetime
+    done: RowCount
 
     def adopt(self, connection: sa.Connection) -> _ProviderResult:
         """Adopt the rows."""
@@ -216,7 +226,7 @@ class _Provider:
         with invalid_text_as_bytes(connection):
             records = self._records(connection, result, listed_at)
             result.counts = merge_models(
-                connection, self.slug, records, adopt_model, self.now, {"adopted_from": self.table.name}
+                connection, self.slug, records, adopt_model, self.now, {"adopted_from": self.table.name}, self.done
             )
         return result
 

@@ -1,0 +1,59 @@
+"""Progress bars of commands that may take longer than a second: on stderr, on a terminal only, not with ``--json``."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ghost_pipeline.cli.output import raw_stream
+from ghost_pipeline.redaction import printable
+
+SHOWN_AFTER_SECONDS = 1.0
+"""A command that is done sooner shows no bar."""
+
+
+class ProgressReport:
+    """What a command is doing, and how far it is. Does nothing where no bar is shown."""
+
+    def __init__(self, bar: Progress | None, description: str) -> None:
+        self.is_shown = bar is not None
+        self._bar = bar
+        self._task = None if bar is None else bar.add_task(_plain(description), total=None)
+
+    def update(self, done: int, total: int | None = None, description: str | None = None) -> None:
+        """Show that ``done`` steps of ``total`` are done; None as the total means that it is not known."""
+        if self._bar is not None and self._task is not None:
+            text = None if description is None else _plain(description)
+            self._bar.update(self._task, completed=done, total=total, description=text)
+
+    def phase(self, description: str, done: int, total: int) -> None:
+        """Show the progress of one of several phases; a total of 0 means that it is not known."""
+        self.update(done, total or None, description)
+
+
+def _plain(text: str) -> str:
+    """Return a name of a provider, a file or a phase as one line without control characters."""
+    return printable(" ".join(text.split()))
+
+
+@contextmanager
+def show_progress(description: str, *, is_json: bool = False) -> Iterator[ProgressReport]:
+    """Show a bar while the block is being executed, from SHOWN_AFTER_SECONDS on, and remove it at its end."""
+    console = Console(file=raw_stream(sys.stderr), highlight=False, markup=False)
+    if is_json or not console.is_terminal:
+        yield ProgressReport(None, description)
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+    timer = threading.Timer(SHOWN_AFTER_SECONDS, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield ProgressReport(bar, description)
+    finally:
+        timer.cancel()
+        timer.join()  # it may be starting the bar just now
+        bar.stop()

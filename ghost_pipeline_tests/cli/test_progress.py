@@ -1,0 +1,141 @@
+"""Progress is shown on a terminal only, after a second, and removed at the end."""
+
+import fcntl
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from ghost_pipeline.cli import progress
+from ghost_pipeline.cli.progress import show_progress
+
+SLOW = """
+import sys, time
+from ghost_pipeline.cli import progress
+from ghost_pipeline.cli.output import PrintableStream
+sys.stderr = PrintableStream(sys.stderr)
+progress.SHOWN_AFTER_SECONDS = 0.2
+with progress.show_progress("importing [bold]\\x1b]0;title\\x07" + "name", is_json="--json" in sys.argv) as shown:
+    for done in range(5):
+        shown.update(done, 5)
+        time.sleep(float(sys.argv[1]))
+print("done")
+"""
+
+
+def on_terminal(*arguments: str, terminal_of: str = "stderr") -> tuple[str, str]:
+    """Return what a program writes to a pseudo-terminal, and to a pipe on its other stream."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, b"\x28\x00\x78\x00\x00\x00\x00\x00")  # 40 lines of 120 columns
+    other = "stdout" if terminal_of == "stderr" else "stderr"
+    streams = {terminal_of: terminal, other: subprocess.PIPE}
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, *arguments],
+        **streams,  # type: ignore[call-overload]
+        env={"PATH": "", "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:
+        os.close(terminal)
+        written = _read_all(controller)
+        piped = (process.stdout or process.stderr).read().decode()
+    assert process.returncode == 0
+    return written, piped
+
+
+def _read_all(controller: int) -> str:
+    written = b""
+    try:
+        while chunk := os.read(controller, 4096):
+            written += chunk
+    except OSError:  # Linux reports the end of a terminal so
+        pass
+    os.close(controller)
+    return written.decode()
+
+
+def test_a_terminal_shows_what_is_done_and_how_far_without_obeying_names() -> None:
+    written, piped = on_terminal("0.2")
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written)
+    assert "importing [bold]" in plain
+    assert re.search(r"[1-4]/5", plain)
+    assert "\x1b]0;" not in written
+    assert "\x07" not in written
+    assert piped == "done\n"
+
+
+@pytest.mark.parametrize("arguments", [("0.2", "--json"), ("0",)], ids=["with --json", "done at once"])
+def test_no_bar_is_shown_where_none_is_wanted(arguments: tuple[str, ...]) -> None:
+    assert on_terminal(*arguments)[0] == ""
+
+
+def test_no_bar_is_shown_in_a_pipe() -> None:
+    assert on_terminal("0.2", terminal_of="stdout") == ("done\r\n", "")
+
+
+def test_a_bar_ends_with_an_error_of_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SHOWN_AFTER_SECONDS", 0)
+    monkeypatch.setattr(sys, "stderr", terminal := io.StringIO())
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="broken"):
+        fail_under_a_bar()
+    assert sys.stderr is terminal
+
+
+def fail_under_a_bar() -> None:
+    with show_progress("failing") as shown:
+        time.sleep(0.2)
+        shown.update(1, 2)
+        raise ValueError("broken")
+
+
+COMMANDS = [
+    ("ingest",),
+    ("export", "--to", "openai"),
+    ("db", "import", "export.json"),
+    ("db", "prune-runs", "--older-than", "1d"),
+    ("db", "prune-listings", "--older-than", "1d"),
+]
+
+
+def test_the_commands_show_their_progress_on_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "openai_models.json").write_text(json.dumps({"data": [{"id": "a"}]}))
+    row = {"provider_id": "openai", "model_id": "b", "source": "INDEX", "is_active": True}
+    instants = {"first_seen_at": "2026-01-01T00:00:00Z", "last_seen_at": "2026-01-01T00:00:00Z"}
+    (tmp_path / "export.json").write_text(json.dumps([row | instants]))
+    shown = {command: run_at_once(tmp_path, command) for command in COMMANDS}
+    texts = ("ingesting openai_models.json", "writing openai", "importing export.json", "old runs", "deleting listings")
+    assert {command: text in shown[command] for command, text in zip(COMMANDS, texts, strict=True)} == dict.fromkeys(
+        COMMANDS, True
+    )
+
+
+def run_at_once(folder: Path, command: tuple[str, ...]) -> str:
+    """Return what a command whose bar starts at once writes to a terminal, without escape sequences."""
+    code = "from ghost_pipeline.cli import main, progress; progress.SHOWN_AFTER_SECONDS = 0; main()"
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, b"\x28\x00\x78\x00\x00\x00\x00\x00")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *command],
+        stderr=terminal,
+        stdout=subprocess.DEVNULL,
+        cwd=folder,
+        env={
+            "PATH": "",
+            "TERM": "xterm",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "GHOST_HOME": str(folder / "home"),
+            "GHOST_MODELS_DIR": str(folder / "models"),
+        },
+    ) as process:
+        os.close(terminal)
+        written = _read_all(controller)
+    assert process.returncode == 0, written
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written)
