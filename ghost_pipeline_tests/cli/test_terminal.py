@@ -17,7 +17,8 @@ from ghost_pipeline_tests.web.ui_process import environment
 
 HOSTILE = "x\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp\x7f"
 HARMLESS = r"x\u001b]0;owned\u0007\u001b[2J\u009b31m\u202egnp\u007f"
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+COLOURS = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[lh]|1A|2K)")
+"""Colours, and what a progress bar sends: cursor off and on, one line up, erase the line."""
 RAW = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 COMMANDS = [
