@@ -1,4 +1,8 @@
-"""Progress bars of commands that may take longer than a second: on stderr, on a terminal only, not with ``--json``."""
+"""Progress bars of commands that may take longer than a second: on stderr, on a terminal only, not with ``--json``.
+
+A command opens one with ``show_progress`` and hands its methods on as callbacks. The catalog and Dagster's upkeep report
+plain numbers, and know nothing of terminals.
+"""
 
 import sys
 import threading
