@@ -1,7 +1,7 @@
 """Progress bars of commands that may take longer than a second: on stderr, on a terminal only, not with ``--json``.
 
-A command opens one with ``show_progress`` and hands its methods on as callbacks. The catalog and Dagster's upkeep report
-plain numbers, and know nothing of terminals.
+A command opens one with ``show_progress`` and hands its methods on as callbacks. The catalog and the upkeep of Dagster
+report plain numbers and know nothing of terminals.
 """
 
 import sys
