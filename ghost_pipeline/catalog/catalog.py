@@ -42,7 +42,6 @@ from ghost_pipeline.lifecycle.records import (
     ResponseSummary,
 )
 from ghost_pipeline.lifecycle.validation import (
-    cap_instant,
     clamp_instant,
     require_aware,
     require_in_range,
@@ -251,10 +250,10 @@ class ModelCatalog:
         ``facts`` are those of ``lifecycle.facts.Facts``, such as ``context_window`` or ``input_price``, which are
         checked as in add_manual_models.
         """
-        at = self._capped(observed_at)
+        at, now = self._capped(observed_at), self._clock()
         stated = {"provider_id": provider_id, "model_id": model_id, "name": name, **facts}
         added = manual_record(stated, at)
-        return self._database.write(lambda connection: sightings.add_models(connection, [added], at)[0])
+        return self._database.write(lambda connection: sightings.add_models(connection, [added], at, now)[0])
 
     def add_manual_models(
         self, additions: Iterable[Addition | Mapping[str, Any]], observed_at: datetime | None = None
@@ -264,13 +263,13 @@ class ModelCatalog:
         Each is a mapping with the argument names of add_manual_model, or an Addition that ``read_additions`` returned.
         Raises InvalidAdditions with the number of errors and the first 20 of them; a duplicate model is an error.
         """
-        at = self._capped(observed_at)
+        at, now = self._capped(observed_at), self._clock()
         stated = [
             one if isinstance(one, Addition) else Addition(f"model {number}", one)
             for number, one in enumerate(additions, 1)
         ]
         records = manual_records(stated, at)
-        return self._database.write(lambda connection: sightings.add_models(connection, records, at))
+        return self._database.write(lambda connection: sightings.add_models(connection, records, at, now))
 
     # Overrides by an operator
 
@@ -601,8 +600,7 @@ class ModelCatalog:
 
     def _plausible(self, at: datetime) -> datetime:
         """Return ``at``, or the current time if it is later or from a clock that was never set."""
-        now = self._clock()
-        return cap_instant(clamp_instant(at, now), now)
+        return clamp_instant(at, self._clock())
 
     def _sweep(
         self,

@@ -31,15 +31,18 @@ def record_inferences(
     return _results(steps, apply_batch(connection, steps))
 
 
-def add_models(connection: sa.Connection, added: Iterable[ModelRecord], at: datetime) -> list[SightingResult]:
+def add_models(
+    connection: sa.Connection, added: Iterable[ModelRecord], at: datetime, now: datetime
+) -> list[SightingResult]:
     """Make the models MANUAL, whatever they were: unknown, active, ghosts, purged or removed.
 
-    The results are ordered by provider and model id.
+    The results are ordered by provider and model id. Correct instants after ``now``, as record_inferences.
     """
     cause = Cause(at, Source.MANUAL, is_addition=True)
     ordered = sorted(added, key=lambda record: (record.provider_id, record.model_id))
     steps = [Step(record.provider_id, record.model_id, _addition_rule(record, at), cause) for record in ordered]
-    get_or_create_providers(connection, {step.provider_id for step in steps})
+    for provider in get_or_create_providers(connection, {step.provider_id for step in steps}):
+        correct_future_instants(connection, provider, now, now)
     return _results(steps, apply_batch(connection, steps))
 
 

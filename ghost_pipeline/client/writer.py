@@ -14,7 +14,7 @@ from ghost_pipeline.client.pending import Drops, Model, PendingSightings, Reason
 from ghost_pipeline.errors import GhostPipelineError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import Inference
-from ghost_pipeline.lifecycle.validation import clamp_instant, require_valid_clock
+from ghost_pipeline.lifecycle.validation import clamp_instant, is_implausible, require_valid_clock
 from ghost_pipeline.settings import Settings
 
 log = logging.getLogger("ghost_pipeline.client")
@@ -101,7 +101,7 @@ class Delivery:
             datetime.fromtimestamp(min(max(at, EARLIEST), LATEST), UTC) for at in (sighting.first_at, sighting.last_at)
         ]
         clamped = [clamp_instant(at, now) for at in stated]
-        self.clamped += stated != clamped
+        self.clamped += any(is_implausible(at, now) for at in stated)
         if observed is not None and observed.dropped_values:
             self._drops.add("metadata", f"{model[1]!r} has too much metadata for one model", observed.dropped_values)
         return Inference(

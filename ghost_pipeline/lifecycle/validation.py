@@ -14,7 +14,7 @@ from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 
 MAX_SKEW = timedelta(seconds=5)
-"""How far a client's clock may be ahead of this one."""
+"""How far a client's clock may be ahead of this one without being wrong."""
 
 EARLIEST_PLAUSIBLE = datetime(2020, 1, 1, tzinfo=UTC)
 """Before any provider served a language model: a clock that shows an earlier time is not set."""
@@ -23,10 +23,15 @@ EARLIEST_PLAUSIBLE = datetime(2020, 1, 1, tzinfo=UTC)
 def clamp_instant(at: datetime, now: datetime) -> datetime:
     """Return ``at``, or the nearest plausible instant if the clock that it comes from is wrong.
 
-    An instant after ``now`` plus MAX_SKEW becomes that limit. One before EARLIEST_PLAUSIBLE becomes ``now``: the
-    client's clock is not set, but its sighting has just arrived.
+    An instant after ``now`` becomes ``now``, and so does one before EARLIEST_PLAUSIBLE: the client's clock is not set,
+    but its sighting has just arrived.
     """
-    return now if at < EARLIEST_PLAUSIBLE else min(at, now + MAX_SKEW)
+    return now if at < EARLIEST_PLAUSIBLE else min(at, now)
+
+
+def is_implausible(at: datetime, now: datetime) -> bool:
+    """Return True if the clock that ``at`` comes from is wrong, and not only MAX_SKEW ahead."""
+    return not EARLIEST_PLAUSIBLE <= at <= now + MAX_SKEW
 
 
 def require_valid_clock(now: datetime) -> None:

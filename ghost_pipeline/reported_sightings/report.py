@@ -13,7 +13,7 @@ import msgspec
 
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.records import Inference
-from ghost_pipeline.lifecycle.validation import parse_instant, validate_inference
+from ghost_pipeline.lifecycle.validation import is_implausible, parse_instant, validate_inference
 
 Location = Mapping[str, str | int]
 """Where a sighting is found: {"file": "gateway.jsonl", "line": 7} or {"report": 3, "sighting": 2}."""
@@ -89,7 +89,7 @@ def read_sighting(
         return DeadLetter(location, "contains a lone surrogate", raw)
     except (msgspec.MsgspecError, RecursionError, UsageError) as error:
         return DeadLetter(location, str(error) or type(error).__name__, raw)
-    is_clamped = (inference.first_at, inference.last_at) != (first_at, last_at)
+    is_clamped = is_implausible(first_at, now) or is_implausible(last_at, now)
     return Sighting(inference, stated.count, is_clamped, location, raw)
 
 

@@ -141,9 +141,17 @@ class Oracle:
         )
         return effect
 
-    def add(self, key: Key, name: str | None, facts: Mapping[str, Any], observed_at: datetime) -> None:
+    def add(
+        self,
+        key: Key,
+        name: str | None,
+        facts: Mapping[str, Any],
+        observed_at: datetime,
+        now: datetime = LONG_AFTER,
+    ) -> None:
         """Add a model by hand: from now on it is MANUAL."""
         self.providers.setdefault(key[0], Provider())
+        self._correct_future(key[0], now, now)
         before = model = self.models.get(key)
         if model is None:
             model = fresh_model(key, Source.MANUAL, observed_at)

@@ -143,7 +143,7 @@ class Pair:
     ) -> None:
         """Add a model by hand on both sides."""
         self.catalog.add_manual_model(*key, name, **(facts or {}), observed_at=observed_at)
-        self.oracle.add(key, name, facts or {}, observed_at or self.now)
+        self.oracle.add(key, name, facts or {}, observed_at or self.now, self.now)
 
     def reactivate(self, key: Key) -> None:
         """Reactivate on both sides."""

@@ -95,8 +95,8 @@ def test_stored_instants_from_the_future_are_corrected_by_the_next_listing(shell
     assert (listing["verdict"], listing["missing"]) == ("complete", 0)
 
 
-def test_stored_instants_from_the_future_are_corrected_by_an_inference_and_by_release(shell: Shell) -> None:
-    for command in (("track", "openai", "a"), ("release", "openai")):
+def test_stored_instants_from_the_future_are_corrected_by_an_inference_an_addition_and_a_release(shell: Shell) -> None:
+    for command in (("track", "openai", "a"), ("add", "openai", "c"), ("release", "openai")):
         with catalog_at(AHEAD) as catalog:
             submit(catalog, listing_bytes(["a", "b"]), AHEAD)
         shell.run(*command)

@@ -77,9 +77,14 @@ def test_an_instant_that_is_not_stated_follows_from_the_other(
 
 
 def test_implausible_instants_are_clamped_and_counted() -> None:
-    for stated, expected in (("1970-01-01T00:00:09Z", NOW), ("2100-01-01T00:00:00Z", NOW + MAX_SKEW), (0, NOW)):
+    for stated, expected in (("1970-01-01T00:00:09Z", NOW), ("2100-01-01T00:00:00Z", NOW), (0, NOW)):
         one = sighting(last_at=stated)
         assert (one.inference.last_at, one.is_clamped) == (expected, True)
+
+
+def test_a_clock_that_is_a_little_ahead_is_capped_at_the_present_and_not_counted() -> None:
+    one = sighting(last_at=(NOW + MAX_SKEW).isoformat())
+    assert (one.inference.last_at, one.is_clamped) == (NOW, False)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ghost_pipeline.catalog import ModelCatalog, sightings
+from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.defs.evidence import reported_sightings
 from ghost_pipeline.errors import ArchiveError, CatalogUnavailable
 from ghost_pipeline.lifecycle.records import Inference
@@ -102,6 +103,14 @@ def test_a_bad_report_is_quarantined_and_stops_none(channel: Channel) -> None:
     assert (taken["sightings"], taken["rejected"], taken["clamped"]) == (2, 3, 1)
     assert channel.workshop.active("openai") == ["a", "c"]
     assert len(channel.rejected) == 3
+
+
+def test_a_report_from_the_future_counts_as_seen_now(channel: Channel) -> None:
+    channel.report(provider="openai", model="a", last_at="2099-01-01T00:00:00Z")
+    assert channel.taken()["clamped"] == 1
+    with channel.workshop.catalog() as catalog:
+        [model] = catalog.find_models()
+    assert model.last_seen_at <= utc_now()
 
 
 def test_reports_that_are_all_rejected_are_shown_as_well(channel: Channel) -> None:
