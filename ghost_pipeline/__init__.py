@@ -8,6 +8,7 @@ Importing this package never imports Dagster, so a gateway can afford it.
 """
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.client import DiscoveryTracker, track_successful_inference
 from ghost_pipeline.errors import CatalogError, GhostPipelineError, UsageError
 
@@ -16,6 +17,7 @@ __all__ = [
     "DiscoveryTracker",
     "GhostPipelineError",
     "ModelCatalog",
+    "ModelFilter",
     "UsageError",
     "track_successful_inference",
 ]

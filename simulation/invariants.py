@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ghost_pipeline import ModelCatalog
+from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.lifecycle.records import ModelEvent
 from simulation import numbers
@@ -221,7 +221,7 @@ class Witness:
 
     def check_history(self, catalog: ModelCatalog) -> None:
         """Check that events explain the state of every model. Raises InvariantBroken."""
-        for record in catalog.find_models(is_active=None):
+        for record in catalog.find_models(ModelFilter(is_active=None)):
             kinds = _kinds(catalog.list_events(record.provider_id, record.model_id))
             states = [STATES[kind] for kind in kinds if kind in STATES]
             expected = states[-1] if states else None

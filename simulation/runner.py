@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.settings import Settings
 from simulation.actors import Actors, Happened
 from simulation.invariants import InvariantBroken, Witness
@@ -80,7 +81,7 @@ def run(
                 witness.note(step, happened)
                 witness.check(actors.catalog(), step)
             witness.check_history(actors.catalog())
-            for model in actors.catalog().find_models(is_active=None):
+            for model in actors.catalog().find_models(ModelFilter(is_active=None)):
                 digest.update(repr((model.provider_id, model.model_id, model.is_active, model.last_seen_at)).encode())
         except InvariantBroken as broken:
             report.failure, report.invariant = str(broken), f"{broken.invariant}: {broken.subject}"

@@ -47,13 +47,11 @@ from ghost_pipeline.lifecycle.validation import (
     require_in_range,
     require_past,
     to_utc,
-    validate_capabilities,
     validate_inference,
     validate_reason,
-    validate_source,
     validate_span,
 )
-from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.listings.parsing import BUILTIN_READER, ListingReader
 from ghost_pipeline.settings import Settings, Thresholds
 
@@ -415,76 +413,71 @@ class ModelCatalog:
 
     # Queries
 
-    def find_models(
-        self,
-        provider_id: str | None = None,
-        is_active: bool | None = True,
-        is_free: bool | None = None,
-        capabilities: Sequence[str] = (),
-        source: Source | str | None = None,
-        *,
-        is_unlisted: bool = False,
-        now: datetime | None = None,
-    ) -> list[ModelRecord]:
-        """Return models by provider and id. ``is_active=None`` includes ghosts; unknown facts match no filter.
+    def find_models(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> list[ModelRecord]:
+        """Return the models that the filter selects, in its order; without a filter, the active ones.
 
-        ``is_unlisted=True`` returns models that are used but not listed: used within ``stale_after`` before ``now``
-        (24 hours by default), and not in their provider's latest complete listing or a later one. Raises
-        UnknownProvider.
+        ``now`` is when models count as unlisted; its default is the current time. Raises UnknownProvider.
         """
-        wanted = ModelFilter(
-            provider_ids=() if provider_id is None else (provider_id,),
-            is_active=is_active,
-            is_free=is_free,
-            capabilities=tuple(validate_capabilities(capabilities) or ()),
-            source=None if source is None else validate_source(source),
-            is_unlisted=is_unlisted,
-        )
-        return self.select_models(wanted, now)
-
-    def select_models(self, wanted: ModelFilter, now: datetime | None = None) -> list[ModelRecord]:
-        """Return the models that the filter selects, by provider and id. Raises UnknownProvider."""
-        at = self._clock() if now is None else require_in_range(now)
-        selected, which = self._prepare_filter(wanted, at)
+        wanted = wanted or ModelFilter()
+        which = self._prepare_filter(wanted, now)
         with self._database.reading() as connection:
-            return queries.find_models(connection, selected, which)
+            return queries.find_models(connection, wanted, which)
 
-    def iterate_models(self, wanted: ModelFilter, now: datetime | None = None) -> Iterator[ModelRecord]:
-        """Yield the models that the filter selects, by provider and id, a page at a time. Raises UnknownProvider."""
-        for row in self._rows(wanted, MODEL_FIELDS, now):
+    def iterate_models(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> Iterator[ModelRecord]:
+        """Yield the models that ``find_models`` returns, a page at a time."""
+        for row in self._rows(wanted or ModelFilter(), MODEL_FIELDS, now):
             yield repository.model_record(row)
 
     def iterate_columns(
         self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield some columns of the models that the filter selects, as stored. Raises UnknownProvider.
+        """Yield some columns of the models that ``find_models`` returns, as stored, a page at a time.
 
         Much faster than whole models, because nothing parses what the provider stated.
         """
         for row in self._rows(wanted, ("provider_id", "model_id", *columns), now):
-            yield tuple(row)[2:]
+            yield tuple(row)[-len(columns) :]
+
+    def count_undecided_models(self, wanted: ModelFilter, now: datetime | None = None) -> int:
+        """Return how many models the filter leaves out only because a fact is unknown. Raises UnknownProvider."""
+        which = self._prepare_filter(wanted, now)
+        with self._database.reading() as connection:
+            return queries.count_undecided(connection, wanted, which)
 
     def _rows(self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None) -> Iterator[Any]:
         # Each page is a transaction of its own: a slow reader of the output keeps none open.
-        selected, which = self._prepare_filter(wanted, self._clock() if now is None else require_in_range(now))
+        which = self._prepare_filter(wanted, now)
+        if wanted.sort is not None:
+            yield from self._sorted_rows(wanted, columns, which)
+            return
+        left = wanted.limit
         after: tuple[str, str] | None = None
-        while True:
+        while left is None or left > 0:
+            size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
             with self._database.reading() as connection:
-                page = queries.read_model_page(connection, columns, selected, which, after, PAGE_SIZE)
+                page = queries.read_model_page(connection, columns, wanted, which, after, size)
             yield from page
-            if len(page) < PAGE_SIZE:
+            if len(page) < size:
                 return
+            left = None if left is None else left - size
             after = (page[-1].provider_id, page[-1].model_id)
 
-    def _prepare_filter(self, wanted: ModelFilter, at: datetime) -> tuple[ModelFilter, Any]:
-        """Return the filter with the slugs of known providers, and its condition on use and listings."""
-        slugs = tuple(provider_slug(name) for name in wanted.provider_ids)
-        validate_capabilities(wanted.capabilities)
+    def _sorted_rows(self, wanted: ModelFilter, columns: Sequence[str], which: Any) -> Iterator[Any]:
+        # The database sorts once, and not once for each page.
         with self._database.reading() as connection:
-            for slug in slugs:
+            numbers = queries.read_sorted_rows(connection, wanted, which)
+        for begin in range(0, len(numbers), PAGE_SIZE):
+            with self._database.reading() as connection:
+                page = queries.read_rows(connection, columns, numbers[begin : begin + PAGE_SIZE])
+            yield from page
+
+    def _prepare_filter(self, wanted: ModelFilter, now: datetime | None) -> Any:
+        """Return the filter's condition on use and listings. Raises UnknownProvider."""
+        at = self._clock() if now is None else require_in_range(now)
+        with self._database.reading() as connection:
+            for slug in wanted.provider_ids:
                 repository.get_provider(connection, slug)
-        which = is_unlisted_sql(at, self.settings.thresholds) if wanted.is_unlisted else None
-        return replace(wanted, provider_ids=slugs), which
+        return is_unlisted_sql(at, self.settings.thresholds) if wanted.is_unlisted else None
 
     def find_delisted_models(self) -> list[ModelRecord]:
         """Return the models that were listed once, are not listed any more, and are used all the same.

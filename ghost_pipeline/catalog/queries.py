@@ -1,11 +1,13 @@
 """Find models, their history and statistics."""
 
+from array import array
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.filtering import order_sql, selected_sql, undecided_sql
 from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
@@ -23,8 +25,10 @@ def list_columns() -> list[ModelColumn]:
 def find_models(
     connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None = None
 ) -> list[ModelRecord]:
-    """Return the models that the filter and the condition select, by provider and id."""
-    return [model_record(row) for row in connection.execute(_selected(MODEL_COLUMNS, wanted, which))]
+    """Return the models that the filter and the condition select, in the filter's order."""
+    query = _selected(connection, MODEL_COLUMNS, wanted, which)
+    query = query.order_by(*order_sql(wanted, connection.dialect.name)).limit(wanted.limit)
+    return [model_record(row) for row in connection.execute(query)]
 
 
 def read_model_page(
@@ -35,26 +39,43 @@ def read_model_page(
     after: tuple[str, str] | None,
     limit: int,
 ) -> Sequence[sa.Row[Any]]:
-    """Return the columns of at most ``limit`` models whose provider and id come after ``after``."""
-    query = _selected([models.c[name] for name in columns], wanted, which).limit(limit)
+    """Return the columns of at most ``limit`` models whose provider and id come after ``after``, in that order."""
+    key = (models.c.provider_id, models.c.model_id)
+    query = _selected(connection, [models.c[name] for name in columns], wanted, which).order_by(*key).limit(limit)
     if after is not None:
-        query = query.where(sa.tuple_(models.c.provider_id, models.c.model_id) > after)
+        query = query.where(sa.tuple_(*key) > after)
     return connection.execute(query).all()
 
 
+def read_sorted_rows(
+    connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None
+) -> "array[int]":
+    """Return the numbers of the rows that the filter selects, in its order: 8 bytes for each model."""
+    query = _selected(connection, [models.c.id], wanted, which)
+    query = query.order_by(*order_sql(wanted, connection.dialect.name)).limit(wanted.limit)
+    return array("q", connection.execution_options(yield_per=10_000).execute(query).scalars())
+
+
+def read_rows(connection: sa.Connection, columns: Sequence[str], numbers: Sequence[int]) -> list[sa.Row[Any]]:
+    """Return the columns of the rows of these numbers, in their order; without models that were deleted meanwhile."""
+    query = sa.select(models.c.id, *(models.c[name] for name in columns)).where(models.c.id.in_(numbers))
+    found = {row[0]: row for row in connection.execute(query)}
+    return [found[number] for number in numbers if number in found]
+
+
+def count_undecided(connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None = None) -> int:
+    """Return how many models the filter leaves out only because a fact is unknown."""
+    query = sa.select(sa.func.count()).select_from(models).where(*undecided_sql(wanted, connection.dialect.name))
+    return connection.execute(query if which is None else query.where(which)).scalar_one()
+
+
 def _selected(
-    columns: Sequence[sa.ColumnElement[Any]], wanted: ModelFilter, which: sa.ColumnElement[bool] | None
+    connection: sa.Connection,
+    columns: Sequence[sa.ColumnElement[Any]],
+    wanted: ModelFilter,
+    which: sa.ColumnElement[bool] | None,
 ) -> sa.Select[Any]:
-    query = sa.select(*columns).order_by(models.c.provider_id, models.c.model_id)
-    if wanted.provider_ids:
-        query = query.where(models.c.provider_id.in_(wanted.provider_ids))
-    if wanted.source is not None:
-        query = query.where(models.c.source == wanted.source.value)
-    for flag, is_wanted in ((models.c.is_active, wanted.is_active), (models.c.is_free, wanted.is_free)):
-        if is_wanted is not None:
-            query = query.where(flag == sa.literal(is_wanted))
-    for capability in wanted.capabilities:
-        query = query.where(_has(capability))
+    query = sa.select(*columns).where(*selected_sql(wanted, connection.dialect.name))
     return query if which is None else query.where(which)
 
 
@@ -88,11 +109,6 @@ def _listing(connection: sa.Connection, listing_id: int | None) -> dict[str, Any
     query = sa.select(*(listings.c[name] for name in columns)).where(listings.c.id == listing_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else dict(row._mapping)
-
-
-def _has(capability: str) -> sa.ColumnElement[bool]:
-    # No capability contains a quote, so a quoted word in the JSON text is the whole word.
-    return sa.cast(models.c.capabilities, sa.Text).contains(f'"{capability}"', autoescape=True)
 
 
 def count_models(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) -> dict[str, Any]:

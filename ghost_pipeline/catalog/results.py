@@ -6,7 +6,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
 
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ResponseSummary
+from ghost_pipeline.errors import UsageError
+from ghost_pipeline.lifecycle.identity import MAX_MODEL_ID_LENGTH, is_usable_text, provider_slug
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ResponseSummary
+from ghost_pipeline.lifecycle.validation import (
+    validate_capabilities,
+    validate_price,
+    validate_source,
+    validate_tokens,
+)
 from ghost_pipeline.lifecycle.verdicts import Assessment
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 
@@ -179,20 +187,90 @@ class ImportResult:
     """What was stored instead, for the first of them."""
 
 
+SORTABLE_COLUMNS = tuple(
+    name for name in MODEL_FIELDS if name not in ("capabilities", "prices", "provider_data", "inference_metadata")
+)
+"""Columns by which models can be sorted: all but those of JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFilter:
-    """Which models a query returns. A fact that is unknown matches no condition on it."""
+    """Which models a query returns, in which order and how many. A fact that is unknown meets no condition on it.
 
-    provider_ids: tuple[str, ...] = ()
-    """Providers by any of their names; empty for all."""
+    Raises UsageError for a value that makes no sense. ``filtering.conditions`` declares what the conditions mean.
+    """
+
+    provider_ids: Sequence[str] = ()
+    """Providers by any of their names, which become their slugs; empty for all."""
     is_active: bool | None = True
     """True for active models, False for ghosts, None for both."""
     is_free: bool | None = None
-    capabilities: tuple[str, ...] = ()
+    capabilities: Sequence[str] = ()
     """All of them are required."""
-    source: Source | None = None
+    source: Source | str | None = None
     is_unlisted: bool = False
     """Only models that were used recently and that their provider's latest complete listing does not contain."""
+    search: str | None = None
+    """Text that the id or the name contains, in any case of its letters. No character has a special meaning."""
+    min_context_window: int | None = None
+    """Tokens."""
+    max_input_price: float | None = None
+    """USD per million tokens."""
+    max_output_price: float | None = None
+    """USD per million tokens."""
+    sort: str | None = None
+    """A column of SORTABLE_COLUMNS, after a "-" in descending order. Unknown values come last in both; models with
+    equal values, and all without a column, are by provider and id."""
+    limit: int | None = None
+    """The largest number of models."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.provider_ids, str):
+            raise UsageError(f"provider_ids must be a list of names, not the text {self.provider_ids[:40]!r}")
+        valid = {
+            "provider_ids": tuple(dict.fromkeys(map(provider_slug, self.provider_ids))),
+            "capabilities": validate_capabilities(self.capabilities) or (),
+            "source": None if self.source is None else validate_source(self.source),
+            "search": _validate_search(self.search),
+            "min_context_window": validate_tokens("the smallest context_window", self.min_context_window),
+            "max_input_price": validate_price("the highest input_price", self.max_input_price),
+            "max_output_price": validate_price("the highest output_price", self.max_output_price),
+        }
+        for name, value in valid.items():
+            object.__setattr__(self, name, value)
+        if self.sort is not None and self.sort_column not in SORTABLE_COLUMNS:
+            raise UsageError(
+                f"models can't be sorted by {str(self.sort)[:40]!r}", f"the columns are: {', '.join(SORTABLE_COLUMNS)}"
+            )
+        if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
+            raise UsageError(f"the limit {str(self.limit)[:40]!r} is not a whole number from 1 up")
+
+    @property
+    def sort_column(self) -> str | None:
+        """The column by which the models are sorted; None for provider and id."""
+        return None if self.sort is None else str(self.sort).removeprefix("-")
+
+    @property
+    def is_descending(self) -> bool:
+        """True if the largest value comes first."""
+        return self.sort is not None and self.sort.startswith("-")
+
+
+def _validate_search(text: str | None) -> str | None:
+    """Return the text to search for. Raises UsageError for one that no id and no name can contain."""
+    if text is None:
+        return None
+    if not isinstance(text, str) or not text:
+        raise UsageError("the text to search for is empty", "give a part of an id or a name")
+    if len(text) > MAX_MODEL_ID_LENGTH:
+        raise UsageError(
+            f"the text to search for has {len(text):,} characters", f"give at most {MAX_MODEL_ID_LENGTH}, as ids have"
+        )
+    if not is_usable_text(text):
+        raise UsageError(
+            f"the text to search for, {text[:40]!r}, contains control characters", "no id and no name does"
+        )
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,10 @@ def export_command(
     if output is None:
         _require_usable_stdout(to, is_json)
     wanted = ModelFilter(
-        provider_ids=tuple(providers),
+        provider_ids=providers,
         is_active=None if includes_ghosts else True,
         is_free=is_free or None,
-        capabilities=tuple(capabilities),
+        capabilities=capabilities,
     )
     is_left_out, models = FORMATS[to].is_left_out, []
     with ModelCatalog.open() as catalog, show_progress("reading the models", is_json=is_json) as progress:

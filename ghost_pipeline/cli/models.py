@@ -79,8 +79,8 @@ def models_command(
         provider_ids=() if provider is None else (provider,),
         is_active=is_active,
         is_free=is_free or None,
-        capabilities=tuple(capabilities),
-        source=None if source is None else Source(source.upper()),
+        capabilities=capabilities,
+        source=source and source.upper(),
         is_unlisted=is_unlisted,
     )
     with ModelCatalog.open() as catalog:

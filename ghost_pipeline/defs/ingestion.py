@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.defs.evidence.channels import (
     inbox,
     inference_reports,
@@ -198,7 +198,7 @@ def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.
 def _metadata_without_listing(catalog: ModelCatalog, provider_id: str) -> dict[str, Any]:
     """Return what a partition shows whose models came from other channels only. Raises NoListings without any."""
     is_known = any(provider.id == provider_id for provider in catalog.list_providers())
-    models = catalog.find_models(provider_id, is_active=None) if is_known else []
+    models = catalog.find_models(ModelFilter((provider_id,), is_active=None)) if is_known else []
     if not models:
         raise NoListings(f"{provider_id} has neither a listing nor a model", "materialize raw_provider_models first")
     return {

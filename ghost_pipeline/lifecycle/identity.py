@@ -108,9 +108,14 @@ def canonical_model_id(provider_id: str, model_id: str) -> str:
             f"model id {canonical[:40]!r}… of {provider_id} has {len(canonical)} characters",
             f"at most {MAX_MODEL_ID_LENGTH} are allowed",
         )
-    if _UNUSABLE_IN_ID.search(canonical):
+    if not is_usable_text(canonical):
         raise InvalidModelId(f"model id {canonical[:80]!r} of {provider_id} contains control characters")
     return canonical
+
+
+def is_usable_text(text: str) -> bool:
+    """Return True if an id or a name can contain the text: no control characters, no lone surrogates."""
+    return _UNUSABLE_IN_ID.search(text) is None
 
 
 def _vertex_resource_name(model_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ghost_pipeline.errors import CatalogUnavailable, InvalidMetadata, InvalidName, UsageError
 from ghost_pipeline.lifecycle.facts import Fact, FactKind
-from ghost_pipeline.lifecycle.identity import _UNUSABLE_IN_ID, MAX_MODEL_ID_LENGTH, canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.identity import MAX_MODEL_ID_LENGTH, canonical_model_id, is_usable_text, provider_slug
 from ghost_pipeline.lifecycle.prices import validate_prices
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
@@ -296,7 +296,7 @@ def validate_name(name: str | None) -> str | None:
         return None
     if not isinstance(name, str):
         raise InvalidName(f"a model's name must be a string, not {type(name).__name__}")
-    if len(name) > MAX_MODEL_ID_LENGTH or _UNUSABLE_IN_ID.search(name):
+    if len(name) > MAX_MODEL_ID_LENGTH or not is_usable_text(name):
         raise InvalidName(
             f"name {name[:40]!r} can't be stored",
             f"use at most {MAX_MODEL_ID_LENGTH} characters, no control characters",

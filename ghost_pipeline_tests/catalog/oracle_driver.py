@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ghost_pipeline.catalog.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing, SweepResult
+from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter, SubmittedListing, SweepResult
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
@@ -188,10 +188,10 @@ class Pair:
 
     def compare(self) -> None:
         """Fail where the catalog and the oracle differ."""
-        records = self.catalog.find_models(is_active=None)
+        records = self.catalog.find_models(ModelFilter(is_active=None))
         _agree({(record.provider_id, record.model_id): record for record in records}, self.oracle.models)
         assert len(records) == len(self.oracle.models)
-        free = self.catalog.find_models(is_free=True, capabilities=("text",))
+        free = self.catalog.find_models(ModelFilter(is_free=True, capabilities=("text",)))
         assert [model for model in records if model.is_active and model.is_free and _writes_text(model)] == free
         self._compare_providers()
         self._compare_events()
@@ -223,7 +223,7 @@ class Pair:
         models = self.oracle.models.values()
         of_each = {name: [model for model in models if model.provider_id == name] for name in self.oracle.providers}
         unlisted = self.oracle.unlisted(self.now)
-        found = self.catalog.find_models(is_active=None, is_unlisted=True)
+        found = self.catalog.find_models(ModelFilter(is_active=None, is_unlisted=True))
         assert {(model.provider_id, model.model_id) for model in found} == unlisted
         _agree({"stats": stats}, {"stats": _statistics(models, unlisted)})
         _agree(by_provider, {name: _statistics(of_it, unlisted) for name, of_it in of_each.items()})

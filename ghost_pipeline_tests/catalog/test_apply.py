@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog import sweeps
 from ghost_pipeline.catalog.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.catalog.storage.repository import model_record
 from ghost_pipeline.lifecycle.records import Inference, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
@@ -79,7 +79,7 @@ def test_results_are_in_the_order_of_the_sightings_and_later_ones_build_on_earli
     again = Inference("openai", "m", NOON + DAY, NOON + DAY, name="M", metadata={"latency": 1})
     results = catalog.record_inferences([first, other, again])
     assert [(one.model_id, one.effect) for one in results] == [("m", "created"), ("g", "created"), ("m", "updated")]
-    [model] = catalog.find_models("openai")
+    [model] = catalog.find_models(ModelFilter(("openai",)))
     assert (model.name, model.inference_metadata) == ("M", {"region": "eu", "latency": 1})
     assert [event.kind for event in catalog.list_events("openai")] == [EventKind.DISCOVERED, EventKind.CHANGED]
 

@@ -55,7 +55,7 @@ def test_an_instant_in_the_past_is_trusted(catalog: ModelCatalog) -> None:
 
 @pytest.mark.parametrize("empty", ["", " ", "\t"])
 def test_empty_names_are_wrong_usage_and_change_nothing(catalog: ModelCatalog, empty: str) -> None:
-    before = catalog.find_models(is_active=None), catalog.list_events()
+    before = catalog.find_models(ModelFilter(is_active=None)), catalog.list_events()
     operations: list[Callable[[], object]] = [
         lambda: catalog.remove_model("openai", empty),
         lambda: catalog.remove_model(empty, "m"),
@@ -67,12 +67,12 @@ def test_empty_names_are_wrong_usage_and_change_nothing(catalog: ModelCatalog, e
         lambda: catalog.add_manual_model("openai", empty),
         lambda: catalog.track_successful_inference("openai", empty),
         lambda: catalog.list_events("openai", empty),
-        lambda: catalog.find_models(empty),
+        lambda: catalog.find_models(ModelFilter((empty,))),
     ]
     for operation in operations:
         with pytest.raises(UsageError):
             operation()
-    assert (catalog.find_models(is_active=None), catalog.list_events()) == before
+    assert (catalog.find_models(ModelFilter(is_active=None)), catalog.list_events()) == before
 
 
 def test_events_are_found_by_any_spelling_of_a_model(catalog: ModelCatalog) -> None:
@@ -82,12 +82,12 @@ def test_events_are_found_by_any_spelling_of_a_model(catalog: ModelCatalog) -> N
 
 
 def test_a_filter_takes_several_providers_by_any_of_their_names(catalog: ModelCatalog) -> None:
-    found = catalog.select_models(ModelFilter(provider_ids=("Gemini", "groq")))
+    found = catalog.find_models(ModelFilter(provider_ids=("Gemini", "groq")))
     assert [model.provider_id for model in found] == ["google", "groq"]
 
 
 def test_an_unknown_provider_is_an_error_and_not_an_empty_result(catalog: ModelCatalog) -> None:
     with pytest.raises(UnknownProvider, match="no provider 'acme'"):
-        catalog.select_models(ModelFilter(provider_ids=("openai", "acme")))
+        catalog.find_models(ModelFilter(provider_ids=("openai", "acme")))
     with pytest.raises(UnknownProvider):
-        catalog.find_models("acme")
+        catalog.find_models(ModelFilter(("acme",)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ghost_pipeline import ModelCatalog
+from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.errors import InvalidAdditions, UsageError
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, Addition
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -33,7 +33,7 @@ def test_many_models_are_added_as_one_by_one(catalog: ModelCatalog) -> None:
     results = catalog.add_manual_models([stated("b"), stated("a", **facts, **words)])
     assert [(one.model_id, one.effect) for one in results] == [("a", "created"), ("b", "updated")]
     catalog.add_manual_model("google", "a", **facts, **words)
-    of_many, of_one = catalog.find_models("openai")[0], catalog.find_models("google")[0]
+    of_many, of_one = catalog.find_models(ModelFilter(("openai",)))[0], catalog.find_models(ModelFilter(("google",)))[0]
     assert of_many.source is Source.MANUAL
     assert (of_many.is_free, of_many.capabilities, of_many.name) == (True, ("text", "tools"), "N")
     names = set(MODEL_FIELDS) - {"provider_id"}
@@ -73,7 +73,7 @@ def test_every_error_is_reported_with_its_location_and_nothing_is_added(catalog:
     for number, (_, message) in enumerate(WRONG[:20], 2):
         assert f"model {number}: " in str(caught.value)
         assert message in str(caught.value)
-    assert catalog.find_models(is_active=None) == []
+    assert catalog.find_models(ModelFilter(is_active=None)) == []
     assert catalog.list_providers() == []
 
 
@@ -112,4 +112,4 @@ def test_a_single_addition_is_checked_by_the_same_rules(catalog: ModelCatalog) -
         with pytest.raises(UsageError) as caught:
             catalog.add_manual_model(**wrong)
         assert message in str(caught.value)
-    assert catalog.find_models(is_active=None) == []
+    assert catalog.find_models(ModelFilter(is_active=None)) == []

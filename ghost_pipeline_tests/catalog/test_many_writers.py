@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog import sweeps
-from ghost_pipeline.catalog.results import SweepResult
+from ghost_pipeline.catalog.results import ModelFilter, SweepResult
 from ghost_pipeline.catalog.sweeps import Sweep
 from ghost_pipeline.lifecycle.records import Inference, ModelEvent
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -86,7 +86,8 @@ def test_many_writers_lose_nothing_and_never_deadlock(place: Place, with_sweeps:
     with place.opened() as catalog:
         for provider_id in PROVIDERS:  # what was swept last comes back with all that its tombstone keeps
             catalog.record_inferences([Inference(provider_id, f"model-{row}", NOON, NOON) for row in range(MODELS)])
-        models = {(model.provider_id, model.model_id): model for model in catalog.find_models(is_active=None)}
+        everything = catalog.find_models(ModelFilter(is_active=None))
+        models = {(model.provider_id, model.model_id): model for model in everything}
         history = catalog.list_events()
     last = NOON + timedelta(minutes=ROUNDS - 1)
     for provider_id in PROVIDERS:

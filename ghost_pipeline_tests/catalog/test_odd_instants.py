@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghost_pipeline import ModelCatalog
+from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.catalog.catalog import utc_now
-from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.cli import main
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.records import Inference
@@ -97,7 +97,7 @@ CALLS: dict[str, Call] = {
     "purge": lambda catalog, at: catalog.delete_old_inactive_models(now=at),
     "import": lambda catalog, at: catalog.import_models([_exported(at)], now=at),
     "import text": lambda catalog, at: catalog.import_models([_exported(at)]),
-    "find": lambda catalog, at: catalog.find_models(is_unlisted=True, now=at),
+    "find": lambda catalog, at: catalog.find_models(ModelFilter(is_unlisted=True), at),
     "iterate": lambda catalog, at: list(catalog.iterate_models(ModelFilter(is_unlisted=True), at)),
     "columns": lambda catalog, at: list(catalog.iterate_columns(ModelFilter(is_unlisted=True), ["name"], at)),
     "statistics": lambda catalog, at: catalog.get_discovery_stats(at),
@@ -120,7 +120,7 @@ def catalog(request: pytest.FixtureRequest) -> Iterator[ModelCatalog]:
 
 
 def _read_all(catalog: ModelCatalog) -> None:
-    catalog.find_models(is_active=None)
+    catalog.find_models(ModelFilter(is_active=None))
     catalog.list_events()
     catalog.list_provider_health()
     catalog.find_delisted_models()
@@ -153,7 +153,7 @@ def test_an_odd_span_is_wrong_usage_or_handled(catalog: ModelCatalog, span: floa
 def test_a_listing_with_an_odd_instant_leaves_a_catalog_that_can_be_read(catalog: ModelCatalog, stated: object) -> None:
     content = json.dumps({"data": [{"id": "acme/odd", "name": "Odd", "expiration_date": stated}]}).encode()
     ingest(catalog, content, utc_now(), "openrouter")
-    [model] = catalog.find_models("openrouter")
+    [model] = catalog.find_models(ModelFilter(("openrouter",)))
     assert model.expires_at is None or model.expires_at == parse_instant(str(stated))
     catalog.import_models([_exported(model.expires_at or utc_now())])
     _read_all(catalog)

@@ -42,7 +42,7 @@ def test_every_model_is_printed_once_in_order_on_one_line_each(run: Run, models:
 def test_json_is_one_document_and_equals_what_python_returns(run: Run, models: list[str]) -> None:
     printed = run("models", "--json").document
     with ModelCatalog.open(Settings.from_environment()) as catalog:
-        records = catalog.find_models(is_active=None)
+        records = catalog.find_models(ModelFilter(is_active=None))
         assert list(catalog.iterate_models(ModelFilter(is_active=None))) == records
         assert len(records) == len(printed) == len(models) + 1
     assert [(one["provider_id"], one["model_id"]) for one in printed] == [

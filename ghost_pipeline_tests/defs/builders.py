@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.definitions import build_definitions
 from ghost_pipeline.defs.directory_sensor import models_directory_sensor
 from ghost_pipeline.defs.ingestion import listing_run_config
@@ -124,7 +125,7 @@ class Workshop:
     def active(self, provider_id: str) -> list[str]:
         """Return the active models of a provider."""
         with self.catalog() as catalog:
-            return [model.model_id for model in catalog.find_models(provider_id)]
+            return [model.model_id for model in catalog.find_models(ModelFilter((provider_id,)))]
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:

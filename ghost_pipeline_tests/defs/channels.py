@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline_tests.defs.builders import Workshop
 
 
@@ -74,4 +75,4 @@ class Channel:
 def snapshot(workshop: Workshop) -> tuple[Any, ...]:
     """Everything that the catalog holds."""
     with workshop.catalog() as catalog:
-        return catalog.find_models(is_active=None), catalog.list_providers(), catalog.list_events()
+        return catalog.find_models(ModelFilter(is_active=None)), catalog.list_providers(), catalog.list_events()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ghost_pipeline import settings
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, failure_of
 from ghost_pipeline_tests.fetching.builders import KEY, QUICK, Configure
@@ -49,7 +49,7 @@ def test_a_fault_changes_no_model_and_holds_until_the_next_good_answer(
     servers = configure(openai=always(fault.reply))
     submit(workshop, LISTING)
     with workshop.catalog() as catalog:
-        before = catalog.find_models(is_active=None), catalog.list_events()
+        before = catalog.find_models(ModelFilter(is_active=None)), catalog.list_events()
     failed = workshop.fetch("openai")
     assert not failed.success
     message = fault.message.replace("OPENAI_API_KEY", "MY_KEY")
@@ -58,7 +58,7 @@ def test_a_fault_changes_no_model_and_holds_until_the_next_good_answer(
     assert len(failed.get_step_failure_events()) == 1
     assert len(servers["openai"].requests) == fault.attempts, "asked again by the engine only"
     with workshop.catalog() as catalog:
-        assert (catalog.find_models(is_active=None), catalog.list_events()) == before
+        assert (catalog.find_models(ModelFilter(is_active=None)), catalog.list_events()) == before
     held = workshop.provider("openai")
     assert (held.last_verdict, held.consecutive_failures) == (Verdict.FAILED, 1)
     assert held.provider.held_since is not None

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import dagster as dg
 import pytest
 
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.defs.builders import (
     NOON,
@@ -101,7 +102,7 @@ def test_from_the_tick_of_the_schedule_to_the_catalog(workshop: Workshop, config
     assert confirmed is not None
     assert confirmed > seen, "what the provider did not modify is seen anew"
     with workshop.catalog() as catalog:
-        assert [model.last_seen_at for model in catalog.find_models("same")] == [confirmed]
+        assert [model.last_seen_at for model in catalog.find_models(ModelFilter(("same",)))] == [confirmed]
         assert {one.held_since for one in catalog.list_providers()} == {None}
     assert workshop.provider("same").last_duration_seconds is not None
 
@@ -218,7 +219,7 @@ def test_a_good_file_is_admitted_in_the_run_whose_fetch_fails_and_lifts_no_hold(
     assert workshop.active("good") == ["a"]
     assert workshop.provider("good").provider.held_since is not None
     with workshop.catalog() as catalog:
-        [model] = catalog.find_models("good")
+        [model] = catalog.find_models(ModelFilter(("good",)))
     assert model.last_seen_at == NOON, "a file from before the failed fetch is not evidence of now"
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.defs.directory_sensor import models_directory_sensor
 from ghost_pipeline.defs.ingestion import admitted_listing
 from ghost_pipeline.defs.sweeps import purge_sweep_30d
@@ -55,11 +56,11 @@ def test_a_failed_fetch_costs_no_model_in_the_sweep_that_follows(workshop: Works
 def test_a_refused_listing_sets_the_hold_and_touches_no_row(workshop: Workshop, content: bytes) -> None:
     assert workshop.ingest("openai_models.json", listing("one"), NOON).success
     with workshop.catalog() as catalog:
-        before = catalog.find_models("openai", is_active=None), catalog.list_events("openai")
+        before = catalog.find_models(ModelFilter(("openai",), is_active=None)), catalog.list_events("openai")
     later = NOON + timedelta(hours=2)
     assert not workshop.ingest("openai_models.json", content, later).success
     with workshop.catalog() as catalog:
-        assert (catalog.find_models("openai", is_active=None), catalog.list_events("openai")) == before
+        assert (catalog.find_models(ModelFilter(("openai",), is_active=None)), catalog.list_events("openai")) == before
     assert provider(workshop, "openai").held_since == later
 
 
@@ -86,7 +87,7 @@ def test_a_catalog_run_is_repeated_although_the_file_has_gone(workshop: Workshop
     metadata = event.step_materialization_data.materialization.metadata
     assert metadata["observed_at"].value == NOON.timestamp()
     with workshop.catalog() as catalog:
-        (model,) = catalog.find_models("openai")
+        (model,) = catalog.find_models(ModelFilter(("openai",)))
     assert (model.first_seen_at, model.last_seen_at) == (NOON, NOON)
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from ghost_pipeline import ModelCatalog
+from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.defs.builders import listing
 from ghost_pipeline_tests.deploy.stack import Stack
@@ -60,7 +60,9 @@ class Story:
 
     def active(self) -> dict[str, list[str]]:
         providers = [provider.id for provider in self.catalog.list_providers()]
-        return {name: [model.model_id for model in self.catalog.find_models(name)] for name in providers}
+        return {
+            name: [model.model_id for model in self.catalog.find_models(ModelFilter((name,)))] for name in providers
+        }
 
     def held(self) -> set[str]:
         return {provider.id for provider in self.catalog.list_providers() if provider.held_since}

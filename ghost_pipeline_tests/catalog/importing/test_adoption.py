@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ghost_pipeline import ModelCatalog
+from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.catalog.importing import merge
 from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import schema
@@ -30,7 +30,7 @@ ROWS = [
 
 
 def models_of(catalog: ModelCatalog) -> dict[tuple[str, str], ModelRecord]:
-    return {(model.provider_id, model.model_id): model for model in catalog.find_models(is_active=None)}
+    return {(model.provider_id, model.model_id): model for model in catalog.find_models(ModelFilter(is_active=None))}
 
 
 def counts(result: ImportResult) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ghost_pipeline import ModelCatalog
+from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import InvalidExport
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
@@ -40,14 +40,14 @@ def imported(place: Place, *rows: dict[str, Any], at: datetime = NOW) -> ModelCa
 
 
 def only(catalog: ModelCatalog) -> ModelRecord:
-    (model,) = catalog.find_models(is_active=None)
+    (model,) = catalog.find_models(ModelFilter(is_active=None))
     return model
 
 
 def exported(catalog: ModelCatalog) -> list[dict[str, Any]]:
     """Return what ``models --json`` prints, without the listing ids, which differ between catalogs."""
     columns = [name for name in MODEL_FIELDS if name != "listing_id"]
-    found = catalog.find_models(is_active=None)
+    found = catalog.find_models(ModelFilter(is_active=None))
     return [
         {
             name: value.isoformat().replace("+00:00", "Z")
@@ -66,7 +66,7 @@ def test_instants_sources_and_states_are_kept(place: Place) -> None:
         row("ours", source="MANUAL", is_active=False),
     ]
     with imported(place, *rows) as catalog:
-        found = {model.model_id: model for model in catalog.find_models(is_active=None)}
+        found = {model.model_id: model for model in catalog.find_models(ModelFilter(is_active=None))}
         for model in found.values():
             assert (model.first_seen_at.month, model.last_seen_at.month) == (10, 11)
         assert {name: (model.source, model.is_active) for name, model in found.items()} == {
@@ -151,7 +151,7 @@ def test_a_ghost_that_was_seen_elsewhere_is_reactivated_and_a_manual_one_stays_m
         catalog.mark_stale_models_inactive(now=NOW - 2 * DAY)
         seen_at = (NOW - DAY).isoformat()
         catalog.import_models([row("seen", last_seen_at=seen_at), row("unseen"), row("ours")], "old.json", NOW)
-        found = {model.model_id: model for model in catalog.find_models(is_active=None)}
+        found = {model.model_id: model for model in catalog.find_models(ModelFilter(is_active=None))}
         assert {name for name, model in found.items() if model.is_active} == {"seen", "ours"}
         assert found["ours"].source is Source.MANUAL
         assert [event.kind for event in catalog.list_events("openai", "seen")][-1:] != [EventKind.DEACTIVATED]
@@ -207,7 +207,8 @@ def test_a_whole_catalog_comes_through_its_own_export(place: Place, tmp_path: Pa
         assert exported(other) == before
     with imported(place, *before) as catalog:
         assert exported(catalog) == before
-        assert [one.listing_id for one in catalog.find_models("groq")] == [1, 1], "it knows as much as before"
+        known = catalog.find_models(ModelFilter(("groq",)))
+        assert [one.listing_id for one in known] == [1, 1], "it knows as much as before"
 
 
 def test_repeated_bytes_after_an_import_filled_facts_in_give_the_same_result(
@@ -283,7 +284,7 @@ def test_what_sqlite_exports_of_booleans_and_json_is_read(place: Place) -> None:
         result = catalog.import_models(rows, "old.json", NOW)
         assert result.remarked == 1
         assert result.remarks[0].startswith("row 2 (openai b): its provider_data is not a JSON object")
-        a, b = catalog.find_models(is_active=None)
+        a, b = catalog.find_models(ModelFilter(is_active=None))
         assert (a.is_active, a.provider_data) == (False, {"id": "a"})
         assert (b.is_active, b.provider_data) == (True, {"not_an_object": "no JSON"})
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing
+from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter, SubmittedListing
 from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline_tests.catalog.backends import Place
 
@@ -97,7 +97,7 @@ def test_two_processes_that_ingest_and_track_at_once_lose_no_sighting(place: Pla
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     assert_whole(place)
     with place.opened() as catalog:
-        models = {model.model_id: model for model in catalog.find_models("openai")}
+        models = {model.model_id: model for model in catalog.find_models(ModelFilter(("openai",)))}
     assert set(models) == {f"used-{n}" for n in range(7)} | {f"listed-{n}" for n in range(89)}
     assert models["used-0"].last_used_at == NOON + timedelta(minutes=119)
     assert models["used-0"].inference_metadata == {"n": 119}
@@ -124,7 +124,7 @@ def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_catalog_that_the_
         content = listing(*(f"listed-{row}" for row in range(2000)))
         outcome = ingest(catalog, content, NOON + timedelta(days=300))
         assert outcome.counts is not None
-        assert outcome.counts.models == len(catalog.find_models("openai")) == 2000
+        assert outcome.counts.models == len(catalog.find_models(ModelFilter(("openai",)))) == 2000
     assert_whole(place)
 
 
@@ -136,12 +136,12 @@ def prefixes() -> list[bytes]:
 def test_a_listing_that_was_cut_off_changes_no_model(place: Place) -> None:
     with place.opened() as catalog:
         ingest(catalog, listing(*(f"model-{number}" for number in range(12))), NOON)
-        before = catalog.find_models(is_active=None)
+        before = catalog.find_models(ModelFilter(is_active=None))
         for minute, prefix in enumerate(prefixes(), 1):
             outcome = ingest(catalog, prefix, NOON + timedelta(minutes=minute))
             assert outcome.is_refused
             assert outcome.reason
-        assert catalog.find_models(is_active=None) == before
+        assert catalog.find_models(ModelFilter(is_active=None)) == before
         assert catalog.list_providers()[0].held_since == NOON + timedelta(minutes=1)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.catalog.storage.repository import newest_tombstones
 from ghost_pipeline.catalog.storage.tables import canonical_json
 from ghost_pipeline.lifecycle.events import Cause, events_between
@@ -43,7 +43,9 @@ class Stage:
     def do(self, slug: str, step: str, about: Any) -> None:
         """Take one step of a provider's history, if it is possible."""
         known = {
-            model.model_id for model in self.catalog.find_models(None, is_active=None) if model.provider_id == slug
+            model.model_id
+            for model in self.catalog.find_models(ModelFilter(is_active=None))
+            if model.provider_id == slug
         }
         if step == "list":
             self.list(slug, about, self.now)
@@ -72,7 +74,7 @@ class Stage:
 
     def models(self, slug: str) -> dict[str, ModelRecord]:
         """Return the provider's models by id."""
-        found = self.catalog.find_models(None, is_active=None)
+        found = self.catalog.find_models(ModelFilter(is_active=None))
         return {model.model_id: model for model in found if model.provider_id == slug}
 
 

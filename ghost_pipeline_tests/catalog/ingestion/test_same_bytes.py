@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from ghost_pipeline.catalog.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ListingOutcome, SubmittedListing
+from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter, SubmittedListing
 from ghost_pipeline.lifecycle.records import Listing
 from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
@@ -110,7 +110,7 @@ def test_bytes_that_repeat_a_listing_do_the_same_whether_they_are_looked_into_or
 
 def everything(catalog: ModelCatalog) -> tuple[object, ...]:
     """Return all models, providers and events of the catalog, with listing ids and details."""
-    return catalog.find_models(is_active=None), catalog.list_providers(), catalog.list_events()
+    return catalog.find_models(ModelFilter(is_active=None)), catalog.list_providers(), catalog.list_events()
 
 
 def test_bytes_that_repeat_a_complete_listing_are_not_parsed_again(place: Place) -> None:

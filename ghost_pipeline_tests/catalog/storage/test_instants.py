@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
 
 
@@ -23,7 +23,7 @@ def test_a_date_that_a_provider_states_never_makes_its_models_unreadable(
                 "openrouter", "f.json", json.dumps(rows).encode(), datetime.now(UTC) - timedelta(hours=1)
             )
             catalog.reconcile(catalog.admit(submitted).listing_id)
-            [model] = catalog.find_models("openrouter")
+            [model] = catalog.find_models(ModelFilter(("openrouter",)))
         assert model.expires_at in (None, datetime.fromisoformat(stated))
     finally:
         place.remove()

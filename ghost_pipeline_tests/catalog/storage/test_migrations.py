@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.catalog.storage import schema
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.tables import listings, metadata
@@ -148,7 +148,7 @@ TRACKING = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from ghost_pipeline import ModelCatalog
+from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.settings import Settings
 settings = Settings(home=Path(sys.argv[1]), database_url=sys.argv[2])
 ModelCatalog.open(settings).track_successful_inference('openai', sys.argv[3])
@@ -173,7 +173,7 @@ def run_ten(place: Place, code: str) -> None:
 def test_ten_programs_that_start_at_once_all_find_a_catalog(place: Place) -> None:
     run_ten(place, TRACKING)
     with place.opened() as catalog:
-        assert len(catalog.find_models("openai")) == 10
+        assert len(catalog.find_models(ModelFilter(("openai",)))) == 10
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage import schema
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -124,7 +125,7 @@ def test_an_upgraded_catalog_is_read_and_written_as_any_other(old: Place) -> Non
     schema.upgrade(database)
     database.close()
     with old.opened(lambda: LATER) as catalog:
-        assert len(catalog.find_models(is_active=None)) == len(rows["models"])
+        assert len(catalog.find_models(ModelFilter(is_active=None))) == len(rows["models"])
         assert len(catalog.list_events()) == len(rows["model_events"])
         assert {one.provider.id for one in catalog.list_provider_health()} == set(rows["providers"])
         for listing_id, row in rows["listings"].items():

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.defs.evidence import reported_sightings
 from ghost_pipeline.defs.evidence.reported_sightings import inbox_sensor
 from ghost_pipeline.defs.resource import GhostCatalog
@@ -142,7 +143,7 @@ def test_a_model_that_came_from_there_is_listed_later_as_any_other(channel: Chan
     run = channel.workshop.ingest("openai_models.json", listing("a", "b"), NOON)
     assert run.success
     with channel.workshop.catalog() as catalog:
-        assert {model.model_id: model.source for model in catalog.find_models("openai")} == {
+        assert {model.model_id: model.source for model in catalog.find_models(ModelFilter(("openai",)))} == {
             "a": "INFERENCE",
             "b": "INDEX",
         }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ghost_pipeline.catalog import ModelCatalog, sightings
 from ghost_pipeline.catalog.catalog import utc_now
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.defs.evidence import reported_sightings
 from ghost_pipeline.errors import ArchiveError, CatalogUnavailable
 from ghost_pipeline.lifecycle.records import Inference
@@ -28,7 +29,7 @@ def test_a_report_becomes_a_model_and_is_shown(channel: Channel) -> None:
     answer = channel.tick()
     assert isinstance(answer, dg.SensorResult)
     with channel.workshop.catalog() as catalog:
-        (model,) = catalog.find_models("google")
+        (model,) = catalog.find_models(ModelFilter(("google",)))
     assert (model.model_id, model.source, model.name) == ("secret", "INFERENCE", "Secret")
     assert model.inference_metadata == {"region": "eu"}
     observation, check, news = answer.asset_events

@@ -24,6 +24,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from benchmarks.months import DAYS, SHARE, Deployment, deployed
+from ghost_pipeline import ModelFilter
 from ghost_pipeline.defs.evidence import reported_sightings
 from ghost_pipeline.defs.evidence.reported_sightings import inference_reports_sensor
 from ghost_pipeline.defs.local_runs import open_instance
@@ -176,7 +177,7 @@ def test_reports_that_were_not_recorded_yet_stay(months: Deployment, monkeypatch
     assert prune_old_runs(months.instance, A_WEEK, later).unread_reports == 1
     assert len(months.instance.fetch_materializations(dg.AssetKey("inference_reports"), limit=10).records) == 1
     with months.workshop.catalog() as catalog:
-        assert {"used-1", "used-2"} <= {model.model_id for model in catalog.find_models("openai")}
+        assert {"used-1", "used-2"} <= {model.model_id for model in catalog.find_models(ModelFilter(("openai",)))}
 
 
 def store_cursor(instance: dg.DagsterInstance, cursor: str) -> None:

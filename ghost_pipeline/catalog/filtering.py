@@ -1,0 +1,186 @@
+"""The conditions of a ``ModelFilter``, each declared once: as SQL over rows and as Python over records.
+
+Both have SQL's three values. A condition on a fact that is unknown is neither true nor false, and a filter selects the
+models of which every condition is true. A model is undecided if no condition is false and some are unknown.
+``ModelFilter.is_unlisted`` is not among them, because it needs the provider and the time: ``absence.is_unlisted``.
+"""
+
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.results import ModelFilter
+from ghost_pipeline.catalog.storage.tables import models
+from ghost_pipeline.lifecycle.records import ModelRecord
+
+Sql = sa.ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition on the values of some columns."""
+
+    columns: tuple[str, ...]
+    holds: Callable[..., bool]
+    """Return True if the values meet it."""
+    sql: Callable[..., sa.ColumnElement[bool]]
+    """Return the same as SQL over the columns; NULL if a fact is unknown."""
+    is_on_fact: bool = False
+    """A column can be unknown, and the condition with it."""
+
+    def decide(self, model: ModelRecord) -> bool | None:
+        """Return whether the model meets the condition; None if the fact is unknown."""
+        values = [getattr(model, name) for name in self.columns]
+        return None if self.is_on_fact and None in values else self.holds(*values)
+
+    def to_sql(self) -> sa.ColumnElement[bool]:
+        """Return the condition over the columns of ``models``."""
+        return self.sql(*(models.c[name] for name in self.columns))
+
+
+def conditions(wanted: ModelFilter, dialect: str) -> list[Condition]:
+    """Return the conditions of the filter; ``dialect`` is the database's, "sqlite" or "postgresql"."""
+    found = []
+    if wanted.provider_ids:
+        slugs = wanted.provider_ids
+        found.append(Condition(("provider_id",), slugs.__contains__, lambda column: column.in_(slugs)))
+    if wanted.source is not None:
+        found.append(_compare("source", operator.eq, str(wanted.source)))
+    if wanted.is_active is not None:
+        found.append(_compare("is_active", operator.eq, wanted.is_active))
+    if wanted.search is not None:
+        found.append(_search(wanted.search, dialect))
+    for name, comparison, limit in (
+        ("is_free", operator.eq, wanted.is_free),
+        ("context_window", operator.ge, wanted.min_context_window),
+        ("input_price", operator.le, wanted.max_input_price),
+        ("output_price", operator.le, wanted.max_output_price),
+    ):
+        if limit is not None:
+            found.append(_compare(name, comparison, limit, is_on_fact=True))
+    return found + [_capability(word) for word in wanted.capabilities]
+
+
+def matches(wanted: ModelFilter, model: ModelRecord) -> bool | None:
+    """Return True if the model meets every condition, False if it misses one, and None if it is undecided."""
+    decided = [condition.decide(model) for condition in conditions(wanted, "sqlite")]
+    if False in decided:
+        return False
+    return None if None in decided else True
+
+
+def unknown_columns(wanted: ModelFilter) -> tuple[str, ...]:
+    """Return the columns of the conditions that are undecided while a fact is unknown."""
+    named = (name for one in conditions(wanted, "sqlite") if one.is_on_fact for name in one.columns)
+    return tuple(dict.fromkeys(named))
+
+
+def selected_sql(wanted: ModelFilter, dialect: str) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that a row of ``models`` must meet, as ``matches`` is True."""
+    return [condition.to_sql() for condition in conditions(wanted, dialect)]
+
+
+def undecided_sql(wanted: ModelFilter, dialect: str) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions of the rows that are left out only because a fact is unknown, as ``matches`` is None."""
+    found = conditions(wanted, dialect)
+    on_facts = [condition.to_sql() for condition in found if condition.is_on_fact]
+    certain = [condition.to_sql() for condition in found if not condition.is_on_fact]
+    return [*certain, sa.and_(*on_facts).self_group().is_(None)] if on_facts else [sa.false()]
+
+
+def order_sql(wanted: ModelFilter, dialect: str) -> list[Sql]:
+    """Return the order of the filter's models: by its column, unknown values last, then by provider and id."""
+    by_key: list[Sql] = [models.c.provider_id, models.c.model_id]
+    if wanted.sort_column is None:
+        return by_key
+    column = models.c[wanted.sort_column]
+    value: Sql = column
+    if dialect == "postgresql" and isinstance(column.type, sa.String):
+        value = sa.collate(column, "C")  # by code point, as on SQLite, whatever the server's locale is
+    return [column.is_(None), value.desc() if wanted.is_descending else value, *by_key]
+
+
+def sort_models(wanted: ModelFilter, found: Iterable[ModelRecord]) -> list[ModelRecord]:
+    """Return the models in the order of the filter, as ``order_sql`` has it, and no more than its limit."""
+    ordered = sorted(found, key=lambda model: (model.provider_id, model.model_id))
+    name = wanted.sort_column
+    if name is not None:
+        known = [model for model in ordered if getattr(model, name) is not None]
+        unknown = [model for model in ordered if getattr(model, name) is None]
+        ordered = sorted(known, key=operator.attrgetter(name), reverse=wanted.is_descending) + unknown
+    return ordered[: wanted.limit]
+
+
+def _compare(name: str, comparison: Callable[[Any, Any], Any], limit: Any, *, is_on_fact: bool = False) -> Condition:
+    # Python's operators make SQL of a column, and compare a value.
+    def holds(value: Any) -> bool:
+        return bool(comparison(value, limit))
+
+    def to_sql(column: Sql) -> sa.ColumnElement[bool]:
+        condition: sa.ColumnElement[bool] = comparison(column, sa.literal(limit, column.type))
+        return condition
+
+    return Condition((name,), holds, to_sql, is_on_fact)
+
+
+def _capability(word: str) -> Condition:
+    # No capability contains a quote, so a quoted word in the JSON text is the whole word.
+    def to_sql(column: Sql) -> sa.ColumnElement[bool]:
+        return sa.cast(column, sa.Text).contains(f'"{word}"', autoescape=True)
+
+    return Condition(("capabilities",), lambda words: word in words, to_sql, is_on_fact=True)
+
+
+def _search(text: str, dialect: str) -> Condition:
+    """Return the condition that the id or the name contains the text, in any case of its letters.
+
+    A model without a name is not undecided: its id decides.
+    """
+    folded = fold_case(text)
+    contains = _contains_on_postgresql if dialect == "postgresql" else _contains_on_sqlite
+
+    def holds(model_id: str, name: str | None) -> bool:
+        return folded in fold_case(model_id) or folded in fold_case(name or "")
+
+    def to_sql(model_id: Sql, name: Sql) -> sa.ColumnElement[bool]:
+        return sa.or_(contains(model_id, folded), contains(sa.func.coalesce(name, ""), folded))
+
+    return Condition(("model_id", "name"), holds, to_sql)
+
+
+def _contains_on_sqlite(column: Sql, folded: str) -> sa.ColumnElement[bool]:
+    if folded.isascii():
+        return column.contains(folded, autoescape=True)  # LIKE ignores the case of ASCII letters there, and of no other
+    classes = ((letter, _other_case(letter)) for letter in folded)
+    pattern = "".join(f"[{one}{other}]" if other or one in "*?[" else one for one, other in classes)
+    return column.op("GLOB", is_comparison=True)(f"*{pattern}*")
+
+
+def _contains_on_postgresql(column: Sql, folded: str) -> sa.ColumnElement[bool]:
+    lowered = sa.func.lower(sa.collate(column, "C"))  # ASCII letters alone, whatever the server's locale is
+    letters = [letter for letter in dict.fromkeys(folded) if not letter.isascii() and _other_case(letter)]
+    if letters:
+        lowered = sa.func.translate(lowered, "".join(map(_other_case, letters)), "".join(letters))
+    return lowered.contains(folded, autoescape=True)
+
+
+def fold_case(text: str) -> str:
+    """Return the text with each capital letter replaced by its small one, where the two are a pair of one letter each.
+
+    The length stays, so that SQL can replace letter by letter.
+    """
+    return text.lower() if text.isascii() else "".join(map(_fold_letter, text))
+
+
+def _fold_letter(letter: str) -> str:
+    lower = letter.lower()
+    return lower if len(lower) == 1 and lower.upper() == letter else letter
+
+
+def _other_case(letter: str) -> str:
+    """Return the letter that ``fold_case`` makes ``letter`` of; nothing if there is none."""
+    upper = letter.upper()
+    return upper if upper != letter and len(upper) == 1 and fold_case(upper) == letter else ""

@@ -1,0 +1,129 @@
+"""What a filter selects, leaves undecided and puts first: as SQL on both databases and as Python, whatever the rows."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import hypothesis.strategies as st
+import pytest
+import sqlalchemy as sa
+from hypothesis import example, given, settings
+
+from ghost_pipeline.catalog.filtering import fold_case, matches, sort_models
+from ghost_pipeline.catalog.queries import count_undecided, find_models, read_rows, read_sorted_rows
+from ghost_pipeline.catalog.results import SORTABLE_COLUMNS, ModelFilter
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.repository import model_values
+from ghost_pipeline.catalog.storage.tables import metadata, models, providers
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+SLUGS = ("groq", "mistral", "openai")
+LETTERS = "aAkK\u212aüÜßẞσΣςİıǅéÉ%_*?[]^-/\\'\" 0Ω\u2126"
+
+texts = st.text(LETTERS, max_size=4)
+prices = st.none() | st.sampled_from([0.0, 0.1, 1.0, 2.5])
+contexts = st.none() | st.sampled_from([1, 8_192, 10**15])
+words = st.none() | st.lists(st.sampled_from(["json", "text", "tools", "vision"]), unique=True).map(sorted)
+instants = st.sampled_from([NOW - timedelta(days=days) for days in (0, 1, 400_000)])
+
+
+@st.composite
+def records(draw: st.DrawFn) -> list[ModelRecord]:
+    rows = []
+    for number in range(draw(st.integers(0, 20))):
+        deactivated_at = draw(st.none() | instants)
+        capabilities = draw(words)
+        rows.append(
+            ModelRecord(
+                provider_id=draw(st.sampled_from(SLUGS)),
+                model_id=f"{draw(texts)}{number}",
+                source=draw(st.sampled_from(Source)),
+                is_active=deactivated_at is None,
+                first_seen_at=draw(instants),
+                last_seen_at=draw(instants),
+                deactivated_at=deactivated_at,
+                name=draw(st.none() | texts),
+                replaced_by=draw(st.none() | texts),
+                context_window=draw(contexts),
+                input_price=draw(prices),
+                output_price=draw(prices),
+                capabilities=None if capabilities is None else tuple(capabilities),
+            )
+        )
+    return rows
+
+
+filters = st.builds(
+    ModelFilter,
+    provider_ids=st.lists(st.sampled_from(SLUGS), max_size=2),
+    is_active=st.sampled_from([None, True, False]),
+    is_free=st.sampled_from([None, None, True, False]),
+    capabilities=st.lists(st.sampled_from(["json", "tools", "vision"]), max_size=2),
+    source=st.none() | st.sampled_from(Source),
+    search=st.none() | st.text(LETTERS, min_size=1, max_size=3),
+    min_context_window=st.none() | st.sampled_from([1, 8_192, 8_193]),
+    max_input_price=prices,
+    max_output_price=prices,
+    sort=st.none() | st.builds("{}{}".format, st.sampled_from(["", "-"]), st.sampled_from(SORTABLE_COLUMNS)),
+    limit=st.none() | st.integers(1, 12),
+)
+EVERY_LETTER = [
+    ModelRecord("groq", f"{first}{second}", Source.INDEX, True, NOW, NOW, name=second)
+    for first, second in product(LETTERS.strip(), LETTERS.strip())
+]
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    place = new_place(request.param, tmp_path_factory.mktemp("filters"), is_migrated=False)
+    database = place.database()
+    metadata.create_all(database.engine)
+    yield database
+    database.close()
+    place.remove()
+
+
+@settings(max_examples=150)
+@given(records(), filters)
+@example(EVERY_LETTER, ModelFilter(search="ü"))
+@example(EVERY_LETTER, ModelFilter(search="Σ["))
+@example(EVERY_LETTER, ModelFilter(search="^é"))
+@example(EVERY_LETTER, ModelFilter(search="]ü"))
+@example(EVERY_LETTER, ModelFilter(search="%"))
+@example(EVERY_LETTER, ModelFilter(search="_/"))
+@example(EVERY_LETTER, ModelFilter(search="\\"))
+@example(EVERY_LETTER, ModelFilter(sort="-name"))
+@example(EVERY_LETTER, ModelFilter(sort="model_id"))
+def test_sql_selects_counts_and_sorts_as_python_does(
+    database: Database, rows: list[ModelRecord], wanted: ModelFilter
+) -> None:
+    expected = sort_models(wanted, [row for row in rows if matches(wanted, row)])
+    undecided = sum(matches(wanted, row) is None for row in rows)
+    with database.engine.connect() as connection, connection.begin() as transaction:
+        connection.execute(sa.insert(providers), [{"id": slug, "label": slug} for slug in SLUGS])
+        if rows:
+            connection.execute(sa.insert(models), [model_values(row) for row in rows])
+        found = find_models(connection, wanted)
+        numbers = read_sorted_rows(connection, wanted, None)
+        keys = [(row.provider_id, row.model_id) for row in read_rows(connection, ("provider_id", "model_id"), numbers)]
+        counted = count_undecided(connection, wanted)
+        transaction.rollback()
+    assert found == expected
+    assert keys == [(row.provider_id, row.model_id) for row in expected]
+    assert counted == undecided
+
+
+@given(st.text())
+def test_folding_keeps_the_length_and_folds_what_it_folded_no_further(text: str) -> None:
+    assert len(fold_case(text)) == len(text)
+    assert fold_case(fold_case(text)) == fold_case(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"), [("GPT-4o", "gpt-4o"), ("MÜLLER", "müller"), ("ΣΑΣ", "σασ"), ("İ\u212aẞ", "İ\u212aẞ")]
+)
+def test_letters_are_folded_in_pairs_of_one_letter_each(text: str, folded: str) -> None:
+    assert fold_case(text) == folded
