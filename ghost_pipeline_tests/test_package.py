@@ -108,6 +108,7 @@ def test_the_public_names_are_the_documented_ones() -> None:
         "DiscoveryTracker",
         "GhostPipelineError",
         "ModelCatalog",
+        "ModelFilter",
         "UsageError",
         "track_successful_inference",
     }
