@@ -97,6 +97,12 @@ def test_a_key_is_found_in_any_encoding_of_it(echoed: str) -> None:
     assert b"[redacted]" in secret.redact_bytes(echoed.encode())
 
 
+@pytest.mark.parametrize("key", ["with\\backslash-0123456789", "\\u0041-of-a-key-0123456789", "x41u0041-0123456789"])
+def test_a_key_that_looks_like_an_escape_is_found(key: str) -> None:
+    for text in (key, json.dumps(key), "".join(f"\\u{ord(character):04x}" for character in key)):
+        assert "0123456789" not in Secret(key).redact_text(f"before {text} after")
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
