@@ -150,6 +150,18 @@ def test_every_page_is_part_of_the_site() -> None:
     assert [page.name for page in (DOCS / "decisions").glob("0*.md") if page.name not in index] == []
 
 
+def test_a_clone_shows_no_changes_after_a_fetch() -> None:
+    fetched = "openai_models_2026-05-01T12-00-00.000000.json"
+    for name in (fetched, f"{fetched}.response"):
+        assert subprocess.run(["git", "check-ignore", "--quiet", f"latest_models/{name}"], cwd=ROOT).returncode == 0, (
+            name
+        )
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert tracked.stdout == ""
+
+
 def test_no_file_names_a_machine_path_or_a_package_registry() -> None:
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=True)
     forbidden = re.compile("/".join(("", "root", "")) + "|--(extra-)?index" + "-url|pypi" + r"\.org")

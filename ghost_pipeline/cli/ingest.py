@@ -22,7 +22,8 @@ from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings, read_response_info
 from ghost_pipeline.settings import Settings
 
-STALE_FILE_AFTER = timedelta(hours=24)
+OLD_LISTING_AFTER = timedelta(hours=24)
+"""How old a file may be before a warning states that it counts as observed now all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _observed_at(file: ListingFile, now: datetime, failed_at: datetime | None) -
     name = file.path.name
     if failed_at is None or file.modified_at >= failed_at:
         age = _age_of(file, now)
-        if age > STALE_FILE_AFTER:
+        if age > OLD_LISTING_AFTER:
             old = _shown_age(age)
             warn(f"{name} is {old} old, but counts as observed now; fetch it again or set --observed-at")
         return now
@@ -194,7 +195,7 @@ def _print(ingested: Sequence[IngestResult], stats: dict[str, Any], now: datetim
 def _age_of(file: ListingFile, now: datetime) -> timedelta:
     """Return the time since the provider returned this listing; a later identical response is in the sidecar only."""
     age = max(now - file.stated_at, timedelta(0))
-    facts = read_response_info(file.path) if age > STALE_FILE_AFTER else None
+    facts = read_response_info(file.path) if age > OLD_LISTING_AFTER else None
     return age if facts is None else min(age, max(now - facts.attempted_at, timedelta(0)))
 
 

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -238,8 +239,11 @@ def select_endpoints(settings: Settings, requested: Sequence[str]) -> FetchSelec
 
 def _require(provider_id: str, endpoints: dict[str, Endpoint]) -> Endpoint:
     if provider_id not in endpoints:
+        nearest = " or ".join(get_close_matches(provider_id, endpoints, n=2, cutoff=0.7))
+        advice = f"set it in [providers.{provider_id}] of {DEFAULT_NAME}"
         raise NotConfigured(
-            f"no base_url is configured for {provider_id}", f"set it in [providers.{provider_id}] of {DEFAULT_NAME}"
+            f"no base_url is configured for {provider_id}",
+            f"did you mean {nearest}? If not, {advice}" if nearest else advice,
         )
     blocked_reason = _configured(endpoints[provider_id]).blocked_reason
     if blocked_reason is not None:

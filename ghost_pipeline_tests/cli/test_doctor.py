@@ -227,7 +227,17 @@ def test_what_is_old_or_stopped_is_found_too(deployment: Deployment, run: Run) -
     warned = {one["check"]: one["detail"] for one in ran.document["findings"] if one["status"] == "warning"}
     assert ran.code == 0
     assert "inbox_sensor is stopped" in warned["sensors"]
-    assert "openai" in warned["files"]
+    assert warned["files"] == "older than 48 hours: openai"
+
+
+def test_the_age_of_files_that_is_old_is_that_of_complete_listings(
+    deployment: Deployment, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = datetime.now(UTC) - timedelta(days=5)
+    os.utime(deployment.models / "openai_models.json", (old.timestamp(), old.timestamp()))
+    monkeypatch.setenv("GHOST_COMPLETE_WITHIN_HOURS", "200")
+    found = {one["check"]: one["status"] for one in run("doctor", "--json").document["findings"]}
+    assert found["files"] == "ok"
 
 
 def test_doctor_changes_nothing(deployment: Deployment, run: Run) -> None:

@@ -149,7 +149,8 @@ def test_a_public_list_is_fetched_by_name_without_a_key(write: Write) -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (["nope"], "no base_url is configured for nope"),
+        (["nope"], "no base_url is configured for nope; set it in"),
+        (["opnai"], "no base_url is configured for opnai; did you mean openai"),
         (["cohere"], "CO_API_KEY or COHERE_API_KEY"),
         ([], "no provider has a key"),
     ],

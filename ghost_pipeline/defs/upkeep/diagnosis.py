@@ -26,7 +26,6 @@ LOW_FREE_BYTES = 2_000_000_000
 CLOCK_TOLERANCE = timedelta(minutes=5)
 DAEMON_TIMEOUT = timedelta(minutes=5)
 """The daemon reports every 30 seconds; one that is busy with a tick misses a few reports."""
-STALE_FILE_AFTER = timedelta(hours=48)
 
 
 class Status(Enum):
@@ -179,11 +178,11 @@ def _check_files(settings: Settings, now: datetime) -> Iterator[Finding]:
         advice = "run 'ghost-pipeline fetch', or set GHOST_MODELS_DIR"
         yield Finding("files", Status.WRONG, f"{settings.models_dir.absolute()} contains no provider file", advice)
         return
-    old = sorted(file.provider_id for file in newest if now - file.modified_at > STALE_FILE_AFTER)
+    limit = settings.thresholds.complete_within
+    old = sorted(file.provider_id for file in newest if now - file.modified_at > limit)
     detail = f"{len(newest)} providers in {settings.models_dir.absolute()}"
     if old:
-        hours = STALE_FILE_AFTER // timedelta(hours=1)
-        detail = f"older than {hours} hours: {', '.join(old)}"
+        detail = f"older than {limit / timedelta(hours=1):g} hours: {', '.join(old)}"
         yield Finding("files", Status.WARNING, detail, "run 'ghost-pipeline fetch', or check what writes them")
     else:
         yield Finding("files", Status.OK, detail)
