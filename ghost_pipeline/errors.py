@@ -16,7 +16,8 @@
     │   ├── NoInbox               no inbox folder that can be read
     │   ├── NotConfigured         a provider that can't be fetched: unknown, or without a key or a base_url
     │   ├── UnknownTable          no such table, or no such column of it
-    │   └── InvalidExport         not an export that can be imported
+    │   ├── InvalidExport         not an export that can be imported
+    │   └── InvalidCursor         not a cursor of this catalog's changes
     ├── FolderError           the folder of listings can't be written             (exit code 3)
     ├── OrchestratorError     Dagster's storage, daemon or web server can't run       (exit code 3)
     └── CatalogError          the catalog can't be reached or changed             (exit code 3)
@@ -118,6 +119,10 @@ class UnknownTable(UsageError):
 
 class InvalidExport(UsageError):
     """Not an export that can be imported."""
+
+
+class InvalidCursor(UsageError):
+    """Not a cursor of this catalog's changes."""
 
 
 class FolderError(GhostPipelineError):

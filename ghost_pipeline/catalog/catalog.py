@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from ghost_pipeline.catalog import archive_pruning, overrides, queries, recent_events, sightings, sweeps
 from ghost_pipeline.catalog.health import list_health
+from ghost_pipeline.catalog.history.changes import ChangePage
+from ghost_pipeline.catalog.history.history import History
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, attempts, reconcile
 from ghost_pipeline.catalog.queries import count_models, is_unlisted_sql
@@ -82,6 +84,8 @@ class ModelCatalog:
         """The id and the parsed listing of the last admission, until it is reconciled."""
         self._database = Database(settings.catalog_url)
         self._archive = Archive(settings.archive_location)
+        self.history = History(self._database, clock)
+        """What changed, and what the catalog showed at any instant."""
 
     @classmethod
     def open(
@@ -536,6 +540,21 @@ class ModelCatalog:
         canonical = model_id if model_id is None or slug is None else canonical_model_id(slug, model_id)
         with self._database.reading() as connection:
             return repository.list_events(connection, slug, canonical)
+
+    def list_changes(
+        self,
+        since: str | datetime | None = None,
+        until: datetime | None = None,
+        provider_ids: Sequence[str] = (),
+        kinds: Iterable[EventKind | str] | None = None,
+        limit: int = 1_000,
+    ) -> ChangePage:
+        """Return a page of changes, the oldest first, with a cursor that gives what follows, each change once.
+
+        ``since`` is the cursor of an earlier page, or an instant; None starts with the first change. Pass a cursor with
+        the same other arguments. ``kinds`` None is all. Raises InvalidCursor, UnknownProvider.
+        """
+        return self.history.list_changes(since, until, provider_ids, kinds, limit)
 
     def last_event_id(self) -> int:
         """Return the id of the newest event of the audit trail; 0 if there is none."""

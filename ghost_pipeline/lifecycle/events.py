@@ -171,13 +171,14 @@ def _before(record: ModelRecord, kind: EventKind, details: Mapping[str, Any]) ->
 
 
 def _old_values(record: ModelRecord, details: Mapping[str, Any]) -> dict[str, Any]:
-    old = {name: change["old"] for name, change in details.items() if name in _REBUILT and "old" in change}
+    old = {name: change["old"] for name, change in details.items() if name in REBUILT and "old" in change}
     if "provider_data" in details:
         old["provider_data"] = _old_keys(record.provider_data or {}, details["provider_data"])
     return _typed(old)
 
 
-_REBUILT = frozenset(MODEL_FIELDS) - {"provider_data", "provider_id", "model_id"}
+REBUILT = frozenset(MODEL_FIELDS) - {"provider_data", "provider_id", "model_id"}
+"""Fields whose old and new values the details of a ``changed`` event may have."""
 
 
 def _old_keys(whole: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ import pytest
 from hypothesis import HealthCheck, event, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ghost_pipeline.catalog.results import ListingOutcome
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter
+from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
+from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline_tests.catalog.backends import BACKENDS, POSTGRESQL, SQLITE, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, PROVIDERS, Pair, listing_bytes
 from ghost_pipeline_tests.catalog.oracle_values import Swept
@@ -70,6 +73,19 @@ def contents(draw: st.DrawFn) -> bytes:
     return listing_bytes(rows)
 
 
+def as_rebuilt(model: ModelRecord) -> dict[str, object]:
+    """Return what events keep of a model: everything but the instants and the metadata of sightings."""
+    return {name: getattr(model, name) for name in ("source", "is_active", "deactivated_at", *LISTED_COLUMNS)}
+
+
+def rebuilt(catalog: ModelCatalog, provider_id: str, at: datetime) -> dict[Any, dict[str, object]]:
+    wanted = ModelFilter(provider_ids=(provider_id,), is_active=None)
+    models = [past.model for past in catalog.history.iterate_models(at, wanted)]
+    stats = catalog.history.count_models(at)["by_provider"].get(provider_id, {"total": 0, "active": 0})
+    assert (stats["total"], stats["active"]) == (len(models), sum(model.is_active for model in models))
+    return {(model.provider_id, model.model_id): as_rebuilt(model) for model in models}
+
+
 class Lifecycle(RuleBasedStateMachine):
     """Apply listings, sightings, overrides, sweeps and passing time in any order."""
 
@@ -80,6 +96,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.home = tempfile.TemporaryDirectory()
         self.place = new_place(self.backend, Path(self.home.name))
         self.pair = Pair(self.place.opened)
+        self.past: dict[tuple[str, datetime], dict[Any, ModelRecord]] = {}
 
     @rule(duration=st.one_of(waits, waits, waits, st.just(BACKWARDS)))
     def wait(self, duration: timedelta) -> None:
@@ -215,7 +232,33 @@ class Lifecycle(RuleBasedStateMachine):
     def they_agree(self) -> None:
         self.pair.compare()
 
+    @invariant()
+    def remember(self) -> None:
+        """Keep the models of each provider under the instant when its latest event was recorded."""
+        for provider_id in PROVIDERS:
+            events = self.pair.catalog.list_events(provider_id)
+            recorded = [event.recorded_at for event in events if event.recorded_at is not None]
+            assert len(recorded) == len(events)
+            assert recorded == sorted(recorded)
+            if recorded:
+                # What a clock that was ahead recorded in the future is recorded anew when it is corrected.
+                ahead = [key for key in self.past if key[0] == provider_id and key[1] > recorded[-1]]
+                for key in ahead:
+                    del self.past[key]
+                expected = {key: model for key, model in self.pair.oracle.models.items() if key[0] == provider_id}
+                self.past[provider_id, recorded[-1]] = expected
+
     def teardown(self) -> None:
+        self.pair.now = max([self.pair.now, *(at for _, at in self.past)]) + timedelta(days=1)
+        try:
+            for (provider_id, at), expected in self.past.items():
+                assert rebuilt(self.pair.catalog, provider_id, at) == {
+                    key: as_rebuilt(model) for key, model in expected.items()
+                }
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         self.pair.catalog.close()
         self.place.remove()
         self.home.cleanup()

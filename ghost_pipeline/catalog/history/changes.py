@@ -1,0 +1,298 @@
+"""The changes of the catalog in the order of commits, with a cursor that misses none and repeats none.
+
+A page is read from one snapshot and in two steps: the batches after the cursor by their position, then the events of as
+many of them as fit the page by ranges of ids. No statement reads more events than the page may have.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.history.descriptions import changed_values, describe_event
+from ghost_pipeline.catalog.storage.tables import (
+    catalog_identity,
+    event_batches,
+    listings,
+    model_events,
+    models,
+    providers,
+)
+from ghost_pipeline.errors import InvalidCursor
+from ghost_pipeline.lifecycle.validation import parse_instant
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+
+MAX_PAGE = 1_000
+"""Changes that are in memory at a time."""
+
+RECENT_USE = timedelta(hours=24)
+"""How long before a change a use of the model is worth a remark."""
+
+_CURSOR = re.compile(r"c1-([0-9a-f]{32})-([0-9]{1,18})-([0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the changes of one catalog: after an event of a batch, and after everything before that batch."""
+
+    catalog_id: str
+    position: int = 0
+    event_id: int = 0
+
+    def __str__(self) -> str:
+        return f"c1-{self.catalog_id}-{self.position}-{self.event_id}"
+
+
+def parse_cursor(text: str) -> Cursor:
+    """Return the cursor in a text that a page of changes had. Raises InvalidCursor."""
+    match = _CURSOR.fullmatch(text.strip())
+    if match is None:
+        raise InvalidCursor(f"{text[:100]!r} is not a cursor", "pass on the cursor of an earlier answer as it was")
+    return Cursor(match[1], int(match[2]), int(match[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """Which changes a page has. Instants are those when a change was recorded."""
+
+    provider_ids: tuple[str, ...] = ()
+    """Slugs; empty for all."""
+    kinds: tuple[EventKind, ...] = tuple(EventKind)
+    since: datetime | None = None
+    """The earliest instant."""
+    until: datetime | None = None
+    """The instant before which they were recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one model."""
+
+    id: int
+    at: datetime
+    """When it happened, by its evidence."""
+    kind: EventKind
+    provider_id: str
+    model_id: str
+    name: str | None
+    reason: str
+    """Why, in a few words."""
+    old: Mapping[str, Any] | None
+    """Fact -> value before, of the facts that changed; None for a change of another kind."""
+    new: Mapping[str, Any] | None
+    listing_id: int | None
+    sha256: str | None
+    """The digest of the listing."""
+    run_id: str | None
+    was_used_within_24h: bool | None
+    """Whether the model was used in the 24 hours before; None if that is not known any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Consecutive changes, the oldest first, and where to continue."""
+
+    changes: Sequence[Change]
+    cursor: str
+    """Passed as ``since``, it gives what follows, also what was not committed yet."""
+    is_end: bool
+    """Nothing else was committed when the page was read."""
+    cursors: Sequence[str] = ()
+    """The cursor after each change, to continue from within the page."""
+
+
+def find_cursor(connection: sa.Connection, since: Cursor | datetime | None) -> Cursor:
+    """Return the cursor from which changes are read: ``since`` itself, or before the first one since an instant.
+
+    None is before all changes. Raises InvalidCursor if it is of another catalog, or newer than this one.
+    """
+    catalog_id = connection.execute(sa.select(catalog_identity.c.id)).scalar_one()
+    if isinstance(since, Cursor):
+        _require_own(connection, since, catalog_id)
+        return since
+    if since is None:
+        return Cursor(catalog_id)
+    # Of each provider one look-up: its batches are recorded in the order of their positions.
+    first = (
+        sa.select(event_batches.c.position)
+        .where(event_batches.c.provider_id == providers.c.id, event_batches.c.recorded_at >= since)
+        .order_by(event_batches.c.recorded_at, event_batches.c.position)
+        .limit(1)
+    )
+    positions = [row[0] for row in connection.execute(sa.select(first.scalar_subquery())) if row[0] is not None]
+    return Cursor(catalog_id, min(positions)) if positions else find_end(connection, catalog_id)
+
+
+def find_end(connection: sa.Connection, catalog_id: str) -> Cursor:
+    """Return the cursor after everything that is committed."""
+    newest = sa.select(event_batches.c.position, event_batches.c.last_id).order_by(event_batches.c.position.desc())
+    row = connection.execute(newest.limit(1)).one_or_none()
+    return Cursor(catalog_id) if row is None else Cursor(catalog_id, row.position, row.last_id)
+
+
+def _require_own(connection: sa.Connection, cursor: Cursor, catalog_id: str) -> None:
+    if cursor.catalog_id != catalog_id:
+        raise InvalidCursor(
+            "the cursor is of another catalog", "start again with an instant such as 24h, or set GHOST_DATABASE_URL"
+        )
+    if cursor.position > find_end(connection, catalog_id).position:
+        raise InvalidCursor(
+            "the cursor is newer than this catalog, which was restored from an older copy",
+            "start again with an instant such as 24h",
+        )
+
+
+def read_page(connection: sa.Connection, wanted: ChangeFilter, after: Cursor, limit: int) -> ChangePage:
+    """Return at most ``limit`` changes after a cursor of this catalog. The connection reads from one snapshot."""
+    changes: list[Change] = []
+    cursors: list[str] = []
+    is_end = False
+    while len(changes) < limit and not is_end:
+        batches = _read_batches(connection, wanted, after, limit)
+        taken = _take(batches, limit - len(changes))
+        for position, row in _read_events(connection, wanted, taken, after, limit - len(changes)):
+            changes.append(_change(row))
+            cursors.append(str(Cursor(after.catalog_id, position, row.id)))
+        if len(changes) == limit:
+            return ChangePage(changes, cursors[-1], is_end=False, cursors=cursors)
+        if taken:
+            after = Cursor(after.catalog_id, taken[-1].position, taken[-1].last_id)
+        is_end = len(batches) < limit and len(taken) == len(batches)
+    return ChangePage(changes, str(find_end(connection, after.catalog_id)), is_end=True, cursors=cursors)
+
+
+def _read_batches(connection: sa.Connection, wanted: ChangeFilter, after: Cursor, limit: int) -> Sequence[sa.Row[Any]]:
+    batches = event_batches.c
+    query = (
+        sa.select(batches.position, batches.provider_id, batches.first_id, batches.last_id, batches.event_count)
+        .where(
+            batches.position >= after.position,
+            sa.or_(batches.position > after.position, batches.last_id > after.event_id),
+        )
+        .order_by(batches.position)
+        .limit(limit)
+    )
+    if wanted.provider_ids:
+        query = query.where(batches.provider_id.in_(wanted.provider_ids))
+    if wanted.since is not None:
+        query = query.where(batches.recorded_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(batches.recorded_at < wanted.until)
+    return connection.execute(query).all()
+
+
+def _take(batches: Sequence[sa.Row[Any]], room: int) -> Sequence[sa.Row[Any]]:
+    """Return the first batches that are read together: one of any size, or as many whole ones as there is room for.
+
+    Their ids are close together, so that the range of all of them has few other events.
+    """
+    taken, count, low, high = 0, 0, 0, 0
+    for batch in batches:
+        low, high = min(low or batch.first_id, batch.first_id), max(high, batch.last_id)
+        count += batch.event_count
+        if taken and (count > room or high - low > _SPREAD * room):
+            break
+        taken += 1
+    return batches[:taken]
+
+
+_SPREAD = 4
+
+
+def _read_events(
+    connection: sa.Connection, wanted: ChangeFilter, taken: Sequence[sa.Row[Any]], after: Cursor, limit: int
+) -> list[tuple[int, sa.Row[Any]]]:
+    """Return the events of the batches after the cursor with their positions, in order; of one batch ``limit``."""
+    if not taken:
+        return []
+    low = min(batch.first_id for batch in taken)
+    if len(taken) == 1 and taken[0].position == after.position:
+        low = max(low, after.event_id + 1)
+    events = model_events.c
+    query = _EVENTS.where(events.id.between(low, max(batch.last_id for batch in taken))).order_by(events.id)
+    if set(wanted.kinds) != set(EventKind):
+        query = query.where(events.kind.in_([kind.value for kind in wanted.kinds]))
+    slugs = {batch.provider_id for batch in taken}
+    if len(slugs) == 1:
+        # Not by the index of providers and models, which would read all events of the provider.
+        query = query.where(sa.func.coalesce(events.provider_id, "") == slugs.pop())
+    if len(taken) == 1:
+        return [(taken[0].position, row) for row in connection.execute(query.limit(limit))]
+    placed = _place(connection.execute(query), taken)
+    return [one for one in placed if one[0] > after.position or one[1].id > after.event_id]
+
+
+def _place(rows: Iterable[sa.Row[Any]], taken: Sequence[sa.Row[Any]]) -> list[tuple[int, sa.Row[Any]]]:
+    """Return the rows of the batches with the positions of those, by position and id; rows of others are left out."""
+    ranges: dict[str, list[sa.Row[Any]]] = {}
+    for batch in taken:  # of one provider their ids follow their positions
+        ranges.setdefault(batch.provider_id, []).append(batch)
+    current = dict.fromkeys(ranges, 0)
+    placed = []
+    for row in rows:
+        of_provider = ranges.get(row.provider_id, ())
+        index = current.get(row.provider_id, 0)
+        while index < len(of_provider) and row.id > of_provider[index].last_id:
+            index += 1
+        current[row.provider_id] = index
+        if index < len(of_provider) and row.id >= of_provider[index].first_id:
+            placed.append((of_provider[index].position, row))
+    placed.sort(key=_by_position)
+    return placed
+
+
+def _by_position(placed: tuple[int, sa.Row[Any]]) -> int:
+    return placed[0]
+
+
+_EVENTS = (
+    sa.select(
+        *(model_events.c[name] for name in ("id", "at", "kind", "provider_id", "model_id")),
+        *(model_events.c[name] for name in ("source", "listing_id", "run_id", "details")),
+        models.c.id.is_not(None),
+        models.c.name,
+        models.c.last_used_at,
+        listings.c.sha256,
+    )
+    .outerjoin(
+        models,
+        sa.and_(models.c.provider_id == model_events.c.provider_id, models.c.model_id == model_events.c.model_id),
+    )
+    .outerjoin(listings, listings.c.id == model_events.c.listing_id)
+)
+
+
+def _change(row: sa.Row[Any]) -> Change:
+    id_, at, kind, provider_id, model_id, source, listing_id, run_id, details, is_known, name, last_used_at, sha256 = (
+        row
+    )
+    details = details or {}
+    if "row" in details:  # what the model was when it left
+        is_known, name, last_used_at = True, details["row"].get("name"), details["row"].get("last_used_at")
+        last_used_at = None if last_used_at is None else parse_instant(last_used_at)
+    kind = EventKind(kind)
+    old, new = changed_values(kind, details)
+    return Change(
+        id=id_,
+        at=at,
+        kind=kind,
+        provider_id=provider_id,
+        model_id=model_id,
+        name=name,
+        reason=describe_event(kind, None if source is None else Source(source), details),
+        old=old,
+        new=new,
+        listing_id=listing_id,
+        sha256=sha256,
+        run_id=run_id,
+        was_used_within_24h=_was_used(last_used_at, at) if is_known else None,
+    )
+
+
+def _was_used(last_used_at: datetime | None, at: datetime) -> bool | None:
+    if last_used_at is None:
+        return False
+    return at - last_used_at <= RECENT_USE if last_used_at <= at else None

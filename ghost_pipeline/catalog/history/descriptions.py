@@ -1,0 +1,65 @@
+"""What an event changed and why it happened, in the words that changes have."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ghost_pipeline.lifecycle.events import REBUILT
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+
+
+def changed_values(kind: EventKind, details: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return name -> value before and name -> value after an event, of what it changed; None for arrivals and the like.
+
+    Of ``provider_data``, the top-level keys that changed.
+    """
+    if kind is EventKind.ADDED and "previous_source" in details:
+        return {"source": details["previous_source"]}, {"source": Source.MANUAL.value}
+    if kind is not EventKind.CHANGED:
+        return None, None
+    old, new = {}, {}
+    for name, change in details.items():
+        if name == "provider_data":
+            old[name] = {key: sides["old"] for key, sides in change.items() if "old" in sides}
+            new[name] = {key: sides["new"] for key, sides in change.items() if "new" in sides}
+        elif name in REBUILT:
+            old[name], new[name] = change["old"], change["new"]
+    return old, new
+
+
+_VERBS = {
+    EventKind.DISCOVERED: {Source.INDEX: "listed", Source.INFERENCE: "used", Source.MANUAL: "added by an operator"},
+    EventKind.RESTORED: {
+        Source.INDEX: "listed again",
+        Source.INFERENCE: "used again",
+        Source.MANUAL: "restored by an operator",
+    },
+    EventKind.REACTIVATED: {
+        Source.INDEX: "listed again",
+        Source.INFERENCE: "used again",
+        Source.MANUAL: "reactivated by an operator",
+    },
+    EventKind.REMOVED: {Source.MANUAL: "removed by an operator"},
+    EventKind.ADDED: {Source.MANUAL: "added by an operator"},
+    EventKind.CHANGED: {
+        Source.INDEX: "listed with other values",
+        Source.INFERENCE: "used",
+        Source.MANUAL: "changed by an operator",
+    },
+}
+
+
+def describe_event(kind: EventKind, source: Source | None, details: Mapping[str, Any]) -> str:
+    """Return why an event happened, in a few words."""
+    for key, words in (("adopted_from", "adopted from"), ("imported_from", "imported from")):
+        if key in details:
+            return f"{words} {details[key]}"
+    if kind is EventKind.DEACTIVATED:
+        seen = f"not seen since {details['last_seen_at']}" if "last_seen_at" in details else "not seen for too long"
+        missing = details.get("missing_from_listing_id")
+        return seen if missing is None else f"{seen}, missing from listing {missing}"
+    if kind is EventKind.PURGED:
+        days = details.get("limit_days")
+        return "a ghost for too long" if days is None else f"a ghost for more than {days:g} days"
+    if source is None:
+        return "instants in the future were corrected"
+    return _VERBS[kind].get(source, kind.value)
