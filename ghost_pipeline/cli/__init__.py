@@ -12,6 +12,7 @@ from ghost_pipeline.cli.db import db_group
 from ghost_pipeline.cli.deployment import doctor_command, ui_command
 from ghost_pipeline.cli.export import export_command
 from ghost_pipeline.cli.fetch import fetch_command
+from ghost_pipeline.cli.history import changes_command, diff_command, prices_command
 from ghost_pipeline.cli.ingest import ingest_command
 from ghost_pipeline.cli.models import models_command, show_command, stats_command
 from ghost_pipeline.cli.output import ErrorHandlingGroup
@@ -46,6 +47,7 @@ def main(debug: bool) -> None:
 for command in (
     *(fetch_command, ingest_command, stats_command, models_command, show_command, providers_command, export_command),
     *(track_command, add_command, reactivate_command, release_command, remove_command, restore_command),
+    *(changes_command, diff_command, prices_command),
     *(sweep_command, purge_command, db_group, ui_command, doctor_command),
 ):
     main.add_command(command)

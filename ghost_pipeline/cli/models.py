@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
+from ghost_pipeline.cli.history import at_option, print_models_at, read_history_at, read_stats_at
 from ghost_pipeline.cli.options import (
     capability_option,
     json_option,
@@ -22,11 +24,12 @@ from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
 @click.command(epilog="Example: ghost-pipeline stats --json")
+@at_option
 @json_option
-def stats_command(is_json: bool) -> None:
+def stats_command(at: datetime | None, is_json: bool) -> None:
     """Count the models by source, state and provider."""
     with ModelCatalog.open() as catalog:
-        counted = catalog.get_discovery_stats()
+        counted = catalog.get_discovery_stats() if at is None else read_stats_at(catalog, at)
     if is_json:
         print_json(counted)
     else:
@@ -41,7 +44,7 @@ def print_stats(counted: dict[str, Any]) -> None:
     columns = ("total", "active", "inactive", *(source.value for source in Source), "unlisted")
     everything = {"all providers": {key: value for key, value in counted.items() if key != "by_provider"}}
     rows = [
-        [name, *({**one, **one["by_source"]}[column] for column in columns)]
+        [name, *({**one, **one["by_source"]}.get(column) for column in columns)]
         for name, one in (counted["by_provider"] | everything).items()
     ]
     print_table(("provider", *columns), rows, numbers=columns, optional=_OPTIONAL_STATS)
@@ -58,6 +61,7 @@ def print_stats(counted: dict[str, Any]) -> None:
 @click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
 @capability_option
 @click.option("--unlisted", "is_unlisted", is_flag=True, help="Only models that are used but not listed.")
+@at_option
 @json_option
 def models_command(
     provider: str | None,
@@ -66,6 +70,7 @@ def models_command(
     is_free: bool,
     capabilities: Sequence[str],
     is_unlisted: bool,
+    at: datetime | None,
     is_json: bool,
 ) -> None:
     """List the models, ghosts included unless a flag excludes them. Unknown values match no filter.
@@ -84,6 +89,9 @@ def models_command(
         is_unlisted=is_unlisted,
     )
     with ModelCatalog.open() as catalog:
+        if at is not None:
+            print_models_at(catalog, at, wanted, is_json=is_json)
+            return
         if is_json:
             print_json_list(catalog.iterate_models(wanted))
             return
@@ -123,18 +131,23 @@ def _state(model: ModelRecord) -> str:
 @click.command(epilog="Example: ghost-pipeline show openai gpt-4o")
 @provider_argument
 @model_argument
+@at_option
 @json_option
-def show_command(provider: str, model_id: str, is_json: bool) -> None:
+def show_command(provider: str, model_id: str, at: datetime | None, is_json: bool) -> None:
     """Show one model with its facts and all its events.
 
     Also shows the listing and the run that confirmed it last.
     """
     with ModelCatalog.open() as catalog:
-        history = catalog.get_model_history(provider, model_id)
+        if at is None:
+            history = catalog.get_model_history(provider, model_id)
+            state = "not in the catalog" if history.model is None else _state(history.model)
+        else:
+            history, state = read_history_at(catalog, provider, model_id, at)
     if is_json:
         print_json(_history_json(provider, model_id, history))
     else:
-        _print_history(provider, model_id, history)
+        _print_history(provider, model_id, history, state)
         settings = catalog.settings
         if settings.model_partitions and history.events:
             named = history.events[0]
@@ -158,8 +171,7 @@ _FIELDS = MODEL_FIELDS
 _SHOWN_ELSEWHERE = {"provider_id", "model_id", "is_active", "is_name_manual"}
 
 
-def _print_history(provider: str, model_id: str, history: ModelHistory) -> None:
-    state = "not in the catalog" if history.model is None else _state(history.model)
+def _print_history(provider: str, model_id: str, history: ModelHistory, state: str) -> None:
     click.echo(f"{provider} {model_id}: {state}")
     if history.model is not None:
         facts = [(name, getattr(history.model, name)) for name in _FIELDS if name not in _SHOWN_ELSEWHERE]

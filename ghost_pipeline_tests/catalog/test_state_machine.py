@@ -97,6 +97,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.place = new_place(self.backend, Path(self.home.name))
         self.pair = Pair(self.place.opened)
         self.past: dict[tuple[str, datetime], dict[Any, ModelRecord]] = {}
+        self.recorded: dict[str, list[datetime]] = {}
 
     @rule(duration=st.one_of(waits, waits, waits, st.just(BACKWARDS)))
     def wait(self, duration: timedelta) -> None:
@@ -241,10 +242,15 @@ class Lifecycle(RuleBasedStateMachine):
             assert len(recorded) == len(events)
             assert recorded == sorted(recorded)
             if recorded:
-                # What a clock that was ahead recorded in the future is recorded anew when it is corrected.
-                ahead = [key for key in self.past if key[0] == provider_id and key[1] > recorded[-1]]
-                for key in ahead:
+                # A correction records anew what a clock that was ahead recorded in the future, and a rule that lets
+                # time pass may have written at an instant that was remembered.
+                before = self.recorded.get(provider_id, [])
+                anew = [now for then, now in zip(before, recorded, strict=False) if then != now] + recorded[
+                    len(before) :
+                ]
+                for key in [key for key in self.past if anew and key[0] == provider_id and key[1] >= min(anew)]:
                     del self.past[key]
+                self.recorded[provider_id] = recorded
                 expected = {key: model for key, model in self.pair.oracle.models.items() if key[0] == provider_id}
                 self.past[provider_id, recorded[-1]] = expected
 

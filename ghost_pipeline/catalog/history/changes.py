@@ -145,7 +145,7 @@ def _require_own(connection: sa.Connection, cursor: Cursor, catalog_id: str) -> 
         )
 
 
-def read_page(connection: sa.Connection, wanted: ChangeFilter, after: Cursor, limit: int) -> ChangePage:
+def read_change_page(connection: sa.Connection, wanted: ChangeFilter, after: Cursor, limit: int) -> ChangePage:
     """Return at most ``limit`` changes after a cursor of this catalog. The connection reads from one snapshot."""
     changes: list[Change] = []
     cursors: list[str] = []

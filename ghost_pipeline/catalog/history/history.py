@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ghost_pipeline.catalog.history import as_of, changes
+from ghost_pipeline.catalog.history import as_of, changes, price_periods
 from ghost_pipeline.catalog.history.changes import ChangeFilter, ChangePage
 from ghost_pipeline.catalog.history.comparison import ModelDifference, compare
 from ghost_pipeline.catalog.results import ModelFilter
@@ -56,7 +56,7 @@ class History:
             raise UsageError(f"{wanted.until.isoformat()} is not after {wanted.since.isoformat()}", "swap the instants")
         cursor = changes.parse_cursor(since) if isinstance(since, str) else wanted.since
         with self._database.reading() as connection:
-            return changes.read_page(connection, wanted, changes.find_cursor(connection, cursor), limit)
+            return changes.read_change_page(connection, wanted, changes.find_cursor(connection, cursor), limit)
 
     def list_held(self, provider_ids: Sequence[str] = ()) -> list[ProviderRecord]:
         """Return the providers that are held now, so that their absences are no changes; of those given, if any are."""
@@ -102,6 +102,25 @@ class History:
         instant = self._past(at)
         with self._database.reading() as connection:
             return as_of.count_models_at(connection, instant)
+
+    def list_prices(
+        self, provider_id: str, model_id: str, at: datetime | None = None
+    ) -> list[price_periods.PricePeriod]:
+        """Return what a model cost when, the oldest first; with ``at`` only the prices of that instant.
+
+        Times in which no price was known are left out. Raises UnknownModel.
+        """
+        slug = provider_slug(provider_id)
+        canonical = canonical_model_id(slug, model_id)
+        instant = None if at is None else self._past(at)
+        with self._database.reading() as connection:
+            periods = price_periods.read_price_periods(connection, slug, canonical, instant)
+        if periods is None:
+            raise UnknownModel(
+                f"the catalog never had a model {canonical!r} of {slug}",
+                f"'ghost-pipeline models --provider {slug}' lists those that it has",
+            )
+        return periods
 
     def compare(
         self, before: datetime, after: datetime | None = None, provider_ids: Sequence[str] = ()

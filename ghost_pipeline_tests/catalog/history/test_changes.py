@@ -183,7 +183,7 @@ def test_a_reader_that_follows_eight_writers_sees_every_event_once(place: Place)
 @pytest.mark.parametrize(
     "text", ["", "nonsense", "c1-1-2", "c1-" + "0" * 32 + "-1-1-1", "c1-" + "0" * 32 + f"-{'9' * 30}-1"]
 )
-def test_a_text_that_is_no_cursor_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_text_that_was_never_a_cursor_is_refused(tmp_path: Path, text: str) -> None:
     with new_place(SQLITE, tmp_path).opened() as catalog, pytest.raises(InvalidCursor, match="is not a cursor"):
         catalog.list_changes(text)
 
