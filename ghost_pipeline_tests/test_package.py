@@ -45,7 +45,7 @@ LONG_ON_PURPOSE = {
 """Modules above MOST_LINES that stay whole, and why."""
 
 SAME_SUBJECT = {
-    "history",
+    "changes",
     "errors",
     "sightings",
     "overrides",

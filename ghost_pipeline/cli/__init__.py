@@ -12,7 +12,8 @@ from ghost_pipeline.cli.db import db_group
 from ghost_pipeline.cli.deployment import doctor_command, ui_command
 from ghost_pipeline.cli.export import export_command
 from ghost_pipeline.cli.fetch import fetch_command
-from ghost_pipeline.cli.history import changes_command, diff_command, prices_command
+from ghost_pipeline.cli.history.changes import changes_command
+from ghost_pipeline.cli.history.past import diff_command, prices_command
 from ghost_pipeline.cli.ingest import ingest_command
 from ghost_pipeline.cli.models import models_command, show_command, stats_command
 from ghost_pipeline.cli.output import ErrorHandlingGroup

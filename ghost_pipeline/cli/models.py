@@ -9,7 +9,7 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
-from ghost_pipeline.cli.history import at_option, print_models_at, read_history_at, read_stats_at
+from ghost_pipeline.cli.history.past import at_option, print_models_at, read_history_at, read_stats_at
 from ghost_pipeline.cli.options import (
     capability_option,
     json_option,

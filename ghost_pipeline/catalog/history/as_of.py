@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from ghost_pipeline.catalog.filtering import matches
 from ghost_pipeline.catalog.history.newer_events import (
     PAGE_SIZE,
     find_newer_events,
@@ -67,7 +68,7 @@ def iterate_models_at(database: Database, at: datetime, wanted: ModelFilter) -> 
         while after is not None:
             with database.reading() as connection:
                 page, after = _read_page(connection, slug, at, after)
-            yield from (past for past in page if _is_wanted(past.model, wanted))
+            yield from (past for past in page if matches(wanted, past.model))
 
 
 def _read_page(
@@ -197,12 +198,3 @@ def _past(record: ModelRecord, at: datetime, last_evidence_at: datetime | None) 
         inference_metadata=None if is_used_later else record.inference_metadata,
     )
     return PastModel(known, is_exact)
-
-
-def _is_wanted(model: ModelRecord, wanted: ModelFilter) -> bool:
-    return (
-        (wanted.is_active is None or model.is_active is wanted.is_active)
-        and (wanted.is_free is None or model.is_free is wanted.is_free)
-        and (wanted.source is None or model.source is wanted.source)
-        and (not wanted.capabilities or set(wanted.capabilities) <= set(model.capabilities or ()))
-    )

@@ -1,8 +1,8 @@
 """``History``: the interface of the catalog for what was. It validates arguments; other modules have the queries."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from ghost_pipeline.catalog.history import as_of, changes, price_periods
@@ -14,7 +14,7 @@ from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import UnknownModel, UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import ProviderRecord
-from ghost_pipeline.lifecycle.validation import require_aware, require_past, validate_capabilities
+from ghost_pipeline.lifecycle.validation import require_aware, require_past
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 
 
@@ -79,9 +79,10 @@ class History:
             raise UsageError(
                 "which models were used without being listed is known for now only", "leave out 'unlisted'"
             )
-        validate_capabilities(wanted.capabilities)
-        known = replace(wanted, provider_ids=self._known(wanted.provider_ids))
-        return as_of.iterate_models_at(self._database, self._past(at), known)
+        if wanted.sort is not None:
+            raise UsageError("models of an earlier instant are by provider and id", "leave out the column to sort by")
+        self._known(wanted.provider_ids)
+        return islice(as_of.iterate_models_at(self._database, self._past(at), wanted), wanted.limit)
 
     def get_model(self, provider_id: str, model_id: str, at: datetime) -> as_of.PastHistory:
         """Return one model as it was ``at``, with its events until then. Raises UnknownModel if it was unknown."""

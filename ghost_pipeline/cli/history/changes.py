@@ -1,10 +1,9 @@
-"""``changes``, ``diff``, ``prices``, and what ``models``, ``show`` and ``stats`` show with ``--at``."""
+"""``changes``: print changes by pages, or as they come."""
 
 import re
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,17 +14,14 @@ import msgspec
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.catalog.history.changes import Change
-from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
-from ghost_pipeline.cli.options import INSTANT, json_option, model_argument, provider_argument, provider_option
-from ghost_pipeline.cli.output import count, format_value, print_json, print_json_list, print_table, warn
+from ghost_pipeline.cli.options import INSTANT, json_option, provider_option
+from ghost_pipeline.cli.output import count, format_value, print_json_list, print_table
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 
 POLL_SECONDS = 1.0
 """How often ``changes --follow`` looks for new changes."""
 
 DEFAULT_SINCE = timedelta(hours=24)
-
-at_option = click.option("--at", type=INSTANT, help="The catalog as it was at this instant, such as 2026-03-01.")
 
 
 class SinceType(click.ParamType[str | datetime]):
@@ -186,140 +182,17 @@ def _why(change: Change) -> str:
     if change.kind is not EventKind.CHANGED:
         return change.reason
     old, new = change.old or {}, change.new or {}
-    values = [f"{name} {_short(old.get(name))} -> {_short(new.get(name))}" for name in new if name != "provider_data"]
+    values = [
+        f"{name} {format_fact(old.get(name))} -> {format_fact(new.get(name))}"
+        for name in new
+        if name != "provider_data"
+    ]
     if "provider_data" in new:
         keys = sorted({*old["provider_data"], *new["provider_data"]})
         values.append(f"provider_data: {', '.join(keys)}")
     return "; ".join(values)
 
 
-def _short(value: Any) -> str:
+def format_fact(value: Any) -> str:
+    """Return the value of a fact in a change."""
     return "unknown" if value is None else format_value(value)
-
-
-@click.command(epilog="Example: ghost-pipeline diff 2026-03-01 2026-04-01")
-@click.argument("before", type=INSTANT)
-@click.argument("after", type=INSTANT, required=False)
-@provider_option
-@json_option
-def diff_command(before: datetime, after: datetime | None, provider: str | None, is_json: bool) -> None:
-    """Show what differs between two instants, by default between one and now.
-
-    A model that came and went between them is not shown; 'ghost-pipeline changes' has both events.
-    """
-    counts = Counter[str]()
-    with ModelCatalog.open() as catalog:
-        found = catalog.history.compare(before, after, () if provider is None else (provider,))
-        if is_json:
-            print_json_list(found)
-            return
-        print_table(("difference", "provider", "model", "old -> new"), _difference_rows(found, counts))
-    words = [f"{counts[word]:,} {word}" for word in ("appeared", "vanished", "changed")]
-    click.echo(", ".join(words), err=True)
-
-
-def _difference_rows(found: Iterable[Any], counts: Counter[str]) -> Iterator[Sequence[Any]]:
-    for one in found:
-        counts[one.difference] += 1
-        values = (
-            [f"{name} {_short(one.old[name])} -> {_short(one.new[name])}" for name in one.new]
-            if one.difference == "changed"
-            else []
-        )
-        yield one.difference, one.provider_id, one.model_id, "; ".join(values)
-
-
-@click.command(epilog="Example: ghost-pipeline prices openrouter deepseek/deepseek-chat")
-@provider_argument
-@model_argument
-@click.option("--at", type=INSTANT, metavar="DATE", help="Only the prices of this instant, such as 2026-03-15.")
-@json_option
-def prices_command(provider: str, model_id: str, at: datetime | None, is_json: bool) -> None:
-    """Show what a model cost when, the oldest price first."""
-    with ModelCatalog.open() as catalog:
-        periods = catalog.history.list_prices(provider, model_id, at)
-    if is_json:
-        print_json(periods)
-        return
-    dearest = max((max(one.input_price or 0, one.output_price or 0) for one in periods), default=0)
-    rows = [
-        [
-            one.first_listed_at,
-            one.last_listed_at,
-            one.input_price,
-            one.output_price,
-            _bar(one.input_price, dearest),
-            _bar(one.output_price, dearest),
-        ]
-        for one in periods
-    ]
-    columns = ("first listed", "last listed", "in $/M", "out $/M", "in", "out")
-    print_table(columns, rows, numbers=("in $/M", "out $/M"), optional=("last listed", "in", "out"))
-    if not periods:
-        click.echo("no price is known of it", err=True)
-
-
-BAR_WIDTH = 20
-
-
-def _bar(price: float | None, dearest: float) -> str:
-    """Return a bar as long as the price is high; a price above zero has at least one sign."""
-    if not price or not dearest:
-        return ""
-    return "#" * max(1, round(BAR_WIDTH * price / dearest))
-
-
-def print_models_at(catalog: ModelCatalog, at: datetime, wanted: ModelFilter, *, is_json: bool) -> None:
-    """Print the models that the catalog had at an instant."""
-    found = catalog.history.iterate_models(at, wanted)
-    if is_json:
-        print_json_list(
-            {**msgspec.to_builtins(one.model), "is_last_seen_exact": one.is_last_seen_exact} for one in found
-        )
-        _warn_if_earlier(catalog, at)
-        return
-    printed = Counter[str]()
-    columns = ("provider", "model", "name", "source", "context", "in $/M", "out $/M", "state")
-    rows = _past_rows(found, printed)
-    print_table(columns, rows, numbers=("context", "in $/M", "out $/M"), optional=("name", "source", "context"))
-    click.echo(f"{count(printed['rows'], 'model')} at {format_value(at)}", err=True)
-    _warn_if_earlier(catalog, at)
-
-
-def _past_rows(found: Iterable[Any], printed: Counter[str]) -> Iterator[Sequence[Any]]:
-    for one in found:
-        printed["rows"] += 1
-        model = one.model
-        facts = (model.name, model.source, model.context_window, model.input_price, model.output_price)
-        yield model.provider_id, model.model_id, *facts, format_past_state(one)
-
-
-def format_past_state(past: Any) -> str:
-    """Return the state of a model at an instant."""
-    if past.model.is_active:
-        return "active"
-    seen = format_value(past.model.last_seen_at)
-    return f"! ghost, last seen {seen}" if past.is_last_seen_exact else f"! ghost, last seen by {seen}"
-
-
-def read_stats_at(catalog: ModelCatalog, at: datetime) -> dict[str, Any]:
-    """Return the statistics as of an instant, and warn if that is before the first event."""
-    counted = catalog.history.count_models(at)
-    _warn_if_earlier(catalog, at)
-    return counted
-
-
-def read_history_at(catalog: ModelCatalog, provider: str, model_id: str, at: datetime) -> tuple[ModelHistory, str]:
-    """Return one model as it was at an instant, with its events until then, and its state."""
-    history = catalog.history.get_model(provider, model_id, at)
-    if history.past is None:
-        return ModelHistory(None, history.events, None), "not in the catalog"
-    return ModelHistory(history.past.model, history.events, None), format_past_state(history.past)
-
-
-def _warn_if_earlier(catalog: ModelCatalog, at: datetime) -> None:
-    first = catalog.history.first_recorded_at()
-    if first is None:
-        warn("the catalog has no events yet, so it was empty")
-    elif at < first:
-        warn(f"the catalog was empty at {format_value(at)}: its first event was recorded at {format_value(first)}")
