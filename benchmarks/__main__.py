@@ -1,8 +1,11 @@
-"""Measure, and print each ratio beside its target: ``python -m benchmarks`` for all, or with the names of some."""
+"""Measure, and print each ratio beside its target: ``python -m benchmarks`` for all, or with the names of some.
+
+With ``--write``, the results replace those of the same names in the table of ``docs/performance.md``.
+"""
 
 import sys
 
-from benchmarks import fetch, growth, ingest, long_tables, months, postgresql, reconcile, start, tracker
+from benchmarks import fetch, growth, ingest, long_tables, months, postgresql, reconcile, start, table, tracker, watch
 
 MEASUREMENTS = {
     "reconcile": reconcile.measure,
@@ -13,6 +16,8 @@ MEASUREMENTS = {
     "tracker": tracker.measure,
     "fetch": fetch.measure,
     "long_tables": long_tables.measure,
+    "watch": watch.measure,
+    "many-files": watch.measure_many,
     "months": months.measure,
     "months-full": months.measure_full,
 }
@@ -20,6 +25,12 @@ MEASUREMENTS = {
 BY_NAME_ONLY = ("months-full",)
 """Measurements that take long, or gigabytes."""
 
-for name in sys.argv[1:] or [name for name in MEASUREMENTS if name not in BY_NAME_ONLY]:
-    for what, ratio, target in MEASUREMENTS[name]():
+arguments = sys.argv[1:]
+is_written = "--write" in arguments
+chosen = [name for name in arguments if name != "--write"]
+for name in chosen or [name for name in MEASUREMENTS if name not in BY_NAME_ONLY]:
+    measured = MEASUREMENTS[name]()
+    for what, ratio, target in measured:
         print(f"{what:<64} {ratio:8.2f}  {target}", flush=True)
+    if is_written:
+        table.record(name, measured)

@@ -1,5 +1,6 @@
 """The documentation is correct: its commands run, its links resolve, its generated parts are current."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 import ghost_pipeline
+from benchmarks import table
 from documentation.queries import QUERIES
 from documentation.reference import PAGES
 from ghost_pipeline.cli import main
@@ -169,3 +171,8 @@ def test_no_file_names_a_machine_path_or_a_package_registry() -> None:
         path = ROOT / name
         if path.suffix in {".py", ".md", ".toml", ".yaml", ".txt", ""} and path.is_file():
             assert not forbidden.search(path.read_text()), name
+
+
+def test_the_table_of_measured_numbers_is_that_of_the_kept_results() -> None:
+    if table.RESULTS.exists():
+        assert table.format_rows(json.loads(table.RESULTS.read_text())) in table.PAGE.read_text()

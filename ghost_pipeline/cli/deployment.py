@@ -63,9 +63,9 @@ def doctor_command(is_json: bool) -> None:
         print_json({"is_ok": not wrong, "checked_at": now, "findings": findings})
     else:
         for one in findings:
-            click.echo(f"{_MARKS[one.status.value]:<6}{one.check:<10}{one.detail}")
+            click.echo(f"{_MARKS[one.status.value]:<6}{one.check:<10}{' '.join(one.detail.split())}")
             if one.advice:
-                click.echo(f"{'':<16}-> {one.advice}")
+                click.echo(f"{'':<16}-> {' '.join(one.advice.split())}")
         click.echo(f"{count(len(wrong), 'problem')}" if wrong else "no problems")
     if wrong:
         sys.exit(EXIT_REFUSED)

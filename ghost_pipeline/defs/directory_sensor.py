@@ -89,6 +89,36 @@ SETTLING_SECONDS = 0.3
 """A file whose size and mtime stay the same for this long is complete."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a look at the models folder found."""
+
+    provider_count: int
+    new: list[ListingFile]
+    at: datetime
+
+
+WATCH_SECONDS = 4.2
+"""How long a tick looks for a changed file: nearly until the next one. Other sensors wait as long unless the daemon has
+threads for them (``sensors: {use_threads: true}`` in ``dagster.yaml``), so that without threads a tick looks once."""
+
+LOOK_INTERVAL_SECONDS = 0.2
+
+
+def _watch(context: dg.SensorEvaluationContext, ghost: GhostCatalog, cursor: DirectoryCursor) -> _Look:
+    """Look for changed files until there is one or the time of the tick is over. Raises NoListings, SettingsError."""
+    ends_at = time.monotonic()
+    if context.instance.get_settings("sensors").get("use_threads"):
+        ends_at += WATCH_SECONDS
+    while True:
+        now = datetime.now(UTC)
+        newest = newest_listings(find_listings(ghost.settings().models_dir).files)
+        new = [file for file in newest.values() if cursor.is_new(file, now)]
+        if new or time.monotonic() >= ends_at:
+            return _Look(len(newest), new, now)
+        time.sleep(LOOK_INTERVAL_SECONDS)
+
+
 @dg.sensor(
     job=ingest_listing,
     minimum_interval_seconds=4,  # the daemon evaluates sensors every 5 seconds; 5 here would drift to 10
@@ -98,15 +128,15 @@ SETTLING_SECONDS = 0.3
 def models_directory_sensor(
     context: dg.SensorEvaluationContext, ghost: GhostCatalog
 ) -> dg.SensorResult | dg.SkipReason:
+    cursor = read_directory_cursor(context.cursor)
     try:
-        newest = newest_listings(find_listings(ghost.settings().models_dir).files)
+        look = _watch(context, ghost, cursor)
     except NoListings as error:
         return dg.SkipReason(str(error))
-    cursor = read_directory_cursor(context.cursor)
-    now = datetime.now(UTC)
-    settled, blocked = _split_by_readiness([file for file in newest.values() if cursor.is_new(file, now)])
+    now = look.at
+    settled, blocked = _split_by_readiness(look.new)
     if not settled:
-        return dg.SkipReason("; ".join(blocked) or f"{len(newest)} providers, no newer file")
+        return dg.SkipReason("; ".join(blocked) or f"{look.provider_count} providers, no newer file")
     for reason in (*blocked, *(f"{file.path.name}: {file.warning}" for file in settled if file.warning)):
         context.log.warning(reason)
     ingested = _ingested_providers(ghost, settled)

@@ -31,6 +31,9 @@ compute_logs:  # no step prints, and to capture that costs four processes a run;
   class: NoOpComputeLogManager
 python_logs:  # the console's; every step's start and end is in the event log
   python_log_level: INFO
+sensors:  # one that waits for a file to change delays no other
+  use_threads: true
+  num_workers: 8
 retention:
   schedule:
     purge_after_days: {skipped: 7, failure: 30, success: 30}

@@ -245,3 +245,19 @@ def test_doctor_changes_nothing(deployment: Deployment, run: Run) -> None:
     before = (deployment.home / "catalog.db").read_bytes()
     run("doctor")
     assert (deployment.home / "catalog.db").read_bytes() == before
+
+
+def test_names_of_files_can_not_forge_lines_and_links_that_lead_nowhere_do_no_harm(
+    deployment: Deployment, run: Run
+) -> None:
+    ahead = (datetime.now(UTC) + timedelta(days=3)).timestamp()
+    forged = deployment.models / "x\nno problems\nok    daemon    fine\x1b[2J_models.json"
+    forged.write_text("{}")
+    os.utime(forged, (ahead, ahead))
+    (deployment.models / "mistral_models.json").symlink_to(deployment.home / "missing")
+    ran = run("doctor")
+    assert ran.code == 1
+    assert "no problems" not in ran.out.splitlines()
+    assert not [line for line in ran.out.splitlines() if "ok    daemon    fine" in line and "clock" not in line]
+    assert "\x1b" not in ran.out
+    assert "FileNotFoundError" not in ran.out

@@ -14,7 +14,9 @@ import dagster as dg
 import pytest
 
 from ghost_pipeline.defs.ingestion import listing_run_config
+from ghost_pipeline.defs.local_runs import open_instance
 from ghost_pipeline.defs.resource import GhostCatalog
+from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, listing
 
 
@@ -209,3 +211,15 @@ def test_another_file_with_the_name_and_an_older_mtime_than_the_ingested_one_is_
     assert workshop.run(by_command).success
     workshop.drop("openai_models.json", listing("b"), NOON - timedelta(hours=1))
     assert len(requested(workshop.tick())) == 1
+
+
+def test_with_threads_for_sensors_a_tick_waits_for_a_file(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"GHOST_HOME": str(tmp_path / "home")})
+    with open_instance(settings) as instance:
+        workshop = Workshop(tmp_path, instance)
+        workshop.drop("openai_models.json", listing("a"))
+        assert [request.partition_key for request in requested(workshop.tick())] == ["openai"]
+        later = threading.Timer(0.5, lambda: workshop.drop("mistral_models.json", listing("m")))
+        later.start()
+        assert [request.partition_key for request in requested(workshop.tick())] == ["mistral"]
+        later.join()

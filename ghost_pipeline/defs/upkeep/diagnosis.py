@@ -138,7 +138,7 @@ def _check_clock(settings: Settings, now: datetime) -> Iterator[Finding]:
 def _future_instants(settings: Settings, limit: datetime) -> Iterator[str]:
     if settings.models_dir.is_dir():
         for path in settings.models_dir.glob("*.json"):
-            if path.stat().st_mtime > limit.timestamp():
+            if path.lstat().st_mtime > limit.timestamp():  # also of a link that leads nowhere
                 yield f"the time of {path.name}"
     if settings.database_url or (settings.home.absolute() / "catalog.db").exists():
         version = ModelCatalog.get_schema_version(settings)
