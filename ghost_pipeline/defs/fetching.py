@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from ghost_pipeline.defs.listing_checks import as_text
 from ghost_pipeline.defs.provider_health import health_events, log_health
 from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_errors
 from ghost_pipeline.errors import NotConfigured
@@ -18,9 +19,9 @@ provider_responses = dg.AssetSpec(
     skippable=True,  # a provider that lacks a key materializes nothing
     kinds={"json"},
     group_name="ingestion",
-    description="The provider's response with all pages, written to a file in the models folder. A failed fetch writes "
-    "no file and holds the provider. A provider that can't be fetched, such as one without a key, is skipped with the "
-    "reason and not held. Either way its newest file is admitted where the same run does both.",
+    description="The provider's response with all pages. It is written to a file in the models folder. A failed fetch "
+    "writes no file and holds the provider. A provider that can't be asked, such as one without a key, is skipped with "
+    "the reason and not held. Either way its newest file is admitted where the same run does both.",
 )
 
 
@@ -97,20 +98,25 @@ def fetch_every_6h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) -
 
 
 def _metadata(outcome: FetchOutcome) -> dict[str, Any]:
-    """Return what the asset shows of the response. Dagster plots numbers over time."""
+    """Return what the asset shows of the response."""
     known: dict[str, Any] = {
         "result": outcome.result.value,
         "reason": outcome.reason or None,
         "attempted_at": dg.MetadataValue.timestamp(outcome.attempted_at),
-        "seconds": outcome.duration_seconds,
-        "pages": outcome.response.pages,
-        "status": outcome.response.status,
-        "models": outcome.models,
         "request_id": outcome.request_id,
         "file": outcome.path.name if outcome.path else None,
         "path": dg.MetadataValue.path(str(outcome.path)) if outcome.path else None,
         "sha256": outcome.sha256,
-        "bytes": outcome.info.bytes if outcome.info else None,
         "etag": outcome.info.etag if outcome.info else None,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    numbers = {
+        "seconds": outcome.duration_seconds,
+        "pages": outcome.response.pages,
+        "status": outcome.response.status,
+        "models": outcome.models,
+        "bytes": outcome.info.bytes if outcome.info else None,
+    }
+    return {
+        **{name: value for name, value in known.items() if value is not None},
+        **as_text({name: number for name, number in numbers.items() if number is not None}),
+    }

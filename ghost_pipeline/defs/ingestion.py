@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
+from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter, SubmittedListing
 from ghost_pipeline.defs.evidence.channels import (
     inbox,
     inference_reports,
@@ -22,6 +22,7 @@ from ghost_pipeline.defs.fetching import fetch_response, provider_responses
 from ghost_pipeline.defs.listing_checks import (
     COLUMN_SCHEMA,
     RAW_ASSET,
+    as_text,
     check_results,
     check_specs,
     describe_refusal,
@@ -59,7 +60,7 @@ class ListingConfig(dg.Config):
             skippable=True,  # a refused listing materializes nothing
             kinds={"json"},
             group_name="ingestion",
-            description="The provider's newest listing: admitted with a verdict, its bytes archived. No model changes "
+            description="Each provider's newest listing and its verdict. Its bytes are archived; no model changes "
             "here. Uses the newest file; one that provider_responses fetches in the same run is admitted in that run, "
             "one that fetch_every_6h fetches in the next run of models_directory_sensor.",
         ),
@@ -104,10 +105,16 @@ def _admit(
         )
         outcome = catalog.admit(submission)
         health: list[HealthEvent] = health_events(catalog) if outcome.is_refused else []
-    metadata = {**listing_metadata(outcome), "bytes": len(submission.content), "path": dg.MetadataValue.path(str(path))}
+    metadata = {
+        **listing_metadata(outcome),
+        "bytes": str(len(submission.content)),
+        "path": dg.MetadataValue.path(str(path)),
+    }
     selected = context.selected_asset_keys
     # Dagster records what was logged at the next yield; what is logged after the last one is lost with the failure.
     log_health(context, health)
+    if outcome.is_refused and dg.AssetKey(RAW_ASSET) in selected:
+        context.log_event(_refusal_event(outcome))
     if listing_files.key in selected:
         yield _read_event(path, submission)
     if dg.AssetKey(RAW_ASSET) in selected:
@@ -139,6 +146,18 @@ def _checks_again(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> Ite
     yield from (result for result in results if result.check_name in names)
 
 
+def _refusal_event(outcome: ListingOutcome) -> dg.AssetObservation:
+    """Return the observation that shows a refused file beside the materialization of the file before it."""
+    return dg.AssetObservation(
+        RAW_ASSET,
+        partition=outcome.provider_id,
+        metadata={
+            "refused": describe_refusal(outcome),
+            "refused_at": dg.MetadataValue.timestamp(outcome.attempt.observed_at),
+        },
+    )
+
+
 def _read_event(path: Path, submission: SubmittedListing) -> dg.MaterializeResult[None]:
     """Return the materialization of ``listing_files`` for a file that was read just now."""
     in_name = instant_in_name(path.name)
@@ -147,7 +166,7 @@ def _read_event(path: Path, submission: SubmittedListing) -> dg.MaterializeResul
         metadata={
             "file": path.name,
             "path": dg.MetadataValue.path(str(path)),
-            "bytes": len(submission.content),
+            "bytes": str(len(submission.content)),
             "sha256": submission.sha256,
             **({"instant_in_file_name": dg.MetadataValue.timestamp(in_name)} if in_name else {}),
         },
@@ -172,8 +191,8 @@ def parsed_instant(text: str | None) -> datetime:
     deps=[RAW_ASSET, tracked_inferences, inference_reports, inbox, manual_additions],
     kinds={"sql"},
     group_name="catalog",
-    description="The models that are known to exist and how they are known: one row per model, inactive ones included. "
-    "A partition is one provider; one without any listing shows the models of the other channels.",
+    description="The models that are known, and from where. One row per model, inactive ones included. A "
+    "partition is one provider; one without any listing shows the models of the other channels.",
     metadata={"dagster/column_schema": COLUMN_SCHEMA, "dagster/table_name": "models"},
 )
 def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.MaterializeResult[None]:
@@ -203,8 +222,8 @@ def _metadata_without_listing(catalog: ModelCatalog, provider_id: str) -> dict[s
         raise NoListings(f"{provider_id} has neither a listing nor a model", "materialize raw_provider_models first")
     return {
         "listing": "no listing",
-        "models": len(models),
-        **Counter(f"source_{model.source.value.lower()}" for model in models),
+        "models": str(len(models)),
+        **as_text(Counter(f"source_{model.source.value.lower()}" for model in models)),
         "dagster/partition_row_count": len(models),
     }
 

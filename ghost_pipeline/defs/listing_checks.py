@@ -29,8 +29,16 @@ COLUMN_SCHEMA = dg.TableSchema(
 )
 
 
+def as_text(counts: Mapping[str, int | float]) -> dict[str, str]:
+    """Return the numbers as texts, for an asset that has partitions.
+
+    Dagster plots each number of an asset over time, with the values of all partitions in one line.
+    """
+    return {name: str(count) for name, count in counts.items()}
+
+
 def listing_metadata(outcome: ListingOutcome) -> dict[str, Any]:
-    """Return where the listing came from and its verdict. The id is a text, because Dagster plots every number."""
+    """Return where the listing came from and its verdict."""
     in_name = instant_in_name(outcome.attempt.file_name or "")
     return {
         "file": outcome.attempt.file_name,
@@ -55,7 +63,7 @@ def reconcile_metadata(outcome: ListingOutcome, run_id: str) -> Mapping[str, Any
     changes += [(model_id, "missing") for model_id in outcome.missing_ids]
     return {
         **listing_metadata(outcome),
-        **numbers,
+        **as_text(numbers),
         **({"changes": _changes_table(changes)} if changes else {}),
         **({"where_from": _where_from(outcome.provider_id, [model_id for model_id, _ in changes])} if changes else {}),
         "run": dg.MetadataValue.dagster_run(run_id),

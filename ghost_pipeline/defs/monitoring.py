@@ -30,7 +30,7 @@ update that arrives in between must outlive it: therefore the reset excludes eva
     deps=[model_catalog, "stale_sweep", "purge_sweep"],
     kinds={"sql"},
     group_name="monitoring",
-    description="Models by source, state and provider, and the number of used models that no listing contains.",
+    description="Models by source, state and provider. Also how many work though no list shows them.",
     automation_condition=CATALOG_CHANGED_SINCE_REQUEST,
 )
 def discovery_stats(ghost: GhostCatalog) -> dg.MaterializeResult[None]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SweepResult
 from ghost_pipeline.defs.ingestion import parsed_instant
-from ghost_pipeline.defs.listing_checks import format_instant
+from ghost_pipeline.defs.listing_checks import as_text, format_instant
 from ghost_pipeline.defs.provider_health import HealthEvent, health_events, log_health
 from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
 
@@ -21,7 +21,7 @@ STALE_ASSET = dg.AssetSpec(
     deps=["model_catalog"],
     group_name="catalog",
     kinds={"sql"},
-    description="The models that the stale sweep deactivated, each with its last evidence and the listing that lacked "
+    description="The models that the stale sweep deactivated. Each with its last evidence and the listing that lacked "
     "it. The job stale_sweep materializes it, every hour if a model is due.",
 )
 PURGE_ASSET = dg.AssetSpec(
@@ -29,7 +29,7 @@ PURGE_ASSET = dg.AssetSpec(
     deps=["model_catalog"],
     group_name="catalog",
     kinds={"sql"},
-    description="The models that the purge sweep deleted, each with its last evidence; tombstones keep the rows. The "
+    description="The models that the purge sweep deleted. Each with its last evidence; tombstones keep the rows. The "
     "job purge_sweep materializes it, every day if a model is due.",
 )
 
@@ -123,11 +123,12 @@ def _report(
             dg.AssetObservation(
                 "model_catalog",
                 partition=provider_id,
-                metadata={effect: count, "by": dg.MetadataValue.asset(asset.key)},
+                metadata={**as_text({effect: count}), "by": dg.MetadataValue.asset(asset.key)},
             )
         )
+    shown = {"models": table} if result.models else {}  # without rows the UI shows an empty box
     held = {f"held: {provider_id}": reason for provider_id, reason in result.held.items()}
-    context.log_event(dg.AssetMaterialization(asset.key, metadata={effect: result.changed, "models": table, **held}))
+    context.log_event(dg.AssetMaterialization(asset.key, metadata={effect: result.changed, **shown, **held}))
     log_health(context, health)
     for provider_id, reason in result.held.items():
         context.log.warning(f"{provider_id} is held, so its models were kept: {reason}")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ghost_pipeline_tests.defs.builders import NOON, Workshop, failure_of, listing, materialized
+from ghost_pipeline_tests.defs.builders import NOON, Workshop, failure_of, listing, materialized, observations_of
 
 MANY = [f"model-{number:02}" for number in range(20)]
 
@@ -58,6 +58,15 @@ def test_a_refused_listing_ends_its_run_with_one_sentence(workshop: Workshop) ->
     assert materialized(run) == {"listing_files"}
     evaluations = {one.check_name: one for one in run.get_asset_check_evaluations() if one.partition == "xai"}
     assert str(evaluations["listing_has_models"].description).startswith("empty: ")
+
+
+def test_a_refused_file_is_shown_beside_the_materialization_of_the_file_before_it(workshop: Workshop) -> None:
+    workshop.ingest("xai_models.json", listing("grok"), NOON)
+    run = workshop.ingest("xai_models_2099-01-01.json", listing(), NOON + timedelta(hours=1))
+    [shown] = observations_of(run, "raw_provider_models")
+    assert shown.partition == "xai"
+    assert str(shown.metadata["refused"].value).startswith("xai: xai_models_2099-01-01.json is refused as empty: ")
+    assert shown.metadata["refused_at"].value == (NOON + timedelta(hours=1)).timestamp()
 
 
 def test_a_refused_run_evaluates_the_health_of_all_providers(workshop: Workshop) -> None:

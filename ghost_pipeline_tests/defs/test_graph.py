@@ -52,6 +52,12 @@ def test_every_asset_has_a_group_a_kind_and_a_description() -> None:
         assert node.description, key
 
 
+def test_the_list_of_assets_does_not_cut_the_first_sentence_of_a_description() -> None:
+    graph = definitions.resolve_asset_graph()
+    first = {key: str(graph.get(key).description).split(". ")[0] for key in graph.get_all_asset_keys()}
+    assert {key: text for key, text in first.items() if len(text) > 50} == {}
+
+
 def test_every_column_of_the_models_is_described_in_the_ui() -> None:
     schema = definitions.resolve_asset_graph().get(dg.AssetKey("model_catalog")).metadata["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)

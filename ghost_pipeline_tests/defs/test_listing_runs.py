@@ -119,7 +119,7 @@ def test_a_materialization_shows_where_the_models_came_from(workshop: Workshop) 
     catalog = {name: value.value for name, value in metadata["model_catalog"].items()}
     assert catalog["file"] == "openai_models.json"
     assert catalog["verdict"] == "complete"
-    assert (catalog["models"], catalog["created"], catalog["confirmed"], catalog["missing"]) == (2, 1, 1, 1)
+    assert (catalog["models"], catalog["created"], catalog["confirmed"], catalog["missing"]) == ("2", "1", "1", "1")
     assert catalog["observed_at"] == (NOON + timedelta(hours=1)).timestamp()
     assert len(str(catalog["sha256"])) == 64
     preview = metadata["model_catalog"]["changes"]

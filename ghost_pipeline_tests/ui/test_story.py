@@ -126,10 +126,11 @@ class Story:
 
     def what_programs_and_people_wrote_is_shown(self) -> None:
         metadata = self.pages.metadata
-        self.pages.wait_for(lambda: metadata("tracked_inferences", "mygw").get("discovered") == 2, "uses are counted")
-        self.pages.wait_for(lambda: metadata("manual_additions", "anthropic").get("added") == 1, "so is the addition")
+        self.pages.wait_for(lambda: metadata("tracked_inferences", "mygw").get("discovered") == "2", "uses are counted")
+        self.pages.wait_for(lambda: metadata("manual_additions", "anthropic").get("added") == "1", "so is the addition")
         self.pages.shows("/assets/model_catalog?view=partitions&partition=mygw", "Materialized", "no listing")
         self.pages.shows("/assets/inference_reports?view=checks&checkDetail=reports_are_accepted", "1 of 2 rejected")
+        self.pages.shows("/assets/inference_reports", "rejected", "reasons")
         self.pages.shows("/assets/inbox", "read_at")
         for model in ("claude-of-a-report", "claude-of-the-inbox", "claude-by-hand"):
             self._page_is_written(f"anthropic/{model}")
@@ -159,6 +160,7 @@ class Story:
                 "Execution Failed (0)",
             )
         assert self._active() == before
+        self.pages.shows("/assets/raw_provider_models?view=partitions&partition=xai", "xai_models_2099-01-01.json is")
         [refused] = [run for run in self.pages.runs(["FAILURE"]) if _tag(run, "dagster/partition") == "xai"]
         assert "DagsterAssetCheckFailedError" not in self.pages.shows(f"/runs/{refused['id']}", "is refused as empty")
 

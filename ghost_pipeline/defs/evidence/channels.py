@@ -15,8 +15,9 @@ listing_files = dg.AssetSpec(
     kinds={"json", "file"},
     tags={"channel": "index"},
     description=(
-        "The files of the models folder (GHOST_MODELS_DIR), one partition per provider. A file comes from a fetch "
-        "(provider_responses) or is put there by hand. Materialized whenever raw_provider_models reads one."
+        "The listing files, one partition per provider. They are in the models folder (GHOST_MODELS_DIR); a file comes "
+        "from a fetch (provider_responses) or is put there by hand. Materialized whenever raw_provider_models reads "
+        "one."
     ),
 )
 
@@ -26,10 +27,10 @@ inference_reports = dg.AssetSpec(
     kinds={"json"},
     tags={"channel": "inference"},
     description=(
-        "Successful inferences that other programs report over HTTP: POST "
-        "/report_asset_materialization/inference_reports with the metadata provider and model, optionally name, "
+        "Successful inferences reported over HTTP. Other programs POST to "
+        "/report_asset_materialization/inference_reports, with the metadata provider and model, optionally name, "
         "metadata, first_at, last_at and count; or sightings, a list of such objects. inference_reports_sensor records "
-        "them. A rejected report fails the check reports_are_accepted."
+        "them and materializes this asset with a summary. A rejected report fails the check reports_are_accepted."
     ),
 )
 
@@ -39,9 +40,9 @@ inbox = dg.AssetSpec(
     kinds={"json", "file"},
     tags={"channel": "inference"},
     description=(
-        "Successful inferences that other programs append to GHOST_HOME/inbox/*.jsonl, one JSON object per line: "
-        "provider and model, optionally name, metadata, first_at, last_at and count. inbox_sensor records them and "
-        "materializes this asset whenever it has read lines."
+        "Successful inferences appended to the inbox. Other programs append them to GHOST_HOME/inbox/*.jsonl, one JSON "
+        "object per line: provider and model, optionally name, metadata, first_at, last_at and count. inbox_sensor "
+        "records them and materializes this asset whenever it has read lines, and every hour without any."
     ),
 )
 
@@ -52,10 +53,10 @@ tracked_inferences = dg.AssetSpec(
     kinds={"python"},
     tags={"channel": "inference"},
     description=(
-        "Successful inferences that the Python client, the LiteLLM callback, the OpenTelemetry exporter and "
-        "'ghost-pipeline track' write into the catalog. channels_sensor materializes a partition when a model was "
-        "discovered or reactivated that way, and otherwise at most every 15 minutes. The number of used models "
-        "includes those that came through inference_reports and inbox."
+        "Successful inferences of gateways and commands. The Python client, the LiteLLM callback, the OpenTelemetry "
+        "exporter and 'ghost-pipeline track' write them into the catalog. channels_sensor materializes a partition "
+        "when a model was discovered or reactivated that way, and otherwise at most every 15 minutes. The number of "
+        "used models includes those that came through inference_reports and inbox."
     ),
 )
 
@@ -66,8 +67,9 @@ manual_additions = dg.AssetSpec(
     kinds={"python"},
     tags={"channel": "manual"},
     description=(
-        "Models that people added, reactivated, removed or restored: 'ghost-pipeline add' and similar commands, or "
-        "ModelCatalog. channels_sensor materializes a partition when its provider's models changed that way."
+        "Models that people added or overrode. They were added, reactivated, removed or restored with 'ghost-pipeline "
+        "add' and similar commands, or with ModelCatalog. channels_sensor materializes a partition when its provider's "
+        "models changed that way."
     ),
 )
 
@@ -95,6 +97,6 @@ def reported_sightings_checks(context: dg.AssetCheckExecutionContext) -> Iterato
             asset_key=key.asset_key,
             check_name=key.name,
             passed=evaluation is None or evaluation.passed,
-            severity=dg.AssetCheckSeverity.WARN,
+            severity=dg.AssetCheckSeverity.ERROR,
             description=evaluation.description if evaluation else "nothing was read yet",
         )

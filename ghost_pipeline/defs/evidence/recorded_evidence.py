@@ -17,6 +17,7 @@ import msgspec
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.defs.evidence.channels import manual_additions, tracked_inferences
 from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog
+from ghost_pipeline.defs.listing_checks import as_text
 from ghost_pipeline.defs.monitoring import refresh_statistics
 from ghost_pipeline.defs.provider_health import HealthEvent, health_events
 from ghost_pipeline.defs.resource import GhostCatalog, providers
@@ -149,12 +150,12 @@ def _channel_events(changes: _Changes) -> Iterator[dg.AssetMaterialization]:
             tracked_inferences.key,
             partition=provider_id,
             metadata={
-                **changes.tracked.get(provider_id, {}),
-                **({"used_models": count, "last_used_at": dg.MetadataValue.timestamp(used_at)} if used_at else {}),
+                **as_text(changes.tracked.get(provider_id, {})),
+                **({"used_models": str(count), "last_used_at": dg.MetadataValue.timestamp(used_at)} if used_at else {}),
             },
         )
     for provider_id, counts in sorted(changes.manual.items()):
-        yield dg.AssetMaterialization(manual_additions.key, partition=provider_id, metadata=dict(counts))
+        yield dg.AssetMaterialization(manual_additions.key, partition=provider_id, metadata=as_text(counts))
 
 
 def _digest(events: Sequence[HealthEvent]) -> str:

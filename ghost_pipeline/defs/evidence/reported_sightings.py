@@ -4,7 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import dagster as dg
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.defs.evidence.channels import ACCEPTED_CHECK, inbox, inference_reports
+from ghost_pipeline.defs.listing_checks import as_text
 from ghost_pipeline.defs.resource import GhostCatalog, providers
 from ghost_pipeline.errors import NoInbox, SettingsError
 from ghost_pipeline.lifecycle.validation import require_valid_clock
@@ -34,6 +35,12 @@ wait that long. The daemon evaluates sensors every 5 seconds, so this is 15."""
 
 SIGHTINGS_PER_PAGE = 500
 """In one transaction, so that no other writer waits long."""
+
+SUMMARY_TAG = "ghost-pipeline/summary"
+"""On the materializations with which the sensors summarize what they read."""
+
+IDLE_INTERVAL = timedelta(hours=1)
+"""At most this long between two events of the inbox, so that its page shows when it was read last."""
 
 _REPORTED_EFFECTS = ("created", "restored", "reactivated")
 _MAX_REPORTED_REASONS = 5
@@ -94,10 +101,10 @@ class SightingBatch:
             asset_events=[self._summary(), self._evaluation(), *self._change_events()],
         )
 
-    def _summary(self) -> dg.AssetMaterialization | dg.AssetObservation:
-        # A materialization of inference_reports is a report: the sensor would read its own summary.
-        kind = dg.AssetObservation if self.asset == inference_reports.key.to_user_string() else dg.AssetMaterialization
-        return kind(self.asset, metadata=self._counts())
+    def _summary(self) -> dg.AssetMaterialization:
+        # The asset's page shows its newest materialization. Without this one, that would be the last report, accepted
+        # or not. The tag keeps the sensor from reading it as a report; reports over HTTP have no tags.
+        return dg.AssetMaterialization(self.asset, metadata=self._counts(), tags={SUMMARY_TAG: "true"})
 
     def _evaluation(self) -> dg.AssetCheckEvaluation:
         total = self.sightings + self.rejected
@@ -105,7 +112,7 @@ class SightingBatch:
             asset_key=dg.AssetKey(self.asset),
             check_name=ACCEPTED_CHECK,
             passed=not self.rejected,
-            severity=dg.AssetCheckSeverity.WARN,
+            severity=dg.AssetCheckSeverity.ERROR,
             description=f"{self.rejected:,} of {total:,} rejected: {'; '.join(self.reasons)}"
             if self.rejected
             else f"all {total:,} accepted",
@@ -141,7 +148,7 @@ class SightingBatch:
             dg.AssetObservation(
                 "model_catalog",
                 partition=provider_id,
-                metadata={"from": dg.MetadataValue.asset(dg.AssetKey(self.asset)), **changes},
+                metadata={"from": dg.MetadataValue.asset(dg.AssetKey(self.asset)), **as_text(changes)},
             )
             for provider_id, effects in sorted(self.effects.items())
             if (changes := {effect: effects[effect] for effect in _REPORTED_EFFECTS if effects[effect]})
@@ -168,7 +175,11 @@ def inbox_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) -> dg
     for problem in page.unreadable:
         context.log.warning(f"can't be read now: {problem}")
     if page.is_empty:
-        return dg.SensorResult(skip_reason=dg.SkipReason(_idle_reason(page)), cursor=page.cursor.to_json())
+        return dg.SensorResult(
+            skip_reason=dg.SkipReason(_idle_reason(page)),
+            cursor=page.cursor.to_json(),
+            asset_events=_idle_events(context.instance, now),
+        )
     batch = SightingBatch(inbox.key.to_user_string())
     with ghost.opened() as catalog:
         while True:
@@ -187,6 +198,15 @@ def _read_on(folder: Path, cursor: InboxCursor, now: datetime, ends_at: float) -
     while page.is_empty and page.has_more and time.monotonic() < ends_at:
         page = read_inbox(folder, page.cursor, SIGHTINGS_PER_PAGE, now)
     return page
+
+
+def _idle_events(instance: dg.DagsterInstance, now: datetime) -> list[dg.AssetMaterialization]:
+    """Return the event that shows that the inbox was read without any new line, if the last one is old."""
+    last = instance.get_latest_materialization_event(inbox.key)
+    if last is not None and now.timestamp() - last.timestamp < IDLE_INTERVAL.total_seconds():
+        return []
+    metadata: dict[str, Any] = {"read_at": dg.MetadataValue.timestamp(now), "read": "no new line"}
+    return [dg.AssetMaterialization(inbox.key, metadata=metadata)]
 
 
 def _idle_reason(page: InboxPage) -> str:
@@ -235,6 +255,8 @@ def inference_reports_sensor(
             if time.monotonic() >= ends_at:
                 break
             reports = _settled_reports(context.instance, after, now)
+    if not (batch.sightings or batch.rejected):  # only its own summaries
+        return dg.SensorResult(skip_reason=dg.SkipReason("no new report"), cursor=str(after))
     return batch.to_sensor_result(context, str(after))
 
 
@@ -268,6 +290,8 @@ def _read_page(reports: Sequence[dg.EventLogRecord], now: datetime) -> tuple[lis
 
 def _read_record(record: dg.EventLogRecord, now: datetime) -> list[Sighting | DeadLetter]:
     materialization = record.asset_materialization
+    if materialization is not None and SUMMARY_TAG in (materialization.tags or {}):
+        return []
     metadata = materialization.metadata if materialization else {}
     # Reports over HTTP have only these types. A Python program can report a table; that is rejected, with its repr.
     report = {key: value.value if isinstance(value, _JSON) else repr(value) for key, value in metadata.items()}

@@ -32,10 +32,16 @@ def test_appended_lines_become_models_and_are_shown(channel: Channel) -> None:
     assert channel.workshop.active("openai") == ["a", "b"]
     observation, _, news = answer.asset_events
     assert (observation.asset_key, observation.metadata["inferences"].value) == (dg.AssetKey("inbox"), 6)
-    assert (news.partition, news.metadata["created"].value) == ("openai", 2)
+    assert (news.partition, news.metadata["created"].value) == ("openai", "2")
     assert channel.taken() == {}
     channel.append("gateway.jsonl", sighting("c"))
     assert channel.taken()["sightings"] == 1
+
+
+def test_an_inbox_without_new_lines_shows_when_it_was_read_once_an_hour(channel: Channel) -> None:
+    channel.append("gateway.jsonl")
+    assert set(channel.taken()) == {"read_at", "read"}
+    assert channel.taken() == {}
 
 
 def test_bad_lines_are_quarantined_with_number_and_reason_once(channel: Channel) -> None:

@@ -38,7 +38,23 @@ def test_a_report_becomes_a_model_and_is_shown(channel: Channel) -> None:
     assert observation.asset_key == dg.AssetKey("inference_reports")
     assert (observation.metadata["sightings"].value, observation.metadata["inferences"].value) == (1, 3)
     assert (news.asset_key, news.partition) == (dg.AssetKey("model_catalog"), "google")
-    assert (news.metadata["from"].value, news.metadata["created"].value) == (dg.AssetKey("inference_reports"), 1)
+    assert (news.metadata["from"].value, news.metadata["created"].value) == (dg.AssetKey("inference_reports"), "1")
+
+
+def test_a_rejected_report_is_a_failure_and_its_blank_model_is_not_what_the_page_shows(channel: Channel) -> None:
+    channel.report(provider="openai", model="")
+    answer = channel.tick()
+    assert isinstance(answer, dg.SensorResult)
+    summary, check = answer.asset_events
+    assert isinstance(check, dg.AssetCheckEvaluation)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    latest = channel.workshop.instance.get_latest_materialization_event(dg.AssetKey("inference_reports"))
+    assert latest is not None
+    assert latest.asset_materialization == summary
+    assert (summary.metadata["rejected"].value, "model" in summary.metadata) == (1, False)
+    again = channel.tick()  # the summary is no report
+    assert isinstance(again, dg.SensorResult)
+    assert again.asset_events == []
 
 
 def test_a_provider_that_was_not_met_becomes_a_partition_once(channel: Channel) -> None:
