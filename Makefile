@@ -38,6 +38,9 @@ docs-reference: .venv/dev  ## regenerate the pages of docs/ that come from the p
 docs: .venv/docs docs-reference  ## build the site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+pictures: .venv/browser  ## take the pictures of the UI in docs/ anew
+	@$(BIN)/python -m documentation.pictures
+
 bench: .venv/dev  ## the measurements behind the README's numbers
 	$(BIN)/python -m benchmarks
 
@@ -82,4 +85,4 @@ clean:  ## remove the virtual environment and the embedded catalog
 	@.venvs/$*/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run ui test test-all check docs-reference docs bench simulate simulate-mutants clean
+.PHONY: help run ui test test-all check docs-reference docs pictures bench simulate simulate-mutants clean

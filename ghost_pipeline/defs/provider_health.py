@@ -34,7 +34,7 @@ provider_health = dg.AssetSpec(
     group_name="monitoring",
     kinds={"sql"},
     description=(
-        "Which providers need attention. Red as long as one of its checks fails. Nothing materializes it: every run, "
+        "Which providers need attention. Its failing checks name them. Nothing materializes it: every run, "
         "sensor and sweep that changes the catalog evaluates its checks, and channels_sensor does so within seconds "
         "after a command or a program changed it."
     ),
