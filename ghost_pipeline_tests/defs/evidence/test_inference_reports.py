@@ -52,7 +52,7 @@ def test_a_rejected_report_is_a_failure_and_its_blank_model_is_not_what_the_page
     assert latest is not None
     assert latest.asset_materialization == summary
     assert (summary.metadata["rejected"].value, "model" in summary.metadata) == (1, False)
-    again = channel.tick()  # the summary is no report
+    again = channel.tick()  # the summary is not a report
     assert isinstance(again, dg.SensorResult)
     assert again.asset_events == []
 
