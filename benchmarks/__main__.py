@@ -5,7 +5,20 @@ With ``--write``, the results replace those of the same names in the table of ``
 
 import sys
 
-from benchmarks import fetch, growth, ingest, long_tables, months, postgresql, reconcile, start, table, tracker, watch
+from benchmarks import (
+    fetch,
+    growth,
+    history,
+    ingest,
+    long_tables,
+    months,
+    postgresql,
+    reconcile,
+    start,
+    table,
+    tracker,
+    watch,
+)
 
 MEASUREMENTS = {
     "reconcile": reconcile.measure,
@@ -18,6 +31,7 @@ MEASUREMENTS = {
     "long_tables": long_tables.measure,
     "watch": watch.measure,
     "many-files": watch.measure_many,
+    "history": history.measure,
     "months": months.measure,
     "months-full": months.measure_full,
 }

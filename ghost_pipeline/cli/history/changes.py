@@ -4,7 +4,6 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -171,7 +170,7 @@ def _follow(reader: _Changes, *, is_json: bool) -> None:
 
 
 def _as_json(change: Change) -> dict[str, Any]:
-    return {one.name: getattr(change, one.name) for one in fields(change)}
+    return msgspec.structs.asdict(change)
 
 
 def _change_row(change: Change) -> list[Any]:
