@@ -13,7 +13,6 @@ from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.validation import validate_inference
 from ghost_pipeline.reported_sightings import InboxCursor, Sighting, read_inbox
 from ghost_pipeline.settings import Settings
-from simulation import numbers
 from simulation.faults import Crash, Delivered, crash_at, deliver, failing_database
 from simulation.plan import Step
 from simulation.world import TrueModel, TrueProvider
@@ -196,5 +195,6 @@ def _client_time(step: Step) -> datetime:
 
 
 def _evidence_at(stated: datetime, step: Step) -> datetime:
-    """Return when a sighting was at the latest: as stated if plausible, and at most a skew later than it arrived."""
-    return step.at if stated.year < 2020 else min(stated, step.at + numbers.CLIENT_SKEW)
+    """Return when a sighting was at the latest: as stated if plausible, and not after it arrived by either clock."""
+    arrived_at = min(step.at, step.host_time)
+    return arrived_at if stated.year < 2020 else min(stated, arrived_at)

@@ -2,10 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -38,6 +39,8 @@ class Delivered:
     """Models that the answer shows, whatever else is wrong with it."""
     is_true: bool
     """Whether it shows exactly what the provider lists."""
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """What it states of each model, in USD per million tokens."""
 
 
 def deliver(provider: TrueProvider, at: datetime, fault: str | None, seed: int) -> Delivered:
@@ -60,7 +63,10 @@ def deliver(provider: TrueProvider, at: datetime, fault: str | None, seed: int) 
     rows = [*shown, *shown[:3]] if fault == "duplicated" else shown
     is_true = fault in HARMLESS or fault in (None, "late") or len(shown) == len(models)
     content = _encode(provider, rows, at, has_more=fault == "partial")
-    return Delivered(content, frozenset(model.model_id for model in shown), is_true and fault != "partial")
+    priced = shown if provider.provider_id == "openrouter" else []  # the unit of other providers' prices is not known
+    prices = {model.model_id: float(Decimal(model.price(at)) * 1_000_000) for model in priced}
+    ids = frozenset(model.model_id for model in shown)
+    return Delivered(content, ids, is_true and fault != "partial", prices)
 
 
 def _unreadable(provider: TrueProvider, models: list[TrueModel], at: datetime, fault: str, random: Random) -> bytes:
@@ -79,7 +85,7 @@ def _encode(provider: TrueProvider, models: list[TrueModel], at: datetime, *, ha
     for model in models:
         pricing = {"prompt": model.price(at), "completion": model.price(at)}
         row: dict[str, Any] = {"id": model.model_id, "name": model.model_id.title(), "pricing": pricing}
-        if model.announced_at is not None and model.announced_at <= at:
+        if model.announced_at is not None and model.announced_at <= at < model.retired_at:
             row["expiration_date"] = model.retired_at.isoformat()
         rows.append(row)
     return json.dumps({"data": rows, "has_more": has_more}).encode()

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from ghost_pipeline import ModelCatalog, ModelFilter
-from ghost_pipeline.catalog.storage.tables import models
+from ghost_pipeline import ModelCatalog
+from ghost_pipeline.catalog.storage.tables import model_events, models
 from ghost_pipeline.lifecycle.records import ModelEvent
 from simulation import numbers
 from simulation.actors import Happened
+from simulation.faults import Delivered
 from simulation.plan import LARGEST_SWEEP_CLOCK_ERROR, Step
 from simulation.world import TrueModel, TrueProvider
 
@@ -51,6 +52,7 @@ class State(NamedTuple):
     is_active: bool
     first_seen_at: datetime
     last_used_at: datetime | None
+    input_price: float | None
 
 
 _STATES = sa.select(*(models.c[name] for name in State._fields)).where(models.c.provider_id == sa.bindparam("provider"))
@@ -63,6 +65,20 @@ def read_states(catalog: ModelCatalog, provider_id: str) -> dict[str, State]:
         return {row.model_id: State(*row) for row in rows}
 
 
+_KINDS = (
+    sa.select(model_events.c.model_id, model_events.c.kind)
+    .where(model_events.c.provider_id == sa.bindparam("provider"))
+    .order_by(model_events.c.id)
+)
+
+
+def read_latest_kinds(catalog: ModelCatalog, provider_id: str) -> dict[str, str]:
+    """Return model id -> kind of its latest event among STATES and those of models that left."""
+    with catalog._database.reading() as connection:
+        rows = connection.execute(_KINDS, {"provider": provider_id})
+        return {model_id: kind for model_id, kind in rows if kind != "changed"}
+
+
 @dataclass(slots=True)
 class Known:
     """Evidence of one model that the catalog has acknowledged, and what operators did to it."""
@@ -73,6 +89,8 @@ class Known:
     last_used_at: datetime | None = None
     is_manual: bool = False
     is_removed: bool = False
+    price: float | None = None
+    """In the latest listing that was not late, USD per million tokens; None if it is not certain."""
     is_uncertain: bool = False
     """An operator's change ended without an answer: it may be done or not."""
 
@@ -95,6 +113,8 @@ class Feed:
     """Since when no listing was both true and reconciled."""
     last_listed_at: datetime | None = None
     """The latest instant for which a listing was delivered, so that an earlier one is late."""
+    acknowledged_at: datetime | None = None
+    """The latest instant of a listing that was acknowledged."""
     is_released: bool = False
     """An operator lifted the hold since ``bad_since``."""
     was_good: bool = False
@@ -148,10 +168,11 @@ class Witness:
         feed = self._feed(happened.provider_id)
         is_late = feed.last_listed_at is not None and listed_at < feed.last_listed_at
         if happened.is_acknowledged:
-            for model_id in delivered.model_ids:
+            for model_id in sorted(delivered.model_ids):
                 known = self._of(happened.provider_id, model_id)
                 if not (known.is_removed or known.is_uncertain):
                     known.add(min(listed_at, step.at), is_late=is_late)
+        self._note_prices(happened.provider_id, delivered, listed_at, is_done=happened.is_acknowledged)
         if not is_late:
             feed.last_listed_at = min(listed_at, step.at)
         if delivered.is_true and happened.is_acknowledged and not is_late:
@@ -159,9 +180,23 @@ class Witness:
             feed.bad_since, feed.is_released = None, False
         else:
             feed.good_since = None
-            feed.bad_since = feed.bad_since or step.at
+            if not is_late:  # old news shows no more of the present than no listing at all
+                feed.bad_since = feed.bad_since or step.at
+
+    def _note_prices(self, provider_id: str, delivered: Delivered, listed_at: datetime, *, is_done: bool) -> None:
+        """Remember the prices of a listing, unless it is late; forget those of which it is not certain."""
+        feed = self._feed(provider_id)
+        is_late = feed.acknowledged_at is not None and listed_at < feed.acknowledged_at
+        is_newest = feed.last_listed_at is None or listed_at >= feed.last_listed_at
+        for model_id in delivered.model_ids if not is_late else ():
+            known = self._of(provider_id, model_id)
+            is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
+            known.price = delivered.prices.get(model_id) if is_certain else None
+        if is_done and not is_late:
+            feed.acknowledged_at = listed_at
 
     def _note_override(self, step: Step, happened: Happened, known: Known) -> None:
+        known.price = None
         if not happened.is_acknowledged:
             known.is_uncertain |= happened.error in ("CatalogUnavailable", "CatalogError") or step.crash is not None
         elif step.action == "add":
@@ -188,6 +223,8 @@ class Witness:
             if provider_id == provider.provider_id and not known.is_uncertain:
                 self.checks += 1
                 self._check_model(catalog, provider, model_id, known, records.get(model_id), step)
+        if step.crash is not None or step.database_fault is not None:
+            self._check_events(catalog, provider.provider_id, records)
 
     def _check_model(
         self,
@@ -212,6 +249,10 @@ class Witness:
             raise InvariantBroken(
                 "an acknowledged use is kept", f"{name} at {known.last_used_at}, now {record.last_used_at}"
             )
+        if known.price is not None and record.input_price != known.price and not self._clock_was_wrong(step):
+            raise InvariantBroken(
+                "facts are those of the latest listing", f"{name} costs {known.price}, stored {record.input_price}"
+            )
         key = (provider.provider_id, model_id)
         if record.is_active:
             self.ghosts.pop(key, None)
@@ -221,13 +262,20 @@ class Witness:
 
     def check_history(self, catalog: ModelCatalog) -> None:
         """Check that events explain the state of every model. Raises InvariantBroken."""
-        for record in catalog.find_models(ModelFilter(is_active=None)):
-            kinds = _kinds(catalog.list_events(record.provider_id, record.model_id))
-            states = [STATES[kind] for kind in kinds if kind in STATES]
-            expected = states[-1] if states else None
-            if expected is None or (expected != "either" and (expected == "active") is not record.is_active):
-                state = "active" if record.is_active else "a ghost"
-                raise InvariantBroken("events explain every state", f"{record.model_id} is {state} after {kinds}")
+        for provider in self.world:
+            self._check_events(catalog, provider.provider_id, read_states(catalog, provider.provider_id))
+
+    def _check_events(self, catalog: ModelCatalog, provider_id: str, records: dict[str, State]) -> None:
+        kinds = read_latest_kinds(catalog, provider_id)
+        for model_id in sorted(records.keys() | kinds.keys()):
+            self.checks += 1
+            record, kind = records.get(model_id), kinds.get(model_id)
+            expected = STATES.get(kind or "", "gone" if kind in ("purged", "removed") else "unexplained")
+            state = "gone" if record is None else "active" if record.is_active else "ghost"
+            if state != expected and not (expected == "either" and record is not None):
+                raise InvariantBroken(
+                    "events explain every state", f"{provider_id} {model_id}, {state} after event {kind}"
+                )
 
     def _check_absent(
         self, catalog: ModelCatalog, provider: TrueProvider, model_id: str, known: Known, step: Step

@@ -29,6 +29,10 @@ RENAMES_PER_YEAR = 2.0
 """Per provider: an id ends and another one begins at the same instant. Chosen."""
 CLEARED_PER_YEAR = 2.0
 """Times a local server has no model for a few days. Chosen."""
+RETURNS_SHARE = 0.1
+"""Retired models that the provider brings back under the same id. Chosen: withdrawn releases do return."""
+RETURNS_AFTER = (timedelta(days=5), timedelta(days=70))
+"""From when until when after the retirement: before and after the catalog deletes a ghost. Chosen."""
 PRICE_CHANGES_PER_YEAR = 6.0
 """Per provider. Chosen."""
 UNLISTED_SHARE = 0.15
@@ -72,8 +76,6 @@ CLOCK_ERROR = timedelta(days=40)
 CLOCK_WRONG_FOR = timedelta(hours=6)
 WRONG_CLIENT_CLOCK_SHARE = 0.05
 """Sightings of a client whose clock is years or hours off, in either direction. Chosen."""
-CLIENT_SKEW = timedelta(seconds=5)
-"""How far a client's clock may be ahead. Documentation."""
 CRASH_SHARE = 0.02
 """Steps at which the process dies at a commit, after it, between two statements or at the archive. Chosen."""
 DATABASE_FAULT_SHARE = 0.02

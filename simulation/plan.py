@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from simulation import numbers
-from simulation.faults import CRASHES, DATABASE_FAULTS, LISTING_FAULTS
+from simulation import faults, numbers
+from simulation.faults import DATABASE_FAULTS
 from simulation.world import TrueProvider
 
 OPERATOR_ACTIONS = ("add", "remove", "restore", "release", "reactivate")
@@ -70,7 +70,7 @@ def _ideal(
     for number in range(len(world)):
         for at in _every(random, begin, end, numbers.FETCH_EVERY, numbers.FETCH_JITTER):
             is_bad = random.random() < numbers.BAD_FETCH_SHARE or any(spell.holds(at) for spell in bad[number])
-            yield Step(at, "fetch", number, random.choice(LISTING_FAULTS) if is_bad else None, _seed(random))
+            yield Step(at, "fetch", number, random.choice(faults.LISTING_FAULTS) if is_bad else None, _seed(random))
         for at in _every(random, begin, end, numbers.INFERENCES_EVERY, numbers.FETCH_JITTER):
             is_wrong = random.random() < numbers.WRONG_CLIENT_CLOCK_SHARE
             fault = random.choice(("ahead", "behind", "unset")) if is_wrong else None
@@ -96,7 +96,7 @@ def _with_faults(random: Random, step: Step, clocks: list[_Spell]) -> Step:
             error = numbers.CLOCK_ERROR * spell.size
     if step.action in ("sweep", "purge"):
         error = max(-LARGEST_SWEEP_CLOCK_ERROR, min(error, LARGEST_SWEEP_CLOCK_ERROR))
-    crash = random.choice(CRASHES) if random.random() < numbers.CRASH_SHARE else None
+    crash = random.choice(faults.CRASHES) if random.random() < numbers.CRASH_SHARE else None
     is_failing = crash is None and random.random() < numbers.DATABASE_FAULT_SHARE
     return Step(
         step.at,

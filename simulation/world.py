@@ -19,6 +19,8 @@ class TrueModel:
     retired_at: datetime
     is_listed: bool
     is_used: bool
+    returns_at: datetime | None = None
+    """From when on it is served again after its retirement; None if it never is."""
     announced_at: datetime | None = None
     """From when on the listing states ``retired_at``; None if it never does."""
     prices: list[tuple[datetime, str]] = field(default_factory=list)
@@ -26,7 +28,8 @@ class TrueModel:
 
     def is_served(self, at: datetime) -> bool:
         """Return True if the model answers requests at ``at``."""
-        return self.born_at <= at < self.retired_at
+        is_back = self.returns_at is not None and at >= self.returns_at
+        return self.born_at <= at < self.retired_at or is_back
 
     def price(self, at: datetime) -> str:
         """Return what the listing states at ``at``, in USD per token."""
@@ -111,10 +114,12 @@ def _launch(random: Random, provider: TrueProvider, model_id: str, at: datetime,
 
 
 def _retire(random: Random, provider: TrueProvider, at: datetime, count: int) -> int:
-    served = [model for model in provider.models.values() if model.is_served(at)]
+    served = [model for model in provider.models.values() if model.is_served(at) and model.returns_at is None]
     chosen = random.sample(served, min(count, len(served)))
     for model in chosen:
         model.retired_at = at
+        if random.random() < numbers.RETURNS_SHARE:
+            model.returns_at = at + _between(random, *numbers.RETURNS_AFTER)
         if random.random() < numbers.ANNOUNCED_SHARE:
             model.announced_at = at - numbers.ANNOUNCED_AHEAD
     return len(chosen)
@@ -131,3 +136,7 @@ def _instants(random: Random, begin: datetime, end: datetime, per_year: float) -
 
 def _price(random: Random) -> str:
     return f"0.00000{random.randint(1, 99):02}"
+
+
+def _between(random: Random, shortest: timedelta, longest: timedelta) -> timedelta:
+    return shortest + (longest - shortest) * random.random()
