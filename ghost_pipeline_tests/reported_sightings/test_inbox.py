@@ -109,6 +109,14 @@ def test_a_rotated_file_is_read_to_its_end_and_not_again(inbox: Inbox) -> None:
     assert inbox.seen() == []
 
 
+def test_a_file_with_unread_lines_is_read_under_whatever_name_it_has(inbox: Inbox) -> None:
+    path = inbox.append("a.jsonl", line("a"))
+    inbox.tick()
+    inbox.append("a.jsonl", line("b"))
+    path.rename(inbox.folder / "finished")
+    assert inbox.seen() == ["b"]
+
+
 def test_a_file_that_is_renamed_while_the_folder_is_read_is_not_read_again(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
