@@ -61,6 +61,17 @@ def _help(option: click.Option, context: click.Context) -> str:
     return (record[1] if record else "").replace("|", "\\|")
 
 
+TABLE_PURPOSES = {
+    "providers": "One row for each provider that the catalog has: whether it is held, and its latest listings.",
+    "listings": "One row for each attempt to get a listing, failed ones too, with its verdict.",
+    "models": "One row for each model, active or a ghost. A purged or removed model has no row, only events.",
+    "model_events": "What happened to each model. Append-only, also after the model's row is gone.",
+    "event_batches": "The order in which events were committed ([why](decisions/0013-the-order-of-events.md)).",
+    "catalog_identity": "The name of this catalog. A copy keeps it, so that cursors of the original are valid there.",
+}
+"""Table -> what it is for."""
+
+
 def tables_page() -> str:
     """Return the page of every table and column, with a diagram and queries."""
     parts = [
@@ -75,11 +86,19 @@ def tables_page() -> str:
         "listings  1 ──── * models            models.listing_id: the listing that confirmed the model last\n"
         "model_events                         provider_id and model_id as plain columns: history outlives the row\n"
         "event_batches                        first_id to last_id: events of the provider that one commit added\n"
+        "catalog_identity                     one row\n"
         "```\n",
     ]
-    for table in (tables.providers, tables.models, tables.listings, tables.model_events, tables.event_batches):
+    for table in tables.metadata.tables.values():
         rows = [f"| `{column.name}` | {_type(column)} | {column.comment or ''} |" for column in table.columns]
-        parts += [f"## {table.name}\n", "| column | type | |", "|---|---|---|", *rows, ""]
+        parts += [
+            f"## {table.name}\n",
+            f"{TABLE_PURPOSES[table.name]}\n",
+            "| column | type | |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
     parts.append("## Queries\n")
     for title, query in QUERIES:
         parts += [f"### {title}\n", f"```sql\n{query}\n```\n"]

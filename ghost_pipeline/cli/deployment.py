@@ -12,7 +12,7 @@ from ghost_pipeline.settings import Settings
 
 
 @click.command(epilog="Example: ghost-pipeline ui --port 3333")
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port to listen on.")
 @click.option(
     "--allow-host",
     "allowed_hosts",
