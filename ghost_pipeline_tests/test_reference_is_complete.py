@@ -191,6 +191,13 @@ def test_every_option_in_a_page_is_one_of_its_command(page: str) -> None:
             assert used <= names | {"--help", "--debug"}, words
 
 
+@pytest.mark.parametrize("page", TRACKED)
+def test_commands_stand_in_blocks_that_tests_read(page: str) -> None:
+    blocks = re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", text_of(page))
+    other = [block for name, block in blocks if name not in ("console", "sh")]
+    assert not [line for block in other for line in block.splitlines() if line.startswith(("ghost-pipeline ", "$ "))]
+
+
 def test_the_start_page_links_every_page() -> None:
     start = text_of("docs/index.md")
     assert not [page.name for page in DOCS.glob("*.md") if page.name != "index.md" and f"({page.name})" not in start]
