@@ -117,6 +117,8 @@ class Feed:
     """The latest instant of a listing that was acknowledged."""
     is_released: bool = False
     """An operator lifted the hold since ``bad_since``."""
+    shrunken: list[frozenset[str]] = field(default_factory=list)
+    """What shrunken listings showed since the last good one. One that shows nothing more confirms an earlier one."""
     was_good: bool = False
     """Whether any listing was true so far: before that nothing can be missed."""
 
@@ -141,6 +143,9 @@ class Witness:
         """Remember what a step did."""
         if step.clock_error:
             self.wrong_clock_at = step.at
+        if step.clock_error < timedelta():
+            evidence_at = min(step.host_time, happened.listed_at or step.host_time)
+            self._note_slow_clock(happened.provider_id, evidence_at - timedelta(microseconds=1))
         if step.action in ("sweep", "purge") and happened.is_acknowledged:
             self.last_sweep_at = step.at if step.action == "sweep" else self.last_sweep_at
         if step.action == "fetch":
@@ -161,6 +166,15 @@ class Witness:
     def _feed(self, provider_id: str) -> Feed:
         return self.feeds.setdefault(provider_id, Feed())
 
+    def _note_slow_clock(self, provider_id: str | None, corrected: datetime) -> None:
+        """Lower what is known to the time of a host whose clock is behind: to it, later instants are in the future.
+
+        Of all providers if the step names none.
+        """
+        for (of_provider, _), known in self.known.items():
+            if provider_id in (None, of_provider) and known.last_used_at is not None:
+                known.last_used_at = min(known.last_used_at, corrected)
+
     def _note_fetch(self, step: Step, happened: Happened) -> None:
         delivered, listed_at = happened.delivered, happened.listed_at
         if delivered is None or listed_at is None or happened.provider_id is None:
@@ -175,12 +189,19 @@ class Witness:
         self._note_prices(happened.provider_id, delivered, listed_at, is_done=happened.is_acknowledged)
         if not is_late:
             feed.last_listed_at = min(listed_at, step.at)
-        if delivered.is_true and happened.is_acknowledged and not is_late:
+        if delivered.is_true and not delivered.model_ids:
+            feed.good_since = None  # an empty listing shows nothing, also that of a local server that is really empty
+        elif delivered.is_true and happened.is_acknowledged and not is_late:
             feed.good_since, feed.was_good = feed.good_since or step.at, True
             feed.bad_since, feed.is_released = None, False
+            feed.shrunken.clear()
         else:
             feed.good_since = None
-            if not is_late:  # old news shows no more of the present than no listing at all
+            # Neither old news nor a fetch that died shows more of the present than no fetch at all.
+            if step.fault == "shrunken" and delivered.model_ids and not is_late:
+                feed.is_released |= any(delivered.model_ids <= earlier for earlier in feed.shrunken)
+                feed.shrunken.append(delivered.model_ids)
+            if happened.is_acknowledged and not is_late:
                 feed.bad_since = feed.bad_since or step.at
 
     def _note_prices(self, provider_id: str, delivered: Delivered, listed_at: datetime, *, is_done: bool) -> None:

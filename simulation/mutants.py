@@ -124,6 +124,7 @@ LOST_LINES = (
     (numbers, "CRASH_SHARE", 0.4),
     (numbers, "INFERENCES_EVERY", timedelta(days=20)),
 )
+WRONG_CLOCKS = (*FEW_SPELLS, (numbers, "WRONG_CLIENT_CLOCK_SHARE", 0.5))
 LONG_DOWNTIMES = ((numbers, "DOWNTIMES_PER_YEAR", 24.0), (numbers, "DOWNTIME", timedelta(days=120)))
 LONG_SPELLS = (
     (numbers, "DOWNTIMES_PER_YEAR", 0.01),
@@ -147,7 +148,7 @@ MUTANTS = (
         RETURNS,
     ),
     Mutant("the late rule", ((verdicts, "is_late", always(False)),), LATE_PRICES),
-    Mutant("the cap of instants", ((validation, "clamp_instant", lambda at, _now: at),)),
+    Mutant("the cap of instants", ((validation, "clamp_instant", lambda at, _now: at),), WRONG_CLOCKS),
     Mutant("transactions", ((database, "_begin_sqlite", always(None)),), CRASHES),
     Mutant("the transaction of a reconcile", ((reconcile, "stage", _split(bulk.stage)),), CRASHES),
     Mutant("at-least-once of the inbox", ((Actors, "moves_cursor_first", True),), LOST_LINES),
