@@ -123,6 +123,7 @@ LOST_LINES = (
     *FEW_SPELLS,
     (numbers, "CRASH_SHARE", 0.4),
     (numbers, "INFERENCES_EVERY", timedelta(days=20)),
+    (numbers, "INBOX_READ_EVERY", timedelta(hours=4)),
 )
 WRONG_CLOCKS = (*FEW_SPELLS, (numbers, "WRONG_CLIENT_CLOCK_SHARE", 0.5))
 LONG_DOWNTIMES = ((numbers, "DOWNTIMES_PER_YEAR", 24.0), (numbers, "DOWNTIME", timedelta(days=120)))

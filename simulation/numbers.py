@@ -48,6 +48,8 @@ FETCH_JITTER = timedelta(minutes=40)
 INFERENCES_EVERY = timedelta(hours=12)
 """One delivery of a gateway's tracker for a provider, with all that it used since the last."""
 INBOX_EVERY = timedelta(hours=24)
+"""From one line of a model to its next."""
+INBOX_READ_EVERY = timedelta(hours=24)
 STALE_SWEEP_EVERY = timedelta(hours=4)
 """Documentation: hourly. Less often, because a sweep that finds nothing shows nothing."""
 PURGE_SWEEP_EVERY = timedelta(days=1)

@@ -81,7 +81,7 @@ def _ideal(
             )
         for spell in _spells(random, begin, end, numbers.OPERATOR_ACTIONS_PER_YEAR, timedelta(1)):
             yield Step(spell.begin, random.choice(OPERATOR_ACTIONS), number, None, _seed(random))
-    for at in _every(random, begin, end, numbers.INBOX_EVERY, numbers.FETCH_JITTER):
+    for at in _every(random, begin, end, numbers.INBOX_READ_EVERY, numbers.FETCH_JITTER):
         yield Step(at, "read_inbox", seed=_seed(random))
     for at in _every(random, begin, end, numbers.STALE_SWEEP_EVERY, timedelta()):
         yield Step(at, "sweep", seed=_seed(random))
