@@ -5,6 +5,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from ghost_pipeline.catalog.history import as_of, changes, price_periods
 from ghost_pipeline.catalog.history.changes import ChangeFilter, ChangePage
 from ghost_pipeline.catalog.history.comparison import ModelDifference, compare
@@ -53,7 +55,10 @@ class History:
             until=None if until is None else require_aware(until),
         )
         if wanted.since is not None and wanted.until is not None and wanted.until <= wanted.since:
-            raise UsageError(f"{wanted.until.isoformat()} is not after {wanted.since.isoformat()}", "swap the instants")
+            raise UsageError(
+                f"{msgspec.to_builtins(wanted.until)} is not after {msgspec.to_builtins(wanted.since)}",
+                "swap the instants",
+            )
         cursor = changes.parse_cursor(since) if isinstance(since, str) else wanted.since
         with self._database.reading() as connection:
             return changes.read_change_page(connection, wanted, changes.find_cursor(connection, cursor), limit)
@@ -93,7 +98,7 @@ class History:
             history = as_of.read_model_at(connection, slug, canonical, instant)
         if not history.events:
             raise UnknownModel(
-                f"the catalog had no model {canonical!r} of {slug} until {instant.isoformat()}",
+                f"the catalog had no model {canonical!r} of {slug} until {msgspec.to_builtins(instant)}",
                 f"'ghost-pipeline show {slug} {canonical}' shows when it came",
             )
         return history
@@ -129,7 +134,10 @@ class History:
         """Yield what differs between two instants, by provider and id; ``after`` is the current time by default."""
         begin, end = self._past(before), self._clock() if after is None else self._past(after)
         if begin >= end:
-            raise UsageError(f"{begin.isoformat()} is not before {end.isoformat()}", "give the earlier instant first")
+            raise UsageError(
+                f"{msgspec.to_builtins(begin)} is not before {msgspec.to_builtins(end)}",
+                "give the earlier instant first",
+            )
         return compare(self._database, begin, end, self._known(provider_ids))
 
     def _past(self, at: datetime) -> datetime:
