@@ -11,11 +11,11 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
 from ghost_pipeline.cli.history.past import at_option, print_models_at, read_history_at, read_stats_at
 from ghost_pipeline.cli.options import (
+    PROVIDER,
     capability_option,
     json_option,
     model_argument,
     provider_argument,
-    provider_option,
 )
 from ghost_pipeline.cli.output import count, format_value, print_json, print_json_list, print_table
 from ghost_pipeline.lifecycle.identity import model_page_path
@@ -51,7 +51,15 @@ def print_stats(counted: dict[str, Any]) -> None:
 
 
 @click.command(epilog="Example: ghost-pipeline models --provider openrouter --free --capability tools")
-@provider_option
+@click.option(
+    "--provider", "-p", "providers", type=PROVIDER, multiple=True, help="Only this provider; can be repeated."
+)
+@click.option("--search", metavar="TEXT", help="Only models whose id or name contains TEXT, in any case.")
+@click.option("--min-context", "min_context_window", type=int, metavar="TOKENS", help="The smallest context window.")
+@click.option("--max-input-price", type=float, metavar="USD", help="USD per million tokens.")
+@click.option("--max-output-price", type=float, metavar="USD", help="USD per million tokens.")
+@click.option("--sort", metavar="COLUMN", help="Sort by a column; -COLUMN sorts in descending order.")
+@click.option("--limit", type=int, metavar="NUMBER", help="The largest number of models.")
 @click.option(
     "--source",
     type=click.Choice([source.value for source in Source], case_sensitive=False),
@@ -64,7 +72,7 @@ def print_stats(counted: dict[str, Any]) -> None:
 @at_option
 @json_option
 def models_command(
-    provider: str | None,
+    providers: Sequence[str],
     source: str | None,
     is_active: bool | None,
     is_free: bool,
@@ -72,6 +80,7 @@ def models_command(
     is_unlisted: bool,
     at: datetime | None,
     is_json: bool,
+    **conditions: Any,
 ) -> None:
     """List the models, ghosts included unless a flag excludes them. Unknown values match no filter.
 
@@ -81,12 +90,13 @@ def models_command(
     reasoning, json, streaming.
     """
     wanted = ModelFilter(
-        provider_ids=() if provider is None else (provider,),
+        provider_ids=providers,
         is_active=is_active,
         is_free=is_free or None,
         capabilities=capabilities,
         source=source and source.upper(),
         is_unlisted=is_unlisted,
+        **conditions,
     )
     with ModelCatalog.open() as catalog:
         if at is not None:
@@ -100,7 +110,10 @@ def models_command(
         found = catalog.iterate_columns(wanted, (*shown.values(), "is_active", "last_seen_at"))
         rows = _table_rows(found, printed, is_unlisted=is_unlisted)
         print_table((*shown, "state"), rows, numbers=_NUMBERS, optional=_OPTIONAL)
+        undecided = catalog.count_undecided_models(wanted)
     click.echo(count(printed["rows"], "model"), err=True)
+    if undecided:
+        click.echo(f"{count(undecided, 'more model')} left out only because a fact is unknown", err=True)
 
 
 _OPTIONAL = ("name", "source", "context", "out $/M", "in $/M", "last listed")

@@ -151,6 +151,23 @@ def test_ghosts_carry_a_warning_with_their_last_sighting(stocked: Shell) -> None
     assert result.stderr == "4 models\n"
 
 
+def test_search_limits_and_order_reach_the_catalog(stocked: Shell) -> None:
+    both = ("-p", "openai", "-p", "openrouter")
+    assert ids(stocked, "--search", "GPT-", *both, "--active") == [
+        "gpt-secret",
+        "gpt-tuned",
+    ]
+    assert ids(stocked, "--search", "%") == ids(stocked, "--search", "_") == []
+    assert ids(stocked, "--max-input-price", "0.5") == ["acme/free"]
+    assert ids(stocked, "--min-context", "8192") == ["acme/free"]
+    assert ids(stocked, "--sort", "-input_price", "--limit", "3") == ["acme/paid", "acme/free", "gpt-a"]
+    left_out = stocked.run("models", "-p", "openrouter", "--max-input-price", "0.5").stderr
+    assert left_out == "1 model\n1 more model left out only because a fact is unknown\n"
+    for wrong in (("--sort", "price"), ("--search", "x" * 10_000), ("--search", ""), ("--limit", "0")):
+        assert stocked.error("models", *wrong, exit_code=2).startswith("Error: ")
+    assert "context_window" in stocked.error("models", "--sort", "price", exit_code=2)
+
+
 def test_a_name_that_looks_like_markup_is_printed_as_it_is(stocked: Shell) -> None:
     assert "[bold]free[/bold]" in stocked.run("models", "--free").stdout
 
