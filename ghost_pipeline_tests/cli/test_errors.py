@@ -195,8 +195,10 @@ def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tu
 
 def test_the_commands_are_those_that_are_promised() -> None:
     promised = "fetch ingest stats models show providers export track add reactivate release remove restore sweep purge"
-    assert {path[0] for path in COMMANDS} == {*promised.split(), "ui", "db", "doctor"}
-    assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current", "adopt", "import", "prune-runs"}
+    history = {"changes", "diff", "prices"}
+    assert {path[0] for path in COMMANDS} == {*promised.split(), *history, "ui", "db", "doctor"}
+    upkeep = {"prune-runs", "prune-listings"}
+    assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current", "adopt", "import", *upkeep}
 
 
 def test_the_group_has_help_and_a_version(shell: Shell) -> None:
