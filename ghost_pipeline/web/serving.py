@@ -72,7 +72,10 @@ def serve_ui(
         logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
         threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
         announce()
-        server.run(sockets=[listener])
+        try:
+            server.run(sockets=[listener])
+        finally:
+            daemon.terminate()  # so that it ends while the application is closed, and not only after that
         # uvicorn raises the signal that stopped it again, so this line is reached only without one.
         raise OrchestratorError(f"the Dagster daemon ended with exit code {daemon.wait()}", "its log is above")
 
