@@ -131,8 +131,11 @@ def _described(name: str, value: Any) -> list[str]:
     parts = [f"## `{name}`\n"]
     if isinstance(value, type):
         parts += [f"{inspect.getdoc(value)}\n"]
-        for method_name, method in vars(value).items():
-            function = method.__func__ if isinstance(method, classmethod) else method
+        methods: dict[str, Any] = {}
+        for base in value.__mro__[:-1]:  # its own methods first, then those that it inherits
+            methods |= {name: method for name, method in vars(base).items() if name not in methods}
+        for method_name, method in methods.items():
+            function = method.__func__ if isinstance(method, (classmethod, staticmethod)) else method
             if inspect.isfunction(function) and not method_name.startswith("_"):
                 parts += [f"### `{value.__name__}.{method_name}`\n", *_signature(method_name, function)]
         return parts

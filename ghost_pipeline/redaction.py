@@ -37,14 +37,15 @@ def quote_redacted(text: str, limit: int = MAX_QUOTE) -> str:
 _USER_INFO = re.compile(r"(?<=://)[^/?#]*@")
 
 
-def redact_url(url: str, text: str | None = None) -> str:
-    """Return ``url`` for a message, without user and password, and without its parameters, which may be secrets too.
+def redact_url(url: str) -> str:
+    """Return ``url`` for a message, without user and password, and without its parameters, which may be secrets too."""
+    return redact_user_info(url.partition("?")[0], url)
 
-    With ``text``, return that text without the user and password of ``url``.
-    """
+
+def redact_user_info(text: str, url: str) -> str:
+    """Return ``text`` without the user and password of ``url``."""
     found = _USER_INFO.search(url)
-    shown = url.partition("?")[0] if text is None else text
-    return shown if found is None else shown.replace(found[0], "***@")
+    return text if found is None else text.replace(found[0], "***@")
 
 
 MIN_SECRET_LENGTH = 12

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from ghost_pipeline.listings.parsing import parse_listing
-from ghost_pipeline.redaction import Secret, quote_redacted, redact_url
+from ghost_pipeline.redaction import Secret, quote_redacted, redact_url, redact_user_info
 from ghost_pipeline_tests.providers.samples import parsed
 
 SECRETS = [
@@ -119,4 +119,4 @@ def test_a_url_is_shown_without_user_password_and_parameters(url: str, shown: st
 
 def test_the_message_of_a_file_system_is_shown_without_the_password_of_its_url() -> None:
     url = "s3://user:hunter2@bucket/archive"
-    assert redact_url(url, "no access to user:hunter2@bucket?") == "no access to ***@bucket?"
+    assert redact_user_info("no access to user:hunter2@bucket?", url) == "no access to ***@bucket?"

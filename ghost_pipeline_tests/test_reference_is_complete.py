@@ -125,7 +125,7 @@ def test_every_public_name_has_a_section_of_the_api_page_or_is_listed_as_an_exce
         is_error = isinstance(value, type) and issubclass(value, Exception)
         assert (f"\n- `{name}`: " if is_error else f"\n## `ghost_pipeline.{name}`\n") in page, name
         assert inspect.getdoc(value), name
-    methods = [name for name, value in vars(catalog_package.ModelCatalog).items() if inspect.isfunction(value)]
+    methods = [name for name, _ in inspect.getmembers(catalog_package.ModelCatalog, inspect.isfunction)]
     undescribed = [name for name in methods if name[0] != "_" and f"\n### `ModelCatalog.{name}`\n" not in page]
     assert not undescribed
 

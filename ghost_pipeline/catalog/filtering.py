@@ -6,7 +6,7 @@ models of which every condition is true. A model is undecided if no condition is
 """
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,12 +72,6 @@ def matches(wanted: ModelFilter, model: ModelRecord) -> bool | None:
     return None if None in decided else True
 
 
-def unknown_columns(wanted: ModelFilter) -> tuple[str, ...]:
-    """Return the columns of the conditions that are undecided while a fact is unknown."""
-    named = (name for one in conditions(wanted, "sqlite") if one.is_on_fact for name in one.columns)
-    return tuple(dict.fromkeys(named))
-
-
 def selected_sql(wanted: ModelFilter, dialect: str) -> list[sa.ColumnElement[bool]]:
     """Return the conditions that a row of ``models`` must meet, as ``matches`` is True."""
     return [condition.to_sql() for condition in conditions(wanted, dialect)]
@@ -101,17 +95,6 @@ def order_sql(wanted: ModelFilter, dialect: str) -> list[Sql]:
     if dialect == "postgresql" and isinstance(column.type, sa.String):
         value = sa.collate(column, "C")  # by code point, as on SQLite, whatever the server's locale is
     return [column.is_(None), value.desc() if wanted.is_descending else value, *by_key]
-
-
-def sort_models(wanted: ModelFilter, found: Iterable[ModelRecord]) -> list[ModelRecord]:
-    """Return the models in the order of the filter, as ``order_sql`` has it, and no more than its limit."""
-    ordered = sorted(found, key=lambda model: (model.provider_id, model.model_id))
-    name = wanted.sort_column
-    if name is not None:
-        known = [model for model in ordered if getattr(model, name) is not None]
-        unknown = [model for model in ordered if getattr(model, name) is None]
-        ordered = sorted(known, key=operator.attrgetter(name), reverse=wanted.is_descending) + unknown
-    return ordered[: wanted.limit]
 
 
 def _compare(name: str, comparison: Callable[[Any, Any], Any], limit: Any, *, is_on_fact: bool = False) -> Condition:

@@ -17,7 +17,7 @@ from ghost_pipeline.cli.options import (
     model_argument,
     provider_argument,
 )
-from ghost_pipeline.cli.output import count, format_value, print_json, print_json_list, print_table
+from ghost_pipeline.cli.output import count, format_state, format_value, print_json, print_json_list, print_table
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
@@ -134,11 +134,7 @@ def _table_rows(
         printed["rows"] += 1
         if is_unlisted:
             cells[-1] = cells[-1] or "never"
-        yield [*cells, "active" if is_active else f"! ghost, last seen {format_value(last_seen_at)}"]
-
-
-def _state(model: ModelRecord) -> str:
-    return "active" if model.is_active else f"! ghost, last seen {format_value(model.last_seen_at)}"
+        yield [*cells, format_state(is_active=is_active, last_seen_at=last_seen_at)]
 
 
 @click.command(epilog="Example: ghost-pipeline show openai gpt-4o")
@@ -154,7 +150,7 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
     with ModelCatalog.open() as catalog:
         if at is None:
             history = catalog.get_model_history(provider, model_id)
-            state = "not in the catalog" if history.model is None else _state(history.model)
+            state = _current_state(history.model)
         else:
             history, state = read_history_at(catalog, provider, model_id, at)
     if is_json:
@@ -167,6 +163,12 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
             click.echo(
                 f"In Dagster's UI: {settings.ui_url.rstrip('/')}{model_page_path(named.provider_id, named.model_id)}"
             )
+
+
+def _current_state(model: ModelRecord | None) -> str:
+    if model is None:
+        return "not in the catalog"
+    return format_state(is_active=model.is_active, last_seen_at=model.last_seen_at)
 
 
 def _history_json(provider: str, model_id: str, history: ModelHistory) -> dict[str, Any]:

@@ -165,6 +165,13 @@ def format_value(value: Any) -> str:
     return text
 
 
+def format_state(*, is_active: bool, last_seen_at: datetime, is_exact: bool = True) -> str:
+    """Return the state of a model; if not ``is_exact``, it was seen last at ``last_seen_at`` or before."""
+    if is_active:
+        return "active"
+    return f"! ghost, last seen {'' if is_exact else 'by '}{format_value(last_seen_at)}"
+
+
 def warn(line: str) -> None:
     """Print a warning line on stderr."""
     click.echo(f"Warning: {printable(line)}", err=True)

@@ -47,7 +47,7 @@ class ModelsCursor(msgspec.Struct, frozen=True):
     after: int = 0
     """The last event that was written."""
     seen: int = 0
-    """The newest event at the previous tick. Events up to it are written now: see ``catalog.recent_events``."""
+    """The newest event at the previous tick. Events up to it are written now: see ``history.recent_events``."""
 
     def to_json(self) -> str:
         """Return the cursor as the text that Dagster stores."""

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from operator import attrgetter
 
 import hypothesis.strategies as st
 import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
 
-from ghost_pipeline.catalog.filtering import fold_case, matches, sort_models
+from ghost_pipeline.catalog.filtering import fold_case, matches
 from ghost_pipeline.catalog.queries import count_undecided, find_models, read_rows, read_sorted_rows
 from ghost_pipeline.catalog.results import SORTABLE_COLUMNS, ModelFilter
 from ghost_pipeline.catalog.storage.database import Database
@@ -86,6 +87,17 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     place.remove()
 
 
+def in_order(wanted: ModelFilter, found: list[ModelRecord]) -> list[ModelRecord]:
+    """Return the models by the filter's column, unknown values last and ties by provider and id, up to its limit."""
+    ordered = sorted(found, key=lambda model: (model.provider_id, model.model_id))
+    name = wanted.sort_column
+    if name is not None:
+        known = [model for model in ordered if getattr(model, name) is not None]
+        unknown = [model for model in ordered if getattr(model, name) is None]
+        ordered = sorted(known, key=attrgetter(name), reverse=wanted.is_descending) + unknown
+    return ordered[: wanted.limit]
+
+
 @settings(max_examples=150)
 @given(records(), filters)
 @example(EVERY_LETTER, ModelFilter(search="ü"))
@@ -100,7 +112,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_sql_selects_counts_and_sorts_as_python_does(
     database: Database, rows: list[ModelRecord], wanted: ModelFilter
 ) -> None:
-    expected = sort_models(wanted, [row for row in rows if matches(wanted, row)])
+    expected = in_order(wanted, [row for row in rows if matches(wanted, row)])
     undecided = sum(matches(wanted, row) is None for row in rows)
     with database.engine.connect() as connection, connection.begin() as transaction:
         connection.execute(sa.insert(providers), [{"id": slug, "label": slug} for slug in SLUGS])
@@ -114,6 +126,24 @@ def test_sql_selects_counts_and_sorts_as_python_does(
     assert found == expected
     assert keys == [(row.provider_id, row.model_id) for row in expected]
     assert counted == undecided
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_selected"),
+    [
+        (ModelFilter(min_context_window=8_192), True),
+        (ModelFilter(min_context_window=8_193), False),
+        (ModelFilter(max_input_price=0.5), True),
+        (ModelFilter(max_input_price=0.49), False),
+        (ModelFilter(max_output_price=2.0), True),
+        (ModelFilter(max_output_price=1.99), False),
+    ],
+)
+def test_limits_include_their_own_value(wanted: ModelFilter, is_selected: bool) -> None:
+    model = ModelRecord(
+        "groq", "one", Source.INDEX, True, NOW, NOW, context_window=8_192, input_price=0.5, output_price=2.0
+    )
+    assert matches(wanted, model) is is_selected
 
 
 @given(st.text())

@@ -147,8 +147,7 @@ class History:
         slugs = tuple(provider_slug(name) for name in provider_ids)
         if slugs:
             with self._database.reading() as connection:
-                for slug in slugs:
-                    repository.get_provider(connection, slug)
+                repository.require_providers(connection, slugs)
         return slugs
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ghost_pipeline.atomic_file import atomic_write
 from ghost_pipeline.errors import ArchiveError
-from ghost_pipeline.redaction import redact_url
+from ghost_pipeline.redaction import redact_url, redact_user_info
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ class Archive:
 
     def _describe(self, error: Exception) -> str:
         message = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        return redact_url(self._location, message.splitlines()[0])
+        return redact_user_info(message.splitlines()[0], self._location)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

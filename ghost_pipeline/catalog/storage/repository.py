@@ -148,6 +148,12 @@ def get_provider(connection: sa.Connection, provider_id: str, *, for_update: boo
     return provider_record(row)
 
 
+def require_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> None:
+    """Raise UnknownProvider if one of the providers is unknown."""
+    for provider_id in provider_ids:
+        get_provider(connection, provider_id)
+
+
 def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
     """Return every provider, by slug."""
     return [provider_record(row) for row in connection.execute(sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id))]

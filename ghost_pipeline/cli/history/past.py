@@ -12,7 +12,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
 from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.options import INSTANT, json_option, model_argument, provider_argument, provider_option
-from ghost_pipeline.cli.output import count, format_value, print_json, print_json_list, print_table, warn
+from ghost_pipeline.cli.output import count, format_state, format_value, print_json, print_json_list, print_table, warn
 
 at_option = click.option("--at", type=INSTANT, help="The catalog as it was at this instant, such as 2026-03-01.")
 
@@ -111,15 +111,12 @@ def _past_rows(found: Iterable[Any], printed: Counter[str]) -> Iterator[Sequence
         printed["rows"] += 1
         model = one.model
         facts = (model.name, model.source, model.context_window, model.input_price, model.output_price)
-        yield model.provider_id, model.model_id, *facts, format_past_state(one)
+        yield model.provider_id, model.model_id, *facts, _past_state(one)
 
 
-def format_past_state(past: Any) -> str:
-    """Return the state of a model at an instant."""
-    if past.model.is_active:
-        return "active"
-    seen = format_value(past.model.last_seen_at)
-    return f"! ghost, last seen {seen}" if past.is_last_seen_exact else f"! ghost, last seen by {seen}"
+def _past_state(past: Any) -> str:
+    model = past.model
+    return format_state(is_active=model.is_active, last_seen_at=model.last_seen_at, is_exact=past.is_last_seen_exact)
 
 
 def read_stats_at(catalog: ModelCatalog, at: datetime) -> dict[str, Any]:
@@ -134,7 +131,7 @@ def read_history_at(catalog: ModelCatalog, provider: str, model_id: str, at: dat
     history = catalog.history.get_model(provider, model_id, at)
     if history.past is None:
         return ModelHistory(None, history.events, None), "not in the catalog"
-    return ModelHistory(history.past.model, history.events, None), format_past_state(history.past)
+    return ModelHistory(history.past.model, history.events, None), _past_state(history.past)
 
 
 def _warn_if_earlier(catalog: ModelCatalog, at: datetime) -> None:

@@ -38,7 +38,7 @@ class ChannelsCursor(msgspec.Struct, frozen=True):
     after: int = 0
     """The last event that was reported."""
     seen: int = 0
-    """The newest event at the previous tick. Events up to it are reported now: see ``catalog.recent_events``."""
+    """The newest event at the previous tick. Events up to it are reported now: see ``history.recent_events``."""
     used_at: datetime = _EPOCH
     """The latest use that was reported."""
     usage_reported_at: datetime = _EPOCH

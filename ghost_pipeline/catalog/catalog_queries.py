@@ -1,0 +1,224 @@
+"""``CatalogQueries``: the half of ``ModelCatalog`` that only reads."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from ghost_pipeline.catalog import queries
+from ghost_pipeline.catalog.health import list_health
+from ghost_pipeline.catalog.history import recent_events
+from ghost_pipeline.catalog.history.changes import MAX_PAGE, ChangePage
+from ghost_pipeline.catalog.history.history import History
+from ghost_pipeline.catalog.ingestion import attempts
+from ghost_pipeline.catalog.results import ListingOutcome, ModelColumn, ModelFilter, ModelHistory
+from ghost_pipeline.catalog.storage import repository
+from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
+from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.validation import require_in_range
+from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline.settings import Settings
+
+PAGE_SIZE = 1_000
+"""Models that are in memory at a time when all are read."""
+
+
+class CatalogQueries:
+    """Queries of models, providers, listings and events; ``history`` has those of earlier instants."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._database = database
+        self.history = History(database, clock)
+        """What changed, and what the catalog showed at any instant."""
+
+    # Models
+
+    def find_models(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> list[ModelRecord]:
+        """Return the models that the filter selects, in its order; without a filter, the active ones.
+
+        ``now`` is when models count as unlisted; its default is the current time. Raises UnknownProvider.
+        """
+        wanted = wanted or ModelFilter()
+        which = self._condition_on_use(wanted, now)
+        with self._database.reading() as connection:
+            return queries.find_models(connection, wanted, which)
+
+    def iterate_models(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> Iterator[ModelRecord]:
+        """Yield the models that ``find_models`` returns, a page at a time."""
+        for row in self._rows(wanted or ModelFilter(), MODEL_FIELDS, now):
+            yield repository.model_record(row)
+
+    def iterate_columns(
+        self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield some columns of the models that ``find_models`` returns, as stored, a page at a time.
+
+        Much faster than whole models, because nothing parses what the provider stated.
+        """
+        for row in self._rows(wanted, ("provider_id", "model_id", *columns), now):
+            yield tuple(row)[-len(columns) :]
+
+    def count_undecided_models(self, wanted: ModelFilter, now: datetime | None = None) -> int:
+        """Return how many models the filter leaves out only because a fact is unknown. Raises UnknownProvider."""
+        which = self._condition_on_use(wanted, now)
+        with self._database.reading() as connection:
+            return queries.count_undecided(connection, wanted, which)
+
+    def _rows(self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None) -> Iterator[Any]:
+        # Each page is a transaction of its own: a slow reader of the output keeps none open.
+        which = self._condition_on_use(wanted, now)
+        if wanted.sort is not None:
+            yield from self._sorted_rows(wanted, columns, which)
+            return
+        left = wanted.limit
+        after: tuple[str, str] | None = None
+        while left is None or left > 0:
+            size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
+            with self._database.reading() as connection:
+                page = queries.read_model_page(connection, columns, wanted, which, after, size)
+            yield from page
+            if len(page) < size:
+                return
+            left = None if left is None else left - size
+            after = (page[-1].provider_id, page[-1].model_id)
+
+    def _sorted_rows(self, wanted: ModelFilter, columns: Sequence[str], which: Any) -> Iterator[Any]:
+        # The database sorts once, and not once for each page.
+        with self._database.reading() as connection:
+            numbers = queries.read_sorted_rows(connection, wanted, which)
+        for begin in range(0, len(numbers), PAGE_SIZE):
+            with self._database.reading() as connection:
+                page = queries.read_rows(connection, columns, numbers[begin : begin + PAGE_SIZE])
+            yield from page
+
+    def _condition_on_use(self, wanted: ModelFilter, now: datetime | None) -> Any:
+        """Return the filter's condition on uses and listings; None without one. Raises UnknownProvider."""
+        at = self._clock() if now is None else require_in_range(now)
+        with self._database.reading() as connection:
+            repository.require_providers(connection, wanted.provider_ids)
+        return queries.is_unlisted_sql(at, self.settings.thresholds) if wanted.is_unlisted else None
+
+    def find_delisted_models(self) -> list[ModelRecord]:
+        """Return the models that were listed once, are not listed any more, and are used all the same.
+
+        As of the latest listing of each provider, so that the result does not depend on when it is read.
+        """
+        with self._database.reading() as connection:
+            known = {provider.id: provider for provider in repository.list_providers(connection)}
+            candidates = queries.find_models_behind_their_list(connection)
+        now, thresholds = self._clock(), self.settings.thresholds
+        return [
+            model
+            for model in candidates
+            for provider in [known[model.provider_id]]
+            if is_delisted(model, provider, provider.last_listing_at or now, thresholds)
+        ]
+
+    def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
+        """Return at most ``limit`` ghosts, the latest first."""
+        with self._database.reading() as connection:
+            return queries.list_inactive_models(connection, limit)
+
+    def get_model_history(self, provider_id: str, model_id: str) -> ModelHistory:
+        """Return one model with all its events and the listing that confirmed it last. Raises UnknownModel."""
+        slug = provider_slug(provider_id)
+        with self._database.reading() as connection:
+            return queries.model_history(connection, slug, canonical_model_id(slug, model_id))
+
+    def get_discovery_stats(self, now: datetime | None = None) -> dict[str, Any]:
+        """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same in ``by_provider``.
+
+        ``unlisted`` models are used but not listed (see find_models).
+        """
+        with self._database.reading() as connection:
+            at = self._clock() if now is None else require_in_range(now)
+            return queries.count_models(connection, queries.is_unlisted_sql(at, self.settings.thresholds))
+
+    @staticmethod
+    def list_columns() -> list[ModelColumn]:
+        """Return the columns of the table of models, in its order."""
+        return queries.list_columns()
+
+    # Providers and listings
+
+    def get_provider(self, provider_id: str) -> ProviderRecord:
+        """Return one provider. Raises UnknownProvider."""
+        with self._database.reading() as connection:
+            return repository.get_provider(connection, provider_slug(provider_id))
+
+    def list_provider_health(self) -> list[ProviderHealth]:
+        """Return every provider with a summary of its attempts, by slug."""
+        with self._database.reading() as connection:
+            return list_health(connection)
+
+    def list_providers(self) -> list[ProviderRecord]:
+        """Return every provider, by slug."""
+        with self._database.reading() as connection:
+            return repository.list_providers(connection)
+
+    def find_listing(self, provider_id: str, run_id: str | None = None) -> int | None:
+        """Return the id of the listing that a Dagster run admitted for a provider; without a run, of the newest.
+
+        Failed attempts produced no listing and are skipped.
+        """
+        with self._database.reading() as connection:
+            return attempts.find_attempt(connection, provider_slug(provider_id), run_id)
+
+    def get_listing(self, listing_id: int) -> ListingOutcome:
+        """Return the outcome that the row of an attempt records: without model ids, and unfinished without counts."""
+        with self._database.reading() as connection:
+            return attempts.read_outcome(connection, listing_id)
+
+    def accepts_empty_listing(self, provider_id: str) -> bool:
+        """Return True if an empty listing of the provider, observed now, would be accepted."""
+        with self._database.reading() as connection:
+            return attempts.accepts_empty(connection, provider_slug(provider_id))
+
+    # Events
+
+    def list_events(self, provider_id: str | None = None, model_id: str | None = None) -> list[ModelEvent]:
+        """Return the audit trail in the order in which it was written, of one provider or model if given."""
+        slug = None if provider_id is None else provider_slug(provider_id)
+        canonical = model_id if model_id is None or slug is None else canonical_model_id(slug, model_id)
+        with self._database.reading() as connection:
+            return repository.list_events(connection, slug, canonical)
+
+    def list_changes(
+        self,
+        since: str | datetime | None = None,
+        until: datetime | None = None,
+        provider_ids: Sequence[str] = (),
+        kinds: Iterable[EventKind | str] | None = None,
+        limit: int = MAX_PAGE,
+    ) -> ChangePage:
+        """Return a page of changes, the oldest first, with a cursor that gives what follows, each change once.
+
+        ``since`` is the cursor of an earlier page, or an instant; None starts with the first change. Pass a cursor with
+        the same other arguments. ``kinds`` None is all. Raises InvalidCursor, UnknownProvider.
+        """
+        return self.history.list_changes(since, until, provider_ids, kinds, limit)
+
+    def last_event_id(self) -> int:
+        """Return the id of the newest event of the audit trail; 0 if there is none."""
+        with self._database.reading() as connection:
+            return recent_events.last_event_id(connection)
+
+    def count_events(self, after: int, up_to: int) -> list[recent_events.EventCount]:
+        """Count the events with ids above ``after`` and not above ``up_to``, by provider, kind and source."""
+        with self._database.reading() as connection:
+            return recent_events.count_events(connection, after, up_to)
+
+    def list_events_between(
+        self, after: int, up_to: int, limit: int, left_out: Sequence[EventKind] = ()
+    ) -> list[tuple[int, ModelEvent]]:
+        """Return at most ``limit`` events with ids above ``after`` and not above ``up_to``, each with its id."""
+        with self._database.reading() as connection:
+            return recent_events.list_events_between(connection, after, up_to, limit, left_out)
+
+    def count_used_models(self, since: datetime) -> list[tuple[str, int, datetime]]:
+        """Return each provider with models that were used after ``since``: how many, and the latest use."""
+        with self._database.reading() as connection:
+            return recent_events.count_used_models(connection, require_in_range(since))
