@@ -47,6 +47,10 @@ class Server:
         """Create a database, with the catalog's schema or empty, and return its URL."""
         return self.url_of(self._create(f"TEMPLATE {self._template if is_migrated else 'template0'}"))
 
+    def new_copy(self, url: str) -> str:
+        """Create a copy of one of its databases, to which nobody is connected, and return its URL."""
+        return self.url_of(self._create(f"TEMPLATE {sa.make_url(url).database}"))
+
     def url_of(self, name: str) -> str:
         """Return the URL of one of the server's databases, as a user would write it."""
         return self.url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)

@@ -39,7 +39,7 @@ class Workshop:
     cursor: str | None = None
 
     def __post_init__(self) -> None:
-        (self.folder / "models").mkdir()
+        (self.folder / "models").mkdir(exist_ok=True)
         self.ghost = GhostCatalog(home=str(self.folder / "home"), models_dir=str(self.folder / "models"))
         self.definitions = build_definitions(self.ghost)
 

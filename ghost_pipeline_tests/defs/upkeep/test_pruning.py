@@ -1,7 +1,9 @@
 """Old runs are deleted with their files; no asset, partition or check loses its newest event."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,23 +35,41 @@ PARTITIONS = ("openai", "mistral")
 REPORTED = ("provider_responses", "listing_files", "inference_reports", "inbox", "manual_additions")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workshop]:
-    """Provide a pipeline with a history of every asset, on a Dagster instance with real storage."""
-    home = tmp_path / "dagster"
-    home.mkdir()
-    config: dict[str, Any] = {"telemetry": {"enabled": False}}
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def past(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str | None]]:
+    """Provide the folder, and on PostgreSQL the database, of a pipeline with a history of every asset."""
+    folder = tmp_path_factory.mktemp("past")
     url = server().new_url(is_migrated=False) if request.param == "postgresql" else None
+    with opened(folder, url) as workshop, cheap_commits(workshop.instance):
+        perform_work(workshop)
+    yield folder, url
+    if url:
+        server().drop(url)
+
+
+@pytest.fixture
+def history(past: tuple[Path, str | None], tmp_path: Path) -> Iterator[Workshop]:
+    """Provide a copy of that pipeline, on a Dagster instance with real storage."""
+    folder, original = past
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    url = server().new_copy(original) if original else None
+    with opened(tmp_path, url) as workshop:
+        yield workshop
+    if url:
+        server().drop(url)
+
+
+@contextmanager
+def opened(folder: Path, url: str | None) -> Iterator[Workshop]:
+    """Open a pipeline whose Dagster instance is in ``folder``, or in the PostgreSQL database at ``url``."""
+    home = folder / "dagster"
+    home.mkdir(exist_ok=True)
+    config: dict[str, Any] = {"telemetry": {"enabled": False}}
     if url:
         config["storage"] = {"postgres": {"postgres_url": url}}
     (home / "dagster.yaml").write_text(yaml.safe_dump(config))
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        workshop = Workshop(tmp_path, instance)
-        with cheap_commits(instance):
-            perform_work(workshop)
-        yield workshop
-    if url:
-        server().drop(url)
+        yield Workshop(folder, instance)
 
 
 def perform_work(workshop: Workshop) -> None:
