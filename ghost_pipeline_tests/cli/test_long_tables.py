@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog import catalog as catalog_module
+from ghost_pipeline.catalog import ModelCatalog, catalog_queries
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.cli import output
 from ghost_pipeline.cli.output import FIRST_ROWS, print_json, print_json_list, print_table
@@ -19,7 +18,7 @@ from ghost_pipeline_tests.command_line import Run
 @pytest.fixture
 def models(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Provide a catalog of two providers that takes several pages of a few rows."""
-    monkeypatch.setattr(catalog_module, "PAGE_SIZE", 3)
+    monkeypatch.setattr(catalog_queries, "PAGE_SIZE", 3)
     monkeypatch.setattr(output, "FIRST_ROWS", 4)
     with ModelCatalog.open(Settings.from_environment()) as catalog:
         for number in range(10):
