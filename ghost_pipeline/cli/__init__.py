@@ -15,7 +15,6 @@ from ghost_pipeline.cli.fetch import fetch_command
 from ghost_pipeline.cli.history.changes import changes_command
 from ghost_pipeline.cli.history.past import diff_command, prices_command
 from ghost_pipeline.cli.ingest import ingest_command
-from ghost_pipeline.cli.models import models_command, show_command, stats_command
 from ghost_pipeline.cli.output import ErrorHandlingGroup
 from ghost_pipeline.cli.overrides import (
     purge_command,
@@ -26,6 +25,8 @@ from ghost_pipeline.cli.overrides import (
     sweep_command,
 )
 from ghost_pipeline.cli.providers import providers_command
+from ghost_pipeline.cli.querying.models import models_command, stats_command
+from ghost_pipeline.cli.querying.show import show_command
 from ghost_pipeline.cli.sightings import add_command, track_command
 
 

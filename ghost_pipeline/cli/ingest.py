@@ -12,10 +12,10 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingCounts, ListingOutcome
-from ghost_pipeline.cli.models import print_stats
 from ghost_pipeline.cli.options import INSTANT, PROVIDER, json_option
 from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, count, format_value, print_json, print_table, warn
 from ghost_pipeline.cli.progress import ProgressReport, show_progress
+from ghost_pipeline.cli.querying.models import print_stats
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.validation import require_past
 from ghost_pipeline.lifecycle.vocabulary import Verdict

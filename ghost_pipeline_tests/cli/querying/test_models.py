@@ -1,6 +1,5 @@
-"""``stats``, ``models``, ``show``, ``providers``."""
+"""``stats``, ``models``, ``providers``."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,37 +7,8 @@ from typing import Any
 import pytest
 
 from ghost_pipeline.lifecycle.validation import parse_instant
+from ghost_pipeline_tests.cli.querying.conftest import MODEL_KEYS, PRICED
 from ghost_pipeline_tests.cli.run_cli import DAY_1, Shell, list_models, listing_bytes
-
-MODEL_KEYS = {
-    *("provider_id", "model_id", "name", "source", "is_active", "first_seen_at", "last_seen_at", "last_listed_at"),
-    *("last_used_at", "deactivated_at", "is_free", "context_window", "max_output_tokens", "input_price"),
-    *("output_price", "capabilities", "expires_at", "provider_data", "inference_metadata", "listing_id"),
-}
-PRICED = {
-    "data": [
-        {
-            "id": "acme/free",
-            "name": "Acme [bold]free[/bold]",
-            "context_length": 8192,
-            "pricing": {"prompt": "0", "completion": "0"},
-            "supported_parameters": ["tools"],
-            "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]},
-        },
-        {"id": "acme/paid", "pricing": {"prompt": "0.000001", "completion": "0.000002"}},
-        {"id": "acme/unpriced"},
-    ]
-}
-
-
-@pytest.fixture
-def stocked(shell: Shell) -> Shell:
-    list_models("openrouter", json.dumps(PRICED).encode())
-    list_models("openai", listing_bytes(["gpt-a", "gpt-b"]))
-    shell.run("sweep", "--provider", "openai")
-    shell.run("track", "openai", "gpt-secret")
-    shell.run("add", "openai", "gpt-tuned")
-    return shell
 
 
 def ids(shell: Shell, *flags: str) -> list[str]:
@@ -170,36 +140,6 @@ def test_search_limits_and_order_reach_the_catalog(stocked: Shell) -> None:
 
 def test_a_name_that_looks_like_markup_is_printed_as_it_is(stocked: Shell) -> None:
     assert "[bold]free[/bold]" in stocked.run("models", "--free").stdout
-
-
-def test_show_prints_events_listing_and_run(stocked: Shell) -> None:
-    shown = stocked.json("show", "openai", "gpt-a")
-    assert shown.keys() >= MODEL_KEYS | {"events"}
-    assert [event["kind"] for event in shown["events"]] == ["discovered", "deactivated"]
-    assert shown["events"][0]["at"] == "2025-12-06T07:00:00Z"
-    assert shown["events"][0]["run_id"] == "run-1"
-    assert shown["listing"]["file_name"] == "openai_models.json"
-    assert shown["listing"]["id"] == shown["listing_id"]
-
-
-def test_show_for_people_names_the_listing_behind_a_model(stocked: Shell) -> None:
-    output = stocked.run("show", "openai", "gpt-a").stdout
-    assert output.startswith("openai gpt-a: ! ghost, last seen 2025-12-06 07:00\n")
-    assert "confirmed last by: openai_models.json of 2025-12-06 07:00 (complete, run run-1)" in output
-    assert "deactivated" in output
-
-
-def test_show_still_knows_a_model_that_was_removed(stocked: Shell) -> None:
-    stocked.run("remove", "openai", "gpt-a")
-    assert [event["kind"] for event in stocked.json("show", "openai", "gpt-a")["events"]][-1] == "removed"
-    assert "openai gpt-a: not in the catalog" in stocked.run("show", "openai", "gpt-a").stdout
-
-
-def test_show_knows_google_s_models_by_either_spelling(shell: Shell) -> None:
-    shell.run("track", "gemini", "models/gemini-x")
-    for spelling in ("models/gemini-x", "gemini-x"):
-        shown = shell.json("show", "gemini", spelling)
-        assert (shown["provider_id"], shown["model_id"], shown["is_active"]) == ("google", "gemini-x", True)
 
 
 def provider(shell: Shell, provider_id: str) -> dict[str, Any]:

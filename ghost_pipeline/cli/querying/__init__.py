@@ -1,0 +1,1 @@
+"""Commands that answer questions about models as they are."""

@@ -1,0 +1,1 @@
+"""``models``, ``show``, ``stats``, and completion."""
