@@ -122,11 +122,27 @@ class CatalogQueries:
         with self._database.reading() as connection:
             return queries.list_inactive_models(connection, limit)
 
-    def get_model_history(self, provider_id: str, model_id: str) -> ModelHistory:
-        """Return one model with all its events and the listing that confirmed it last. Raises UnknownModel."""
+    def get_model_history(self, provider_id: str, model_id: str, max_events: int | None = None) -> ModelHistory:
+        """Return one model with all its events, or the oldest ``max_events``, and the listing that confirmed it last.
+
+        Raises UnknownModel.
+        """
         slug = provider_slug(provider_id)
         with self._database.reading() as connection:
-            return queries.model_history(connection, slug, canonical_model_id(slug, model_id))
+            return queries.model_history(connection, slug, canonical_model_id(slug, model_id), max_events)
+
+    def iterate_events(self, provider_id: str, model_id: str, until: datetime | None = None) -> Iterator[ModelEvent]:
+        """Yield the events of a model, the oldest first, a page at a time; only those recorded ``until`` then."""
+        slug = provider_slug(provider_id)
+        canonical = canonical_model_id(slug, model_id)
+        last_id, is_full = 0, True
+        while is_full:
+            with self._database.reading() as connection:
+                page = repository.read_event_page(connection, slug, canonical, last_id, PAGE_SIZE)
+            for last_id, event in page:  # noqa: B007 - the next page begins after the last one
+                if until is None or event.recorded_at is None or event.recorded_at <= until:
+                    yield event
+            is_full = len(page) == PAGE_SIZE
 
     def get_discovery_stats(self, now: datetime | None = None) -> dict[str, Any]:
         """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same in ``by_provider``.

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.filtering import order_sql, selected_sql, undecided_sql
 from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory
-from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record, read_event_page
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.errors import UnknownModel
 from ghost_pipeline.lifecycle.records import ModelRecord
@@ -90,12 +90,20 @@ def list_inactive_models(connection: sa.Connection, limit: int) -> list[ModelRec
     return [model_record(row) for row in connection.execute(query)]
 
 
-def model_history(connection: sa.Connection, provider_id: str, model_id: str) -> ModelHistory:
-    """Return one model with its events and listing. Raises UnknownModel if it never was in the catalog."""
+def model_history(
+    connection: sa.Connection, provider_id: str, model_id: str, max_events: int | None = None
+) -> ModelHistory:
+    """Return one model with its events (the oldest ``max_events`` of them) and its listing.
+
+    Raises UnknownModel if it never was in the catalog.
+    """
     query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider_id, models.c.model_id == model_id)
     row = connection.execute(query).one_or_none()
     model = None if row is None else model_record(row)
-    events = list_events(connection, provider_id, model_id)
+    if max_events is None:
+        events = list_events(connection, provider_id, model_id)
+    else:
+        events = [event for _, event in read_event_page(connection, provider_id, model_id, 0, max_events)]
     if model is None and not events:
         raise UnknownModel(
             f"the catalog never had a model {model_id!r} of {provider_id}",

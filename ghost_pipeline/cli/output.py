@@ -3,7 +3,7 @@
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -22,18 +22,36 @@ from ghost_pipeline.redaction import printable
 
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout. Instants are ISO 8601 with Z, records are objects of their fields."""
+    click.echo(_json_text(document))
+
+
+def _json_text(document: Any) -> str:
     # JSON leaves DEL as it is.
-    click.echo(json.dumps(msgspec.to_builtins(document), indent=2).replace("\x7f", "\\u007f"))
+    return json.dumps(msgspec.to_builtins(document), indent=2).replace("\x7f", "\\u007f")
 
 
 def print_json_list(items: Iterable[Any]) -> int:
     """Print a JSON list as its items come, in the form of ``print_json``. Return the number of items."""
+    written = _print_items(items, "\n")
+    click.echo()
+    return written
+
+
+def print_json_object(members: Mapping[str, Any], name: str, items: Iterable[Any]) -> int:
+    """Print a JSON object whose last member is a list, which is printed as its items come. Return their number."""
+    head = _json_text(members).removesuffix("}").rstrip()
+    click.echo(f"{head}{',' if members else ''}\n  {json.dumps(name)}: ", nl=False)
+    written = _print_items(items, "\n  ")
+    click.echo("\n}")
+    return written
+
+
+def _print_items(items: Iterable[Any], line_end: str) -> int:
     written = 0
     for written, item in enumerate(items, 1):
-        text = json.dumps(msgspec.to_builtins(item), indent=2).replace("\x7f", "\\u007f")
-        indented = text.replace("\n", "\n  ")  # no line break within a string of JSON
-        click.echo(f"{'[' if written == 1 else ','}\n  {indented}", nl=False)
-    click.echo("\n]" if written else "[]")
+        indented = _json_text(item).replace("\n", f"{line_end}  ")  # no line break within a string of JSON
+        click.echo(f"{'[' if written == 1 else ','}{line_end}  {indented}", nl=False)
+    click.echo(f"{line_end}]" if written else "[]", nl=False)
     return written
 
 

@@ -5,12 +5,13 @@ import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from ghost_pipeline.catalog import ModelCatalog, catalog_queries
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.cli import output
-from ghost_pipeline.cli.output import FIRST_ROWS, print_json, print_json_list, print_table
+from ghost_pipeline.cli.output import FIRST_ROWS, print_json, print_json_list, print_json_object, print_table
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.command_line import Run
 
@@ -66,6 +67,40 @@ def test_a_streamed_list_has_the_form_of_a_whole_one(items: list[object], capsys
     assert print_json_list(iter(items)) == len(items)
     assert capsys.readouterr().out == whole
     json.loads(whole)
+
+
+@pytest.mark.parametrize("members", [{}, {"a": None, "b": {"c": [1]}}])
+@pytest.mark.parametrize("items", [[], [1, {"d": ["x\ny"]}]])
+def test_an_object_with_a_streamed_list_has_the_form_of_a_whole_one(
+    members: dict[str, object], items: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_json({**members, "items": items})
+    whole = capsys.readouterr().out
+    assert print_json_object(members, "items", iter(items)) == len(items)
+    assert capsys.readouterr().out == whole
+
+
+def test_show_has_every_event_of_a_model_with_more_than_a_page_of_them(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_queries, "PAGE_SIZE", 3)
+    with ModelCatalog.open(Settings.from_environment()) as catalog:
+        for number in range(10):
+            catalog.add_manual_model("google", "models/gemini-x", context_window=1_000 + number)
+            catalog.add_manual_model("google", "other")
+        events = catalog.list_events("google", "gemini-x")
+        first, second = events[6].recorded_at, events[7].recorded_at
+    assert len(events) == 19  # one addition, nine with a change
+    assert first is not None
+    assert second is not None
+    at = (first + (second - first) / 2).isoformat()
+    for options, expected, tokens in (((), 19, 1_009), (("--at", at), 7, 1_003)):
+        printed = run("show", "google", "models/gemini-x", "--json", *options).document
+        assert printed["context_window"] == tokens
+        written = msgspec.to_builtins([(event.kind, event.at) for event in events[:expected]])
+        assert [(one["kind"], one["at"]) for one in printed["events"]] == written
+        lines = run("show", "google", "gemini-x", *options).out.split("Events:")[1].splitlines()
+        assert len(lines) == 2 + expected
 
 
 def test_a_long_table_is_not_held_in_memory(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The catalog as it was: today's rows, with the events undone that were recorded since. It costs what has changed."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,6 @@ from ghost_pipeline.catalog.history.newer_events import (
     find_newer_events,
     find_page_end,
     read_newer_events,
-    split_at,
 )
 from ghost_pipeline.catalog.ingestion.attempts import lists_models_sql
 from ghost_pipeline.catalog.results import ModelFilter
@@ -91,20 +91,33 @@ def _read_page(
     return [_past(record, at, limit) for record in sorted(before, key=lambda one: one.model_id)], last
 
 
-def read_model_at(connection: sa.Connection, provider_id: str, model_id: str, at: datetime) -> PastHistory:
-    """Return one model as it was at an instant; without events if the catalog never had it until then."""
+def read_model_at(
+    connection: sa.Connection, provider_id: str, model_id: str, at: datetime, max_events: int | None = None
+) -> PastHistory:
+    """Return one model as it was at an instant, with its events until then or the oldest ``max_events`` of them.
+
+    Without events the catalog never had it until then.
+    """
     is_model = (models.c.provider_id == provider_id, models.c.model_id == model_id)
     row = connection.execute(sa.select(*MODEL_COLUMNS).where(*is_model)).one_or_none()
     query = (
         sa.select(*EVENT_COLUMNS)
         .where(model_events.c.provider_id == provider_id, model_events.c.model_id == model_id)
         .order_by(model_events.c.id.desc())
+        .execution_options(yield_per=PAGE_SIZE)
     )
-    events = [model_event(event) for event in connection.execute(query)]
-    newer, older = split_at(events, at)
-    record = rebuild(None if row is None else model_record(row), newer)
+    older = deque[ModelEvent](maxlen=max_events)
+
+    def split() -> Iterator[ModelEvent]:
+        for event in map(model_event, connection.execute(query)):
+            if event.recorded_at is not None and event.recorded_at > at:
+                yield event
+            else:
+                older.appendleft(event)
+
+    record = rebuild(None if row is None else model_record(row), split())
     past = None if record is None else _past(record, at, _last_evidence_at(connection, provider_id, at))
-    return PastHistory(past, older[::-1])
+    return PastHistory(past, list(older))
 
 
 def count_models_at(connection: sa.Connection, at: datetime) -> dict[str, Any]:

@@ -89,13 +89,18 @@ class History:
         self._known(wanted.provider_ids)
         return islice(as_of.iterate_models_at(self._database, self._past(at), wanted), wanted.limit)
 
-    def get_model(self, provider_id: str, model_id: str, at: datetime) -> as_of.PastHistory:
-        """Return one model as it was ``at``, with its events until then. Raises UnknownModel if it was unknown."""
+    def get_model(
+        self, provider_id: str, model_id: str, at: datetime, max_events: int | None = None
+    ) -> as_of.PastHistory:
+        """Return one model as it was ``at``, with its events until then, or the oldest ``max_events`` of them.
+
+        Raises UnknownModel if it was unknown.
+        """
         slug = provider_slug(provider_id)
         canonical = canonical_model_id(slug, model_id)
         instant = self._past(at)
         with self._database.reading() as connection:
-            history = as_of.read_model_at(connection, slug, canonical, instant)
+            history = as_of.read_model_at(connection, slug, canonical, instant, max_events)
         if not history.events:
             raise UnknownModel(
                 f"the catalog had no model {canonical!r} of {slug} until {msgspec.to_builtins(instant)}",

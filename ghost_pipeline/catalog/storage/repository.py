@@ -217,6 +217,20 @@ def list_events(
     return [model_event(row) for row in connection.execute(query)]
 
 
+def read_event_page(
+    connection: sa.Connection, provider_id: str, model_id: str, after_id: int, limit: int
+) -> list[tuple[int, ModelEvent]]:
+    """Return at most ``limit`` events of a model with ids above ``after_id``, each with its id, the oldest first."""
+    query = (
+        sa.select(model_events.c.id, *EVENT_COLUMNS)
+        .where(model_events.c.provider_id == provider_id, model_events.c.model_id == model_id)
+        .where(model_events.c.id > after_id)
+        .order_by(model_events.c.id)
+        .limit(limit)
+    )
+    return [(row.id, model_event(row)) for row in connection.execute(query)]
+
+
 def tombstone_of(event: ModelEvent) -> Tombstone:
     """Return the tombstone that a ``purged`` or ``removed`` event keeps."""
     return Tombstone(event.kind, from_snapshot((event.details or {})["row"]))

@@ -127,8 +127,8 @@ def read_stats_at(catalog: ModelCatalog, at: datetime) -> dict[str, Any]:
 
 
 def read_history_at(catalog: ModelCatalog, provider: str, model_id: str, at: datetime) -> tuple[ModelHistory, str]:
-    """Return one model as it was at an instant, with its events until then, and its state."""
-    history = catalog.history.get_model(provider, model_id, at)
+    """Return one model as it was at an instant, with its first event, and its state."""
+    history = catalog.history.get_model(provider, model_id, at, max_events=1)
     if history.past is None:
         return ModelHistory(None, history.events, None), "not in the catalog"
     return ModelHistory(history.past.model, history.events, None), _past_state(history.past)

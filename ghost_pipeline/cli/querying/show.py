@@ -1,5 +1,6 @@
 """``show``: one model with its facts, its state and its events."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +10,9 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.cli.history.past import at_option, read_history_at
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument
-from ghost_pipeline.cli.output import format_state, format_value, print_json, print_table
+from ghost_pipeline.cli.output import format_state, format_value, print_json_object, print_table
 from ghost_pipeline.lifecycle.identity import model_page_path
-from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 
 
@@ -27,14 +28,15 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
     """
     with ModelCatalog.open() as catalog:
         if at is None:
-            history = catalog.get_model_history(provider, model_id)
+            history = catalog.get_model_history(provider, model_id, max_events=1)
             state = _current_state(history.model)
         else:
             history, state = read_history_at(catalog, provider, model_id, at)
-    if is_json:
-        print_json(_history_json(provider, model_id, history))
-    else:
-        _print_history(provider, model_id, history, state)
+        events = catalog.iterate_events(provider, model_id, at)
+        if is_json:
+            print_json_object(_history_json(provider, model_id, history), "events", events)
+            return
+        _print_history(provider, model_id, history, state, events)
         settings = catalog.settings
         if settings.model_partitions and history.events:
             named = history.events[0]
@@ -56,7 +58,6 @@ def _history_json(provider: str, model_id: str, history: ModelHistory) -> dict[s
         "model_id": model_id,
         **known,
         "listing": history.listing,
-        "events": history.events,
     }
 
 
@@ -64,7 +65,9 @@ _FIELDS = MODEL_FIELDS
 _SHOWN_ELSEWHERE = {"provider_id", "model_id", "is_active", "is_name_manual"}
 
 
-def _print_history(provider: str, model_id: str, history: ModelHistory, state: str) -> None:
+def _print_history(
+    provider: str, model_id: str, history: ModelHistory, state: str, events: Iterable[ModelEvent]
+) -> None:
     click.echo(f"{provider} {model_id}: {state}")
     if history.model is not None:
         facts = [(name, getattr(history.model, name)) for name in _FIELDS if name not in _SHOWN_ELSEWHERE]
@@ -77,10 +80,7 @@ def _print_history(provider: str, model_id: str, history: ModelHistory, state: s
         source = f"{listing['file_name']} of {format_value(listing['observed_at'])} ({listing['verdict']}{run})"
         click.echo(f"  confirmed last by: {source}")
     click.echo("Events:")
-    rows = [
-        [format_value(event.at), event.kind, event.source, event.listing_id, _details(event)]
-        for event in history.events
-    ]
+    rows = ([format_value(event.at), event.kind, event.source, event.listing_id, _details(event)] for event in events)
     print_table(("at", "event", "source", "listing", "details"), rows, optional=("listing", "source"))
 
 
