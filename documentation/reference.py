@@ -65,6 +65,7 @@ TABLE_PURPOSES = {
     "providers": "One row for each provider that the catalog has: whether it is held, and its latest listings.",
     "listings": "One row for each attempt to get a listing, failed ones too, with its verdict.",
     "models": "One row for each model, active or a ghost. A purged or removed model has no row, only events.",
+    "announcements": "Retirements that operators announced, ended ones too. `models` has the dates that stand.",
     "model_events": "What happened to each model. Append-only, also after the model's row is gone.",
     "event_batches": "The order in which events were committed ([why](decisions/0013-the-order-of-events.md)).",
     "catalog_identity": "The name of this catalog. A copy keeps it, so that cursors of the original are valid there.",
@@ -84,6 +85,7 @@ def tables_page() -> str:
         "providers 1 ──── * models            models.provider_id\n"
         "providers 1 ──── * listings          listings.provider_id\n"
         "listings  1 ──── * models            models.listing_id: the listing that confirmed the model last\n"
+        "providers 1 ──── * announcements     announcements.provider_id; the model may be unknown\n"
         "model_events                         provider_id and model_id as plain columns: history outlives the row\n"
         "event_batches                        first_id to last_id: events of the provider that one commit added\n"
         "catalog_identity                     one row\n"

@@ -85,6 +85,14 @@ class InvalidAdditions(UsageError):
     """Models to add by hand, at least one of which is invalid: none was added."""
 
 
+class InvalidAnnouncements(UsageError):
+    """Retirements to announce, at least one of which is invalid: none was recorded."""
+
+
+class UnknownAnnouncement(UsageError):
+    """A retirement to take back that no operator announced."""
+
+
 class ExportRefused(UsageError):
     """Models that can't be written in this format or to this place: nothing was written."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.storage.announcement_rows import read_announcements
 from ghost_pipeline.catalog.storage.repository import (
     Key,
     delete_models,
@@ -20,6 +21,7 @@ from ghost_pipeline.catalog.storage.repository import (
 )
 from ghost_pipeline.lifecycle.events import Cause, events_between
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
+from ghost_pipeline.lifecycle.retirement import apply_earlier_announcement
 
 Rule = Callable[[ModelRecord | None, Tombstone | None], ModelRecord | None]
 """(current model, tombstone of a model that is outside the catalog) -> the model afterwards; None leaves it outside."""
@@ -57,19 +59,25 @@ def apply_step(connection: sa.Connection, step: Step) -> Change:
 def apply_batch(connection: sa.Connection, steps: Iterable[Step]) -> list[Change]:
     """Apply the steps one after the other, also several of one model, and return what each did, in their order.
 
+    A model that enters the catalog retires when an operator announced it.
     Raises what the rules raise, and nothing is written then.
     """
     steps = list(steps)
     keys = list({step.key: None for step in steps})
     known = read_models(connection, keys)
-    tombstones = newest_tombstones(connection, [key for key in keys if key not in known])
+    outside = [key for key in keys if key not in known]
+    tombstones = newest_tombstones(connection, outside)
+    announced = read_announcements(connection, outside)
     current: dict[Key, ModelRecord | None] = {key: known.get(key) for key in keys}
     changes = []
     for step in steps:
         before = current[step.key]
         tombstone = tombstones.get(step.key) if before is None else None
-        current[step.key] = step.rule(before, tombstone)
-        changes.append(Change(before, current[step.key], tombstone))
+        after = step.rule(before, tombstone)
+        if before is None and after is not None and step.key in announced:
+            after = apply_earlier_announcement(after, announced[step.key], is_addition=step.cause.is_addition)
+        current[step.key] = after
+        changes.append(Change(before, after, tombstone))
     _write(connection, known, current)
     write_events(
         connection,

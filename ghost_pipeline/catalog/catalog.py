@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from ghost_pipeline.catalog import archive_pruning, overrides, sightings, sweeps
+from ghost_pipeline.catalog import announcements, archive_pruning, overrides, sightings, sweeps
 from ghost_pipeline.catalog.catalog_queries import CatalogQueries
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, reconcile
 from ghost_pipeline.catalog.results import (
+    AnnouncementResult,
     FailedAttempt,
     ImportResult,
     ListingOutcome,
@@ -34,12 +35,14 @@ from ghost_pipeline.lifecycle.records import (
     ProviderRecord,
     ResponseSummary,
 )
+from ghost_pipeline.lifecycle.retirement import validate_announcement
 from ghost_pipeline.lifecycle.validation import (
     clamp_instant,
     require_aware,
     require_past,
     to_utc,
     validate_inference,
+    validate_name,
     validate_reason,
     validate_span,
 )
@@ -225,11 +228,7 @@ class ModelCatalog(CatalogQueries):
         Raises InvalidAdditions with the number of errors and the first 20 of them; a duplicate model is an error.
         """
         at, now = self._capped(observed_at), self._clock()
-        stated = [
-            one if isinstance(one, Addition) else Addition(f"model {number}", one)
-            for number, one in enumerate(additions, 1)
-        ]
-        records = manual_records(stated, at)
+        records = manual_records(_numbered(additions, "model"), at)
         return self._database.write(lambda connection: sightings.add_models(connection, records, at, now))
 
     # Overrides by an operator
@@ -278,6 +277,54 @@ class ModelCatalog(CatalogQueries):
         """
         slug = provider_slug(provider_id)
         return self._database.write(lambda connection: overrides.release_provider(connection, slug, self._clock()))
+
+    # Retirements
+
+    def announce_retirement(
+        self,
+        provider_id: str,
+        model_id: str,
+        retires_at: datetime,
+        replaced_by: str | None = None,
+        source_url: str | None = None,
+        *,
+        recorded_by: str | None = None,
+        now: datetime | None = None,
+    ) -> AnnouncementResult:
+        """Record that a provider announced the end of a model, by a page or an e-mail with the address ``source_url``.
+
+        The date stands until a listing states another one, or until it is taken back. It may be in the past, and the
+        model need not be in the catalog. ``recorded_by`` names the operator.
+        """
+        at = self._as_of(now)
+        stated = validate_announcement(provider_id, model_id, retires_at, replaced_by, source_url, recorded_by, at)
+        return self._database.write(lambda connection: announcements.announce(connection, [stated], at, recorded_by)[0])
+
+    def announce_retirements(
+        self,
+        rows: Iterable[Addition | Mapping[str, Any]],
+        *,
+        recorded_by: str | None = None,
+        now: datetime | None = None,
+    ) -> list[AnnouncementResult]:
+        """Record many announcements, all of them or none, in one transaction. The results are in their order.
+
+        Each is a mapping with the argument names of announce_retirement, or an Addition that ``read_announcements``
+        returned. Raises InvalidAnnouncements with the number of errors and the first 20 of them.
+        """
+        at = self._as_of(now)
+        stated = announcements.validate_announcements(_numbered(rows, "announcement"), recorded_by, at)
+        return self._database.write(lambda connection: announcements.announce(connection, stated, at, recorded_by))
+
+    def withdraw_retirement(
+        self, provider_id: str, model_id: str, *, withdrawn_by: str | None = None, now: datetime | None = None
+    ) -> AnnouncementResult:
+        """Take an announcement back: the date is what the newest listing states. Raises UnknownAnnouncement."""
+        slug, at, operator = provider_slug(provider_id), self._as_of(now), validate_name(withdrawn_by)
+        canonical = canonical_model_id(slug, model_id)
+        return self._database.write(
+            lambda connection: announcements.withdraw(connection, slug, canonical, at, operator)
+        )
 
     # Sweeps
 
@@ -423,6 +470,13 @@ class ModelCatalog(CatalogQueries):
         slug = None if provider_id is None else provider_slug(provider_id)
         at = self._as_of(now)
         return sweeps.run(self._database, sweep, slug, at, thresholds, run_id, is_dry_run=is_dry_run)
+
+
+def _numbered(rows: Iterable[Addition | Mapping[str, Any]], noun: str) -> list[Addition]:
+    """Return the rows with a place for error messages."""
+    return [
+        one if isinstance(one, Addition) else Addition(f"{noun} {number}", one) for number, one in enumerate(rows, 1)
+    ]
 
 
 def _with_schema(settings: Settings | None, change: Callable[[Database], None]) -> SchemaVersion:

@@ -1,12 +1,12 @@
 """``CatalogQueries``: the half of ``ModelCatalog`` that only reads."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ghost_pipeline.catalog import queries
 from ghost_pipeline.catalog.health import list_health
-from ghost_pipeline.catalog.history import recent_events
+from ghost_pipeline.catalog.history import recent_events, retiring_models
 from ghost_pipeline.catalog.history.changes import MAX_PAGE, ChangePage
 from ghost_pipeline.catalog.history.history import History
 from ghost_pipeline.catalog.ingestion import attempts
@@ -16,6 +16,7 @@ from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.retirement import RetiringModel
 from ghost_pipeline.lifecycle.validation import require_in_range
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Settings
@@ -116,6 +117,25 @@ class CatalogQueries:
             for provider in [known[model.provider_id]]
             if is_delisted(model, provider, provider.last_listing_at or now, thresholds)
         ]
+
+    def list_retiring(
+        self,
+        within: timedelta | None = None,
+        provider_ids: Sequence[str] = (),
+        *,
+        is_with_gone: bool = False,
+        now: datetime | None = None,
+    ) -> list[RetiringModel]:
+        """Return the models whose end was announced, at most ``within`` from now, by date; also past dates.
+
+        Those are left out whose date has passed and that are neither active, listed nor used within 30 days, unless
+        ``is_with_gone``. Announcements of models that the catalog does not have are part of it. Raises UnknownProvider.
+        """
+        at = self._clock() if now is None else require_in_range(now)
+        slugs = [provider_slug(name) for name in provider_ids]
+        with self._database.reading() as connection:
+            repository.require_providers(connection, slugs)
+            return retiring_models.list_retiring(connection, at, within, slugs, is_with_gone=is_with_gone)
 
     def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
         """Return at most ``limit`` ghosts, the latest first."""

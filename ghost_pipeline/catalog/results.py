@@ -284,6 +284,26 @@ class ModelHistory:
     """The listing that confirmed the model last: id, file_name, observed_at, verdict, sha256, run_id."""
 
 
+AnnouncementEffect = Literal["announced", "moved", "unchanged", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementResult:
+    """What an announcement of a retirement, or its withdrawal, did."""
+
+    provider_id: str
+    model_id: str
+    effect: AnnouncementEffect
+    expires_at: datetime | None
+    """The date that stands now."""
+    previous_expires_at: datetime | None
+    """The date that stood before."""
+    replaced_by: str | None
+    is_in_catalog: bool
+    notes: tuple[str, ...] = ()
+    """What is unusual: a date in the past or before the first sighting, an unknown model, another date in listings."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelColumn:
     """A column of the table of models."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError
@@ -111,35 +111,49 @@ def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
 
 def manual_records(additions: Sequence[Addition], at: datetime) -> list[ModelRecord]:
     """Return the models to add, if every one of them is valid. Raises InvalidAdditions with the place of each error."""
-    records: list[ModelRecord] = []
-    errors: list[str] = []
-    locations: dict[tuple[str, str], str] = {}
-    for addition in additions:
-        try:
-            record = _record(addition, at)
-            _require_first(record, addition.location, locations)
-        except UsageError as error:
-            errors.append(f"{addition.location}: {error}")
-        else:
-            records.append(record)
+    records, errors = validate_rows(additions, lambda values: manual_record(values, at))
     if errors:
-        rest = len(errors) - MAX_REPORTED_ERRORS
-        more = [f"and {rest:,} more"] if rest > 0 else []
-        raise InvalidAdditions(f"nothing was added: {'; '.join([*errors[:MAX_REPORTED_ERRORS], *more])}")
+        raise InvalidAdditions(f"nothing was added: {errors}")
     return records
 
 
-def _record(addition: Addition, at: datetime) -> ModelRecord:
-    if addition.error is not None:
-        raise UsageError(addition.error)
-    return manual_record(addition.values, at)
+class _OfModel(Protocol):
+    """A value that is about one model."""
+
+    @property
+    def provider_id(self) -> str: ...
+
+    @property
+    def model_id(self) -> str: ...
 
 
-def _require_first(record: ModelRecord, location: str, locations: dict[tuple[str, str], str]) -> None:
-    key = (record.provider_id, record.model_id)
-    if key in locations:
-        raise UsageError(f"{record.provider_id} {record.model_id} is a duplicate of {locations[key]}")
-    locations[key] = location
+V = TypeVar("V", bound=_OfModel)
+
+
+def validate_rows(rows: Sequence[Addition], validate: Callable[[Mapping[str, Any]], V]) -> tuple[list[V], str]:
+    """Return the validated rows of a file, and the errors with their places; ``""`` if there are none.
+
+    ``validate`` raises UsageError. A second row of the same model is an error too.
+    """
+    found: list[V] = []
+    errors: list[str] = []
+    locations: dict[tuple[str, str], str] = {}
+    for row in rows:
+        try:
+            if row.error is not None:
+                raise UsageError(row.error)
+            value = validate(row.values)
+            key = (value.provider_id, value.model_id)
+            if key in locations:
+                raise UsageError(f"{' '.join(key)} is a duplicate of {locations[key]}")
+        except UsageError as error:
+            errors.append(f"{row.location}: {error}")
+        else:
+            locations[key] = row.location
+            found.append(value)
+    rest = len(errors) - MAX_REPORTED_ERRORS
+    more = [f"and {rest:,} more"] if rest > 0 else []
+    return found, "; ".join([*errors[:MAX_REPORTED_ERRORS], *more])
 
 
 Record = Callable[[Sequence[Inference]], list[SightingResult]]

@@ -118,7 +118,7 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """One model to add, not validated yet."""
+    """One model to add, or to announce the retirement of, not validated yet."""
 
     location: str
     """Where it is in its file, for errors: "line 3"."""

@@ -228,6 +228,20 @@ def parse_instant(text: str, what: str = "") -> datetime:
         raise _not_an_instant_error(what, text) from None
 
 
+END_OF_DAY = (23, 59, 59)
+_DAY_LENGTH = len("2026-06-09")
+
+
+def parse_end(text: str, what: str = "") -> datetime:
+    """Return the instant at which something ends, as parse_instant; for a day without a time its last second.
+
+    What ends on a day still works on that day.
+    """
+    moment = parse_instant(text, what)
+    is_day = len(text.strip()) <= _DAY_LENGTH and "T" not in text
+    return moment.replace(hour=END_OF_DAY[0], minute=END_OF_DAY[1], second=END_OF_DAY[2]) if is_day else moment
+
+
 def _not_an_instant_error(what: str, value: object) -> UsageError:
     named = f"{what} " if what else ""
     return UsageError(f"{named}{str(value)[:80]!r} is not an ISO 8601 timestamp, such as 2027-01-01T00:00:00Z")

@@ -14,7 +14,7 @@ from typing import Any
 
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.prices import parse_amount
-from ghost_pipeline.lifecycle.validation import parse_instant
+from ghost_pipeline.lifecycle.validation import END_OF_DAY, parse_end
 
 MAX_TOKENS = 10**15
 MAX_PRICE = 5_000
@@ -23,8 +23,6 @@ MAX_NAME = 512
 _MAX_EPOCH_SECONDS = 10**11  # later instants are milliseconds, and which is meant would be a guess
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
-_END_OF_DAY = (23, 59, 59)
-_ISO_DAY_LENGTH = len("2026-06-09")
 _EPOCH = re.compile(r"[0-9]{9,11}")
 
 
@@ -112,7 +110,7 @@ def instant(value: Any) -> datetime | None:
         return None
     try:
         if isinstance(value, str):
-            return _epoch(int(value)) if _EPOCH.fullmatch(value) else _iso_instant(value.strip())
+            return _epoch(int(value)) if _EPOCH.fullmatch(value) else parse_end(value)
         if isinstance(value, dict):
             return _calendar_day(value)
     except (ValueError, OverflowError, UsageError):
@@ -134,14 +132,8 @@ def _calendar_day(day: dict[str, Any]) -> datetime | None:
     if not year or not month or not date:
         return None
     if type(year) is int and type(month) is int and type(date) is int:
-        return datetime(year, month, date, *_END_OF_DAY, tzinfo=UTC)
+        return datetime(year, month, date, *END_OF_DAY, tzinfo=UTC)
     raise Unreadable
-
-
-def _iso_instant(text: str) -> datetime:
-    moment = parse_instant(text)
-    is_day = len(text) <= _ISO_DAY_LENGTH and "T" not in text
-    return moment.replace(hour=23, minute=59, second=59) if is_day else moment
 
 
 def text(value: Any) -> str | None:

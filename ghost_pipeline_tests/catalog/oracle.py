@@ -13,10 +13,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from ghost_pipeline.catalog.results import ListingCounts
-from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
+from ghost_pipeline.errors import ModelExists, UnknownAnnouncement, UnknownModel, UnknownProvider
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
 from ghost_pipeline_tests.catalog.oracle_values import (
+    Announced,
     Attempt,
     Event,
     Judgement,
@@ -69,6 +70,7 @@ class Oracle:
     tombstones: dict[Key, tuple[EventKind, ModelRecord]] = field(default_factory=dict)
     attempts: dict[int, Attempt] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    announced: dict[Key, Announced] = field(default_factory=dict)
 
     def admit(self, listing_id: int, listing: Listing, observed_at: datetime, now: datetime = LONG_AFTER) -> Outcome:
         """Record a listing, and hold its provider where the verdict asks for it."""
@@ -129,6 +131,7 @@ class Oracle:
             self._note(key, EventKind.REACTIVATED, observed_at, Source.INFERENCE)
         is_named = model.name is not None and effect != "restored"
         is_newer = model.last_used_at is None or observed_at >= model.last_used_at
+        model = model if key in self.models else self._as_announced(key, model)
         if effect in ("updated", "reactivated") and model.name is None and name is not None:
             self._note(key, EventKind.CHANGED, observed_at, Source.INFERENCE)
         self.models[key] = replace(
@@ -162,6 +165,10 @@ class Oracle:
             model = replace(model, name=name, is_name_manual=True)
         if facts:
             model = replace(given_facts(model, facts), listing_id=None)
+        if before is None and "expires_at" not in facts:
+            model = self._as_announced(key, model)
+        elif before is None and key in self.announced:
+            model = replace(model, replaced_by=self.announced[key].successor)
         self.models[key] = model
         self._note(key, EventKind.ADDED, observed_at, Source.MANUAL)
         if before is None:
@@ -201,9 +208,49 @@ class Oracle:
             raise ModelExists
         if key not in self.tombstones:
             raise UnknownModel
-        self.models[key] = replace(self.tombstones[key][1], is_active=False, deactivated_at=now)
+        row = self._as_announced(key, self.tombstones[key][1])
+        self.models[key] = replace(row, is_active=False, deactivated_at=now)
         self._note(key, EventKind.RESTORED, now, Source.MANUAL)
         self._correct_model(key, self.models[key], partial(self._corrected, now, now), now)
+
+    def announce(self, key: Key, date: datetime, successor: str | None, now: datetime) -> None:
+        """Record a retirement that the provider announced elsewhere."""
+        self.providers.setdefault(key[0], Provider())
+        before = self.models.get(key)
+        of_model = (None, None) if before is None else (before.expires_at, before.replaced_by)
+        listed = self.announced[key].listed if key in self.announced else of_model
+        self.announced[key] = Announced(date, successor, listed)
+        self._replace_announced(key, self._as_announced(key, before) if before is not None else None, now)
+
+    def withdraw(self, key: Key, now: datetime) -> None:
+        """Take the announcement back."""
+        if key not in self.announced:
+            raise UnknownAnnouncement
+        gone, model = self.announced.pop(key), self.models.get(key)
+        if model is not None:
+            date, successor = gone.listed
+            if model.expires_at == gone.current_date:
+                model = replace(model, expires_at=date)
+            if model.replaced_by == gone.successor:
+                model = replace(model, replaced_by=successor)
+        self._replace_announced(key, model, now)
+
+    def _replace_announced(self, key: Key, model: ModelRecord | None, now: datetime) -> None:
+        if model is not None and model != self.models[key]:
+            self.models[key] = replace(model, listing_id=None)
+            self._note(key, EventKind.CHANGED, now, Source.MANUAL)
+
+    def _as_announced(self, key: Key, model: ModelRecord) -> ModelRecord:
+        """Return the model with what was announced of it."""
+        if key not in self.announced:
+            return model
+        announced = self.announced[key]
+        after = replace(
+            model,
+            expires_at=announced.current_date or model.expires_at,
+            replaced_by=announced.successor or model.replaced_by,
+        )
+        return after if after == model else replace(after, listing_id=None)
 
     def release(self, provider_id: str, now: datetime = LONG_AFTER) -> None:
         """Accept the provider's latest listing as complete and lift its hold."""
@@ -352,6 +399,8 @@ class Oracle:
         attempt = self.attempts[listing_id]
         at = attempt.observed_at
         key = (attempt.provider_id, row.model_id)
+        if not is_late:
+            self._compare_with_announced(key, row)
         model, effect = self._found(key, Source.INDEX, at)
         if model is None:
             return set()
@@ -361,7 +410,7 @@ class Oracle:
             self.models[key] = known
             return {"confirmed"}
         effects = {"created"} if effect != "updated" else {"confirmed"}
-        fresh = replace(listed_facts(known, row), is_active=True, deactivated_at=None)
+        fresh = replace(self._listed_or_announced(key, known, row, is_late), is_active=True, deactivated_at=None)
         if fresh != replace(known, is_active=True, deactivated_at=None) and "created" not in effects:
             effects = {"updated"}
             self._note(key, EventKind.CHANGED, at, Source.INDEX)
@@ -370,6 +419,26 @@ class Oracle:
             self._note(key, EventKind.REACTIVATED, at, Source.INDEX)
         self.models[key] = replace(fresh, listing_id=listing_id)
         return effects
+
+    def _compare_with_announced(self, key: Key, row: ListedModel) -> None:
+        if key in self.announced:
+            announced, date = self.announced[key], row.facts.expires_at
+            announced.listed = (date, row.facts.replaced_by)
+            announced.is_over = announced.is_over or (date is not None and date != announced.date)
+
+    def _listed_or_announced(self, key: Key, known: ModelRecord, row: ListedModel, is_late: bool) -> ModelRecord:
+        """Return the model as the listing states it, and as it was announced where the listing states nothing."""
+        listed = listed_facts(known, row)
+        if key not in self.announced:
+            return listed
+        if is_late:
+            return self._as_announced(key, listed)
+        announced = self.announced[key]
+        return replace(
+            listed,
+            expires_at=listed.expires_at or announced.current_date,
+            replaced_by=listed.replaced_by or announced.successor,
+        )
 
     def _found(self, key: Key, source: Source, at: datetime) -> tuple[ModelRecord | None, str]:
         """Return the row to advance, created or restored where there is none; None if an operator removed it."""

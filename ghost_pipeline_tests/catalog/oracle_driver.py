@@ -164,6 +164,16 @@ class Pair:
         """Restore on both sides."""
         self._say(lambda: self.catalog.restore_model(*key), lambda: self.oracle.restore(key, self.now))
 
+    def announce(self, key: Key, retires_at: datetime, replaced_by: str | None = None) -> str:
+        """Announce a retirement on both sides."""
+        result = self.catalog.announce_retirement(*key, retires_at, replaced_by)
+        self.oracle.announce(key, retires_at, replaced_by, self.now)
+        return result.effect
+
+    def withdraw(self, key: Key) -> None:
+        """Take an announcement back on both sides."""
+        self._say(lambda: self.catalog.withdraw_retirement(*key), lambda: self.oracle.withdraw(key, self.now))
+
     def release(self, provider_id: str) -> None:
         """Release on both sides."""
         self._say(

@@ -50,6 +50,21 @@ class Attempt:
     is_accepted_empty: bool = False
 
 
+@dataclass
+class Announced:
+    """A retirement that an operator announced: date and successor, and what listings state of both."""
+
+    date: datetime
+    successor: str | None
+    listed: tuple[datetime | None, str | None]
+    is_over: bool = False
+    """A listing stated another date."""
+
+    @property
+    def current_date(self) -> datetime | None:
+        return None if self.is_over else self.date
+
+
 class Outcome(NamedTuple):
     """The outcome of a listing."""
 

@@ -179,6 +179,24 @@ class Lifecycle(RuleBasedStateMachine):
         actions = {"reactivate": self.pair.reactivate, "remove": self.pair.remove, "restore": self.pair.restore}
         actions[action](key)
 
+    @rule(
+        key=keys,
+        days=st.sampled_from((90, 90, 10, 200)),
+        successor=st.sampled_from((None, None, "model-01", "model-02")),
+        facts=st.sampled_from((None, 1, 3, 5)),
+    )
+    def announce_a_retirement(self, key: tuple[str, str], days: int, successor: str | None, facts: int | None) -> None:
+        """Announce the date that some listings state, or another one; sometimes a listing follows."""
+        if successor != key[1]:
+            event(f"announce: {self.pair.announce(key, EPOCH + timedelta(days=days), successor)}")
+            self.pair.compare()
+            if facts is not None:
+                self.pair.submit(key[0], listing_bytes({**dict.fromkeys(MODEL_IDS, 1), key[1]: facts}), self.pair.now)
+
+    @rule(key=keys)
+    def take_an_announcement_back(self, key: tuple[str, str]) -> None:
+        self.pair.withdraw(key)
+
     @rule(provider_id=providers, action=st.sampled_from(("release",) * 7 + ("remove",)))
     def override_provider(self, provider_id: str, action: str) -> None:
         actions = {"release": self.pair.release, "remove": self.pair.remove_provider}

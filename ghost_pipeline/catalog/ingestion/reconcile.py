@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
 from ghost_pipeline.catalog.ingestion.admission import format_hold_reason
+from ghost_pipeline.catalog.ingestion.announced_dates import apply_announcements
 from ghost_pipeline.catalog.ingestion.bulk import (
     analyze,
     mark_listed,
@@ -108,6 +109,7 @@ def _apply(
     connection: sa.Connection, attempt: ListingAttempt, listing: Listing, assessment: Assessment
 ) -> tuple[ListingCounts, tuple[str, ...]]:
     stage(connection, listing.models)
+    apply_announcements(connection, attempt, is_late=assessment.is_late)
     found = _match(connection, attempt)
     created_ids = _preview_of_new(connection)
     updated = reactivated = 0

@@ -73,11 +73,11 @@ def read_models(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, Mod
     """Return the models among ``keys`` that the catalog has, their rows locked until the transaction ends."""
     if not keys:
         return {}
-    query = sa.select(*MODEL_COLUMNS).where(_is_one_of(connection, models, keys)).with_for_update()
+    query = sa.select(*MODEL_COLUMNS).where(is_one_of(connection, models, keys)).with_for_update()
     return {(row.provider_id, row.model_id): model_record(row) for row in connection.execute(query)}
 
 
-def _is_one_of(connection: sa.Connection, table: sa.Table, keys: Sequence[Key]) -> sa.ColumnElement[bool]:
+def is_one_of(connection: sa.Connection, table: sa.Table, keys: Sequence[Key]) -> sa.ColumnElement[bool]:
     """Return the condition that a row is of one of the models; its length does not depend on their number."""
     columns = sa.tuple_(table.c.provider_id, table.c.model_id)
     if connection.dialect.name == "postgresql":
@@ -116,7 +116,7 @@ def update_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> 
 def delete_models(connection: sa.Connection, keys: Sequence[Key]) -> None:
     """Delete models of the catalog."""
     if keys:
-        connection.execute(sa.delete(models).where(_is_one_of(connection, models, keys)))
+        connection.execute(sa.delete(models).where(is_one_of(connection, models, keys)))
 
 
 def get_or_create_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
@@ -248,7 +248,7 @@ def newest_tombstones(connection: sa.Connection, keys: Sequence[Key]) -> dict[Ke
     query = (
         sa.select(*EVENT_COLUMNS)
         .where(
-            _is_one_of(connection, model_events, keys),
+            is_one_of(connection, model_events, keys),
             model_events.c.kind.in_([kind.value for kind in TOMBSTONE_KINDS]),
         )
         .order_by(model_events.c.id)

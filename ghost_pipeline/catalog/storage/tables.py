@@ -173,7 +173,43 @@ models = sa.Table(
         postgresql_where=sa.text("NOT is_active"),
     ),
     sa.Index(None, "provider_id", "last_listed_at"),
+    # Of few models a date is known.
+    sa.Index(
+        None,
+        "expires_at",
+        sqlite_where=sa.text("expires_at IS NOT NULL"),
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    ),
 )
+
+announcements = sa.Table(
+    "announcements",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, comment="Number of the announcement."),
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False, comment="Slug of the provider."),
+    sa.Column("model_id", ModelId, nullable=False, comment="The provider's id of the model, which may be unknown."),
+    sa.Column("retires_at", Instant, nullable=False, comment="When the provider withdraws the model."),
+    sa.Column("replaced_by", sa.Text, comment="The provider's id of the model that replaces it."),
+    sa.Column("source_url", sa.Text, comment="Address of the page or e-mail that announced it."),
+    sa.Column("announced_at", Instant, nullable=False, comment="When an operator recorded it."),
+    sa.Column("recorded_by", sa.Text, comment="The operator who recorded it."),
+    sa.Column("listed_expires_at", Instant, comment="The date that the newest listing states itself."),
+    sa.Column("listed_replaced_by", sa.Text, comment="The successor that the newest listing states itself."),
+    sa.Column("superseded_at", Instant, comment="When a listing stated another date, which stands since."),
+    sa.Column("superseding_listing_id", BigId, comment="The listing that did."),
+    sa.Column("ended_at", Instant, comment="When an operator took it back or announced something else."),
+    sa.Column("ended_by", sa.Text, comment="The operator who did."),
+    sa.Index(
+        None,
+        "provider_id",
+        "model_id",
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+)
+"""Retirements that operators announced; of each model at most one has not ended. Rows are never deleted. The dates that
+stand are in ``models``."""
 
 model_events = sa.Table(
     "model_events",
