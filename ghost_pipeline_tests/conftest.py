@@ -1,9 +1,13 @@
 """Fixtures that tests of several folders share."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from ghost_pipeline.cli import main
@@ -46,3 +50,26 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return Ran(result.exit_code, result.stdout, result.stderr)
 
     return called
+
+
+@pytest.fixture(scope="session")
+def ingested(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide a folder in which a process has ingested the sample listings, once for all workers. Tests use copies.
+
+    It has ``latest_models``, ``.ghost`` and ``printed``, what the process printed.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    folder = shared / "ingested"
+    with FileLock(shared / "ingested.lock"):
+        if not (folder / "printed").exists():
+            samples = Path(__file__).parent.parent / "latest_models"
+            shutil.copytree(samples, folder / "latest_models", copy_function=shutil.copyfile)
+            with pytest.MonkeyPatch.context() as environment:
+                for name in ("GHOST_HOME", "GHOST_MODELS_DIR", "GHOST_DATABASE_URL", "DAGSTER_HOME"):
+                    environment.delenv(name, raising=False)
+                command = [sys.executable, "-m", "ghost_pipeline", "ingest"]
+                ran = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+            assert ran.returncode == 0, ran.stderr
+            (folder / "printed").write_text(ran.stdout)
+    return folder

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 import ghost_pipeline
 from documentation.queries import QUERIES
@@ -45,28 +46,16 @@ def commands_of(group: click.Group, prefix: str = "") -> Iterator[tuple[str, cli
 COMMANDS = dict(commands_of(main))
 
 
-def ingest(folder: Path) -> str:
-    shutil.copytree(ROOT / "latest_models", folder / "latest_models", copy_function=shutil.copyfile)
-    return run(folder, "ingest")
-
-
-def run(folder: Path, *arguments: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "ghost_pipeline", *arguments], capture_output=True, text=True, cwd=folder
-    )
-    assert ran.returncode == 0, (arguments, ran.stderr)
-    return ran.stdout
-
-
 @pytest.fixture(scope="module")
-def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Provide a folder in which the sample listings are ingested once; ``printed`` is what that showed."""
-    folder = tmp_path_factory.mktemp("ingested")
+def in_samples(ingested: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Work in a copy of the folder with the ingested samples, in which commands find everything without settings."""
+    folder = tmp_path_factory.mktemp("reference") / "folder"
+    shutil.copytree(ingested, folder)
     with pytest.MonkeyPatch.context() as environment:
         for name in ("GHOST_HOME", "GHOST_MODELS_DIR", "GHOST_DATABASE_URL", "DAGSTER_HOME"):
             environment.delenv(name, raising=False)
-        (folder / "printed").write_text(ingest(folder))
-        yield folder
+        environment.chdir(folder)
+        yield
 
 
 def test_the_output_in_the_readme_is_what_the_program_prints(ingested: Path) -> None:
@@ -150,7 +139,7 @@ def test_the_json_of_every_command_is_described() -> None:
     "arguments",
     [
         ("stats",),
-        ("ingest",),
+        ("ingest", "--provider", "openai"),
         ("sweep", "--dry-run"),
         ("purge", "--dry-run"),
         ("release", "openai"),
@@ -161,9 +150,12 @@ def test_the_json_of_every_command_is_described() -> None:
     ],
     ids=" ".join,
 )
-def test_a_json_document_has_the_keys_that_its_row_names(arguments: tuple[str, ...], ingested: Path) -> None:
+@pytest.mark.usefixtures("in_samples")
+def test_a_json_document_has_the_keys_that_its_row_names(arguments: tuple[str, ...]) -> None:
     command = " ".join(arguments[:2]) if arguments[0] == "db" else arguments[0]
-    assert set(json.loads(run(ingested, *arguments, "--json"))) == documented_json()[command]
+    ran = CliRunner().invoke(main, [*arguments, "--json"])
+    assert ran.exit_code == 0, ran.stderr
+    assert set(json.loads(ran.stdout)) == documented_json()[command]
 
 
 def shell_commands(page: str) -> list[list[str]]:

@@ -64,7 +64,8 @@ def parquet_table(models: Sequence[ModelRecord]) -> bytes:
         arrow: Any = importlib.import_module("pyarrow")  # it has no types to check against
     except ImportError as error:
         raise ExportRefused(
-            "parquet needs pyarrow, which is not installed", "pip install 'ghost-pipeline[parquet]'"
+            "parquet needs pyarrow, which is not installed",
+            "run pip install --editable '.[parquet]' in the clone of Ghost Pipeline",
         ) from error
     types = {
         "datetime64[us, UTC]": arrow.timestamp("us", tz="UTC"),

@@ -18,7 +18,9 @@ from typing import Any
 try:
     from litellm.integrations.custom_logger import CustomLogger
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("LiteLLM is not installed: pip install 'ghost-pipeline[litellm]'") from error
+    raise ModuleNotFoundError(
+        "LiteLLM is not installed; run pip install '.[litellm]' in the clone of Ghost Pipeline"
+    ) from error
 
 from ghost_pipeline.client import DiscoveryTracker
 

@@ -12,7 +12,9 @@ try:
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
     from opentelemetry.trace import StatusCode
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("OpenTelemetry is not installed: pip install 'ghost-pipeline[opentelemetry]'") from error
+    raise ModuleNotFoundError(
+        "OpenTelemetry is not installed; run pip install '.[opentelemetry]' in the clone of Ghost Pipeline"
+    ) from error
 
 from ghost_pipeline.client import DiscoveryTracker
 from ghost_pipeline.providers import provider_of_host

@@ -117,7 +117,7 @@ def test_without_pyarrow_parquet_is_an_error_with_advice_and_the_rest_works() ->
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     last = ran.stderr.splitlines()[-1]
     assert last.startswith("ghost_pipeline.errors.ExportRefused: parquet needs pyarrow")
-    assert "ghost-pipeline[parquet]" in last
+    assert "pip install --editable '.[parquet]' in the clone" in last
 
 
 def test_an_unknown_format_is_refused() -> None:
