@@ -77,6 +77,13 @@ class Thresholds:
         "GHOST_COMPLETE_WITHIN_HOURS",
         "hours",
     )
+    retiring_within: timedelta = setting(
+        timedelta(days=14),
+        "A check warns of a used model so long before its announced end.",
+        "GHOST_RETIRING_DAYS",
+        "days",
+        maximum=100_000,
+    )
     confirm_after: timedelta = setting(
         timedelta(hours=1),
         "How much later than a shrunken listing another one must be to confirm it.",

@@ -16,7 +16,7 @@ from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.retirement import RetiringModel
+from ghost_pipeline.lifecycle.retirement import USED_WITHIN, RetiringModel
 from ghost_pipeline.lifecycle.validation import require_in_range
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Settings
@@ -136,6 +136,13 @@ class CatalogQueries:
         with self._database.reading() as connection:
             repository.require_providers(connection, slugs)
             return retiring_models.list_retiring(connection, at, within, slugs, is_with_gone=is_with_gone)
+
+    def find_retiring_models(self, now: datetime | None = None) -> list[ModelRecord]:
+        """Return the models that were used within 30 days and retire within ``GHOST_RETIRING_DAYS``, or should have."""
+        at = self._clock() if now is None else require_in_range(now)
+        until, used_since = at + self.settings.thresholds.retiring_within, at - USED_WITHIN
+        with self._database.reading() as connection:
+            return queries.find_retiring_models(connection, until, used_since)
 
     def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
         """Return at most ``limit`` ghosts, the latest first."""

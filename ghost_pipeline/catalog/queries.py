@@ -176,3 +176,16 @@ def find_models_behind_their_list(connection: sa.Connection) -> list[ModelRecord
         .order_by(models.c.provider_id, models.c.model_id)
     )
     return [model_record(row) for row in connection.execute(query)]
+
+
+def find_retiring_models(connection: sa.Connection, until: datetime, used_since: datetime) -> list[ModelRecord]:
+    """Return the models that retire up to ``until``, or should have, and were used since, by date.
+
+    Reads a range of the index of dates, which few models have.
+    """
+    query = (
+        sa.select(*MODEL_COLUMNS)
+        .where(models.c.expires_at <= until, models.c.last_used_at >= used_since)
+        .order_by(models.c.expires_at, models.c.provider_id, models.c.model_id)
+    )
+    return [model_record(row) for row in connection.execute(query)]

@@ -6,7 +6,7 @@ readable, so they belong to an asset that never is. Everything that changes the 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -54,17 +54,21 @@ class CatalogHealth:
     providers: Sequence[ProviderHealth]
     delisted: Sequence[ModelRecord]
     """Models that are used although their provider's list does not contain them any more."""
+    retiring: Sequence[ModelRecord]
+    """Models that are used although they retire soon, or should have."""
     thresholds: Thresholds
     now: datetime
 
 
 def read_health(catalog: ModelCatalog, now: datetime | None = None) -> CatalogHealth:
     """Read what the checks decide on. ``now`` is the present unless given."""
+    at = now or datetime.now(UTC)
     return CatalogHealth(
         catalog.list_provider_health(),
         catalog.find_delisted_models(),
+        catalog.find_retiring_models(at),
         catalog.settings.thresholds,
-        now or datetime.now(UTC),
+        at,
     )
 
 
@@ -127,8 +131,29 @@ def _used_models_are_listed(health: CatalogHealth) -> dg.AssetCheckResult:
             f"{len(delisted):,} {are} used although the provider's list does not contain them any more: they may be "
             "withdrawn soon. 'ghost-pipeline add PROVIDER MODEL_ID' keeps one whatever happens."
         ),
-        metadata={"models": _models_table(delisted[:PREVIEW_LENGTH]), "count": len(delisted)},
+        metadata={"models": _models_table(delisted[:PREVIEW_LENGTH], _SIGHTINGS), "count": len(delisted)},
     )
+
+
+def _used_models_are_not_retiring(health: CatalogHealth) -> dg.AssetCheckResult:
+    retiring = health.retiring
+    if not retiring:
+        return dg.AssetCheckResult(passed=True)
+    past = sum(model.expires_at is not None and model.expires_at < health.now for model in retiring)
+    parts = [f"{_count(len(retiring) - past, 'used model')} will be withdrawn within {_days(health)}"]
+    if past:
+        parts.append(f"{_count(past, 'used model')} should have been withdrawn already")
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{'; '.join(parts[past == len(retiring) :])}. 'ghost-pipeline retiring' shows them all.",
+        metadata={"models": _models_table(retiring[:PREVIEW_LENGTH], _RETIREMENTS), "count": len(retiring)},
+    )
+
+
+def _days(health: CatalogHealth) -> str:
+    days = health.thresholds.retiring_within / timedelta(days=1)
+    return "1 day" if days == 1 else f"{days:g} days"
 
 
 _CHECKS = {
@@ -147,6 +172,10 @@ _CHECKS = {
     "used_models_are_listed": (
         _used_models_are_listed,
         "No model that is still used has left its provider's list.",
+    ),
+    "used_models_are_not_retiring": (
+        _used_models_are_not_retiring,
+        "No model that was used in the last 30 days is about to be withdrawn (GHOST_RETIRING_DAYS).",
     ),
 }
 """Check -> the function that decides it, and what it states."""
@@ -259,22 +288,21 @@ def _describe_hold(health: ProviderHealth) -> str:
     return reason if len(reason) <= REASON_LENGTH else f"{reason[: REASON_LENGTH - 1]}…"
 
 
-_MODEL_COLUMNS = ("provider_id", "model_id", "last_used_at", "last_listed_at")
+_SIGHTINGS = ("provider_id", "model_id", "last_used_at", "last_listed_at")
+_RETIREMENTS = ("provider_id", "model_id", "expires_at", "last_used_at", "replaced_by")
 
 
-def _models_table(models: Sequence[ModelRecord]) -> dg.TableMetadataValue:
+def _models_table(models: Sequence[ModelRecord], columns: Sequence[str]) -> dg.TableMetadataValue:
     records = [
         dg.TableRecord(
             {
-                "provider_id": model.provider_id,
-                "model_id": model.model_id,
-                "last_used_at": format_instant(model.last_used_at),
-                "last_listed_at": format_instant(model.last_listed_at),
+                name: format_instant(getattr(model, name)) if name.endswith("_at") else getattr(model, name) or ""
+                for name in columns
             }
         )
         for model in models
     ]
-    return dg.MetadataValue.table(records, dg.TableSchema(columns=[dg.TableColumn(name) for name in _MODEL_COLUMNS]))
+    return dg.MetadataValue.table(records, dg.TableSchema(columns=[dg.TableColumn(name) for name in columns]))
 
 
 def _count(number: int, noun: str) -> str:

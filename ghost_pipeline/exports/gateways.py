@@ -67,6 +67,8 @@ def _info(model: ModelRecord, mode: str | None) -> dict[str, Any]:
         "input_cost_per_token": _per_token(model.input_price),
         "output_cost_per_token": _per_token(model.output_price),
         **{name: True for word, name in _SUPPORTS.items() if word in (model.capabilities or ())},
+        # LiteLLM reads an ISO date, in UTC, for its alerts on models that retire.
+        "deprecation_date": None if model.expires_at is None else model.expires_at.date().isoformat(),
     }
     if not model.is_active:
         info |= {"is_active": False, "last_seen_at": msgspec.to_builtins(model.last_seen_at)}
@@ -86,7 +88,10 @@ def _per_token(price: float | None) -> float | None:
 
 
 def openai_model_list(models: Sequence[ModelRecord]) -> bytes:
-    """Return ``{"object": "list", "data": [...]}``; ``created`` is ``first_seen_at`` in epoch seconds."""
+    """Return ``{"object": "list", "data": [...]}``.
+
+    ``created``, in epoch seconds, is what the provider states, else ``first_seen_at``.
+    """
     uses = Counter(model.model_id for model in models)
     data = [_model(model, is_shared=uses[model.model_id] > 1) for model in models]
     return (json.dumps({"object": "list", "data": data}, indent=2, ensure_ascii=False) + "\n").encode()
@@ -96,9 +101,20 @@ def _model(model: ModelRecord, *, is_shared: bool) -> dict[str, Any]:
     entry = {
         "id": f"{model.provider_id}/{model.model_id}" if is_shared else model.model_id,
         "object": "model",
-        "created": int(model.first_seen_at.timestamp()),
+        "created": _created(model),
         "owned_by": model.provider_id,
     }
     if not model.is_active:
         entry |= {"is_active": False, "last_seen_at": msgspec.to_builtins(model.last_seen_at)}
     return entry
+
+
+_MAX_EPOCH_SECONDS = 10**11
+"""Later instants are milliseconds, or no instants at all."""
+
+
+def _created(model: ModelRecord) -> int:
+    stated: Any = (model.provider_data or {}).get("created")
+    if isinstance(stated, int | float) and not isinstance(stated, bool) and 0 < stated < _MAX_EPOCH_SECONDS:
+        return int(stated)
+    return int(model.first_seen_at.timestamp())

@@ -17,6 +17,7 @@ from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.validation import require_in_range, validate_instant, validate_name
+from ghost_pipeline.settings import Thresholds
 
 
 class Retirement(NamedTuple):
@@ -178,7 +179,7 @@ class RetiringModel:
     is_active: bool | None
     """None for a model that the catalog does not have."""
     is_listed: bool
-    """The provider's newest complete listing contains the model, or a later listing does."""
+    """As in ``absence.is_listed``: the newest complete listing contains the model, or a later listing does."""
     last_used_at: datetime | None
     was_used_within_24h: bool
     was_used_within_30d: bool
@@ -210,3 +211,9 @@ USED_WITHIN = timedelta(days=30)
 def was_used_within(last_used_at: datetime | None, now: datetime, span: timedelta) -> bool:
     """Return True if the last use is at most ``span`` before ``now``."""
     return last_used_at is not None and last_used_at >= now - span
+
+
+def is_retiring_while_used(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:
+    """Return True if the model was used within USED_WITHIN and retires soon, or should have been gone already."""
+    is_due = model.expires_at is not None and model.expires_at <= now + thresholds.retiring_within
+    return is_due and was_used_within(model.last_used_at, now, USED_WITHIN)

@@ -1,11 +1,13 @@
 """A LiteLLM model_list, compared with the documented shape."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 import yaml
 from hypothesis import given, settings
+from litellm.proxy.common_utils.model_deprecation import _resolve_deployment_deprecation
 
 from ghost_pipeline.exports import export_models
 from ghost_pipeline.lifecycle.identity import provider_slug
@@ -43,9 +45,27 @@ def test_a_model_has_a_name_a_route_a_key_from_the_environment_and_what_is_known
                 "output_cost_per_token": 2.5e-06,
                 "supports_vision": True,
                 "supports_function_calling": True,
+                "deprecation_date": "2026-05-02",
             },
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "date"),
+    [
+        (datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC), "2026-12-31"),
+        (datetime(2027, 1, 1, tzinfo=UTC), "2027-01-01"),
+        (datetime(1000, 1, 1, tzinfo=UTC), "1000-01-01"),
+    ],
+)
+def test_litellm_reads_the_date_of_retirement(expires_at: datetime, date: str) -> None:
+    (entry,) = entries(model(expires_at=expires_at))
+    assert entry["model_info"] == {"deprecation_date": date}
+    assert type(entry["model_info"]["deprecation_date"]) is str
+    resolved = _resolve_deployment_deprecation(entry)
+    assert resolved is not None
+    assert resolved.deprecation_date == expires_at.date()
 
 
 def test_what_is_not_known_is_left_out_and_free_is_zero() -> None:

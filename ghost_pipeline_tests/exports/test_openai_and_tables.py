@@ -27,6 +27,27 @@ def test_an_openai_answer_has_the_documented_shape() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        (1_686_935_002, 1_686_935_002),
+        (1_686_935_002.75, 1_686_935_002),
+        (0, None),
+        (-5, None),
+        (1_686_935_002_000, None),
+        (True, None),
+        (float("inf"), None),
+        (float("nan"), None),
+        ("1686935002", None),
+        ({"$gt": 0}, None),
+        (None, None),
+    ],
+)
+def test_created_is_the_provider_s_where_it_states_an_instant(stated: object, expected: int | None) -> None:
+    [one] = json.loads(export_models([model(provider_data={"id": "gpt-x", "created": stated})], "openai"))["data"]
+    assert one["created"] == (expected or int(FIRST.timestamp()))
+
+
 def test_an_openai_answer_is_a_listing_that_this_project_reads_itself() -> None:
     listing = parse_listing("openai", export_models([FULL, model(model_id="b")], "openai"))
     assert listing.malformed_reason is None

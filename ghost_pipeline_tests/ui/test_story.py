@@ -207,7 +207,7 @@ class Story:
 
 def _all_passed() -> dict[str, str]:
     names = ("latest_listings_are_complete", "complete_listings_are_recent", "holds_are_not_expiring")
-    return dict.fromkeys((*names, "used_models_are_listed"), "SUCCEEDED")
+    return dict.fromkeys((*names, "used_models_are_listed", "used_models_are_not_retiring"), "SUCCEEDED")
 
 
 def _tag(run: Mapping[str, Any], key: str) -> str | None:

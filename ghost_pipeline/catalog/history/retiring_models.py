@@ -17,10 +17,12 @@ from ghost_pipeline.catalog.storage.repository import (
     MODEL_COLUMNS,
     Key,
     is_one_of,
+    list_providers,
     model_event,
     model_record,
 )
-from ghost_pipeline.catalog.storage.tables import model_events, models, providers
+from ghost_pipeline.catalog.storage.tables import model_events, models
+from ghost_pipeline.lifecycle.absence import is_listed
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.retirement import DAY, USED_WITHIN, Announcement, RetiringModel, combine, was_used_within
 from ghost_pipeline.lifecycle.validation import parse_instant
@@ -49,9 +51,9 @@ def list_retiring(
     known, unknown = split_announcements(connection)
     statements = _read_statements(connection, [(model.provider_id, model.model_id) for model, _ in dated])
     found = []
-    for model, is_listed in dated:
+    for model, is_in_list in dated:
         key = (model.provider_id, model.model_id)
-        found.append(_of_model(model, known.get(key), statements.get(key), now, is_listed=is_listed))
+        found.append(_of_model(model, known.get(key), statements.get(key), now, is_in_list=is_in_list))
     found += [
         _of_unknown(one, now)
         for one in unknown
@@ -65,21 +67,15 @@ def _read_dated(
     connection: sa.Connection, until: datetime | None, provider_ids: Sequence[str]
 ) -> Iterator[tuple[ModelRecord, bool]]:
     """Yield the models that have a date, and whether they are listed."""
-    # A provider without a complete listing has listed what its partial ones contained.
-    is_listed = sa.func.coalesce(
-        models.c.last_listed_at >= providers.c.last_complete_at, models.c.last_listed_at.is_not(None)
-    )
-    query = (
-        sa.select(*MODEL_COLUMNS, is_listed.label("is_listed"))
-        .join(providers, providers.c.id == models.c.provider_id)
-        .where(models.c.expires_at.is_not(None))
-    )
+    providers_by_slug = {provider.id: provider for provider in list_providers(connection)}
+    query = sa.select(*MODEL_COLUMNS).where(models.c.expires_at.is_not(None))
     if until is not None:
         query = query.where(models.c.expires_at <= until)
     if provider_ids:
         query = query.where(models.c.provider_id.in_(provider_ids))
     for row in connection.execute(query):
-        yield model_record(row), bool(row.is_listed)
+        model = model_record(row)
+        yield model, is_listed(model, providers_by_slug[model.provider_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +131,7 @@ def _of_model(
     statement: _Statement | None,
     now: datetime,
     *,
-    is_listed: bool,
+    is_in_list: bool,
 ) -> RetiringModel:
     assert model.expires_at is not None  # noqa: S101 - the query selects those that have a date
     stated: dict[str, Any] = {"announced_at": None, "announced_by": None, "moved_from": None}
@@ -151,7 +147,7 @@ def _of_model(
         replaced_by=model.replaced_by,
         is_past=model.expires_at < now,
         is_active=model.is_active,
-        is_listed=is_listed,
+        is_listed=is_in_list,
         last_used_at=model.last_used_at,
         was_used_within_24h=was_used_within(model.last_used_at, now, DAY),
         was_used_within_30d=was_used_within(model.last_used_at, now, USED_WITHIN),

@@ -97,12 +97,15 @@ def test_no_statement_reads_a_large_table_from_end_to_end(large: Place, what: st
         plans: dict[str, str] = {}
         _explain_everything(catalog, plans)
         if what == "ingest":
+            catalog.announce_retirement("p07", "model-150", NOON + timedelta(days=90))
             ingest(catalog, NOON + timedelta(hours=10))
         elif what == "sweep":
             sweep(catalog)
         else:
             catalog.record_failed_attempt("p07", "no connection")
             assert len(catalog.list_provider_health()) > 1
+            assert catalog.find_retiring_models() == []
+            assert len(catalog.list_retiring(timedelta(days=100_000))) < 2
     assert len(plans) > (1 if what == "health" else 5)
     scanned = {statement: plan for statement, plan in plans.items() if _scans(plan)}
     assert scanned == {}
