@@ -62,6 +62,12 @@ class CatalogQueries:
         for row in self._rows(wanted, ("provider_id", "model_id", *columns), now):
             yield tuple(row)[-len(columns) :]
 
+    def find_shared_ids(self, wanted: ModelFilter, now: datetime | None = None) -> set[str]:
+        """Return the ids that models of more than one provider have, of those that ``find_models`` returns."""
+        which = self._condition_on_use(wanted, now)
+        with self._database.reading() as connection:
+            return queries.find_shared_ids(connection, wanted, which)
+
     def count_undecided_models(self, wanted: ModelFilter, now: datetime | None = None) -> int:
         """Return how many models the filter leaves out only because a fact is unknown. Raises UnknownProvider."""
         which = self._condition_on_use(wanted, now)

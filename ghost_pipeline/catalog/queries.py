@@ -47,6 +47,12 @@ def read_model_page(
     return connection.execute(query).all()
 
 
+def find_shared_ids(connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None) -> set[str]:
+    """Return the ids that models of more than one provider have, of those that the filter selects."""
+    query = _selected(connection, [models.c.model_id], wanted, which)
+    return set(connection.scalars(query.group_by(models.c.model_id).having(sa.func.count() > 1)))
+
+
 def read_sorted_rows(
     connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None
 ) -> "array[int]":

@@ -1,8 +1,14 @@
 """``export``: write the models for a gateway or as a table."""
 
+import io
+import shutil
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 
 import click
 
@@ -10,8 +16,9 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.cli.options import PROVIDER, capability_option, json_option
 from ghost_pipeline.cli.output import count, print_json, warn
-from ghost_pipeline.cli.progress import show_progress
-from ghost_pipeline.exports import FORMATS, export_models, write_export
+from ghost_pipeline.cli.progress import ProgressReport, show_progress
+from ghost_pipeline.exports import FORMATS, open_export, write_models
+from ghost_pipeline.lifecycle.records import ModelRecord
 
 
 @click.command(epilog="Example: ghost-pipeline export --to litellm --free --output litellm_models.yaml")
@@ -51,36 +58,58 @@ def export_command(
         is_free=is_free or None,
         capabilities=capabilities,
     )
-    is_left_out, models = FORMATS[to].is_left_out, []
-    with ModelCatalog.open() as catalog, show_progress("reading the models", is_json=is_json) as progress:
-        for model in catalog.iterate_models(wanted):
-            if is_left_out(model):
-                warn(f"{model.provider_id}/{model.model_id} is left out: {to} reads * as a wildcard")
-            else:
-                models.append(model)
-            if len(models) % _PROGRESS_STEP == 0:
-                progress.update(len(models))
-        progress.update(len(models), len(models), f"writing {to}")
-        content = export_models(models, to, is_with_ghosts=includes_ghosts)
-    if not models:
-        warn("no model matches; the export is empty")
-    if output is None:
-        if sys.stdout.isatty():
-            click.echo(content.decode(), nl=False)  # control characters in names are escaped on the way
-        else:
-            sys.stdout.buffer.write(content)
-        return
-    write_export(output, content)
-    ghosts = sum(not model.is_active for model in models)
+    counts = Counter[str]()
+    with _opened(output) as file:
+        with ModelCatalog.open() as catalog, show_progress(f"writing {to}", is_json=is_json) as progress:
+            models = _counted(catalog.iterate_models(wanted), to, counts, progress)
+            write_models(models, to, file, catalog.find_shared_ids(wanted))
+        if not counts["models"]:
+            warn("no model matches; the export is empty")
+        if output is None:
+            file.seek(0)
+            _copy_to_stdout(file)
+            return
+        written = file.tell()
+    ghosts = counts["ghosts"]
     if is_json:
-        print_json({"to": to, "output": str(output), "models": len(models), "ghosts": ghosts, "bytes": len(content)})
+        print_json(
+            {"to": to, "output": str(output), "models": counts["models"], "ghosts": ghosts, "bytes": written},
+        )
     else:
         including = f", including {count(ghosts, 'ghost')}" if ghosts else ""
-        click.echo(f"{output}: {count(len(models), 'model')}{including}")
+        click.echo(f"{output}: {count(counts['models'], 'model')}{including}")
 
 
 _PROGRESS_STEP = 1_000
 """Models between two updates of the progress bar."""
+
+
+def _counted(
+    models: Iterable[ModelRecord], to: str, counts: Counter[str], progress: ProgressReport
+) -> Iterator[ModelRecord]:
+    """Yield the models that the format can express, count them and show the progress."""
+    for model in models:
+        if FORMATS[to].is_left_out(model):
+            warn(f"{model.provider_id}/{model.model_id} is left out: {to} reads * as a wildcard")
+            continue
+        counts["models"] += 1
+        counts["ghosts"] += not model.is_active
+        if counts["models"] % _PROGRESS_STEP == 0:
+            progress.update(counts["models"])
+        yield model
+
+
+def _opened(output: Path | None) -> AbstractContextManager[BinaryIO]:
+    # A file even without --output, so that stdout has a whole export or nothing.
+    return cast(BinaryIO, TemporaryFile()) if output is None else open_export(output)
+
+
+def _copy_to_stdout(file: BinaryIO) -> None:
+    if not sys.stdout.isatty():
+        shutil.copyfileobj(file, sys.stdout.buffer)
+        return
+    for line in io.TextIOWrapper(file, "utf-8", newline=""):
+        click.echo(line, nl=False)  # control characters in names are escaped on the way
 
 
 def _require_usable_stdout(to: str, is_json: bool) -> None:

@@ -4,9 +4,10 @@
 >>> export_models([], "openai")
 b'{\\n  "object": "list",\\n  "data": []\\n}\\n'
 
-This package turns models into bytes and writes them to a file atomically. Which models is the caller's choice.
+This package turns models into bytes, a page of models at a time, and replaces a file atomically. Which models is the
+caller's choice.
 """
 
-from ghost_pipeline.exports.formats import FORMATS, export_models, write_export
+from ghost_pipeline.exports.formats import FORMATS, export_models, open_export, write_models
 
-__all__ = ["FORMATS", "export_models", "write_export"]
+__all__ = ["FORMATS", "export_models", "open_export", "write_models"]

@@ -1,13 +1,12 @@
 """Exports for gateways: LiteLLM's ``model_list`` and OpenAI's ``/v1/models``."""
 
-import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
+from ghost_pipeline.exports.tabular import write_json_items
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.providers import route_of
 
@@ -29,18 +28,28 @@ _SUPPORTS = {
 }
 
 
-def litellm_config(models: Sequence[ModelRecord]) -> bytes:
-    """Return ``model_list: [...]`` as UTF-8 YAML.
+def write_litellm_config(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, _shared_ids: Collection[str]) -> None:
+    """Write ``model_list: [...]`` as UTF-8 YAML.
 
     Models that ``is_wildcard`` is true of are left out: LiteLLM would route every name that matches to them.
     """
     # Imported here: only exports and files of additions need it, and every command would wait for it.
     import yaml  # noqa: PLC0415
 
-    document = {"model_list": [_entry(model) for model in models if not is_wildcard(model)]}
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1_000)
-    return text.encode()
+    is_empty = True
+    for page in pages:
+        entries = [_entry(model) for model in page if not is_wildcard(model)]
+        if not entries:
+            continue
+        if is_empty:
+            file.write(b"model_list:\n")
+            is_empty = False
+        # A list has no indentation of its own in YAML's block style, so that pages follow each other.
+        text: str = yaml.dump(entries, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1_000)
+        file.write(text.encode())
+    if is_empty:
+        file.write(b"model_list: []\n")
 
 
 def is_wildcard(model: ModelRecord) -> bool:
@@ -87,14 +96,15 @@ def _per_token(price: float | None) -> float | None:
     return None if price is None else float(Decimal(str(price)).scaleb(-6))
 
 
-def openai_model_list(models: Sequence[ModelRecord]) -> bytes:
-    """Return ``{"object": "list", "data": [...]}``.
+def write_openai_list(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, shared_ids: Collection[str]) -> None:
+    """Write ``{"object": "list", "data": [...]}``.
 
     ``created``, in epoch seconds, is what the provider states, else ``first_seen_at``.
     """
-    uses = Counter(model.model_id for model in models)
-    data = [_model(model, is_shared=uses[model.model_id] > 1) for model in models]
-    return (json.dumps({"object": "list", "data": data}, indent=2, ensure_ascii=False) + "\n").encode()
+    file.write(b'{\n  "object": "list",\n  "data": ')
+    entries = (_model(model, is_shared=model.model_id in shared_ids) for page in pages for model in page)
+    write_json_items(entries, file, "\n  ")
+    file.write(b"\n}\n")
 
 
 def _model(model: ModelRecord, *, is_shared: bool) -> dict[str, Any]:

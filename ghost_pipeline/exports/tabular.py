@@ -6,8 +6,9 @@ between capabilities, CSV has the ``;`` that ``ghost-pipeline add --from`` under
 
 import importlib
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
@@ -43,25 +44,50 @@ _OBJECTS = (
 )
 
 
-def json_table(models: Sequence[ModelRecord]) -> bytes:
-    """Return a JSON list of objects."""
-    return (json.dumps(msgspec.to_builtins(models), indent=2, ensure_ascii=False) + "\n").encode()
+def write_json(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, _shared_ids: Collection[str]) -> None:
+    """Write a JSON list of objects."""
+    write_json_items((msgspec.to_builtins(model) for page in pages for model in page), file, "\n")
+    file.write(b"\n")
 
 
-def csv_table(models: Sequence[ModelRecord]) -> bytes:
-    """Return a header and one line per model; unknown is an empty cell, instants are ISO 8601 with Z."""
-    frame = _frame(models)
-    for fact in FACTS:
-        if fact.kind is FactKind.CAPABILITIES:
-            frame[fact.name] = ["" if words is None else ";".join(words) for words in frame[fact.name]]
-    text: str = frame.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ")
-    return text.encode()
+def write_json_items(items: Iterable[Any], file: BinaryIO, line_end: str) -> None:
+    """Write a JSON list as its items come; ``line_end`` is a line break and the indentation of the list."""
+    is_empty = True
+    for item in items:
+        text = json.dumps(item, indent=2, ensure_ascii=False).replace("\n", f"{line_end}  ")
+        file.write(f"{'[' if is_empty else ','}{line_end}  {text}".encode())
+        is_empty = False
+    file.write(b"[]" if is_empty else f"{line_end}]".encode())
 
 
-def parquet_table(models: Sequence[ModelRecord]) -> bytes:
-    """Return one row group with a type for every column, even an empty one. Raises ExportRefused without pyarrow."""
+def write_csv(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, _shared_ids: Collection[str]) -> None:
+    """Write a header and one line per model; unknown is an empty cell, instants are ISO 8601 with Z."""
+    for number, models in enumerate(_with_first(pages)):
+        frame = _frame(models)
+        for fact in FACTS:
+            if fact.kind is FactKind.CAPABILITIES:
+                frame[fact.name] = ["" if words is None else ";".join(words) for words in frame[fact.name]]
+        text: str = frame.to_csv(
+            index=False, header=number == 0, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ"
+        )
+        file.write(text.encode())
+
+
+def _with_first(pages: Iterable[Sequence[ModelRecord]]) -> Iterator[Sequence[ModelRecord]]:
+    """Yield the pages, and an empty one if there are none: formats with a header need one."""
+    remaining = iter(pages)
+    yield next(remaining, ())
+    yield from remaining
+
+
+def write_parquet(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, _shared_ids: Collection[str]) -> None:
+    """Write a row group for each page, with a type for every column, even an empty one.
+
+    Raises ExportRefused without pyarrow.
+    """
     try:
         arrow: Any = importlib.import_module("pyarrow")  # it has no types to check against
+        parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise ExportRefused(
             "parquet needs pyarrow, which is not installed",
@@ -75,8 +101,12 @@ def parquet_table(models: Sequence[ModelRecord]) -> bytes:
         "object": arrow.list_(arrow.string()),
     }
     schema = arrow.schema([(name, types.get(_DTYPES[name], arrow.string())) for name in MODEL_FIELDS])
-    content: bytes = _frame(models).to_parquet(None, engine="pyarrow", index=False, schema=schema)
-    return content
+    with ExitStack() as stack:
+        writer = None
+        for models in _with_first(pages):
+            table = arrow.Table.from_pandas(_frame(models), schema=schema, preserve_index=False)
+            writer = writer or stack.enter_context(parquet.ParquetWriter(file, table.schema))
+            writer.write_table(table)
 
 
 def _frame(models: Sequence[ModelRecord]) -> "pd.DataFrame":

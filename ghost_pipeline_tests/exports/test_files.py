@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from ghost_pipeline.errors import ExportRefused
-from ghost_pipeline.exports import write_export
+from ghost_pipeline.exports import open_export
+
+
+def write_export(path: Path, content: bytes) -> None:
+    with open_export(path) as file:
+        file.write(content)
 
 
 def test_a_new_file_can_be_read_by_whoever_may_read_new_files(tmp_path: Path) -> None:
