@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from ghost_pipeline.catalog import announcements, archive_pruning, overrides, sightings, sweeps
 from ghost_pipeline.catalog.catalog_queries import CatalogQueries
+from ghost_pipeline.catalog.history.backfill import BackfilledProvider, backfill
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, reconcile
 from ghost_pipeline.catalog.results import (
@@ -22,7 +23,7 @@ from ghost_pipeline.catalog.results import (
     SweepResult,
 )
 from ghost_pipeline.catalog.sightings import manual_record, manual_records, record_storable
-from ghost_pipeline.catalog.storage import schema
+from ghost_pipeline.catalog.storage import repository, schema
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import UsageError
@@ -357,6 +358,34 @@ class ModelCatalog(CatalogQueries):
         if older_than_days is not None:
             thresholds = replace(thresholds, purge_after=validate_span("days", older_than_days))
         return self._sweep(sweeps.PURGE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
+
+    def backfill_history(
+        self,
+        provider_ids: Sequence[str] = (),
+        *,
+        is_dry_run: bool = False,
+        report: Callable[[str, int, int], None] | None = None,
+    ) -> list[BackfilledProvider]:
+        """Add the history before the first recorded event of providers, derived from archived listings.
+
+        Of those given, or of all. ``history.replay`` defines what is derived; nothing that is recorded changes, and
+        repeating it changes nothing. Each provider is one transaction. ``report`` is called with a slug and the number
+        of steps done and in all. Raises UnknownProvider, ArchiveError.
+        """
+        slugs = [provider_slug(name) for name in provider_ids]
+        with self._database.reading() as connection:
+            repository.require_providers(connection, slugs)
+            wanted = slugs or [provider.id for provider in repository.list_providers(connection)]
+        return backfill(
+            self._database,
+            self._archive,
+            self._reader,
+            self.settings.thresholds,
+            sorted(set(wanted)),
+            self._clock(),
+            report or (lambda provider_id, done, total: None),
+            is_dry_run=is_dry_run,
+        )
 
     def prune_listings(
         self,

@@ -155,7 +155,7 @@ def _change(
             event
             for before, after in changed
             for event in events_between(
-                before, after, replace(cause, details=_details(before, provider, reason, listing_id))
+                before, after, replace(cause, details=selection_details(before, provider, reason, listing_id))
             )
         ),
     )
@@ -188,7 +188,7 @@ def _complete_listing_id(connection: sa.Connection, provider: ProviderRecord) ->
     return None if provider.last_complete_at is None else connection.execute(query).scalar()
 
 
-def _details(
+def selection_details(
     record: ModelRecord, provider: ProviderRecord, reason: dict[str, Any], listing_id: int | None
 ) -> dict[str, Any]:
     """Return why the sweep selected the model: the rule, its last sighting, the complete listing that lacks it."""

@@ -10,8 +10,8 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ImportResult, SchemaVersion
-from ghost_pipeline.cli.options import AGE, json_option
-from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json, warn
+from ghost_pipeline.cli.options import AGE, json_option, provider_option
+from ghost_pipeline.cli.output import EXIT_REFUSED, count, format_value, print_json, warn
 from ghost_pipeline.cli.progress import show_progress
 from ghost_pipeline.settings import Settings
 
@@ -149,6 +149,37 @@ def prune_listings_command(older_than: timedelta | None, is_dry_run: bool, is_js
         print_json(result)
     else:
         click.echo(result.describe())
+
+
+@db_group.command("backfill-history", epilog="Example: ghost-pipeline db backfill-history --dry-run")
+@provider_option
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Report what would be added, add nothing.")
+@json_option
+def backfill_history_command(provider: str | None, is_dry_run: bool, is_json: bool) -> None:
+    """Add the history before the first recorded event, from archived listings.
+
+    For a catalog whose listings are older than its events. The listings are read again, the oldest first, and give the
+    events that they would have had. Nothing that is recorded changes. Each provider is one transaction, so it can be
+    interrupted and repeated. Where events exist from the start there is nothing to do.
+    """
+    with ModelCatalog.open() as catalog, show_progress("reading listings", is_json=is_json) as progress:
+        results = catalog.backfill_history(
+            () if provider is None else (provider,), is_dry_run=is_dry_run, report=progress.phase
+        )
+    if is_json:
+        print_json({"is_dry_run": is_dry_run, "providers": results})
+        return
+    for one in results:
+        if one.events:
+            verb = "would be added" if is_dry_run else "added"
+            read = count(one.listings, "listing")
+            begins = format_value(one.begins_at)
+            click.echo(f"{one.provider_id}: {count(one.events, 'event')} {verb} from {read}; history begins {begins}")
+        if one.unreadable_listings:
+            unreadable = count(one.unreadable_listings, "listing")
+            warn(f"{one.provider_id}: {unreadable} can't be read from the archive, so they count as unchanged")
+    if not any(one.events for one in results):
+        click.echo("nothing to do: events exist from the start")
 
 
 def _print_version(version: SchemaVersion, is_json: bool) -> None:

@@ -75,6 +75,10 @@ _OUTSIDE = {"was_in_catalog": False}
 """In the details of an event whose kind does not show that the model was outside the catalog before."""
 
 
+BACKFILLED = {"is_backfilled": True}
+"""In the details of an event that was derived later, from archived listings."""
+
+
 def tombstone_details(record: ModelRecord) -> dict[str, Any]:
     """Return what the event of a departure keeps: the row as JSON values."""
     return {"row": msgspec.to_builtins(record)}

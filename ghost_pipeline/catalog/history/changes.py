@@ -32,7 +32,11 @@ MAX_PAGE = 1_000
 RECENT_USE = timedelta(hours=24)
 """How long before a change a use of the model is worth a remark."""
 
-_CURSOR = re.compile(r"c1-([0-9a-f]{32})-([0-9]{1,18})-([0-9]{1,18})")
+_CURSOR = re.compile(r"c1-([0-9a-f]{32})-(-?[0-9]{1,18})-(-?[0-9]{1,18})")
+
+
+_LAST_ID = 10**18 - 1
+"""No event has a higher id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +118,22 @@ def find_cursor(connection: sa.Connection, since: Cursor | datetime | None) -> C
         _require_own(connection, since, catalog_id)
         return since
     if since is None:
-        return Cursor(catalog_id)
+        first = connection.execute(sa.select(sa.func.min(event_batches.c.position))).scalar()
+        return Cursor(catalog_id) if first is None else _before(catalog_id, first)
     # Of each provider one look-up: its batches are recorded in the order of their positions.
-    first = (
+    earliest = (
         sa.select(event_batches.c.position)
         .where(event_batches.c.provider_id == providers.c.id, event_batches.c.recorded_at >= since)
         .order_by(event_batches.c.recorded_at, event_batches.c.position)
         .limit(1)
     )
-    positions = [row[0] for row in connection.execute(sa.select(first.scalar_subquery())) if row[0] is not None]
-    return Cursor(catalog_id, min(positions)) if positions else find_end(connection, catalog_id)
+    positions = [row[0] for row in connection.execute(sa.select(earliest.scalar_subquery())) if row[0] is not None]
+    return _before(catalog_id, min(positions)) if positions else find_end(connection, catalog_id)
+
+
+def _before(catalog_id: str, position: int) -> Cursor:
+    """Return the cursor before a position, which is negative or 0 if the history was backfilled."""
+    return Cursor(catalog_id, position - 1, _LAST_ID)
 
 
 def find_end(connection: sa.Connection, catalog_id: str) -> Cursor:
@@ -189,9 +199,10 @@ def _take(batches: Sequence[sa.Row[Any]], room: int) -> Sequence[sa.Row[Any]]:
 
     Their ids are close together, so that the range of all of them has few other events.
     """
-    taken, count, low, high = 0, 0, 0, 0
+    taken = count = 0
+    low, high = (batches[0].first_id, batches[0].last_id) if batches else (0, 0)
     for batch in batches:
-        low, high = min(low or batch.first_id, batch.first_id), max(high, batch.last_id)
+        low, high = min(low, batch.first_id), max(high, batch.last_id)
         count += batch.event_count
         if taken and (count > room or high - low > _SPREAD * room):
             break

@@ -57,6 +57,8 @@ def describe_event(kind: EventKind, source: Source | None, details: Mapping[str,
         seen = f"not seen since {details['last_seen_at']}" if "last_seen_at" in details else "not seen for too long"
         missing = details.get("missing_from_listing_id")
         return seen if missing is None else f"{seen}, missing from listing {missing}"
+    if source is None and "is_backfilled" in details and "rule" not in details:
+        return "different when the recorded history begins"
     if kind is EventKind.PURGED:
         days = details.get("limit_days")
         return "a ghost for too long" if days is None else f"a ghost for more than {days:g} days"

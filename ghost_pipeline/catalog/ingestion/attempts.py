@@ -153,6 +153,17 @@ def latest_reconciled(connection: sa.Connection, provider_id: str) -> ListingOut
     return None if row is None else _outcome(row)
 
 
+def list_attempts_before(connection: sa.Connection, provider_id: str, before: datetime) -> list[ListingOutcome]:
+    """Return the provider's finished attempts that were observed before an instant and not late, the oldest first."""
+    query = _OUTCOME.where(
+        listings.c.provider_id == provider_id,
+        listings.c.observed_at < before,
+        listings.c.model_count.is_not(None),
+        listings.c.is_late.is_(False),
+    )
+    return [_outcome(row) for row in connection.execute(query.order_by(listings.c.observed_at, listings.c.id))]
+
+
 def latest_readable_at(connection: sa.Connection, provider_id: str) -> datetime | None:
     """Return the instant of the provider's newest listing that was reconciled or empty, and not late."""
     query = sa.select(sa.func.max(listings.c.observed_at)).where(

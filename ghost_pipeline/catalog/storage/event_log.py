@@ -9,7 +9,7 @@ An event is recorded at the instant of its operation, but never before an earlie
 provider the events that are recorded after any instant are the last ones by id.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,9 @@ from ghost_pipeline.catalog.storage.tables import event_batches, model_events, p
 
 COMMIT_LOCK = 0x67686F7375
 """PostgreSQL's advisory lock for the next position. SQLite has one writer at a time."""
+
+PREPEND_LOCK = 0x67686F7376
+"""PostgreSQL's advisory lock for a lowest position, which no other writer waits for."""
 
 _OPTION = "event_log"
 
@@ -98,6 +101,56 @@ def cap_recorded_at(connection: sa.Connection, provider_id: str, limit: datetime
     connection.execute(
         sa.update(event_batches).where(is_of_provider, batches.recorded_at > limit).values(recorded_at=capped)
     )
+
+
+def prepend_batches(
+    connection: sa.Connection,
+    provider_id: str,
+    first_id: int | None,
+    begins_at: datetime,
+    groups: Sequence[tuple[datetime, int]],
+) -> int:
+    """Add batches for events that go before all others. Return the id of the first of these events.
+
+    Positions and ids are lower than any, so both are negative or 0. Batches of events of the provider that were deleted
+    are removed, since they would come between; the newest batch of all stays, so that no position is given twice.
+
+    Args:
+        connection: In a transaction that holds the provider's lock.
+        provider_id: The provider's slug.
+        first_id: The provider's first event; None if it has none.
+        begins_at: When that was recorded; none of the new events is recorded later.
+        groups: When the new events are recorded and how many there are, in order.
+    """
+    batches = event_batches.c
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({PREPEND_LOCK})")
+    newest = connection.execute(sa.select(sa.func.max(batches.position))).scalar()
+    is_empty = (batches.provider_id == provider_id, sa.true() if first_id is None else batches.last_id < first_id)
+    connection.execute(sa.delete(event_batches).where(*is_empty, batches.position != newest))
+    connection.execute(sa.update(event_batches).where(*is_empty).values(recorded_at=begins_at, event_count=0))
+    lowest = sa.select(
+        sa.select(sa.func.min(model_events.c.id)).scalar_subquery(),
+        sa.select(sa.func.min(batches.position)).scalar_subquery(),
+    )
+    lowest_id, lowest_position = (min(1, 1 if found is None else found) for found in connection.execute(lowest).one())
+    next_id = begin = lowest_id - sum(count for _, count in groups)
+    rows = []
+    for position, (recorded_at, count) in enumerate(groups, lowest_position - len(groups)):
+        rows.append(
+            {
+                "position": position,
+                "provider_id": provider_id,
+                "recorded_at": recorded_at,
+                "first_id": next_id,
+                "last_id": next_id + count - 1,
+                "event_count": count,
+            }
+        )
+        next_id += count
+    if rows:
+        connection.execute(sa.insert(event_batches), rows)
+    return begin
 
 
 def _batches(recordings: Mapping[str, _Recording]) -> sa.Select[Any]:

@@ -118,6 +118,29 @@ def test_prices_have_their_times_and_the_digest_of_their_listing(shell: Shell) -
     assert "####" in shell.run("prices", "openrouter", "a").stdout
 
 
+def test_a_history_is_backfilled_once(shell: Shell) -> None:
+    assert "nothing to do: events exist from the start" in shell.run("db", "backfill-history").stdout
+    whole = [shell.json("models", "--at", at(0.5)), shell.json("prices", "openrouter", "a")]
+    with ModelCatalog.open() as catalog, catalog._database.writing() as connection:
+        for table in ("model_events", "event_batches"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+    planned = shell.json("db", "backfill-history", "--dry-run")
+    assert planned["providers"] == [
+        {
+            "provider_id": "openrouter",
+            "events": 4,
+            "listings": 3,
+            "unreadable_listings": 0,
+            "begins_at": "2025-12-06T07:00:00Z",
+        }
+    ]
+    ran = shell.run("db", "backfill-history", "--provider", "openrouter")
+    assert ran.stdout == "openrouter: 4 events added from 3 listings; history begins 2025-12-06 07:00\n"
+    assert [shell.json("models", "--at", at(0.5)), shell.json("prices", "openrouter", "a")] == whole
+    assert "nothing to do" in shell.run("db", "backfill-history").stdout
+    assert "no provider" in shell.error("db", "backfill-history", "-p", "groq", exit_code=2)
+
+
 def test_an_instant_without_an_answer_is_refused_or_shown_as_empty(shell: Shell) -> None:
     ahead = (utc_now() + DAY).isoformat()
     for command in (("models",), ("stats",), ("show", "openrouter", "a")):
