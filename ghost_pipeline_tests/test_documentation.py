@@ -162,12 +162,15 @@ def test_every_page_is_part_of_the_site() -> None:
     assert [page.name for page in (DOCS / "decisions").glob("0*.md") if page.name not in index] == []
 
 
-def test_a_clone_shows_no_changes_after_a_fetch() -> None:
-    fetched = "openai_models_2026-05-01T12-00-00.000000.json"
-    for name in (fetched, f"{fetched}.response"):
-        assert subprocess.run(["git", "check-ignore", "--quiet", f"latest_models/{name}"], cwd=ROOT).returncode == 0, (
-            name
-        )
+def test_a_clone_shows_no_changes_after_the_commands_of_the_pages() -> None:
+    fetched = "latest_models/openai_models_2026-05-01T12-00-00.000000.json"
+    written = {fetched, f"{fetched}.response", "providers.toml"}
+    for page in PAGES_WITH_COMMANDS:
+        commands = "\n".join(blocks(page, "sh") + blocks(page, "console"))
+        written |= set(re.findall(r"(?:> |--output )([\w-]+(?:\.\w+)+)", commands))
+    assert {"litellm_models.yaml", "export.json", "catalog.dump"} <= written
+    for name in sorted(written):
+        assert subprocess.run(["git", "check-ignore", "--quiet", name], cwd=ROOT).returncode == 0, name
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"], capture_output=True, text=True, cwd=ROOT
     )
