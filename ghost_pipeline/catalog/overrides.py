@@ -10,6 +10,7 @@ from ghost_pipeline.catalog.ingestion.future_instants import correct_future_inst
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import model_events, models
+from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
 from ghost_pipeline.lifecycle.events import Cause, departure_event, events_between
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord, Tombstone
@@ -22,7 +23,7 @@ def reactivate_model(connection: sa.Connection, provider_id: str, model_id: str,
 
     def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord:
         if current is None:
-            raise _unknown_model_error(provider_id, model_id, tombstone)
+            raise _absent_model_error(connection, provider_id, model_id, tombstone)
         return reactivate(current, now)
 
     return _override(connection, provider_id, model_id, rule, now)
@@ -36,7 +37,7 @@ def remove_model(connection: sa.Connection, provider_id: str, model_id: str, now
 
     def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> None:
         if current is None and tombstone is None:
-            raise _unknown_model_error(provider_id, model_id, tombstone)
+            raise unknown_model_error(connection, provider_id, model_id)
 
     cause = Cause(now, Source.MANUAL)
     change = _apply(connection, Step(provider_id, model_id, rule, cause))
@@ -109,7 +110,7 @@ def restore_model(connection: sa.Connection, provider_id: str, model_id: str, no
                 "'reactivate' makes a ghost active",
             )
         if tombstone is None:
-            raise _unknown_model_error(provider_id, model_id, tombstone)
+            raise unknown_model_error(connection, provider_id, model_id, is_past=True)
         return restore(tombstone, now)
 
     return correct_restored_model(connection, _override(connection, provider_id, model_id, rule, now), now)
@@ -137,17 +138,16 @@ def _apply(connection: sa.Connection, step: Step) -> Change:
     try:
         repository.get_provider(connection, step.provider_id, for_update=True)
     except UnknownProvider:
-        raise _unknown_model_error(step.provider_id, step.model_id, None) from None
+        raise unknown_model_error(connection, step.provider_id, step.model_id) from None
     return apply_step(connection, step)
 
 
-def _unknown_model_error(provider_id: str, model_id: str, tombstone: Tombstone | None) -> UnknownModel:
-    if tombstone is not None:
-        return UnknownModel(
-            f"{provider_id} {model_id} was removed or purged",
-            f"restore it with 'ghost-pipeline restore {provider_id} {model_id}'",
-        )
+def _absent_model_error(
+    connection: sa.Connection, provider_id: str, model_id: str, tombstone: Tombstone | None
+) -> UnknownModel:
+    if tombstone is None:
+        return unknown_model_error(connection, provider_id, model_id)
     return UnknownModel(
-        f"the catalog has no model {model_id!r} of {provider_id}",
-        f"list its models with 'ghost-pipeline models --provider {provider_id}'",
+        f"{provider_id} {model_id} was removed or purged",
+        f"restore it with 'ghost-pipeline restore {provider_id} {model_id}'",
     )

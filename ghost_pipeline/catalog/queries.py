@@ -11,7 +11,7 @@ from ghost_pipeline.catalog.filtering import order_sql, selected_sql, undecided_
 from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record, read_event_page
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
-from ghost_pipeline.errors import UnknownModel
+from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.settings import Thresholds
@@ -111,10 +111,7 @@ def model_history(
     else:
         events = [event for _, event in read_event_page(connection, provider_id, model_id, 0, max_events)]
     if model is None and not events:
-        raise UnknownModel(
-            f"the catalog never had a model {model_id!r} of {provider_id}",
-            f"list its models with 'ghost-pipeline models --provider {provider_id}'",
-        )
+        raise unknown_model_error(connection, provider_id, model_id, is_past=True)
     return ModelHistory(model, events, None if model is None else _listing(connection, model.listing_id))
 
 

@@ -7,7 +7,13 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from ghost_pipeline.errors import UsageError
-from ghost_pipeline.lifecycle.identity import MAX_MODEL_ID_LENGTH, is_usable_text, provider_slug
+from ghost_pipeline.lifecycle.identity import (
+    MAX_MODEL_ID_LENGTH,
+    advise_nearest,
+    is_usable_text,
+    nearest_names,
+    provider_slug,
+)
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ResponseSummary
 from ghost_pipeline.lifecycle.validation import (
     validate_capabilities,
@@ -239,8 +245,10 @@ class ModelFilter:
         for name, value in valid.items():
             object.__setattr__(self, name, value)
         if self.sort is not None and self.sort_column not in SORTABLE_COLUMNS:
+            nearest = nearest_names(str(self.sort_column), SORTABLE_COLUMNS)
             raise UsageError(
-                f"models can't be sorted by {str(self.sort)[:40]!r}", f"the columns are: {', '.join(SORTABLE_COLUMNS)}"
+                f"models can't be sorted by {str(self.sort)[:40]!r}",
+                advise_nearest(nearest, f"the columns are: {', '.join(SORTABLE_COLUMNS)}"),
             )
         if self.limit is not None and (not isinstance(self.limit, int) or self.limit < 1):
             raise UsageError(f"the limit {str(self.limit)[:40]!r} is not a whole number from 1 up")

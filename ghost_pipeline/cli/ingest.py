@@ -17,6 +17,7 @@ from ghost_pipeline.cli.output import EXIT_CATALOG, EXIT_REFUSED, count, format_
 from ghost_pipeline.cli.progress import ProgressReport, show_progress
 from ghost_pipeline.cli.querying.models import print_stats
 from ghost_pipeline.errors import NoListings
+from ghost_pipeline.lifecycle.identity import advise_nearest, nearest_names
 from ghost_pipeline.lifecycle.validation import require_past
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.files import ListingFile, find_listings, newest_listings, read_response_info
@@ -90,7 +91,9 @@ def _files(directory: Path, requested: Sequence[str]) -> list[ListingFile]:
     lacking = [provider_id for provider_id in requested if provider_id not in newest]
     if lacking or not newest:
         of_whom = f" of {', '.join(lacking)}" if lacking else ""
-        raise NoListings(f"{directory} has no listing{of_whom}", "put files such as openai_models.json there")
+        nearest = nearest_names(lacking[0], newest) if lacking else []
+        advice = advise_nearest(nearest, "put files such as openai_models.json there")
+        raise NoListings(f"{directory} has no listing{of_whom}", advice)
     return [file for provider_id, file in sorted(newest.items()) if not requested or provider_id in requested]
 
 

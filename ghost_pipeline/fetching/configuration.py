@@ -4,13 +4,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ghost_pipeline.errors import InvalidProvider, NotConfigured, SettingsError, format_message
 from ghost_pipeline.fetching.urls import address_defect
-from ghost_pipeline.lifecycle.identity import provider_slug
+from ghost_pipeline.lifecycle.identity import advise_nearest, nearest_names, provider_slug
 from ghost_pipeline.listings.files import provider_in_name
 from ghost_pipeline.providers import ENDPOINTS
 from ghost_pipeline.providers.endpoint import Endpoint, describe_missing_key
@@ -239,12 +238,10 @@ def select_endpoints(settings: Settings, requested: Sequence[str]) -> FetchSelec
 
 def _require(provider_id: str, endpoints: dict[str, Endpoint]) -> Endpoint:
     if provider_id not in endpoints:
-        nearest = " or ".join(get_close_matches(provider_id, endpoints, n=2, cutoff=0.7))
-        advice = f"set it in [providers.{provider_id}] of {DEFAULT_NAME}"
-        raise NotConfigured(
-            f"no base_url is configured for {provider_id}",
-            f"did you mean {nearest}? If not, {advice}" if nearest else advice,
+        advice = advise_nearest(
+            nearest_names(provider_id, endpoints), f"set it in [providers.{provider_id}] of {DEFAULT_NAME}"
         )
+        raise NotConfigured(f"no base_url is configured for {provider_id}", advice)
     blocked_reason = _configured(endpoints[provider_id]).blocked_reason
     if blocked_reason is not None:
         raise NotConfigured(f"{provider_id} can't be fetched: {blocked_reason}")

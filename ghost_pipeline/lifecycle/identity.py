@@ -1,6 +1,9 @@
 """The canonical names of providers and models, whatever spelling a file, a user or a client has."""
 
 import re
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from heapq import nlargest
 from urllib.parse import quote
 
 from ghost_pipeline.errors import InvalidModelId, InvalidProvider
@@ -151,6 +154,31 @@ PROVIDER_LABELS = {
 def provider_label(provider_id: str) -> str:
     """Return the provider's name for people."""
     return PROVIDER_LABELS.get(provider_id) or provider_id.replace("-", " ").title()
+
+
+_MIN_SIMILARITY = 0.6
+_COMPARED_LENGTH = 128
+_COMPARED_NAMES = 30
+"""Names that are compared thoroughly, of which the others are sure or likely to be less similar."""
+
+
+def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Return at most ``count`` of the known names that resemble ``name`` in any case of its letters, the best first."""
+    matcher = SequenceMatcher(isjunk=None, b=name[:_COMPARED_LENGTH].casefold(), autojunk=False)
+
+    def compare(one: str) -> SequenceMatcher[str]:
+        matcher.set_seq1(one[:_COMPARED_LENGTH].casefold())
+        return matcher
+
+    bounds = ((compare(one).quick_ratio(), one) for one in known)
+    candidates = nlargest(_COMPARED_NAMES, (bound for bound in bounds if bound[0] >= _MIN_SIMILARITY))
+    similar = [(ratio, one) for _, one in candidates if (ratio := compare(one).ratio()) >= _MIN_SIMILARITY]
+    return [one for _, one in sorted(similar, key=lambda pair: (-pair[0], pair[1]))[:count]]
+
+
+def advise_nearest(nearest: Sequence[str], otherwise: str) -> str:
+    """Return the advice to use one of the nearest names, or what to do ``otherwise``, for an error."""
+    return f"did you mean {' or '.join(nearest)}? If not, {otherwise}" if nearest else otherwise
 
 
 def model_key(provider_id: str, model_id: str) -> str:

@@ -89,6 +89,40 @@ def test_an_unknown_model_is_exit_code_2_and_named(shell: Shell, command: tuple[
     assert "'nope'" in output
 
 
+MISSPELT = [
+    *(("show", "openai", "gpt-4O-mini"), ("show", "openai", "gpt-4o-mni", "--at", "2026-01-01")),
+    *(("prices", "openai", "gpt-4-o-mini"), ("reactivate", "openai", "pt-4o-mini"), ("remove", "openai", "gpt4o-mini")),
+    *(("remove", "openai", "gpt4o-mini", "--dry-run"), ("restore", "openai", "gpt-4o-minni")),
+    *(("show", "opnai", "gpt-4o-mini"), ("show", "opnai", "x", "--at", "2026-01-01"), ("prices", "opnai", "x")),
+    *(("reactivate", "opnai", "x"), ("remove", "opnai", "x"), ("remove", "opnai", "--yes"), ("restore", "opnai", "x")),
+    *(("restore", "opnai"), ("release", "opnai"), ("sweep", "--provider", "opnai"), ("purge", "--provider", "opnai")),
+    *(("models", "--provider", "opnai"), ("models", "--provider", "opnai", "--at", "2026-01-01")),
+    *(("changes", "--provider", "opnai"), ("diff", "2026-01-01", "--provider", "opnai"), ("fetch", "opnai")),
+    *(("export", "--to", "json", "--provider", "opnai"), ("ingest", "--provider", "opnai")),
+]
+"""Every command that takes a provider or a model which the catalog must have."""
+
+
+@pytest.mark.parametrize("command", MISSPELT, ids=" ".join)
+def test_a_misspelt_name_is_exit_code_2_and_the_nearest_one_is_named(
+    shell: Shell, command: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "latest_models").mkdir()
+    (tmp_path / "latest_models" / "openai_models.json").write_bytes(listing_bytes(["gpt-4o-mini"]))
+    list_models("openai", listing_bytes(["gpt-4o-mini", "o3"]))
+    before = shell.json("models")
+    nearest = "openai" if "opnai" in command else "gpt-4o-mini"
+    assert f"; did you mean {nearest}? If not, " in shell.error(*command, exit_code=2)
+    assert shell.json("models") == before
+
+
+def test_a_new_name_is_no_error_where_a_model_is_added(shell: Shell) -> None:
+    shell.run("add", "openai", "gpt-4o")
+    shell.run("track", "opnai", "gpt-4o")
+    shell.run("add", "openai", "gpt-4oo")
+    assert shell.json("stats")["total"] == 3
+
+
 @pytest.mark.parametrize("command", WRONG_USAGE, ids=lambda words: " ".join(words)[:40])
 def test_wrong_usage_is_exit_code_2(shell: Shell, command: tuple[str, ...]) -> None:
     assert shell.error(*command, exit_code=2).startswith("Error: ")

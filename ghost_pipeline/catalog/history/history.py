@@ -13,6 +13,7 @@ from ghost_pipeline.catalog.history.comparison import ModelDifference, compare
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.errors import UnknownModel, UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import ProviderRecord
@@ -101,6 +102,8 @@ class History:
         instant = self._past(at)
         with self._database.reading() as connection:
             history = as_of.read_model_at(connection, slug, canonical, instant, max_events)
+            if not history.events and not repository.list_events(connection, slug, canonical):
+                raise unknown_model_error(connection, slug, canonical, is_past=True)
         if not history.events:
             raise UnknownModel(
                 f"the catalog had no model {canonical!r} of {slug} until {msgspec.to_builtins(instant)}",
@@ -126,11 +129,8 @@ class History:
         instant = None if at is None else self._past(at)
         with self._database.reading() as connection:
             periods = price_periods.read_price_periods(connection, slug, canonical, instant)
-        if periods is None:
-            raise UnknownModel(
-                f"the catalog never had a model {canonical!r} of {slug}",
-                f"'ghost-pipeline models --provider {slug}' lists those that it has",
-            )
+            if periods is None:
+                raise unknown_model_error(connection, slug, canonical, is_past=True)
         return periods
 
     def compare(

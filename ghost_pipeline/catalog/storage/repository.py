@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ghost_pipeline.catalog.storage import event_log
 from ghost_pipeline.catalog.storage.tables import model_events, models, providers
-from ghost_pipeline.errors import UnknownProvider
+from ghost_pipeline.catalog.storage.unknown_names import unknown_provider_error
 from ghost_pipeline.lifecycle.events import from_snapshot
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord, Tombstone
@@ -144,7 +144,7 @@ def get_provider(connection: sa.Connection, provider_id: str, *, for_update: boo
     query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id)
     row = connection.execute(query.with_for_update() if for_update else query).one_or_none()
     if row is None:
-        raise unknown_provider_error(provider_id)
+        raise unknown_provider_error(connection, provider_id)
     return provider_record(row)
 
 
@@ -183,13 +183,6 @@ def lift_hold(connection: sa.Connection, provider: ProviderRecord, last_complete
 
 def _update(connection: sa.Connection, provider_id: str, **values: object) -> None:
     connection.execute(sa.update(providers).where(providers.c.id == provider_id).values(values))
-
-
-def unknown_provider_error(provider_id: str) -> UnknownProvider:
-    """Return the error for a provider that the catalog does not have."""
-    return UnknownProvider(
-        f"the catalog has no provider {provider_id!r}", "list its providers with 'ghost-pipeline providers'"
-    )
 
 
 def write_events(connection: sa.Connection, events: Iterable[ModelEvent]) -> None:
