@@ -10,7 +10,7 @@ from ghost_pipeline.catalog.history import recent_events, retiring_models
 from ghost_pipeline.catalog.history.changes import MAX_PAGE, ChangePage
 from ghost_pipeline.catalog.history.history import History
 from ghost_pipeline.catalog.ingestion import attempts
-from ghost_pipeline.catalog.results import ListingOutcome, ModelColumn, ModelFilter, ModelHistory
+from ghost_pipeline.catalog.results import ListingOutcome, ModelColumn, ModelFilter, ModelHistory, validate_columns
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
@@ -57,8 +57,10 @@ class CatalogQueries:
     ) -> Iterator[tuple[Any, ...]]:
         """Yield some columns of the models that ``find_models`` returns, as stored, a page at a time.
 
-        Much faster than whole models, because nothing parses what the provider stated.
+        Raises UsageError for an unknown column. Much faster than whole models, because nothing parses what the
+        provider stated.
         """
+        columns = validate_columns(columns)
         for row in self._rows(wanted, ("provider_id", "model_id", *columns), now):
             yield tuple(row)[-len(columns) :]
 

@@ -85,6 +85,11 @@ def undecided_sql(wanted: ModelFilter, dialect: str) -> list[sa.ColumnElement[bo
     return [*certain, sa.and_(*on_facts).self_group().is_(None)] if on_facts else [sa.false()]
 
 
+def decides_on_facts(wanted: ModelFilter) -> bool:
+    """Return True if the filter can leave models undecided."""
+    return any(condition.is_on_fact for condition in conditions(wanted, "sqlite"))
+
+
 def order_sql(wanted: ModelFilter, dialect: str) -> list[Sql]:
     """Return the order of the filter's models: by its column, unknown values last, then by provider and id."""
     by_key: list[Sql] = [models.c.provider_id, models.c.model_id]

@@ -199,6 +199,17 @@ SORTABLE_COLUMNS = tuple(
 """Columns by which models can be sorted: all but those of JSON."""
 
 
+def validate_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of models, each once. Raises UsageError for another name, which it shows the nearest of."""
+    for name in names:
+        if name not in MODEL_FIELDS:
+            raise UsageError(
+                f"models have no column {str(name)[:40]!r}",
+                advise_nearest(nearest_names(str(name), MODEL_FIELDS), f"the columns are: {', '.join(MODEL_FIELDS)}"),
+            )
+    return tuple(dict.fromkeys(names))
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFilter:
     """Which models a query returns, in which order and how many. A fact that is unknown meets no condition on it.

@@ -13,8 +13,8 @@ import click
 import msgspec
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ghost_pipeline.errors import CatalogError, FolderError, OrchestratorError, UsageError
 from ghost_pipeline.redaction import printable
@@ -82,7 +82,7 @@ def print_table(
     texts = ([_one_line(format_value(cell)) for cell in row] for row in rows)
     table = [list(columns), *islice(texts, FIRST_ROWS)]
     following = next(texts, None)
-    console = Console(highlight=False, file=raw_stream(sys.stdout))
+    console = open_console(sys.stdout)
     if console.is_terminal and following is None:
         _print_to_terminal(console, table, numbers, optional)
         return
@@ -109,9 +109,9 @@ def _print_to_terminal(
     grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
     for column, width in zip(table, _share_width(table, console.width), strict=True):
         justify: JustifyMethod = "right" if column[0] in numbers else "left"
-        grid.add_column(escape(column[0]), justify=justify, width=width, overflow="fold")
+        grid.add_column(Text(column[0]), justify=justify, width=width, overflow="fold")
     for row in list(zip(*table, strict=True))[1:]:
-        grid.add_row(*map(escape, row))
+        grid.add_row(*map(Text, row))
     console.print(grid)
 
 
@@ -211,6 +211,14 @@ class PrintableStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+def open_console(stream: Any) -> Console:
+    """Return Rich's console for a stream. With NO_COLOR, or on a dumb terminal, it sends no escape sequences."""
+    file = raw_stream(stream)
+    console = Console(file=file, highlight=False, markup=False)
+    is_plain = console.no_color or console.is_dumb_terminal
+    return Console(file=file, highlight=False, markup=False, color_system=None) if is_plain else console
 
 
 def raw_stream(stream: Any) -> TextIO:

@@ -1,5 +1,7 @@
 """Progress bars of commands that may take longer than a second: on stderr, on a terminal only, not with ``--json``.
 
+A dumb terminal, which can't move its cursor, shows none.
+
 A command opens one with ``show_progress`` and hands its methods on as callbacks. The catalog and the upkeep of Dagster
 report plain numbers and know nothing of terminals.
 """
@@ -9,10 +11,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ghost_pipeline.cli.output import raw_stream
+from ghost_pipeline.cli.output import open_console
 from ghost_pipeline.redaction import printable
 
 SHOWN_AFTER_SECONDS = 1.0
@@ -46,8 +47,8 @@ def _plain(text: str) -> str:
 @contextmanager
 def show_progress(description: str, *, is_json: bool = False) -> Iterator[ProgressReport]:
     """Show a bar while the block is being executed, from SHOWN_AFTER_SECONDS on, and remove it at its end."""
-    console = Console(file=raw_stream(sys.stderr), highlight=False, markup=False)
-    if is_json or not console.is_terminal:
+    console = open_console(sys.stderr)
+    if is_json or not console.is_terminal or console.is_dumb_terminal:
         yield ProgressReport(None, description)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -116,7 +116,7 @@ def test_a_misspelt_name_is_exit_code_2_and_the_nearest_one_is_named(
     assert shell.json("models") == before
 
 
-def test_a_new_name_is_no_error_where_a_model_is_added(shell: Shell) -> None:
+def test_a_new_name_is_accepted_where_a_model_is_added(shell: Shell) -> None:
     shell.run("add", "openai", "gpt-4o")
     shell.run("track", "opnai", "gpt-4o")
     shell.run("add", "openai", "gpt-4oo")

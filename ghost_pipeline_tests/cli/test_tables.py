@@ -1,18 +1,13 @@
 """Tables: one record per line in a pipe, whole words on a terminal."""
 
-import fcntl
-import os
-import pty
-import re
-import struct
 import subprocess
 import sys
-import termios
 
 import pytest
 
 from ghost_pipeline.cli import main
 from ghost_pipeline.cli.output import count
+from ghost_pipeline_tests.cli.pseudo_terminal import raw_output, shown_output
 from ghost_pipeline_tests.cli.test_errors import leaves
 
 LONG_ID = "accounts/fireworks/models/" + "llama-" * 30 + "70b"
@@ -29,24 +24,7 @@ print_table(
 
 def on_a_terminal(width: int) -> str:
     """Return what a terminal of ``width`` columns shows."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")} | {
-        "TERM": "xterm"
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdout=theirs, stdin=theirs, stderr=theirs, env=environment
-    )
-    os.close(theirs)
-    output = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            output += chunk
-    except OSError:  # the other end is closed
-        pass
-    assert process.wait() == 0
-    os.close(ours)
-    return re.sub(r"\x1b\[[0-9;]*m", "", output.decode()).replace("\r\n", "\n")
+    return shown_output(width, "-c", PROGRAM)
 
 
 def test_a_pipe_gets_one_line_for_each_record_whatever_its_width() -> None:
@@ -88,3 +66,11 @@ def test_the_function_of_every_command_is_named_for_it() -> None:
     for path, command in leaves(main):
         assert command.callback is not None
         assert command.callback.__name__ == f"{path[-1].replace('-', '_')}_command"
+
+
+def test_colours_are_sent_unless_the_environment_or_the_terminal_rules_them_out() -> None:
+    assert "\x1b[" in raw_output(100, "-c", PROGRAM)
+    for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        plain = raw_output(100, "-c", PROGRAM, **variables)
+        assert "\x1b" not in plain
+        assert "128,000" in plain

@@ -1,15 +1,17 @@
 """The catalog as it was: today's rows, with the events undone that were recorded since. It costs what has changed."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from ghost_pipeline.catalog.filtering import matches
+from ghost_pipeline.catalog.filtering import decides_on_facts, matches
 from ghost_pipeline.catalog.history.newer_events import (
     PAGE_SIZE,
     find_newer_events,
@@ -56,11 +58,38 @@ def first_recorded_at(connection: sa.Connection) -> datetime | None:
     return min((at for at in recorded if at is not None), default=None)
 
 
-def iterate_models_at(database: Database, at: datetime, wanted: ModelFilter) -> Iterator[PastModel]:
-    """Yield the models that the catalog had at an instant and that the filter selects, by provider and id.
+def iterate_models_at(
+    database: Database, at: datetime, wanted: ModelFilter, on_undecided: Callable[[PastModel], None] | None = None
+) -> Iterator[PastModel]:
+    """Yield the models that the catalog had at an instant and that the filter selects, in its order.
 
-    Each page is a transaction of its own; what is recorded between them is undone like everything else after ``at``.
+    ``on_undecided`` is called with each model that is left out only because a fact is unknown. A filter with ``sort``
+    has all its models in memory. Each page is a transaction of its own; what is recorded between them is undone like
+    everything else after ``at``.
     """
+    found = _iterate_by_key(database, at, wanted, on_undecided)
+    if wanted.sort is not None:
+        found = iter(_sort(found, wanted))
+    yield from islice(found, wanted.limit)
+    if on_undecided is not None and decides_on_facts(wanted):
+        for _ in found:  # to count the undecided after the limit
+            pass
+
+
+def _sort(found: Iterable[PastModel], wanted: ModelFilter) -> list[PastModel]:
+    """Return the models by the filter's column, as ``filtering.order_sql``: unknown values last."""
+    known: list[tuple[Any, PastModel]] = []
+    unknown: list[tuple[Any, PastModel]] = []
+    for past in found:
+        value = getattr(past.model, str(wanted.sort_column))
+        (unknown if value is None else known).append((value, past))
+    known.sort(key=itemgetter(0), reverse=wanted.is_descending)
+    return [past for _, past in known + unknown]
+
+
+def _iterate_by_key(
+    database: Database, at: datetime, wanted: ModelFilter, on_undecided: Callable[[PastModel], None] | None
+) -> Iterator[PastModel]:
     with database.reading() as connection:
         slugs = connection.execute(sa.select(providers.c.id).order_by(providers.c.id)).scalars().all()
     for slug in slugs:
@@ -68,7 +97,12 @@ def iterate_models_at(database: Database, at: datetime, wanted: ModelFilter) -> 
         while after is not None:
             with database.reading() as connection:
                 page, after = _read_page(connection, slug, at, after)
-            yield from (past for past in page if matches(wanted, past.model))
+            for past in page:
+                is_selected = matches(wanted, past.model)
+                if is_selected:
+                    yield past
+                elif is_selected is None and on_undecided is not None:
+                    on_undecided(past)
 
 
 def _read_page(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -76,19 +75,21 @@ class History:
         with self._database.reading() as connection:
             return as_of.first_recorded_at(connection)
 
-    def iterate_models(self, at: datetime, wanted: ModelFilter) -> Iterator[as_of.PastModel]:
-        """Yield the models that the catalog had ``at`` and that the filter selects, by provider and id, page by page.
+    def iterate_models(
+        self, at: datetime, wanted: ModelFilter, on_undecided: Callable[[as_of.PastModel], None] | None = None
+    ) -> Iterator[as_of.PastModel]:
+        """Yield the models that the catalog had ``at`` and that the filter selects, in its order, page by page.
 
-        Raises UnknownProvider; UsageError for a filter on use, which no event records.
+        ``on_undecided`` is called with each model that is left out only because a fact is unknown. A filter with
+        ``sort`` has all its models in memory. Raises UnknownProvider; UsageError for a filter on use, which no event
+        records.
         """
         if wanted.is_unlisted:
             raise UsageError(
                 "which models were used without being listed is known for now only", "leave out 'unlisted'"
             )
-        if wanted.sort is not None:
-            raise UsageError("models of an earlier instant are by provider and id", "leave out the column to sort by")
         self._known(wanted.provider_ids)
-        return islice(as_of.iterate_models_at(self._database, self._past(at), wanted), wanted.limit)
+        return as_of.iterate_models_at(self._database, self._past(at), wanted, on_undecided)
 
     def get_model(
         self, provider_id: str, model_id: str, at: datetime, max_events: int | None = None

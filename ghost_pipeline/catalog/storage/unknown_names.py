@@ -1,4 +1,7 @@
-"""The errors for names that the catalog does not have; their advice contains the nearest names that it has."""
+"""The errors for names that the catalog does not have; their advice contains the nearest names that it has.
+
+They read in the transaction that did not find the name, so that both see the same catalog.
+"""
 
 from collections.abc import Iterator
 from itertools import chain, islice

@@ -13,6 +13,7 @@ from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
 from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.options import INSTANT, json_option, model_argument, provider_argument, provider_option
 from ghost_pipeline.cli.output import count, format_state, format_value, print_json, print_json_list, print_table, warn
+from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 
 at_option = click.option("--at", type=INSTANT, help="The catalog as it was at this instant, such as 2026-03-01.")
 
@@ -89,27 +90,51 @@ def _bar(price: float | None, dearest: float) -> str:
     return "#" * max(1, round(BAR_WIDTH * price / dearest))
 
 
-def print_models_at(catalog: ModelCatalog, at: datetime, wanted: ModelFilter, *, is_json: bool) -> None:
-    """Print the models that the catalog had at an instant."""
-    found = catalog.history.iterate_models(at, wanted)
+def print_models_at(
+    catalog: ModelCatalog, at: datetime, wanted: ModelFilter, columns: Sequence[str], *, is_json: bool
+) -> None:
+    """Print the models that the catalog had at an instant; ``columns`` are those of models, empty for the usual."""
+    counts = Counter[str]()
+
+    def count_undecided(_past: Any) -> None:
+        counts["undecided"] += 1
+
     if is_json:
-        print_json_list(
-            {**msgspec.to_builtins(one.model), "is_last_seen_exact": one.is_last_seen_exact} for one in found
-        )
+        print_json_list(_past_json(one, columns) for one in catalog.history.iterate_models(at, wanted))
         _warn_if_earlier(catalog, at)
         return
-    printed = Counter[str]()
-    columns = ("provider", "model", "name", "source", "context", "in $/M", "out $/M", "state")
-    rows = _past_rows(found, printed)
-    print_table(columns, rows, numbers=("context", "in $/M", "out $/M"), optional=("name", "source", "context"))
-    click.echo(f"{count(printed['rows'], 'model')} at {format_value(at)}", err=True)
+    found = catalog.history.iterate_models(at, wanted, count_undecided)
+    headings = columns or ("provider", "model", "name", "source", "context", "in $/M", "out $/M", "state")
+    numbers = NUMBER_COLUMNS if columns else ("context", "in $/M", "out $/M")
+    print_table(headings, _past_rows(found, counts, columns), numbers=numbers, optional=("name", "source", "context"))
+    click.echo(f"{count(counts['rows'], 'model')} at {format_value(at)}", err=True)
+    warn_of_undecided(counts["undecided"])
     _warn_if_earlier(catalog, at)
 
 
-def _past_rows(found: Iterable[Any], printed: Counter[str]) -> Iterator[Sequence[Any]]:
+NUMBER_COLUMNS = tuple(fact.name for fact in FACTS if fact.kind in (FactKind.TOKENS, FactKind.PRICE))
+"""Columns of models that are aligned to the right."""
+
+
+def warn_of_undecided(undecided: int) -> None:
+    """Print how many models a filter leaves out only because a fact is unknown, if it does, on stderr."""
+    if undecided:
+        click.echo(f"{count(undecided, 'more model')} left out only because a fact is unknown", err=True)
+
+
+def _past_json(past: Any, columns: Sequence[str]) -> dict[str, Any]:
+    if columns:
+        return {name: getattr(past.model, name) for name in columns}
+    return {**msgspec.to_builtins(past.model), "is_last_seen_exact": past.is_last_seen_exact}
+
+
+def _past_rows(found: Iterable[Any], counts: Counter[str], columns: Sequence[str]) -> Iterator[Sequence[Any]]:
     for one in found:
-        printed["rows"] += 1
+        counts["rows"] += 1
         model = one.model
+        if columns:
+            yield [getattr(model, name) for name in columns]
+            continue
         facts = (model.name, model.source, model.context_window, model.input_price, model.output_price)
         yield model.provider_id, model.model_id, *facts, _past_state(one)
 

@@ -8,8 +8,14 @@ from typing import Any
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ModelFilter
-from ghost_pipeline.cli.history.past import at_option, print_models_at, read_stats_at
+from ghost_pipeline.catalog.results import ModelFilter, validate_columns
+from ghost_pipeline.cli.history.past import (
+    NUMBER_COLUMNS,
+    at_option,
+    print_models_at,
+    read_stats_at,
+    warn_of_undecided,
+)
 from ghost_pipeline.cli.options import PROVIDER, capability_option, json_option
 from ghost_pipeline.cli.output import count, format_state, print_json, print_json_list, print_table
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -51,6 +57,12 @@ def print_stats(counted: dict[str, Any]) -> None:
 @click.option("--max-input-price", type=float, metavar="USD", help="USD per million tokens.")
 @click.option("--max-output-price", type=float, metavar="USD", help="USD per million tokens.")
 @click.option("--sort", metavar="COLUMN", help="Sort by a column; -COLUMN sorts in descending order.")
+@click.option(
+    "--columns",
+    callback=lambda _ctx, _param, value: _split_columns(value),
+    metavar="NAMES",
+    help="Columns instead of the usual ones, such as provider_id,model_id,input_price.",
+)
 @click.option("--limit", type=int, metavar="NUMBER", help="The largest number of models.")
 @click.option(
     "--source",
@@ -65,6 +77,7 @@ def print_stats(counted: dict[str, Any]) -> None:
 @json_option
 def models_command(
     providers: Sequence[str],
+    columns: Sequence[str],
     source: str | None,
     is_active: bool | None,
     is_free: bool,
@@ -92,7 +105,10 @@ def models_command(
     )
     with ModelCatalog.open() as catalog:
         if at is not None:
-            print_models_at(catalog, at, wanted, is_json=is_json)
+            print_models_at(catalog, at, wanted, columns, is_json=is_json)
+            return
+        if columns:
+            _print_columns(catalog, wanted, columns, is_json=is_json)
             return
         if is_json:
             print_json_list(catalog.iterate_models(wanted))
@@ -104,8 +120,30 @@ def models_command(
         print_table((*shown, "state"), rows, numbers=_NUMBERS, optional=_OPTIONAL)
         undecided = catalog.count_undecided_models(wanted)
     click.echo(count(printed["rows"], "model"), err=True)
-    if undecided:
-        click.echo(f"{count(undecided, 'more model')} left out only because a fact is unknown", err=True)
+    warn_of_undecided(undecided)
+
+
+def _split_columns(text: str | None) -> tuple[str, ...]:
+    """Return the columns in a list with commas; none without a list. Raises UsageError for an unknown one."""
+    return () if text is None else validate_columns([name.strip() for name in text.split(",")])
+
+
+def _print_columns(catalog: ModelCatalog, wanted: ModelFilter, columns: Sequence[str], *, is_json: bool) -> None:
+    """Print some columns of the models, headed by their names."""
+    rows = catalog.iterate_columns(wanted, columns)
+    if is_json:
+        print_json_list(dict(zip(columns, row, strict=True)) for row in rows)
+        return
+    printed = Counter[str]()
+    print_table(columns, _count_rows(rows, printed), numbers=NUMBER_COLUMNS)
+    click.echo(count(printed["rows"], "model"), err=True)
+    warn_of_undecided(catalog.count_undecided_models(wanted))
+
+
+def _count_rows(rows: Iterable[Sequence[Any]], printed: Counter[str]) -> Iterator[Sequence[Any]]:
+    for row in rows:
+        printed["rows"] += 1
+        yield row
 
 
 _OPTIONAL = ("name", "source", "context", "out $/M", "in $/M", "last listed")

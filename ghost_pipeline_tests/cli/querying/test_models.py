@@ -1,6 +1,6 @@
 """``stats``, ``models``, ``providers``."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,51 @@ def test_search_limits_and_order_reach_the_catalog(stocked: Shell) -> None:
     for wrong in (("--sort", "price"), ("--search", "x" * 10_000), ("--search", ""), ("--limit", "0")):
         assert stocked.error("models", *wrong, exit_code=2).startswith("Error: ")
     assert "context_window" in stocked.error("models", "--sort", "price", exit_code=2)
+
+
+def test_columns_are_those_that_are_named_in_their_order(stocked: Shell) -> None:
+    models = stocked.json("models", "-p", "openrouter", "--columns", "model_id,input_price, capabilities")
+    assert [list(model) for model in models] == [["model_id", "input_price", "capabilities"]] * 3
+    whole = stocked.json("models", "-p", "openrouter")
+    assert models == [{name: model[name] for name in models[0]} for model in whole]
+    printed = stocked.run("models", "-p", "openrouter", "--columns", "input_price,model_id", "--max-input-price", "2")
+    assert [line.split() for line in printed.stdout.splitlines()] == [
+        ["input_price", "model_id"],
+        ["0", "acme/free"],
+        ["1", "acme/paid"],
+    ]
+    assert "1 more model left out" in printed.stderr
+    assert stocked.json("models", "--columns", "model_id,model_id", "--limit", "1") == [{"model_id": "gpt-a"}]
+    at = ("--at", "2025-12-06T08:00", "--columns", "model_id,is_active", "--search", "gpt")
+    assert stocked.json("models", *at) == [{"model_id": one, "is_active": True} for one in ("gpt-a", "gpt-b")]
+    assert stocked.run("models", *at).stdout.splitlines()[0].split() == ["model_id", "is_active"]
+
+
+@pytest.mark.parametrize("columns", ["model_id,input_prize", "", "model_id,", "*", "model_id;name", "x" * 10_000])
+def test_an_unknown_column_is_wrong_usage_and_the_known_ones_are_listed(stocked: Shell, columns: str) -> None:
+    message = stocked.error("models", "--columns", columns, exit_code=2)
+    assert "replaced_by" in message
+    assert len(message) < 700
+    if "prize" in columns:
+        assert "no column 'input_prize'; did you mean input_price" in message
+        assert "did you mean input_price" in stocked.error("models", "--sort", "-input_prize", exit_code=2)
+
+
+def test_filters_order_and_counts_of_the_past_are_those_of_today(stocked: Shell) -> None:
+    now = datetime.now(UTC).isoformat()
+    for flags in (
+        ("--sort", "-input_price"),
+        ("--sort", "name", "--limit", "2"),
+        ("--search", "ACME/", "--free"),
+        ("--max-input-price", "0.5", "--limit", "1"),
+        ("-p", "openai", "-p", "openrouter", "--active", "--min-context", "1", "--sort", "model_id"),
+        ("--capability", "tools", "--source", "index"),
+    ):
+        at = stocked.run("models", *flags, "--at", now)
+        today = stocked.run("models", *flags)
+        assert at.stdout == today.stdout
+        assert at.stderr.splitlines()[1:] == today.stderr.splitlines()[1:]
+        assert ids(stocked, *flags, "--at", now) == ids(stocked, *flags)
 
 
 def test_a_name_that_looks_like_markup_is_printed_as_it_is(stocked: Shell) -> None:
