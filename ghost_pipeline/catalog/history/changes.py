@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 import sqlalchemy as sa
@@ -158,20 +158,45 @@ def _require_own(connection: sa.Connection, cursor: Cursor, catalog_id: str) -> 
 def read_change_page(connection: sa.Connection, wanted: ChangeFilter, after: Cursor, limit: int) -> ChangePage:
     """Return at most ``limit`` changes after a cursor of this catalog. The connection reads from one snapshot."""
     changes: list[Change] = []
-    cursors: list[str] = []
+    positions: list[int] = []
     is_end = False
     while len(changes) < limit and not is_end:
         batches = _read_batches(connection, wanted, after, limit)
         taken = _take(batches, limit - len(changes))
-        for position, row in _read_events(connection, wanted, taken, after, limit - len(changes)):
-            changes.append(_change(row))
-            cursors.append(str(Cursor(after.catalog_id, position, row.id)))
+        placed = _read_events(connection, wanted, taken, after, limit - len(changes))
+        changes += [_change(row) for _, row in placed]
+        positions += [position for position, _ in placed]
         if len(changes) == limit:
+            cursors = _Cursors(after.catalog_id, positions, changes)
             return ChangePage(changes, cursors[-1], is_end=False, cursors=cursors)
         if taken:
             after = Cursor(after.catalog_id, taken[-1].position, taken[-1].last_id)
         is_end = len(batches) < limit and len(taken) == len(batches)
-    return ChangePage(changes, str(find_end(connection, after.catalog_id)), is_end=True, cursors=cursors)
+    end = str(find_end(connection, after.catalog_id))
+    return ChangePage(changes, end, is_end=True, cursors=_Cursors(after.catalog_id, positions, changes))
+
+
+class _Cursors(Sequence[str]):
+    """The cursor after each change, formatted when it is read: most readers need only the last one."""
+
+    def __init__(self, catalog_id: str, positions: Sequence[int], changes: Sequence[Change]) -> None:
+        self._catalog_id = catalog_id
+        self._positions = positions
+        self._changes = changes
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        return str(Cursor(self._catalog_id, self._positions[index], self._changes[index].id))
 
 
 def _read_batches(connection: sa.Connection, wanted: ChangeFilter, after: Cursor, limit: int) -> Sequence[sa.Row[Any]]:
@@ -231,8 +256,8 @@ def _read_events(
         # Not by the index of providers and models, which would read all events of the provider.
         query = query.where(sa.func.coalesce(events.provider_id, "") == slugs.pop())
     if len(taken) == 1:
-        return [(taken[0].position, row) for row in connection.execute(query.limit(limit))]
-    placed = _place(connection.execute(query), taken)
+        return [(taken[0].position, row) for row in connection.execute(query.limit(limit)).all()]
+    placed = _place(connection.execute(query).all(), taken)
     return [one for one in placed if one[0] > after.position or one[1].id > after.event_id]
 
 
@@ -281,30 +306,24 @@ _SOURCES: Mapping[str | None, Source] = {source.value: source for source in Sour
 """Look-ups, which cost less than the calls of an enumeration."""
 
 
+_NO_DETAILS: Mapping[str, Any] = {}
+
+
 def _change(row: sa.Row[Any]) -> Change:
     id_, at, kind, provider_id, model_id, source, listing_id, run_id, details, is_known, name, last_used_at, sha256 = (
         row
     )
-    details = details or {}
+    details = details or _NO_DETAILS
     if "row" in details:  # what the model was when it left
         is_known, name, last_used_at = True, details["row"].get("name"), details["row"].get("last_used_at")
         last_used_at = None if last_used_at is None else parse_instant(last_used_at)
-    kind = _KINDS[kind]
-    old, new = changed_values(kind, details)
+    event_kind = _KINDS[kind]
+    old, new = changed_values(event_kind, details)
+    was_used = _was_used(last_used_at, at) if is_known else None
+    reason = describe_event(event_kind, _SOURCES.get(source), details)
+    # By position, which costs a third of what names cost.
     return Change(
-        id=id_,
-        at=at,
-        kind=kind,
-        provider_id=provider_id,
-        model_id=model_id,
-        name=name,
-        reason=describe_event(kind, _SOURCES.get(source), details),
-        old=old,
-        new=new,
-        listing_id=listing_id,
-        sha256=sha256,
-        run_id=run_id,
-        was_used_within_24h=_was_used(last_used_at, at) if is_known else None,
+        id_, at, event_kind, provider_id, model_id, name, reason, old, new, listing_id, sha256, run_id, was_used
     )
 
 

@@ -16,13 +16,12 @@ def changed_values(kind: EventKind, details: Mapping[str, Any]) -> tuple[dict[st
         return {"source": details["previous_source"]}, {"source": Source.MANUAL.value}
     if kind is not EventKind.CHANGED:
         return None, None
-    old, new = {}, {}
-    for name, change in details.items():
-        if name == "provider_data":
-            old[name] = {key: sides["old"] for key, sides in change.items() if "old" in sides}
-            new[name] = {key: sides["new"] for key, sides in change.items() if "new" in sides}
-        elif name in REBUILT:
-            old[name], new[name] = change["old"], change["new"]
+    old = {name: change["old"] for name, change in details.items() if name in REBUILT}
+    new = {name: details[name]["new"] for name in old}
+    if "provider_data" in details:
+        keys = details["provider_data"].items()
+        old["provider_data"] = {key: sides["old"] for key, sides in keys if "old" in sides}
+        new["provider_data"] = {key: sides["new"] for key, sides in keys if "new" in sides}
     return old, new
 
 
@@ -50,9 +49,9 @@ _VERBS = {
 
 def describe_event(kind: EventKind, source: Source | None, details: Mapping[str, Any]) -> str:
     """Return why an event happened, in a few words."""
-    for key, words in (("adopted_from", "adopted from"), ("imported_from", "imported from")):
-        if key in details:
-            return f"{words} {details[key]}"
+    if "adopted_from" in details or "imported_from" in details:
+        verb = "adopted" if "adopted_from" in details else "imported"
+        return f"{verb} from {details[f'{verb}_from']}"
     if kind is EventKind.DEACTIVATED:
         seen = f"not seen since {details['last_seen_at']}" if "last_seen_at" in details else "not seen for too long"
         missing = details.get("missing_from_listing_id")
