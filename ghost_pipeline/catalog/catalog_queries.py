@@ -6,8 +6,9 @@ from typing import Any
 
 from ghost_pipeline.catalog import queries
 from ghost_pipeline.catalog.health import list_health
-from ghost_pipeline.catalog.history import recent_events, retiring_models
+from ghost_pipeline.catalog.history import explanation, recent_events, retiring_models
 from ghost_pipeline.catalog.history.changes import MAX_PAGE, ChangePage
+from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.history import History
 from ghost_pipeline.catalog.ingestion import attempts
 from ghost_pipeline.catalog.results import ListingOutcome, ModelColumn, ModelFilter, ModelHistory, validate_columns
@@ -178,6 +179,16 @@ class CatalogQueries:
                 if until is None or event.recorded_at is None or event.recorded_at <= until:
                     yield event
             is_full = len(page) == PAGE_SIZE
+
+    def explain_model(self, provider_id: str, model_id: str) -> ModelExplanation:
+        """Return why a model is in its state and what would change that, also of one that left the catalog.
+
+        Raises UnknownModel.
+        """
+        slug = provider_slug(provider_id)
+        canonical = canonical_model_id(slug, model_id)
+        with self._database.reading() as connection:
+            return explanation.explain_model(connection, slug, canonical, self.settings.thresholds)
 
     def get_discovery_stats(self, now: datetime | None = None) -> dict[str, Any]:
         """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same in ``by_provider``.

@@ -148,6 +148,19 @@ class SightingResult:
 
 
 @dataclass(frozen=True, slots=True)
+class DueModel:
+    """A model that a sweep would change, with its last evidence."""
+
+    provider_id: str
+    model_id: str
+    last_seen_at: datetime
+    last_listed_at: datetime | None
+    last_used_at: datetime | None
+    due_at: datetime | None
+    """The first instant at which the sweep takes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class SweepResult:
     """The models that a sweep changed, or would change on a dry run, and the providers whose models were held."""
 
@@ -155,6 +168,10 @@ class SweepResult:
     """(provider id, model id)"""
     held: dict[str, str] = field(default_factory=dict)
     """Provider -> why it is held, for providers with models that only their hold kept."""
+    due: tuple[DueModel, ...] = field(default=(), compare=False)
+    """Of a dry run: the evidence of each model, in the order of ``models``."""
+    due_within_24h: int = field(default=0, compare=False)
+    """Of a dry run: how many other models are due within 24 hours if nothing happens."""
 
     @property
     def changed(self) -> int:

@@ -7,14 +7,14 @@ An index finds the candidates, so that a rule never loads models that it cannot 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.results import SweepResult
+from ghost_pipeline.catalog.results import DueModel, SweepResult
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import (
     MODEL_COLUMNS,
@@ -25,7 +25,14 @@ from ghost_pipeline.catalog.storage.repository import (
     write_events,
 )
 from ghost_pipeline.catalog.storage.tables import listings, models
-from ghost_pipeline.lifecycle.absence import is_listed, is_protected_from_staleness, is_purgeable, is_stale
+from ghost_pipeline.lifecycle.absence import (
+    is_listed,
+    is_protected_from_staleness,
+    is_purgeable,
+    is_stale,
+    purge_due_at,
+    stale_due_at,
+)
 from ghost_pipeline.lifecycle.events import Cause, events_between
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.transitions import deactivate
@@ -45,6 +52,8 @@ class Sweep:
     """Return True if the provider's hold keeps the sweep from its listed models."""
     candidates: Callable[[datetime, Thresholds], sa.ColumnElement[bool]]
     """Return a condition that an index serves and that every model meets that the rule selects."""
+    due_at: Callable[[ModelRecord, ProviderRecord, Thresholds], datetime | None]
+    """Return the first instant at which the rule selects the model."""
     change: Callable[[ModelRecord, datetime], ModelRecord | None]
     """Return the model after the sweep; None if it is deleted."""
     reason: Callable[[Thresholds], dict[str, Any]]
@@ -83,7 +92,12 @@ def run(
 
 def _joined(results: Sequence[SweepResult]) -> SweepResult:
     held = {slug: reason for result in results for slug, reason in result.held.items()}
-    return SweepResult(tuple(model for result in results for model in result.models), held)
+    return SweepResult(
+        tuple(model for result in results for model in result.models),
+        held,
+        tuple(due for result in results for due in result.due),
+        sum(result.due_within_24h for result in results),
+    )
 
 
 def _sweep_provider(
@@ -106,7 +120,29 @@ def _sweep_provider(
     held = {}
     if _is_holding_any(connection, provider, sweep, now, thresholds):
         held[provider.id] = provider.held_reason or ""
-    return SweepResult(tuple((record.provider_id, record.model_id) for record in due), held)
+    keys = tuple((record.provider_id, record.model_id) for record in due)
+    if cause is not None:
+        return SweepResult(keys, held)
+    evidence = tuple(
+        DueModel(
+            *(record.provider_id, record.model_id, record.last_seen_at, record.last_listed_at, record.last_used_at),
+            sweep.due_at(record, provider, thresholds),
+        )
+        for record in due
+    )
+    return SweepResult(keys, held, evidence, _count_soon(connection, provider, sweep, now, thresholds) - len(due))
+
+
+def _count_soon(
+    connection: sa.Connection, provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
+) -> int:
+    """Return how many models the sweep selects 24 hours after ``now``; the candidates are just those of the rule."""
+    query = _candidates(provider, sweep, min(now, _LAST_DAY) + timedelta(days=1), thresholds)
+    count = sa.select(sa.func.count()).select_from(query.with_only_columns(models.c.id).subquery())
+    return connection.execute(count).scalar_one()
+
+
+_LAST_DAY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
 def _candidates(
@@ -220,6 +256,7 @@ STALE = Sweep(
     rule=is_stale,
     holds_listed=is_protected_from_staleness,
     candidates=_stale_candidates,
+    due_at=stale_due_at,
     change=deactivate,
     reason=lambda thresholds: {"rule": "stale", "limit_hours": thresholds.stale_after.total_seconds() / 3600},
 )
@@ -227,6 +264,7 @@ PURGE = Sweep(
     rule=is_purgeable,
     holds_listed=lambda provider, _now, _thresholds: provider.held_since is not None,
     candidates=_purge_candidates,
+    due_at=purge_due_at,
     change=lambda _record, _now: None,
     reason=lambda thresholds: {"rule": "purgeable", "limit_days": thresholds.purge_after.total_seconds() / 86400},
 )

@@ -15,7 +15,7 @@ from ghost_pipeline.cli.options import (
     provider_argument,
     provider_option,
 )
-from ghost_pipeline.cli.output import count, print_json, warn
+from ghost_pipeline.cli.output import count, print_json, print_table, warn
 
 
 @click.command(epilog="Example: ghost-pipeline reactivate openai gpt-4-32k")
@@ -135,7 +135,7 @@ def sweep_command(
     """
     with ModelCatalog.open() as catalog:
         result = catalog.mark_stale_models_inactive(provider, hours, now, is_dry_run=is_dry_run)
-    _print(result, "would be deactivated" if is_dry_run else "deactivated", is_json)
+    _print(result, "would be deactivated" if is_dry_run else "deactivated", is_dry_run=is_dry_run, is_json=is_json)
 
 
 @click.command(epilog="Example: ghost-pipeline purge --days 60 --dry-run")
@@ -153,16 +153,27 @@ def purge_command(
     """
     with ModelCatalog.open() as catalog:
         result = catalog.delete_old_inactive_models(provider, days, now, is_dry_run=is_dry_run)
-    _print(result, "would be purged" if is_dry_run else "purged", is_json)
+    _print(result, "would be purged" if is_dry_run else "purged", is_dry_run=is_dry_run, is_json=is_json)
 
 
-def _print(result: SweepResult, what: str, is_json: bool) -> None:
-    models = [{"provider_id": provider_id, "model_id": model_id} for provider_id, model_id in result.models]
+def _print(result: SweepResult, what: str, *, is_dry_run: bool, is_json: bool) -> None:
     if is_json:
-        print_json({"changed": result.changed, "held": result.held, "models": models})
+        models = [{"provider_id": provider_id, "model_id": model_id} for provider_id, model_id in result.models]
+        document = {"changed": result.changed, "held": result.held, "models": result.due if is_dry_run else models}
+        print_json({**document, "due_within_24h": result.due_within_24h if is_dry_run else None})
         return
-    for model in models:
-        click.echo(f"{model['provider_id']} {model['model_id']}")
+    if is_dry_run and result.due:
+        columns = ("provider", "model", "last seen", "last listed", "last used", "due")
+        rows = [
+            (one.provider_id, one.model_id, one.last_seen_at, one.last_listed_at, one.last_used_at, one.due_at)
+            for one in result.due
+        ]
+        print_table(columns, rows, optional=("last used", "last listed"))
+    elif not is_dry_run:
+        for provider_id, model_id in result.models:
+            click.echo(f"{provider_id} {model_id}")
     for provider_id, reason in result.held.items():
         warn(f"{provider_id} is held, its models were skipped: {reason}")
     click.echo(f"{count(result.changed, 'model')} {what}")
+    if result.due_within_24h:
+        click.echo(f"{count(result.due_within_24h, 'more model')} within 24 hours, unless seen before")

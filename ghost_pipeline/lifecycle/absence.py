@@ -1,11 +1,15 @@
-"""Rules on absence: stale and purgeable models, holds, unlisted models, overdue providers."""
+"""Rules on absence: stale and purgeable models, holds, unlisted models, overdue providers; what becomes of a model."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 from ghost_pipeline.settings import Thresholds
+
+TICK = timedelta(microseconds=1)
+"""The limits of the rules are exclusive, so a model is due this long after them."""
 
 
 def is_older(instant: datetime, now: datetime, limit: timedelta) -> bool:
@@ -54,6 +58,35 @@ def is_purgeable(model: ModelRecord, provider: ProviderRecord, now: datetime, th
         and is_older(model.last_seen_at, now, thresholds.purge_after)
         and not (model.last_listed_at is not None and provider.held_since is not None)
     )
+
+
+def stale_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:
+    """Return the first instant at which ``is_stale`` is True if nothing happens; None if it never is."""
+    if not model.is_active or model.source is Source.MANUAL:
+        return None
+    limits = [(model.last_seen_at, thresholds.stale_after)]
+    if model.last_listed_at is not None and provider.held_since is not None:
+        limits.append((provider.held_since, thresholds.hold_protects_for))
+    return _latest_end(limits)
+
+
+def purge_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:
+    """Return the first instant at which ``is_purgeable`` is True if nothing happens; None if it never is.
+
+    None for a listed model while its provider is held, because the end of a hold is not known.
+    """
+    if model.is_active or model.source is Source.MANUAL or model.deactivated_at is None:
+        return None
+    if model.last_listed_at is not None and provider.held_since is not None:
+        return None
+    return _latest_end([(model.deactivated_at, thresholds.purge_after), (model.last_seen_at, thresholds.purge_after)])
+
+
+def _latest_end(limits: list[tuple[datetime, timedelta]]) -> datetime | None:
+    try:
+        return max(begin + span for begin, span in limits) + TICK
+    except OverflowError:  # after the end of the calendar
+        return None
 
 
 def is_used(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:
@@ -119,3 +152,36 @@ def is_complete_listing_overdue(health: ProviderHealth, now: datetime, threshold
     """Return True if the provider has had no complete listing for longer than ``complete_within``."""
     since = incomplete_since(health)
     return since is not None and is_older(since, now, thresholds.complete_within)
+
+
+class Presence(StrEnum):
+    """Whether the catalog has a model, and how it left."""
+
+    ACTIVE = "active"
+    GHOST = "ghost"
+    PURGED = "purged"
+    REMOVED = "removed"
+
+
+class WayBack(StrEnum):
+    """What makes a model active, or brings it back into the catalog."""
+
+    LISTING = "listing"
+    USE = "use"
+    ADD = "add"
+    REACTIVATE = "reactivate"
+    RESTORE = "restore"
+    """As a ghost."""
+
+
+_WAYS_BACK = {
+    Presence.ACTIVE: (),
+    Presence.GHOST: (WayBack.LISTING, WayBack.USE, WayBack.ADD, WayBack.REACTIVATE),
+    Presence.PURGED: (WayBack.LISTING, WayBack.USE, WayBack.ADD, WayBack.RESTORE),
+    Presence.REMOVED: (WayBack.ADD, WayBack.RESTORE),
+}
+
+
+def ways_back(presence: Presence) -> tuple[WayBack, ...]:
+    """Return what would make a model active or bring it back, none for an active one."""
+    return _WAYS_BACK[presence]

@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,20 +118,42 @@ def test_release_lifts_a_hold_and_prints_its_reason(shell: Shell) -> None:
     assert shell.run("release", "mistral").stdout == "mistral: was not held\n"
 
 
+def without_evidence(planned: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of a dry run with the keys that the document of a sweep has."""
+    assert planned["due_within_24h"] == 0
+    models = [{key: model[key] for key in ("provider_id", "model_id")} for model in planned["models"]]
+    return {**planned, "models": models, "due_within_24h": None}
+
+
 def test_sweep_and_purge_report_what_they_changed(shell: Shell) -> None:
     list_models("openai", listing_bytes(["a", "b"]))
     changed = {
         "changed": 2,
         "held": {},
         "models": [{"provider_id": "openai", "model_id": "a"}, {"provider_id": "openai", "model_id": "b"}],
+        "due_within_24h": None,
     }
     at = ("--now", "2025-12-07T08:00:00Z")
-    assert shell.json("sweep", *at, "--dry-run") == changed
+    planned = shell.json("sweep", *at, "--dry-run")
+    assert without_evidence(planned) == changed
+    assert planned["models"][0] == {
+        "provider_id": "openai",
+        "model_id": "a",
+        "last_seen_at": "2025-12-06T07:00:00Z",
+        "last_listed_at": "2025-12-06T07:00:00Z",
+        "last_used_at": None,
+        "due_at": "2025-12-07T07:00:00.000001Z",
+    }
+    header, line, *_ = shell.run("sweep", *at, "--dry-run").stdout.splitlines()
+    assert header.split() == ["provider", "model", "last", "seen", "last", "listed", "last", "used", "due"]
+    assert line.split() == ["openai", "a", *("2025-12-06", "07:00") * 2, "2025-12-07", "07:00"]
+    earlier = shell.run("sweep", "--now", "2025-12-07T07:00:00Z", "--dry-run").stdout
+    assert earlier == "0 models would be deactivated\n2 more models within 24 hours, unless seen before\n"
     assert shell.json("stats")["active"] == 2
     assert shell.json("sweep", *at) == changed
     assert shell.json("sweep", *at)["changed"] == 0
     assert shell.json("purge", "--now", "2026-01-06T07:00:00Z")["changed"] == 0, "30 days as a ghost are not over"
-    assert shell.json("purge", "--now", "2026-01-06T09:00:00Z", "--dry-run") == changed
+    assert without_evidence(shell.json("purge", "--now", "2026-01-06T09:00:00Z", "--dry-run")) == changed
     assert shell.run("purge", "--now", "2026-01-06T09:00:00Z").stdout.endswith("2 models purged\n")
     assert shell.json("stats")["total"] == 0
 

@@ -73,4 +73,4 @@ def test_colours_are_sent_unless_the_environment_or_the_terminal_rules_them_out(
     for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         plain = raw_output(100, "-c", PROGRAM, **variables)
         assert "\x1b" not in plain
-        assert "128,000" in plain
+        assert "gpt-4o" in plain

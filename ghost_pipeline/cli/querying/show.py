@@ -1,16 +1,20 @@
 """``show``: one model with its facts, its state and its events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.history.descriptions import changed_values
+from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.results import ModelHistory
+from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.history.past import at_option, read_history_at
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import format_state, format_value, print_json_object, print_table
+from ghost_pipeline.lifecycle.absence import Presence, WayBack
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -24,19 +28,21 @@ from ghost_pipeline.lifecycle.vocabulary import EventKind
 def show_command(provider: str, model_id: str, at: datetime | None, is_json: bool) -> None:
     """Show one model with its facts and all its events.
 
-    Also shows the listing and the run that confirmed it last.
+    Also shows the listing and the run that confirmed it last, why it is a ghost or left the catalog, what would bring
+    it back, and when a sweep takes it.
     """
     with ModelCatalog.open() as catalog:
         if at is None:
             history = catalog.get_model_history(provider, model_id, max_events=1)
-            state = _current_state(history.model)
+            state, explanation = _current_state(history.model), catalog.explain_model(provider, model_id)
         else:
             history, state = read_history_at(catalog, provider, model_id, at)
+            explanation = None
         events = catalog.iterate_events(provider, model_id, at)
         if is_json:
-            print_json_object(_history_json(provider, model_id, history), "events", events)
+            print_json_object(_history_json(provider, model_id, history, explanation), "events", events)
             return
-        _print_history(provider, model_id, history, state, events)
+        _print_history(provider, model_id, history, state, explanation, events)
         settings = catalog.settings
         if settings.model_partitions and history.events:
             named = history.events[0]
@@ -51,24 +57,38 @@ def _current_state(model: ModelRecord | None) -> str:
     return format_state(is_active=model.is_active, last_seen_at=model.last_seen_at)
 
 
-def _history_json(provider: str, model_id: str, history: ModelHistory) -> dict[str, Any]:
+def _history_json(
+    provider: str, model_id: str, history: ModelHistory, explanation: ModelExplanation | None
+) -> dict[str, Any]:
     known = {} if history.model is None else {name: getattr(history.model, name) for name in _FIELDS}
     return {
         "provider_id": provider,
         "model_id": model_id,
         **known,
         "listing": history.listing,
+        **({} if explanation is None else {"explanation": explanation}),
     }
 
+
+_OBJECTS = ("provider_data", "prices", "inference_metadata")
+"""Facts whose values are too long for the table of events."""
 
 _FIELDS = MODEL_FIELDS
 _SHOWN_ELSEWHERE = {"provider_id", "model_id", "is_active", "is_name_manual"}
 
 
 def _print_history(
-    provider: str, model_id: str, history: ModelHistory, state: str, events: Iterable[ModelEvent]
+    provider: str,
+    model_id: str,
+    history: ModelHistory,
+    state: str,
+    explanation: ModelExplanation | None,
+    events: Iterable[ModelEvent],
 ) -> None:
     click.echo(f"{provider} {model_id}: {state}")
+    if explanation is not None:
+        for line in _describe(provider, model_id, explanation):
+            click.echo(f"  {line}")
     if history.model is not None:
         facts = [(name, getattr(history.model, name)) for name in _FIELDS if name not in _SHOWN_ELSEWHERE]
         for name, value in facts:
@@ -84,11 +104,58 @@ def _print_history(
     print_table(("at", "event", "source", "listing", "details"), rows, optional=("listing", "source"))
 
 
+def _describe(provider: str, model_id: str, explanation: ModelExplanation) -> Iterator[str]:
+    """Yield the lines about why a model is in its state and what would change that."""
+    if explanation.since is not None:
+        yield f"{explanation.presence} since {format_value(explanation.since)}: {_reason(explanation)}"
+    if explanation.missing_from is not None:
+        lacking = explanation.missing_from
+        yield f"missing from: {lacking.file_name} of {format_value(lacking.observed_at)} (sha256 {lacking.sha256})"
+    if explanation.ways_back:
+        names = f"{provider} {model_id}"
+        ways = [_WAYS[way].format(names) for way in explanation.ways_back]
+        yield f"comes back with: {', '.join(ways[:-1])} or {ways[-1]}"
+    for sweep, due_at in (("becomes a ghost", explanation.stale_at), ("is purged", explanation.purge_at)):
+        if due_at is not None:
+            yield f"{sweep}: by the first sweep from {format_value(due_at)} on, unless it is seen before"
+    if explanation.presence is Presence.GHOST and explanation.purge_at is None:
+        yield f"is purged: not {'while its provider is held' if explanation.hold else 'by a sweep'}"
+    if explanation.hold is not None:
+        hold = explanation.hold
+        yield (
+            f"{provider} is held since {format_value(hold.since)}, because {hold.reason}; "
+            f"its listed models stay active until {format_value(hold.protects_until)}"
+        )
+
+
+_WAYS = {
+    WayBack.LISTING: "a new listing that contains it",
+    WayBack.USE: "a successful use",
+    WayBack.ADD: "'ghost-pipeline add {}'",
+    WayBack.REACTIVATE: "'ghost-pipeline reactivate {}'",
+    WayBack.RESTORE: "'ghost-pipeline restore {}'",
+}
+
+
+def _reason(explanation: ModelExplanation) -> str:
+    if explanation.rule is None:
+        return f"{explanation.reason}, seen last at {format_value(explanation.last_evidence_at)}"
+    limit = explanation.limit_hours or 0
+    span = f"{limit / 24:g} days" if limit >= 48 else f"{limit:g} hours"
+    what = "not seen for more than" if explanation.rule == "stale" else "a ghost for more than"
+    return f"{what} {span}, last evidence {format_value(explanation.last_evidence_at)}"
+
+
 def _details(event: Any) -> str | None:
     if not event.details:
         return None
     if event.kind.is_tombstone:
         return "can be restored with 'ghost-pipeline restore'"
     if event.kind is EventKind.CHANGED:
-        return ", ".join(event.details)
+        old, new = changed_values(event.kind, event.details)
+        return "; ".join(
+            name if name in _OBJECTS else f"{name} {format_fact(old[name])} -> {format_fact(new[name])}"
+            for name in new or ()
+            if old is not None and new is not None
+        )
     return ", ".join(f"{name}: {value}" for name, value in event.details.items())
