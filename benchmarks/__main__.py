@@ -11,6 +11,7 @@ from benchmarks import (
     history,
     ingest,
     long_tables,
+    model_pages,
     months,
     postgresql,
     reconcile,
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     "watch": watch.measure,
     "many-files": watch.measure_many,
     "history": history.measure,
+    "model-pages": model_pages.measure,
     "months": months.measure,
     "months-full": months.measure_full,
 }
