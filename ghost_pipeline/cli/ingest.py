@@ -155,7 +155,7 @@ def _run(
             outcome = None if listing_id is None else catalog.get_listing(listing_id)
             ingested.append(IngestResult(file, report.is_success, outcome, report.error))
         progress.update(len(files), len(files), "refreshing the statistics")
-        ingestion.refresh_statistics()
+        ingestion.finish(catalog)
     return ingested
 
 

@@ -29,7 +29,7 @@ from ghost_pipeline.defs.listing_checks import (
     listing_metadata,
     reconcile_metadata,
 )
-from ghost_pipeline.defs.provider_health import HealthEvent, health_events, log_health
+from ghost_pipeline.defs.provider_health import HealthEvent, health_events_of_run, log_health
 from ghost_pipeline.defs.resource import GhostCatalog, providers, translate_errors
 from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.validation import cap_instant, parse_instant
@@ -104,7 +104,7 @@ def _admit(
             sha256=file.sha256,
         )
         outcome = catalog.admit(submission)
-        health: list[HealthEvent] = health_events(catalog) if outcome.is_refused else []
+        health: list[HealthEvent] = health_events_of_run(catalog, context.run) if outcome.is_refused else []
     metadata = {
         **listing_metadata(outcome),
         "bytes": str(len(submission.content)),
@@ -203,7 +203,7 @@ def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.
             return dg.MaterializeResult(metadata=_metadata_without_listing(catalog, provider_id))
         outcome = catalog.reconcile(listing_id)
         if not outcome.is_refused:
-            log_health(context, health_events(catalog))
+            log_health(context, health_events_of_run(catalog, context.run))
     if outcome.is_refused:
         # A refused listing fails its run; this fails a later run of the catalog alone.
         raise dg.Failure(

@@ -10,8 +10,10 @@ import dagster as dg
 from filelock import FileLock, Timeout
 
 from ghost_pipeline.atomic_file import atomic_write
+from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.defs.ingestion import ingest_listing, listing_run_config
 from ghost_pipeline.defs.monitoring import refresh_statistics
+from ghost_pipeline.defs.provider_health import INGEST_COMMAND_TAGS, health_events
 from ghost_pipeline.defs.resource import providers
 from ghost_pipeline.defs.upkeep.dagster_storage import DagsterStorage, enable_incremental_vacuum
 from ghost_pipeline.errors import OrchestratorError, SettingsError
@@ -125,18 +127,17 @@ class Ingestion:
             instance=self._instance,
             partition_key=file.provider_id,
             run_config={**listing_run_config(file.path, observed_at), **_QUIET},
-            tags=_TAGS,
+            tags=INGEST_COMMAND_TAGS,
             raise_on_error=False,
         )
         return RunReport(file.provider_id, result.run_id, result.success, _failure(result))
 
-    def refresh_statistics(self) -> None:
-        """Materialize ``discovery_stats``."""
-        self._statistics.execute_in_process(instance=self._instance, run_config=_QUIET, tags=_TAGS)
+    def finish(self, catalog: ModelCatalog) -> None:
+        """Evaluate the checks of ``provider_health`` and materialize ``discovery_stats``, once after all files."""
+        for event in health_events(catalog):
+            self._instance.report_runless_asset_event(event)
+        self._statistics.execute_in_process(instance=self._instance, run_config=_QUIET, tags=INGEST_COMMAND_TAGS)
 
-
-_TAGS = {"user": "ghost-pipeline ingest"}
-"""Dagster's UI shows this tag as "Launched by"; a run without it reads "Manually launched", like a click."""
 
 _QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The command line prints a summary; the rest is in the event log."""

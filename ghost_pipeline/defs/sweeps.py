@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from pydantic import Field
@@ -44,7 +44,7 @@ class SweepConfig(dg.Config):
 def deactivate_stale_models(context: dg.OpExecutionContext, config: SweepConfig, ghost: GhostCatalog) -> None:
     with translate_errors(), ghost.opened() as catalog:
         result = catalog.mark_stale_models_inactive(now=parsed_instant(config.now), run_id=context.run_id)
-        rule = f"not seen for more than {catalog.settings.thresholds.stale_after}"
+        rule = f"not seen for more than {_duration(catalog.settings.thresholds.stale_after)}"
         table, health = _changes_table(catalog, result, rule), health_events(catalog)
     _report(context, STALE_ASSET, "deactivated", result, table, health)
 
@@ -53,7 +53,7 @@ def deactivate_stale_models(context: dg.OpExecutionContext, config: SweepConfig,
 def delete_expired_ghosts(context: dg.OpExecutionContext, config: SweepConfig, ghost: GhostCatalog) -> None:
     with translate_errors(), ghost.opened() as catalog:
         result = catalog.delete_old_inactive_models(now=parsed_instant(config.now), run_id=context.run_id)
-        rule = f"inactive for more than {catalog.settings.thresholds.purge_after}"
+        rule = f"inactive for more than {_duration(catalog.settings.thresholds.purge_after)}"
         table, health = _changes_table(catalog, result, rule), health_events(catalog)
     _report(context, PURGE_ASSET, "purged", result, table, health)
 
@@ -80,7 +80,7 @@ def stale_sweep_24h(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) 
     with ghost.opened() as catalog:
         due = catalog.mark_stale_models_inactive(now=now, is_dry_run=True)
         limit = catalog.settings.thresholds.stale_after
-    return _swept(due, deactivate_stale_models.name, now, f"no model was unseen for more than {limit}")
+    return _swept(due, deactivate_stale_models.name, now, f"no model was unseen for more than {_duration(limit)}")
 
 
 @dg.schedule(
@@ -95,11 +95,16 @@ def purge_sweep_30d(context: dg.ScheduleEvaluationContext, ghost: GhostCatalog) 
     with ghost.opened() as catalog:
         due = catalog.delete_old_inactive_models(now=now, is_dry_run=True)
         limit = catalog.settings.thresholds.purge_after
-    return _swept(due, delete_expired_ghosts.name, now, f"no model was a ghost for more than {limit}")
+    return _swept(due, delete_expired_ghosts.name, now, f"no model was a ghost for more than {_duration(limit)}")
 
 
 def _scheduled_at(context: dg.ScheduleEvaluationContext) -> datetime:
     return context.scheduled_execution_time.astimezone(UTC)
+
+
+def _duration(limit: timedelta) -> str:
+    hours = limit / timedelta(hours=1)
+    return f"{hours:g} hours" if hours < 72 else f"{hours / 24:g} days"
 
 
 def _swept(due: SweepResult, op: str, now: datetime, nothing: str) -> dg.RunRequest | dg.SkipReason:

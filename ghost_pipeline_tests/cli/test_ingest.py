@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from ghost_pipeline.defs.local_runs import open_instance
+from ghost_pipeline.defs.provider_health import NAME
+from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.command_line import Run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,6 +44,18 @@ def test_bad_listings_are_refused_and_the_rest_is_in(run: Run, tmp_path: Path) -
     refused = run("ingest", "--provider", "mistral")
     assert refused.code == 1
     assert "ghost-pipeline release mistral" in refused.out
+    # Once after all files of a command, not after each.
+    bad = "2 of 3 providers: mistral (empty), xai (malformed)"
+    assert evaluations() == [bad, bad, "all of 3 providers"]
+
+
+def evaluations() -> list[str | None]:
+    """Return what the check of all providers recorded at each evaluation, the newest first."""
+    key = dg.AssetCheckKey(dg.AssetKey(NAME), "latest_listings_are_complete")
+    with open_instance(Settings.from_environment()) as instance:
+        history = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+    found = [one.event.asset_check_evaluation for one in history if one.event]
+    return [one.description for one in found if one]
 
 
 def test_a_second_pass_confirms_and_creates_nothing(run: Run) -> None:

@@ -70,3 +70,9 @@ def test_loading_the_definitions_touches_no_disk(tmp_path: Path) -> None:
     code = "import ghost_pipeline.definitions"
     subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_asset_has_a_freshness_that_is_true_only_of_its_newest_partition() -> None:
+    specs = definitions.resolve_all_asset_specs()
+    assert len(specs) > 10
+    assert [spec.key for spec in specs if spec.freshness_policy] == []

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ghost_pipeline.defs.provider_health import CHECK_NAMES
+from ghost_pipeline.defs.provider_health import CHECK_NAMES, REASON_LENGTH, observation, read_health
 from ghost_pipeline_tests.defs.builders import Workshop, listing
 
 
@@ -42,8 +42,23 @@ def test_a_provider_without_a_complete_listing_for_too_long_turns_the_check_red_
     health = evaluation.metadata["health"]
     assert isinstance(health, dg.TableMetadataValue)
     table = {record.data["provider"]: record.data for record in health.records}
-    assert (table["openai"]["verdict"], table["openai"]["failures"]) == ("failed", 2)
+    assert table["openai"]["verdict"] == "failed ×2"
     assert (table["mistral"]["verdict"], table["mistral"]["hold"]) == ("complete", "")
+
+
+def test_the_table_of_providers_has_at_most_six_columns_that_fit_a_page(workshop: Workshop) -> None:
+    workshop.ingest("openai_models.json", listing("a"), datetime.now(UTC))
+    with workshop.catalog() as catalog:
+        catalog.record_failed_attempt("openai", "the connection broke off " * 20, datetime.now(UTC))
+        table = observation(read_health(catalog)).metadata["health"]
+    assert isinstance(table, dg.TableMetadataValue)
+    [row] = [record.data for record in table.records]
+    assert [column.name for column in table.schema.columns] == list(row)
+    *narrow, (last, hold) = row.items()
+    assert len(row) <= 6
+    assert "…" in str(hold)
+    assert all(len(str(value)) <= 16 for _, value in narrow)
+    assert (last, len(str(hold))) == ("hold", REASON_LENGTH)
 
 
 def test_the_next_complete_listing_turns_the_check_green(workshop: Workshop) -> None:
