@@ -1,7 +1,7 @@
 """A real browser for the tests: find one, install one, open one.
 
 ``python -m ghost_pipeline_tests.ui.browser`` installs Chromium where none is found: as root with the system's package
-manager, else, or if that fails, with Playwright's own download. ``make test`` calls it.
+manager, else, or if that fails, with Playwright's own download. ``make test`` calls it, until it exits with 0.
 """
 
 import os
@@ -32,12 +32,17 @@ def find_browser() -> str | None:
     return own if Path(own).exists() else None
 
 
+def install_commands(is_root: bool) -> list[list[str]]:
+    """Return the commands that may install Chromium, the first that may work first."""
+    download = [sys.executable, "-m", "playwright", "install", "chromium"]
+    if not is_root or not shutil.which("apt-get"):
+        return [download]
+    return [["sh", "-c", "apt-get update -q && apt-get install -q -y chromium"], download]
+
+
 def install_browser() -> bool:
     """Install Chromium; return False if nothing worked."""
-    commands = [[sys.executable, "-m", "playwright", "install", "chromium"]]
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        commands.insert(0, ["sh", "-c", "apt-get update -q && apt-get install -q -y chromium"])
-    for command in commands:
+    for command in install_commands(is_root=os.geteuid() == 0):
         ran = subprocess.run(command, stdout=sys.stderr, stderr=sys.stderr)
         if ran.returncode == 0 and find_browser():
             return True
@@ -58,4 +63,4 @@ def opened_browser() -> Iterator[Browser]:
 
 
 if __name__ == "__main__" and not find_browser() and not install_browser():
-    sys.stderr.write(f"No browser could be installed, so the tests in a browser are skipped. Try: {INSTALL_COMMAND}\n")
+    sys.exit(f"No browser could be installed, so the tests in a browser are skipped. Try: {INSTALL_COMMAND}")

@@ -14,6 +14,9 @@ PATIENCE_SECONDS = 300
 REOPEN_SECONDS = 10
 """A page that does not show what is expected is opened anew this often: not everything on it is refreshed by itself."""
 
+POLL_SECONDS = 0.7
+"""Between two queries: each takes time from the runs that are waited for."""
+
 UNFINISHED = ["QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING"]
 
 
@@ -61,19 +64,42 @@ class DagsterPages:
                 self.page.wait_for_timeout(200)
         raise AssertionError(f"{path} does not show {missing}, but:\n{shown}")
 
+    def is_in_view(self, text: str) -> bool:
+        """Return True if no part of the first element with a text is cut off at a side by a box that scrolls."""
+        is_whole = """element => {
+            const own = element.getBoundingClientRect();
+            for (let box = element.parentElement; box; box = box.parentElement) {
+                const outer = box.getBoundingClientRect();
+                const cuts = getComputedStyle(box).overflowX !== "visible";
+                if (cuts && (own.right > outer.right + 1 || own.left < outer.left - 1)) return false;
+            }
+            return own.width > 0;
+        }"""
+        return bool(self.page.get_by_text(text).first.evaluate(is_whole))
+
     def shows_partitions_of_check(self, asset: str, check: str, *texts: str) -> None:
         """Wait until the tab Partitions of a check shows every text."""
         self.open(f"/assets/{asset}?view=checks&checkDetail={check}")
         self.page.get_by_text("Execution history").wait_for()
         self.page.get_by_text("Partitions", exact=True).last.click()
         self.page.get_by_text("Execution Failed (").wait_for()
-        self.wait_for(lambda: all(text in self.text() for text in texts), f"{check} shows {texts}")
+        self.wait_for_page(lambda shown: all(text in shown for text in texts), f"{check} shows {texts}")
 
     def wait_for(self, happened: Callable[[], bool], what: str) -> None:
+        """Wait for something that queries answer. The page is left: an open one asks for news all the time."""
+        if not happened():
+            self.page.goto("about:blank")
+            self._wait(happened, what)
+
+    def wait_for_page(self, shows: Callable[[str], bool], what: str) -> None:
+        """Wait until the text of the open page is as it should be."""
+        self._wait(lambda: shows(self.text()), what)
+
+    def _wait(self, happened: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not happened():
             assert time.monotonic() < deadline, f"never happened: {what}"
-            time.sleep(0.3)
+            time.sleep(POLL_SECONDS)
 
     def asset(self, name: str) -> dict[str, Any]:
         """Return the state of an asset: staleness and partitions."""
@@ -81,6 +107,13 @@ class DagsterPages:
             staleStatus partitionStats { numMaterialized numFailed numPartitions } } } }"""
         state: dict[str, Any] = self.ask(query, key={"path": [name]})["assetNodeOrError"]
         return state
+
+    def partitions(self, asset: str) -> list[str]:
+        """Return the partitions of an asset."""
+        query = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+            partitionKeys } } }"""
+        keys: list[str] = self.ask(query, key={"path": [asset]})["assetNodeOrError"]["partitionKeys"]
+        return keys
 
     def metadata(self, asset: str, partition: str | None = None) -> dict[str, Any]:
         """Return label -> value of what an asset's materializations recorded; the newest wins."""
