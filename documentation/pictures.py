@@ -54,9 +54,12 @@ def _take_all(pages: DagsterPages) -> None:
 
 
 def _expand_monitoring(pages: DagsterPages) -> None:
-    """Show the assets of the group that names the providers with a bad listing."""
+    """Show the assets of the group that names the providers with a bad listing, with the whole graph in view."""
     pages.page.wait_for_timeout(DRAWING_MILLISECONDS)
     pages.page.get_by_text("monitoring").last.click(modifiers=["Alt"])
+    pages.page.wait_for_url("**expanded=**")
+    pages.page.reload()  # Dagster fits the graph to the window only when it opens the page
+    pages.page.get_by_text("discovery_stats").last.wait_for()
 
 
 def _refuse_empty_listing(pages: DagsterPages, models_dir: Path) -> None:
