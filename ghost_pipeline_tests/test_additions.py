@@ -46,7 +46,7 @@ FIRST = {
     "context_window": 128000,
     "input_price": 0.5,
     "capabilities": ["text", "tools"],
-    "expires_at": datetime(2027, 1, 1, tzinfo=UTC),
+    "expires_at": datetime(2027, 1, 1, 23, 59, 59, tzinfo=UTC),
 }
 SECOND = {"provider_id": "gemini", "model_id": "b", "expires_at": datetime(2027, 1, 1, 10, tzinfo=UTC)}
 

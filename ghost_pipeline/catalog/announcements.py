@@ -17,8 +17,14 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.apply import Change, Step, apply_batch
 from ghost_pipeline.catalog.results import AnnouncementEffect, AnnouncementResult
 from ghost_pipeline.catalog.sightings import validate_rows
-from ghost_pipeline.catalog.storage.announcement_rows import end_announcements, insert_announcements, read_announcements
-from ghost_pipeline.catalog.storage.repository import Key, get_or_create_providers, get_provider
+from ghost_pipeline.catalog.storage.repository import (
+    Key,
+    end_announcements,
+    find_announcements,
+    get_or_create_providers,
+    get_provider,
+    insert_announcements,
+)
 from ghost_pipeline.errors import InvalidAnnouncements, UnknownAnnouncement, UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import Addition, ModelRecord, Tombstone
@@ -61,7 +67,7 @@ def announce(
     One that repeats what stands already is not recorded again.
     """
     get_or_create_providers(connection, {one.provider_id for one in stated})
-    earlier = read_announcements(connection, [_key(one) for one in stated])
+    earlier = find_announcements(connection, [_key(one) for one in stated])
     changes = apply_batch(connection, [_step(one, apply_announcement, now, recorded_by) for one in stated])
     new = [
         _with_listed(one, earlier.get(_key(one)), change.before)
@@ -81,7 +87,7 @@ def withdraw(
     announcement = None
     with suppress(UnknownProvider):
         get_provider(connection, provider_id, for_update=True)
-        announcement = read_announcements(connection, [key]).get(key)
+        announcement = find_announcements(connection, [key]).get(key)
     if announcement is None:
         raise UnknownAnnouncement(
             f"no announcement of {provider_id} {model_id} stands",

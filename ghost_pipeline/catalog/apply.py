@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.storage.announcement_rows import read_announcements
 from ghost_pipeline.catalog.storage.repository import (
     Key,
     delete_models,
+    find_announcements,
     insert_models,
     newest_tombstones,
     read_models,
@@ -67,7 +67,7 @@ def apply_batch(connection: sa.Connection, steps: Iterable[Step]) -> list[Change
     known = read_models(connection, keys)
     outside = [key for key in keys if key not in known]
     tombstones = newest_tombstones(connection, outside)
-    announced = read_announcements(connection, outside)
+    announced = find_announcements(connection, outside)
     current: dict[Key, ModelRecord | None] = {key: known.get(key) for key in keys}
     changes = []
     for step in steps:

@@ -14,6 +14,7 @@ from ghost_pipeline.cli.export import export_command
 from ghost_pipeline.cli.fetch import fetch_command
 from ghost_pipeline.cli.history.changes import changes_command
 from ghost_pipeline.cli.history.past import diff_command, prices_command
+from ghost_pipeline.cli.history.retiring import announce_command, retiring_command
 from ghost_pipeline.cli.ingest import ingest_command
 from ghost_pipeline.cli.output import ErrorHandlingGroup
 from ghost_pipeline.cli.overrides import (
@@ -49,7 +50,7 @@ def main(debug: bool) -> None:
 for command in (
     *(fetch_command, ingest_command, stats_command, models_command, show_command, providers_command, export_command),
     *(track_command, add_command, reactivate_command, release_command, remove_command, restore_command),
-    *(changes_command, diff_command, prices_command),
+    *(changes_command, diff_command, prices_command, retiring_command, announce_command),
     *(sweep_command, purge_command, db_group, ui_command, doctor_command),
 ):
     main.add_command(command)

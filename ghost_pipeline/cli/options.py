@@ -8,7 +8,7 @@ import click
 
 from ghost_pipeline.errors import InvalidProvider, UsageError
 from ghost_pipeline.lifecycle.identity import provider_slug
-from ghost_pipeline.lifecycle.validation import parse_instant
+from ghost_pipeline.lifecycle.validation import parse_end, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 
@@ -23,6 +23,21 @@ class InstantType(click.ParamType[datetime]):
             return value
         try:
             return parse_instant(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class EndType(InstantType):
+    """An instant in ISO 8601 at which something ends; a day without a time is its last second."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the aware instant."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_end(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
@@ -73,6 +88,7 @@ class ModelIdType(click.ParamType[str]):
 
 
 INSTANT = InstantType()
+END = EndType()
 AGE = AgeType()
 PROVIDER = ProviderType()
 MODEL_ID = ModelIdType()

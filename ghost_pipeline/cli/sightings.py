@@ -11,7 +11,7 @@ import click
 from ghost_pipeline.additions import read_additions
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SightingResult
-from ghost_pipeline.cli.options import INSTANT, MODEL_ID, PROVIDER, json_option, model_argument, provider_argument
+from ghost_pipeline.cli.options import END, MODEL_ID, PROVIDER, json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json
 from ghost_pipeline.errors import InvalidAdditions
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
@@ -46,7 +46,7 @@ def track_command(
     _print_sighting(result, is_json)
 
 
-_OPTION_TYPES: Mapping[FactKind, Any] = {FactKind.TOKENS: int, FactKind.PRICE: float, FactKind.INSTANT: INSTANT}
+_OPTION_TYPES: Mapping[FactKind, Any] = {FactKind.TOKENS: int, FactKind.PRICE: float, FactKind.INSTANT: END}
 
 
 def _fact_options(command: Callable[..., None]) -> Callable[..., None]:

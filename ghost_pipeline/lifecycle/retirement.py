@@ -2,7 +2,7 @@
 
 The rule is :func:`combine`: the newest statement stands, fact by fact, and a statement without a date states none. So
 an announcement stands until a listing states another date; a listing that states nothing leaves it as it is.
-``catalog/ingestion/announced_dates.py`` is its SQL equivalent for listings of any size.
+``catalog/ingestion/bulk.py`` has its SQL equivalent for listings of any size.
 """
 
 import re

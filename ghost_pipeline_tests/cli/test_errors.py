@@ -40,6 +40,21 @@ WRONG_USAGE = [
     ("db", "adopt", "models"),
     ("db", "import", "no-such-file.json"),
     ("db", "import", "."),
+    ("retiring", "--within", "soon"),
+    ("retiring", "--provider", "nobody"),
+    ("retiring", "--format", "ics", "--json"),
+    ("retiring", "--output", "dates.ics"),
+    ("retiring", "--format", "ics", "--output", "/dev/null"),
+    ("announce", "openai", "x"),
+    ("announce", "openai"),
+    ("announce", "openai", "x", "--retires", "soon"),
+    ("announce", "openai", "x", "--retires", "2027-01-31", "--withdraw"),
+    ("announce", "openai", "x", "--withdraw"),
+    ("announce", "openai", "x", "--replaced-by", "y"),
+    ("announce", "openai", "x", "--retires", "2027-01-31", "--replaced-by", "x"),
+    ("announce", "openai", "x", "--retires", "2027-01-31", "--source", "javascript:alert(1)"),
+    ("announce", "--from", "no-such-file.csv"),
+    ("announce", "--from", ".", "--withdraw"),
     ("export",),
     ("export", "--to", "stone"),
     ("export", "--to", "json", "--capability", "telepathy"),
@@ -58,6 +73,8 @@ NEED_A_CATALOG = [
     ("export", "--to", "json"),
     ("track", "openai", "x"),
     ("add", "openai", "x"),
+    ("retiring",),
+    ("announce", "openai", "x", "--retires", "2027-01-31"),
     ("reactivate", "openai", "x"),
     ("release", "openai"),
     ("remove", "openai", "--yes"),
@@ -229,7 +246,7 @@ def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tu
 
 def test_the_commands_are_those_that_are_promised() -> None:
     promised = "fetch ingest stats models show providers export track add reactivate release remove restore sweep purge"
-    history = {"changes", "diff", "prices"}
+    history = {"changes", "diff", "prices", "retiring", "announce"}
     assert {path[0] for path in COMMANDS} == {*promised.split(), *history, "ui", "db", "doctor"}
     upkeep = {"prune-runs", "prune-listings", "backfill-history"}
     assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current", "adopt", "import", *upkeep}

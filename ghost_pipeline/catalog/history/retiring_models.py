@@ -11,7 +11,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.storage.announcement_rows import split_announcements
 from ghost_pipeline.catalog.storage.repository import (
     EVENT_COLUMNS,
     MODEL_COLUMNS,
@@ -20,6 +19,7 @@ from ghost_pipeline.catalog.storage.repository import (
     list_providers,
     model_event,
     model_record,
+    split_announcements,
 )
 from ghost_pipeline.catalog.storage.tables import model_events, models
 from ghost_pipeline.lifecycle.absence import is_listed

@@ -9,11 +9,18 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.results import ListingAttempt
 from ghost_pipeline.catalog.storage import event_log
-from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
+from ghost_pipeline.catalog.storage.repository import (
+    IS_CURRENT,
+    MODEL_COLUMNS,
+    has_announcements,
+    model_record,
+    write_events,
+)
 from ghost_pipeline.catalog.storage.tables import (
     BigId,
     Json,
     ModelId,
+    announcements,
     canonical_json,
     instant_text,
     model_events,
@@ -141,6 +148,57 @@ def _field(value: object) -> str:
     if not text.isprintable():
         text = text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return text
+
+
+def apply_announcements(connection: sa.Connection, attempt: ListingAttempt, *, is_late: bool) -> None:
+    """Record in the provider's announcements what the staged listing states, and complete the staged rows from them.
+
+    SQL equivalent of ``lifecycle.retirement.combine`` and ``is_superseded``: afterwards a staged row has the date that
+    stands, so that creating, restoring and refreshing models need not know of announcements. A late listing ends no
+    announcement and states nothing against one. A provider without announcements costs one look-up.
+    """
+    if not has_announcements(connection, attempt.provider_id):
+        return
+    of_staged = (
+        announcements.c.provider_id == attempt.provider_id,
+        announcements.c.model_id == staged.c.model_id,
+        IS_CURRENT,
+    )
+    if not is_late:
+        _record_statements(connection, attempt, of_staged)
+    standing = sa.case((announcements.c.superseded_at.is_(None), announcements.c.retires_at))
+    expires_at, replaced_by = (staged.c.expires_at, standing), (staged.c.replaced_by, announcements.c.replaced_by)
+    connection.execute(
+        sa.update(staged)
+        .where(*of_staged)
+        .values(
+            expires_at=sa.func.coalesce(*(reversed(expires_at) if is_late else expires_at)),
+            replaced_by=sa.func.coalesce(*(reversed(replaced_by) if is_late else replaced_by)),
+        )
+    )
+
+
+def _record_statements(
+    connection: sa.Connection, attempt: ListingAttempt, of_staged: tuple[sa.ColumnElement[bool], ...]
+) -> None:
+    ends = sa.and_(
+        announcements.c.superseded_at.is_(None),
+        staged.c.expires_at.is_not(None),
+        staged.c.expires_at != announcements.c.retires_at,
+    )
+    superseded: dict[str, Any] = {"superseded_at": attempt.observed_at, "superseding_listing_id": attempt.id}
+    connection.execute(
+        sa.update(announcements)
+        .where(*of_staged)
+        .values(
+            listed_expires_at=staged.c.expires_at,
+            listed_replaced_by=staged.c.replaced_by,
+            **{
+                name: sa.case((ends, sa.literal(value, announcements.c[name].type)), else_=announcements.c[name])
+                for name, value in superseded.items()
+            },
+        )
+    )
 
 
 def greatest(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.ColumnElement[object]:

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
 from ghost_pipeline.catalog.ingestion.admission import format_hold_reason
-from ghost_pipeline.catalog.ingestion.announced_dates import apply_announcements
 from ghost_pipeline.catalog.ingestion.bulk import (
     analyze,
+    apply_announcements,
     mark_listed,
     matched,
     stage,

@@ -1,8 +1,8 @@
-"""Reads and writes of models, providers and events: rows of the tables <-> the frozen values of ``lifecycle/``."""
+"""Reads and writes of models, providers, events and announcements: rows <-> the frozen values of ``lifecycle/``."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +10,22 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ghost_pipeline.catalog.storage import event_log
-from ghost_pipeline.catalog.storage.tables import model_events, models, providers
+from ghost_pipeline.catalog.storage.tables import announcements, model_events, models, providers
 from ghost_pipeline.catalog.storage.unknown_names import unknown_provider_error
 from ghost_pipeline.lifecycle.events import from_snapshot
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord, Tombstone
+from ghost_pipeline.lifecycle.retirement import Announcement
 from ghost_pipeline.lifecycle.transitions import latest_known
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source
 
 MODEL_COLUMNS = tuple(models.c[name] for name in MODEL_FIELDS)
 PROVIDER_COLUMNS = tuple(providers.c[field.name] for field in fields(ProviderRecord))
 EVENT_COLUMNS = tuple(model_events.c[field.name] for field in fields(ModelEvent))
+ANNOUNCEMENT_COLUMNS = tuple(announcements.c[field.name] for field in fields(Announcement))
+
+IS_CURRENT = announcements.c.ended_at.is_(None)
+"""A current announcement has not ended."""
 
 Key = tuple[str, str]
 """Provider slug and canonical model id."""
@@ -247,3 +252,53 @@ def newest_tombstones(connection: sa.Connection, keys: Sequence[Key]) -> dict[Ke
         .order_by(model_events.c.id)
     )
     return {(row.provider_id, row.model_id): tombstone_of(model_event(row)) for row in connection.execute(query)}
+
+
+def find_announcements(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, Announcement]:
+    """Return the current announcements of the models among ``keys`` that have one."""
+    if not keys:
+        return {}
+    query = sa.select(*ANNOUNCEMENT_COLUMNS).where(is_one_of(connection, announcements, keys), IS_CURRENT)
+    return {(row.provider_id, row.model_id): Announcement(*row) for row in connection.execute(query)}
+
+
+def split_announcements(connection: sa.Connection) -> tuple[dict[Key, Announcement], list[Announcement]]:
+    """Return all current announcements: those of models of the catalog, and those of models that it does not have."""
+    is_same = sa.and_(
+        models.c.provider_id == announcements.c.provider_id, models.c.model_id == announcements.c.model_id
+    )
+    query = (
+        sa.select(*ANNOUNCEMENT_COLUMNS, models.c.id.is_not(None))
+        .outerjoin(models, is_same)
+        .where(IS_CURRENT)
+        .order_by(announcements.c.id)
+    )
+    known: dict[Key, Announcement] = {}
+    unknown = []
+    for *values, is_known in connection.execute(query):
+        one = Announcement(*values)
+        if is_known:
+            known[one.provider_id, one.model_id] = one
+        else:
+            unknown.append(one)
+    return known, unknown
+
+
+def has_announcements(connection: sa.Connection, provider_id: str) -> bool:
+    """Return True if a model of the provider has a current announcement."""
+    query = sa.select(announcements.c.id).where(announcements.c.provider_id == provider_id, IS_CURRENT).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
+def insert_announcements(connection: sa.Connection, added: Iterable[Announcement]) -> None:
+    """Insert announcements of models that have no current one."""
+    rows = [asdict(announcement) for announcement in added]
+    if rows:
+        connection.execute(sa.insert(announcements), rows)
+
+
+def end_announcements(connection: sa.Connection, keys: Sequence[Key], ended_at: datetime, ended_by: str | None) -> None:
+    """End the current announcements of the models among ``keys``."""
+    if keys:
+        which = (is_one_of(connection, announcements, keys), IS_CURRENT)
+        connection.execute(sa.update(announcements).where(*which).values(ended_at=ended_at, ended_by=ended_by))

@@ -1,6 +1,6 @@
 """``show``: one model with its facts, its state and its events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -146,6 +146,14 @@ def _reason(explanation: ModelExplanation) -> str:
     return f"{what} {span}, last evidence {format_value(explanation.last_evidence_at)}"
 
 
+def _stated_by(details: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who announced a retirement, and where it is written."""
+    if "announced_by" in details:
+        yield f"announced by {details['announced_by']}"
+    if "source_url" in details:
+        yield details["source_url"]
+
+
 def _details(event: Any) -> str | None:
     if not event.details:
         return None
@@ -153,9 +161,10 @@ def _details(event: Any) -> str | None:
         return "can be restored with 'ghost-pipeline restore'"
     if event.kind is EventKind.CHANGED:
         old, new = changed_values(event.kind, event.details)
-        return "; ".join(
+        changed = [
             name if name in _OBJECTS else f"{name} {format_fact(old[name])} -> {format_fact(new[name])}"
             for name in new or ()
             if old is not None and new is not None
-        )
+        ]
+        return "; ".join([*changed, *_stated_by(event.details)])
     return ", ".join(f"{name}: {value}" for name, value in event.details.items())
