@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.history import newer_events
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
 from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
@@ -17,6 +18,11 @@ from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PROVIDERS, MODELS_OF_EACH, LISTINGS_OF_EACH = 60, 500, 200
 LARGE = ("models", "model_events", "listings")
+BATCHES = """
+INSERT INTO event_batches (position, provider_id, recorded_at, first_id, last_id, event_count)
+SELECT row_number() OVER (ORDER BY min(id)), provider_id, recorded_at, min(id), max(id), count(*)
+FROM model_events GROUP BY provider_id, recorded_at
+"""
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -32,6 +38,7 @@ def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         connection.execute(
             sa.insert(listings), [_listing(slug, hour) for slug in slugs for hour in range(LISTINGS_OF_EACH)]
         )
+        connection.exec_driver_sql(BATCHES)
         connection.exec_driver_sql("ANALYZE")
     yield place
     place.remove()
@@ -132,6 +139,27 @@ def _scans(plan: str) -> bool:
     """Whether a plan goes through a large table, or all of an index of it."""
     tables = "|".join(LARGE)
     return bool(re.search(rf"SCAN ({tables})\b|Seq Scan on ({tables})\b", plan))
+
+
+@pytest.mark.parametrize("max_events", [newer_events.MAX_EVENTS, 100])
+def test_no_question_about_the_past_reads_a_large_table_from_end_to_end(
+    large: Place, max_events: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newer events are read by their batches, or by models if there are many."""
+    monkeypatch.setattr(newer_events, "MAX_EVENTS", max_events)
+    with large.opened(lambda: NOON + timedelta(days=1)) as catalog:
+        plans: dict[str, str] = {}
+        _explain_everything(catalog, plans)
+        before, history = NOON - timedelta(hours=1), catalog.history
+        page = catalog.list_changes(before, limit=100)
+        assert len(page.changes) == len(catalog.list_changes(page.cursor, limit=100).changes) == 100
+        assert len(catalog.list_changes(before, provider_ids=("p07",), kinds=("discovered",)).changes) > 100
+        assert list(history.iterate_models(before, ModelFilter(provider_ids=("p07",), is_active=None))) == []
+        assert len(list(history.compare(before, provider_ids=("p07",)))) >= MODELS_OF_EACH
+        assert history.get_model("p07", "model-001", NOON).past is not None
+        assert history.list_prices("p07", "model-001") == []
+    assert len(plans) > 8
+    assert {statement: plan for statement, plan in plans.items() if _scans(plan)} == {}
 
 
 def test_the_check_would_see_a_scan(large: Place) -> None:

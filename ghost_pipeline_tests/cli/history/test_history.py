@@ -1,6 +1,8 @@
 """``changes``, ``diff``, ``prices`` and ``--at``, as a user types them."""
 
 import json
+import re
+import signal
 import subprocess
 import sys
 from datetime import timedelta
@@ -158,21 +160,15 @@ def test_an_instant_without_an_answer_is_refused_or_shown_as_empty(shell: Shell)
     assert "never had a model" in shell.error("prices", "openrouter", "none", exit_code=2)
 
 
+def follow(cursor: str, *options: str) -> "subprocess.Popen[str]":
+    """Start a program that follows the changes after a cursor."""
+    command = (sys.executable, "-m", "ghost_pipeline", "changes", "--follow", "--since", cursor, *options)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def test_a_follower_gets_each_change_as_a_line(shell: Shell) -> None:
     cursor = shell.json("changes", "--since", at(-1))["cursor"]
-    command = (
-        sys.executable,
-        "-m",
-        "ghost_pipeline",
-        "changes",
-        "--follow",
-        "--json",
-        "--limit",
-        "3",
-        "--since",
-        cursor,
-    )
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+    with follow(cursor, "--json", "--limit", "3") as follower:
         assert follower.stdout is not None
         with ModelCatalog.open() as catalog:
             for model_id in ("one", "two", "three"):
@@ -181,6 +177,25 @@ def test_a_follower_gets_each_change_as_a_line(shell: Shell) -> None:
                 assert (line["model_id"], line["kind"]) == (model_id, "discovered")
         assert follower.wait(timeout=30) == 0
     assert shell.json("changes", "--since", line["cursor"])["changes"] == []
+
+
+def test_a_follower_ends_cleanly_when_it_is_interrupted_and_when_its_reader_is_gone(shell: Shell) -> None:
+    cursor = shell.json("changes", "--since", at(-1))["cursor"]
+    with follow(cursor) as interrupted, follow(cursor, "--json") as abandoned, ModelCatalog.open() as catalog:
+        assert interrupted.stdout is not None
+        assert abandoned.stdout is not None
+        catalog.track_successful_inference("openai", "one")
+        assert "one" in interrupted.stdout.readline()
+        assert "one" in abandoned.stdout.readline()
+        interrupted.send_signal(signal.SIGINT)
+        abandoned.stdout.close()
+        catalog.track_successful_inference("openai", "two")
+        assert (interrupted.wait(timeout=30), abandoned.wait(timeout=30)) == (0, 1)
+        assert interrupted.stderr is not None
+        assert abandoned.stderr is not None
+        shown = interrupted.stderr.read()
+        assert re.fullmatch(r"[12] changes?; cursor: c1-[0-9a-f]{32}-[0-9]+-[0-9]+\n", shown), shown
+        assert abandoned.stderr.read() == ""
 
 
 def test_real_listings_in_sequence_are_as_an_independent_reading_of_their_rows(home: Path) -> None:
