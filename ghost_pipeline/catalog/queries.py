@@ -145,15 +145,25 @@ def count_models(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) ->
     everything = _nothing()
     for provider_id, source, is_active, count, unlisted_count in connection.execute(query):
         for stats in (everything, by_provider[provider_id]):
-            stats["total"] += count
-            stats["by_source"][source] += count
-            stats["active" if is_active else "inactive"] += count
+            add_models(stats, source, count, is_active=is_active)
             stats["unlisted"] += unlisted_count
     return {**everything, "by_provider": by_provider}
 
 
 def _nothing() -> dict[str, Any]:
-    return {"total": 0, "by_source": {source.value: 0 for source in Source}, "active": 0, "inactive": 0, "unlisted": 0}
+    return {**no_models(), "unlisted": 0}
+
+
+def no_models() -> dict[str, Any]:
+    """Return the statistics of no models."""
+    return {"total": 0, "by_source": {source.value: 0 for source in Source}, "active": 0, "inactive": 0}
+
+
+def add_models(stats: dict[str, Any], source: str, count: int, *, is_active: bool) -> None:
+    """Add models of one source and state to statistics."""
+    stats["total"] += count
+    stats["by_source"][source] += count
+    stats["active" if is_active else "inactive"] += count
 
 
 def is_unlisted_sql(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:

@@ -19,6 +19,7 @@ from ghost_pipeline.catalog.history.newer_events import (
     read_newer_events,
 )
 from ghost_pipeline.catalog.ingestion.attempts import lists_models_sql
+from ghost_pipeline.catalog.queries import add_models, no_models
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import EVENT_COLUMNS, MODEL_COLUMNS, model_event, model_record
@@ -26,7 +27,6 @@ from ghost_pipeline.catalog.storage.tables import event_batches, listings, model
 from ghost_pipeline.lifecycle.events import rebuild
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.transitions import latest_known
-from ghost_pipeline.lifecycle.vocabulary import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +170,13 @@ def count_models_at(connection: sa.Connection, at: datetime) -> dict[str, Any]:
                 if record is not None:
                     group_of = (slug, record.source.value, record.is_active)
                     counts[group_of] = counts.get(group_of, 0) + step
-    everything = _no_models()
+    everything = no_models()
     by_provider: dict[str, dict[str, Any]] = {}
     for (slug, source, is_active), count in sorted(counts.items()):
         if count:
-            for stats in (everything, by_provider.setdefault(slug, _no_models())):
-                stats["total"] += count
-                stats["by_source"][source] += count
-                stats["active" if is_active else "inactive"] += count
+            for stats in (everything, by_provider.setdefault(slug, no_models())):
+                add_models(stats, source, count, is_active=is_active)
     return {**everything, "by_provider": by_provider}
-
-
-def _no_models() -> dict[str, Any]:
-    return {"total": 0, "by_source": {source.value: 0 for source in Source}, "active": 0, "inactive": 0}
 
 
 def iterate_changed(
