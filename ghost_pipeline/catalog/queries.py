@@ -145,7 +145,7 @@ def count_models(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) ->
     everything = _nothing()
     for provider_id, source, is_active, count, unlisted_count in connection.execute(query):
         for stats in (everything, by_provider[provider_id]):
-            add_models(stats, source, count, is_active=is_active)
+            add_to_statistics(stats, source, count, is_active=is_active)
             stats["unlisted"] += unlisted_count
     return {**everything, "by_provider": by_provider}
 
@@ -159,7 +159,7 @@ def no_models() -> dict[str, Any]:
     return {"total": 0, "by_source": {source.value: 0 for source in Source}, "active": 0, "inactive": 0}
 
 
-def add_models(stats: dict[str, Any], source: str, count: int, *, is_active: bool) -> None:
+def add_to_statistics(stats: dict[str, Any], source: str, count: int, *, is_active: bool) -> None:
     """Add models of one source and state to statistics."""
     stats["total"] += count
     stats["by_source"][source] += count

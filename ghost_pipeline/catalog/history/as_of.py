@@ -19,7 +19,7 @@ from ghost_pipeline.catalog.history.newer_events import (
     read_newer_events,
 )
 from ghost_pipeline.catalog.ingestion.attempts import lists_models_sql
-from ghost_pipeline.catalog.queries import add_models, no_models
+from ghost_pipeline.catalog.queries import add_to_statistics, no_models
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import EVENT_COLUMNS, MODEL_COLUMNS, model_event, model_record
@@ -175,7 +175,7 @@ def count_models_at(connection: sa.Connection, at: datetime) -> dict[str, Any]:
     for (slug, source, is_active), count in sorted(counts.items()):
         if count:
             for stats in (everything, by_provider.setdefault(slug, no_models())):
-                add_models(stats, source, count, is_active=is_active)
+                add_to_statistics(stats, source, count, is_active=is_active)
     return {**everything, "by_provider": by_provider}
 
 
