@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from ghost_pipeline.catalog import queries
 from ghost_pipeline.catalog.health import list_health
@@ -14,6 +15,7 @@ from ghost_pipeline.catalog.ingestion import attempts
 from ghost_pipeline.catalog.results import ListingOutcome, ModelColumn, ModelFilter, ModelHistory, validate_columns
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.exports.tabular import to_frame
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord
@@ -22,8 +24,15 @@ from ghost_pipeline.lifecycle.validation import require_in_range
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PAGE_SIZE = 1_000
 """Models that are in memory at a time when all are read."""
+
+
+MAX_COMPLETIONS = 200
+"""Names that a shell is given at a time; more are of no use on a screen."""
 
 
 class CatalogQueries:
@@ -52,6 +61,16 @@ class CatalogQueries:
         """Yield the models that ``find_models`` returns, a page at a time."""
         for row in self._rows(wanted or ModelFilter(), MODEL_FIELDS, now):
             yield repository.model_record(row)
+
+    def to_dataframe(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> "pd.DataFrame":
+        """Return the models that ``find_models`` returns as a pandas frame, for notebooks; read a page at a time.
+
+        Its columns are those of ``ModelRecord``, with types that do not depend on the values: instants are
+        ``datetime64[us, UTC]``, counts ``Int64``, prices ``Float64`` (exact amounts are in ``prices``), flags
+        ``boolean`` and texts ``string``. Raises UnknownProvider.
+        """
+        models = self.iterate_models(wanted, now)
+        return to_frame(iter(lambda: list(islice(models, PAGE_SIZE)), []))
 
     def iterate_columns(
         self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None = None
@@ -189,6 +208,22 @@ class CatalogQueries:
         canonical = canonical_model_id(slug, model_id)
         with self._database.reading() as connection:
             return explanation.explain_model(connection, slug, canonical, self.settings.thresholds)
+
+    @staticmethod
+    def find_names(settings: Settings, begin: str, provider_id: str | None = None) -> list[str]:
+        """Return at most ``MAX_COMPLETIONS`` names that begin with a text, for the completion of shells.
+
+        They are slugs of providers, or ids of models of one provider. Neither creates nor upgrades a catalog: without
+        one there are no names. Raises CatalogError.
+        """
+        database = Database(settings.catalog_url)
+        try:
+            if not database.is_there():
+                return []
+            with database.reading() as connection:
+                return queries.find_names(connection, begin, provider_id, MAX_COMPLETIONS)
+        finally:
+            database.close()
 
     def get_discovery_stats(self, now: datetime | None = None) -> dict[str, Any]:
         """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same in ``by_provider``.

@@ -85,6 +85,15 @@ def _selected(
     return query if which is None else query.where(which)
 
 
+def find_names(connection: sa.Connection, begin: str, provider_id: str | None, limit: int) -> list[str]:
+    """Return the first slugs of providers, or ids of one provider's models, that begin with a text: by an index."""
+    column: sa.ColumnElement[str] = providers.c.id if provider_id is None else models.c.model_id
+    query = sa.select(column).where(column >= begin, column < begin + "\U0010ffff").order_by(column).limit(limit)
+    if provider_id is not None:
+        query = query.where(models.c.provider_id == provider_id)
+    return list(connection.execute(query).scalars())
+
+
 def list_inactive_models(connection: sa.Connection, limit: int) -> list[ModelRecord]:
     """Return at most ``limit`` ghosts, the latest first."""
     query = (

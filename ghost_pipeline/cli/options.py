@@ -1,15 +1,23 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments that several commands share, and the completion of their values in shells.
 
+What comes from a catalog is untrusted, and a shell evaluates what it puts into a line: names with characters that mean
+something to a shell are not completed. Without a catalog, or with one that can't be read, there are no names.
+"""
+
+import os
 import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
 
+from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.errors import InvalidProvider, UsageError
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.lifecycle.validation import parse_end, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
+from ghost_pipeline.settings import Settings
 
 
 class InstantType(click.ParamType[datetime]):
@@ -61,6 +69,29 @@ class AgeType(click.ParamType[timedelta]):
 _AGE_UNITS = {"d": "days", "": "days", "h": "hours"}
 
 
+_HARMLESS = re.compile(r"[A-Za-z0-9@_./:][A-Za-z0-9@_./:+,=-]*")
+"""Names that are the same word in every shell."""
+
+
+def complete_provider(incomplete: str) -> list[CompletionItem[Any]]:
+    """Return the slugs of the catalog's providers that begin with the text."""
+    return _complete(incomplete.lower(), None)
+
+
+def complete_model(ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+    """Return the ids that begin with the text, of the models of the provider that the command line names."""
+    provider = ctx.params.get("provider")
+    return _complete(incomplete, provider) if isinstance(provider, str) else []
+
+
+def _complete(begin: str, provider_id: str | None) -> list[CompletionItem[Any]]:
+    try:
+        names = ModelCatalog.find_names(Settings.from_environment(), begin, provider_id)
+    except Exception:  # noqa: BLE001 - an error would be printed into the line that the user is typing
+        return []
+    return [CompletionItem(name) for name in names if _HARMLESS.fullmatch(name)]
+
+
 class ProviderType(click.ParamType[str]):
     """A provider by any of its names."""
 
@@ -72,6 +103,10 @@ class ProviderType(click.ParamType[str]):
             return provider_slug(value)
         except InvalidProvider as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+        """Return the catalog's providers that begin with the text."""
+        return complete_provider(incomplete)
 
 
 class ModelIdType(click.ParamType[str]):
@@ -85,6 +120,10 @@ class ModelIdType(click.ParamType[str]):
         if not text.strip():
             self.fail("the model id is empty; give the id that the provider's API takes", param, ctx)
         return text
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+        """Return the ids of the provider's models that begin with the text."""
+        return complete_model(ctx, incomplete)
 
 
 INSTANT = InstantType()
@@ -107,3 +146,38 @@ capability_option = click.option(
     help="Only models with this capability; can be repeated.",
 )
 now_option = click.option("--now", type=INSTANT, help="Evaluate as of this instant; default: the current time.")
+
+
+class SafeBashComplete(BashComplete):
+    """Completion for bash, which never expands what it is given.
+
+    The usual script splits the line where ids have ``:`` and ``=``, and expands ``*`` in a name to the files of the
+    folder. This one passes the line itself on, up to the cursor, and takes each line of the answer as one word.
+    """
+
+    source_template = r"""%(complete_func)s() {
+    local line=${COMP_LINE:0:COMP_POINT} type value
+    local word=${line##*[[:space:]]}
+    local before=${word%%"${word##*[:=]}"}
+    COMPREPLY=()
+    while IFS=, read -r type value; do
+        case $type in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            plain) COMPREPLY+=("${value#"$before"}") ;;
+        esac
+    done < <(env COMP_WORDS="$line" COMP_CWORD=0 %(complete_var)s=bash_complete "$1" 2>/dev/null)
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words of the line before the last one, and the last one, which may be empty."""
+        line = os.environ["COMP_WORDS"]  # noqa: TID251 - the protocol between the shell and click
+        words = split_arg_string(line)[1:]
+        if not words or line[-1:].isspace():
+            return words, ""
+        return words[:-1], words[-1]
+
+
+add_completion_class(SafeBashComplete, "bash")

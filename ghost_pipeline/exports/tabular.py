@@ -109,6 +109,18 @@ def write_parquet(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, _share
             writer.write_table(table)
 
 
+def to_frame(pages: Iterable[Sequence[ModelRecord]]) -> "pd.DataFrame":
+    """Return a pandas frame of the models, one row each, with the same types for any models and for none.
+
+    Instants are ``datetime64[us, UTC]``, counts ``Int64``, prices ``Float64``, flags ``boolean``, texts ``string``,
+    capabilities tuples, and columns of JSON objects JSON texts. Unknown is ``pd.NA``, ``NaT`` or ``None``.
+    """
+    import pandas as pd  # noqa: PLC0415 - as in _frame
+
+    frames = [_frame(models) for models in _with_first(pages)]
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
 def _frame(models: Sequence[ModelRecord]) -> "pd.DataFrame":
     # Imported here: pandas takes a third of a second, and only tables need it.
     import pandas as pd  # noqa: PLC0415

@@ -124,6 +124,11 @@ class Database:
                     "set GHOST_HOME or GHOST_DATABASE_URL to a writable folder",
                 ) from error
 
+    def is_there(self) -> bool:
+        """Return False if the database is a SQLite file that does not exist, which connecting would create."""
+        name = self.url.database
+        return not self.is_sqlite or (name is not None and (name.startswith("file:") or Path(name).is_file()))
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
