@@ -160,8 +160,10 @@ def read_change_page(connection: sa.Connection, wanted: ChangeFilter, after: Cur
     changes: list[Change] = []
     positions: list[int] = []
     is_end = False
+    size = _FEW_BATCHES
     while len(changes) < limit and not is_end:
-        batches = _read_batches(connection, wanted, after, limit)
+        size = min(size, limit)
+        batches = _read_batches(connection, wanted, after, size)
         taken = _take(batches, limit - len(changes))
         placed = _read_events(connection, wanted, taken, after, limit - len(changes))
         changes += [_change(row) for _, row in placed]
@@ -171,9 +173,15 @@ def read_change_page(connection: sa.Connection, wanted: ChangeFilter, after: Cur
             return ChangePage(changes, cursors[-1], is_end=False, cursors=cursors)
         if taken:
             after = Cursor(after.catalog_id, taken[-1].position, taken[-1].last_id)
-        is_end = len(batches) < limit and len(taken) == len(batches)
+        if len(taken) == len(batches):
+            is_end = len(batches) < size
+            size *= 4
     end = str(find_end(connection, after.catalog_id))
     return ChangePage(changes, end, is_end=True, cursors=_Cursors(after.catalog_id, positions, changes))
+
+
+_FEW_BATCHES = 16
+"""Batches that are read first: one may fill the page, or each may have a single event."""
 
 
 class _Cursors(Sequence[str]):
