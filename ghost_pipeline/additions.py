@@ -1,17 +1,16 @@
-"""Read files that users write by hand (CSV, YAML, JSON): models to add, retirements to announce.
+"""Read files that users write by hand (CSV, YAML, JSON): models to add, retirements to announce; one row at a time.
 
 The catalog checks the values, not this module.
 """
 
 import csv
-import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import yaml
 
@@ -21,7 +20,7 @@ from ghost_pipeline.lifecycle.records import Addition
 from ghost_pipeline.lifecycle.retirement import ANNOUNCEMENT_COLUMNS
 from ghost_pipeline.lifecycle.validation import END_OF_DAY, parse_end
 
-__all__ = ["read_additions", "read_announcements"]
+__all__ = ["AdditionFile", "read_additions", "read_announcements"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +81,20 @@ def _to_instant(value: Any) -> Any:
     return value
 
 
-def read_csv(text: str, layout: Layout = ADDITIONS) -> list[Addition]:
-    """Return the rows of a CSV text. Raises the layout's error for bad quoting and unknown columns."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def read_csv(content: TextIO, layout: Layout = ADDITIONS) -> Iterator[Addition]:
+    """Yield the rows of a CSV text. Raises the layout's error for bad quoting and unknown columns."""
+    reader = csv.reader(content, strict=True)
     columns: list[str] | None = None
-    rows = []
     line = 1
     try:
         for cells in reader:
             if columns is None:
                 columns = _columns(cells, layout)
             elif any(cell.strip() for cell in cells):
-                rows.append(_row(line, columns, cells, layout))
+                yield _row(line, columns, cells, layout)
             line = reader.line_num + 1  # a quoted cell may span lines: the next row begins where this one ended
     except csv.Error as error:
         raise layout.error(f"line {line}: {error}") from error
-    return rows
 
 
 def _columns(cells: list[str], layout: Layout) -> list[str]:
@@ -146,17 +143,67 @@ class _Pairs(list[tuple[str, Any]]):
     """An object's members as they were written, so that a duplicate can be named."""
 
 
-def read_json(text: str, layout: Layout = ADDITIONS) -> list[Addition]:
-    """Return the rows of a JSON text. Raises the layout's error if it is not a JSON list."""
+def read_json(content: TextIO, layout: Layout = ADDITIONS) -> Iterator[Addition]:
+    """Yield the rows of a JSON text. Raises the layout's error if it is not a JSON list."""
+    decoder = json.JSONDecoder(object_pairs_hook=_Pairs, parse_constant=_refuse_constant)
+    number, buffer = 0, _skip_space("", content)
+    expected = "["
+    while buffer.startswith(expected):
+        rest = _skip_space(buffer[1:], content)
+        if not number and rest.startswith("]"):
+            buffer = rest
+            break
+        found = _next_item(decoder, rest, content)
+        if found is None:
+            break
+        number += 1
+        item, buffer = found
+        yield _json_row(f"item {number}", item, layout)
+        expected = ","
+    if not buffer.startswith("]") or (buffer[1:] + content.read()).strip(_JSON_SPACE):
+        _raise_json_error(content, layout)
+
+
+CHUNK_CHARACTERS = 65_536
+_JSON_SPACE = " \t\n\r"
+
+
+def _skip_space(buffer: str, content: TextIO) -> str:
+    """Return the text from its next sign on, read on if need be; ``""`` at the end."""
+    buffer = buffer.lstrip(_JSON_SPACE)
+    while not buffer and (more := content.read(CHUNK_CHARACTERS)):
+        buffer = more.lstrip(_JSON_SPACE)
+    return buffer
+
+
+def _next_item(decoder: json.JSONDecoder, buffer: str, content: TextIO) -> tuple[Any, str] | None:
+    """Return the next item of a list and the text from the sign that follows it on; None if there is no valid one."""
+    while True:
+        try:
+            item, end = decoder.raw_decode(buffer)
+        except (ValueError, RecursionError):
+            rest = ""  # of an error, or of an item whose end has not been read
+        else:
+            rest = buffer[end:].lstrip(_JSON_SPACE)
+        if rest:
+            return item, rest
+        # As much again, so that an item of any length is parsed a few times at most.
+        more = content.read(max(CHUNK_CHARACTERS, len(buffer)))
+        if not more:
+            return None
+        buffer = (buffer + more).lstrip(_JSON_SPACE)
+
+
+def _raise_json_error(content: TextIO, layout: Layout) -> NoReturn:
+    """Raise the layout's error for a text that is not a list; the parser of whole texts names the line."""
+    content.seek(0)
     try:
-        items = json.loads(text, object_pairs_hook=_Pairs, parse_constant=_refuse_constant)
+        json.loads(content.read(), object_pairs_hook=_Pairs, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise layout.error(f"line {error.lineno}: {error.msg}") from error
     except (ValueError, RecursionError) as error:
         raise layout.error(f"cannot be read: {error}") from error
-    if type(items) is not list:
-        raise layout.error(f"is not a list of {layout.noun}s", "write [{...}, {...}]")
-    return [_json_row(f"item {number}", item, layout) for number, item in enumerate(items, start=1)]
+    raise layout.error(f"is not a list of {layout.noun}s", "write [{...}, {...}]")
 
 
 def _json_row(place: str, item: Any, layout: Layout) -> Addition:
@@ -172,12 +219,12 @@ def _refuse_constant(word: str) -> NoReturn:
 _MERGE = "tag:yaml.org,2002:merge"
 
 
-def read_yaml(text: str, layout: Layout = ADDITIONS) -> list[Addition]:
-    """Return the rows of a YAML text. Raises the layout's error if it is not a YAML list."""
+def read_yaml(content: TextIO, layout: Layout = ADDITIONS) -> Iterator[Addition]:
+    """Yield the rows of a YAML text. Raises the layout's error if it is not a YAML list."""
     try:
-        loader = yaml.SafeLoader(text)
+        loader = yaml.SafeLoader(content)
         try:
-            return _yaml_rows(loader, loader.get_single_node(), layout)
+            yield from _yaml_rows(loader, layout)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -187,13 +234,29 @@ def read_yaml(text: str, layout: Layout = ADDITIONS) -> list[Addition]:
         raise layout.error(f"is not valid YAML: {' '.join(str(error).split())[:200]}") from error
 
 
-def _yaml_rows(loader: yaml.SafeLoader, root: yaml.Node | None, layout: Layout) -> list[Addition]:
-    if root is None:
-        return []
-    if not isinstance(root, yaml.SequenceNode):
-        line = root.start_mark.line + 1
-        raise layout.error(f"line {line}: not a list of {layout.noun}s", f"begin each {layout.noun} with '- '")
-    return [_yaml_row(loader, node, layout) for node in root.value]
+def _yaml_rows(loader: Any, layout: Layout) -> Iterator[Addition]:
+    loader.get_event()  # the beginning of the stream
+    if loader.check_event(yaml.StreamEndEvent):
+        return
+    loader.get_event()  # the beginning of the document
+    first = loader.peek_event()
+    if not isinstance(first, yaml.SequenceStartEvent):
+        if isinstance(first, yaml.ScalarEvent) and not first.value:
+            return  # a document of comments only
+        raise layout.error(
+            f"line {first.start_mark.line + 1}: not a list of {layout.noun}s", f"begin each {layout.noun} with '- '"
+        )
+    loader.get_event()
+    while not loader.check_event(yaml.SequenceEndEvent):
+        yield _yaml_row(loader, loader.compose_node(None, None), layout)
+        loader.constructed_objects.clear()
+    loader.get_event()
+    loader.get_event()  # the end of the document
+    if not loader.check_event(yaml.StreamEndEvent):
+        again = loader.get_event().start_mark
+        raise yaml.composer.ComposerError(
+            "expected a single document in the stream", None, "but found another document", again
+        )
 
 
 def _yaml_row(loader: yaml.SafeLoader, node: yaml.Node, layout: Layout) -> Addition:
@@ -214,7 +277,7 @@ def _yaml_row(loader: yaml.SafeLoader, node: yaml.Node, layout: Layout) -> Addit
     return layout.row(f"line {line}", stated.items())
 
 
-READERS: Mapping[str, Callable[[str, Layout], list[Addition]]] = {
+READERS: Mapping[str, Callable[[TextIO, Layout], Iterator[Addition]]] = {
     ".csv": read_csv,
     ".json": read_json,
     ".yaml": read_yaml,
@@ -223,32 +286,58 @@ READERS: Mapping[str, Callable[[str, Layout], list[Addition]]] = {
 """Suffix of a file's name -> the function that reads its text."""
 
 
-def read_additions(path: Path) -> list[Addition]:
-    """Return the models that the file states, in its order, each with its line (JSON: its position).
+class AdditionFile:
+    """The models that a file states, in its order, each with its line (JSON: its position).
 
-    Raises InvalidAdditions for a file that can't be read in the format of its suffix, or that states no model.
+    Each iteration reads the file anew and keeps one model in memory. It raises InvalidAdditions for a file that can't
+    be read in the format of its suffix, or that states no model.
     """
-    return _read(path, ADDITIONS)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Addition]:
+        return _read(self._path, ADDITIONS)
+
+
+def read_additions(path: Path) -> list[Addition]:
+    """Return all models of an ``AdditionFile``. Raises InvalidAdditions."""
+    return list(AdditionFile(path))
 
 
 def read_announcements(path: Path) -> list[Addition]:
     """Return the announcements of retirements that the file states, as read_additions. Raises InvalidAnnouncements."""
-    return _read(path, ANNOUNCEMENTS)
+    return list(_read(path, ANNOUNCEMENTS))
 
 
-def _read(path: Path, layout: Layout) -> list[Addition]:
+def _read(path: Path, layout: Layout) -> Iterator[Addition]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise layout.error(f"{path} has no suffix of a known format", f"name it {', '.join(READERS)}")
+    is_empty = True
     try:
-        rows = reader(path.read_bytes().decode("utf-8-sig"), layout)
+        with path.open(encoding="utf-8-sig", newline="") as content:
+            for row in reader(content, layout):
+                is_empty = False
+                yield row
     except OSError as error:
         raise layout.error(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
+        line = _find_bad_line(path)
         raise layout.error(f"{path} line {line} is not UTF-8", "save the file as UTF-8") from error
     except layout.error as error:
         raise layout.error(f"{path} {error.reason}", error.advice) from error
-    if not rows:
+    if is_empty:
         raise layout.error(f"{path} states no {layout.noun}", "give at least one")
-    return rows
+
+
+def _find_bad_line(path: Path) -> int:
+    """Return the number of the first line that is not UTF-8."""
+    line = 1
+    with path.open("rb") as content:
+        for line, text in enumerate(content, 1):  # noqa: B007 - the last line if another program changed the file
+            try:
+                text.decode()
+            except UnicodeDecodeError:
+                break
+    return line

@@ -1,6 +1,8 @@
 """Files of models to add by hand: three equivalent formats, and errors with their lines."""
 
+import io
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ghost_pipeline.additions import read_additions, read_csv, read_json, read_yaml
+from ghost_pipeline import additions
+from ghost_pipeline.additions import ADDITIONS, READERS, AdditionFile, read_additions
 from ghost_pipeline.errors import InvalidAdditions
 from ghost_pipeline.lifecycle.records import Addition
 
@@ -49,6 +52,10 @@ FIRST = {
     "expires_at": datetime(2027, 1, 1, 23, 59, 59, tzinfo=UTC),
 }
 SECOND = {"provider_id": "gemini", "model_id": "b", "expires_at": datetime(2027, 1, 1, 10, tzinfo=UTC)}
+
+
+def read_text_as(kind: str, text: str) -> list[Addition]:
+    return list(READERS[f".{kind}"](io.StringIO(text, newline=""), ADDITIONS))
 
 
 @pytest.mark.parametrize(
@@ -117,17 +124,21 @@ def test_a_missing_or_undecodable_file_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("additions", "place", "problem"),
     [
-        (read_csv("provider,model_id\nopenai\n"), "line 2", "has 1 cells, but there are 2 columns"),
-        (read_csv("provider,model_id\nopenai,a,b\n"), "line 2", "has 3 cells"),
-        (read_json('[\n\n"a"]'), "item 1", "is not an object"),
-        (read_json('[{"provider": "a", "provider_id": "b"}]'), "item 1", "column 'provider_id' is a duplicate"),
-        (read_yaml("- a"), "line 1", "is not a mapping"),
-        (read_yaml("- {a: 1}\n- {b: 1, b: 2}"), "line 2", "column 'b' is a duplicate"),
-        (read_yaml("- expires_at: 2027-02-30"), "line 1", "has a value that can't be read"),
-        (read_yaml("- name: !!timestamp x"), "line 1", "has a value that can't be read"),
-        (read_yaml("- name: !!bool x"), "line 1", "has a value that can't be read"),
-        (read_yaml("- name: !!python/name:os.system"), "line 1", "could not determine a constructor"),
-        (read_yaml("- &a {b: *a}"), "line 1", "recursive"),
+        (read_text_as("csv", "provider,model_id\nopenai\n"), "line 2", "has 1 cells, but there are 2 columns"),
+        (read_text_as("csv", "provider,model_id\nopenai,a,b\n"), "line 2", "has 3 cells"),
+        (read_text_as("json", '[\n\n"a"]'), "item 1", "is not an object"),
+        (
+            read_text_as("json", '[{"provider": "a", "provider_id": "b"}]'),
+            "item 1",
+            "column 'provider_id' is a duplicate",
+        ),
+        (read_text_as("yaml", "- a"), "line 1", "is not a mapping"),
+        (read_text_as("yaml", "- {a: 1}\n- {b: 1, b: 2}"), "line 2", "column 'b' is a duplicate"),
+        (read_text_as("yaml", "- expires_at: 2027-02-30"), "line 1", "has a value that can't be read"),
+        (read_text_as("yaml", "- name: !!timestamp x"), "line 1", "has a value that can't be read"),
+        (read_text_as("yaml", "- name: !!bool x"), "line 1", "has a value that can't be read"),
+        (read_text_as("yaml", "- name: !!python/name:os.system"), "line 1", "could not determine a constructor"),
+        (read_text_as("yaml", "- &a {b: *a}"), "line 1", "recursive"),
     ],
 )
 def test_a_model_that_cannot_be_read_leaves_the_others_readable(
@@ -140,7 +151,7 @@ def test_a_model_that_cannot_be_read_leaves_the_others_readable(
 
 
 def test_yaml_anchors_and_merges_are_supported() -> None:
-    base, tuned = read_yaml("- &b {provider: openai, model: a, input_price: 1}\n- {<<: *b, model: c}")
+    base, tuned = read_text_as("yaml", "- &b {provider: openai, model: a, input_price: 1}\n- {<<: *b, model: c}")
     assert base.values == {"provider_id": "openai", "model_id": "a", "input_price": 1}
     assert tuned.values == {"provider_id": "openai", "model_id": "c", "input_price": 1}
 
@@ -148,9 +159,9 @@ def test_yaml_anchors_and_merges_are_supported() -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.text() | st.text(alphabet='-[]{}:,"!&*<>|#\n au1'))
 def test_any_text_is_parsed_or_rejected(text: str) -> None:
-    for read in (read_csv, read_json, read_yaml):
+    for kind in ("csv", "json", "yaml"):
         try:
-            additions = read(text)
+            additions = read_text_as(kind, text)
         except InvalidAdditions:
             continue
         assert all(one.location.startswith("line ") for one in additions)
@@ -163,4 +174,62 @@ rows = st.lists(st.dictionaries(st.sampled_from(["model_id", "name", "input_pric
 @given(rows, st.sampled_from([None, 2]))
 def test_any_json_list_of_objects_is_read_as_it_stands(stated: list[dict[str, object]], indent: int | None) -> None:
     text = json.dumps(stated, indent=indent)
-    assert [one.values for one in read_json(text)] == stated
+    assert [one.values for one in read_text_as("json", text)] == stated
+
+
+@pytest.mark.parametrize("characters", [1, 2, 7])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"a": 12}, {"b": "x, ]"}]',
+        " [ ] ",
+        '[12345, "a\\"b", [1, [2]]]\n',
+        "[1 2]",
+        "[1,]",
+        "[,1]",
+        "[1",
+        "[1]]",
+        "{}",
+        "",
+    ],
+)
+def test_where_a_chunk_of_json_ends_makes_no_difference(
+    text: str, characters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outcome() -> object:
+        try:
+            return read_text_as("json", text)
+        except InvalidAdditions as error:
+            return str(error)
+
+    whole = outcome()
+    try:
+        assert len(whole) == len(json.loads(text)) if isinstance(whole, list) else not json.loads(text)
+    except ValueError:
+        assert isinstance(whole, str)
+    monkeypatch.setattr(additions, "CHUNK_CHARACTERS", characters)
+    assert outcome() == whole
+
+
+def write_many(kind: str, path: Path, count: int) -> None:
+    name = "x" * 500
+    with path.open("w") as file:
+        if kind == "csv":
+            file.write("provider_id,model_id,name\n")
+            file.writelines(f"openai,m{number},{name}\n" for number in range(count))
+        elif kind == "yaml":
+            file.writelines(f"- {{provider_id: openai, model_id: m{one}, name: {name}}}\n" for one in range(count))
+        else:
+            rows = ({"provider_id": "openai", "model_id": f"m{number}", "name": name} for number in range(count))
+            file.write(f"[{','.join(map(json.dumps, rows))}]")
+
+
+@pytest.mark.parametrize(("kind", "count"), [("csv", 10_000), ("json", 10_000), ("yaml", 2_000)])
+def test_a_file_is_read_one_model_at_a_time(kind: str, count: int, tmp_path: Path) -> None:
+    path = tmp_path / f"m.{kind}"
+    write_many(kind, path, count)
+    tracemalloc.start()
+    assert sum(1 for _ in AdditionFile(path)) == count
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 700_000

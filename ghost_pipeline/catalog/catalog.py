@@ -1,6 +1,6 @@
 """``ModelCatalog``: the interface of the catalog for pipelines, the command line and gateways."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -22,7 +22,7 @@ from ghost_pipeline.catalog.results import (
     SubmittedListing,
     SweepResult,
 )
-from ghost_pipeline.catalog.sightings import manual_record, manual_records, record_storable
+from ghost_pipeline.catalog.sightings import check_additions, manual_record, manual_records, record_storable
 from ghost_pipeline.catalog.storage import repository, schema
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
@@ -225,12 +225,20 @@ class ModelCatalog(CatalogQueries):
     ) -> list[SightingResult]:
         """Add many models by hand, all of them or none, in one transaction. The results are by provider and id.
 
-        Each is a mapping with the argument names of add_manual_model, or an Addition that ``read_additions`` returned.
-        Raises InvalidAdditions with the number of errors and the first 20 of them; a duplicate model is an error.
+        Each is a mapping with the argument names of add_manual_model, or an Addition of ``ghost_pipeline.additions``.
+        An iterable that can be iterated again, such as an AdditionFile, is checked whole first and then written page by
+        page, with no more than a page and the names of the models in memory. Raises InvalidAdditions with the number of
+        errors and the first 20 of them; a duplicate model is an error.
         """
         at, now = self._capped(observed_at), self._clock()
-        records = manual_records(_numbered(additions, "model"), at)
-        return self._database.write(lambda connection: sightings.add_models(connection, records, at, now))
+        stated = list(additions) if isinstance(additions, Iterator) else additions
+        slugs = check_additions(_numbered(stated, "model"), at)
+
+        return self._database.write(  # reads the rows again whenever it is repeated
+            lambda connection: sightings.add_in_pages(
+                connection, manual_records(_numbered(stated, "model"), at), slugs, at, now
+            )
+        )
 
     # Overrides by an operator
 
@@ -314,7 +322,7 @@ class ModelCatalog(CatalogQueries):
         returned. Raises InvalidAnnouncements with the number of errors and the first 20 of them.
         """
         at = self._as_of(now)
-        stated = announcements.validate_announcements(_numbered(rows, "announcement"), recorded_by, at)
+        stated = announcements.validate_announcements(list(_numbered(rows, "announcement")), recorded_by, at)
         return self._database.write(lambda connection: announcements.announce(connection, stated, at, recorded_by))
 
     def withdraw_retirement(
@@ -501,11 +509,10 @@ class ModelCatalog(CatalogQueries):
         return sweeps.run(self._database, sweep, slug, at, thresholds, run_id, is_dry_run=is_dry_run)
 
 
-def _numbered(rows: Iterable[Addition | Mapping[str, Any]], noun: str) -> list[Addition]:
-    """Return the rows with a place for error messages."""
-    return [
-        one if isinstance(one, Addition) else Addition(f"{noun} {number}", one) for number, one in enumerate(rows, 1)
-    ]
+def _numbered(rows: Iterable[Addition | Mapping[str, Any]], noun: str) -> Iterator[Addition]:
+    """Yield the rows with a place for error messages."""
+    for number, one in enumerate(rows, 1):
+        yield one if isinstance(one, Addition) else Addition(f"{noun} {number}", one)
 
 
 def _with_schema(settings: Settings | None, change: Callable[[Database], None]) -> SchemaVersion:

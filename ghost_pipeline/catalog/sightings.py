@@ -1,7 +1,8 @@
 """Record inferences and manual additions."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -44,6 +45,21 @@ def add_models(
     for provider in get_or_create_providers(connection, {step.provider_id for step in steps}):
         correct_future_instants(connection, provider, now, now)
     return _results(steps, apply_batch(connection, steps))
+
+
+PAGE_SIZE = 1_000
+"""Additions that are in memory at a time."""
+
+
+def add_in_pages(
+    connection: sa.Connection, added: Iterable[ModelRecord], slugs: Iterable[str], at: datetime, now: datetime
+) -> list[SightingResult]:
+    """Add models as ``add_models``, a page at a time. ``slugs`` are their providers, locked before the first page."""
+    get_or_create_providers(connection, set(slugs))
+    remaining, results = iter(added), list[SightingResult]()
+    while page := list(islice(remaining, PAGE_SIZE)):
+        results += add_models(connection, page, at, now)
+    return sorted(results, key=lambda one: (one.provider_id, one.model_id))
 
 
 def _addition_rule(added: ModelRecord, at: datetime) -> Rule:
@@ -109,12 +125,26 @@ def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
     )
 
 
-def manual_records(additions: Sequence[Addition], at: datetime) -> list[ModelRecord]:
-    """Return the models to add, if every one of them is valid. Raises InvalidAdditions with the place of each error."""
-    records, errors = validate_rows(additions, lambda values: manual_record(values, at))
+def check_additions(additions: Iterable[Addition], at: datetime) -> set[str]:
+    """Check every addition. Return their providers. Raises InvalidAdditions with the place of each error."""
+    slugs: set[str] = set()
+    errors = check_rows(
+        additions, lambda values: manual_record(values, at), lambda record: slugs.add(record.provider_id)
+    )
     if errors:
         raise InvalidAdditions(f"nothing was added: {errors}")
-    return records
+    return slugs
+
+
+def manual_records(additions: Iterable[Addition], at: datetime) -> Iterator[ModelRecord]:
+    """Yield the models to add, which were checked. Raises InvalidAdditions if the file has changed since."""
+    for addition in additions:
+        try:
+            if addition.error is not None:
+                raise UsageError(addition.error)
+            yield manual_record(addition.values, at)
+        except UsageError as error:
+            raise InvalidAdditions(f"nothing was added: {addition.location}: {error}") from error
 
 
 class _OfModel(Protocol):
@@ -136,7 +166,16 @@ def validate_rows(rows: Sequence[Addition], validate: Callable[[Mapping[str, Any
     ``validate`` raises UsageError. A second row of the same model is an error too.
     """
     found: list[V] = []
+    errors = check_rows(rows, validate, found.append)
+    return found, errors
+
+
+def check_rows(
+    rows: Iterable[Addition], validate: Callable[[Mapping[str, Any]], V], on_valid: Callable[[V], None]
+) -> str:
+    """Call ``on_valid`` with each validated row, keep none. Return the errors as ``validate_rows``."""
     errors: list[str] = []
+    failed = 0
     locations: dict[tuple[str, str], str] = {}
     for row in rows:
         try:
@@ -147,13 +186,15 @@ def validate_rows(rows: Sequence[Addition], validate: Callable[[Mapping[str, Any
             if key in locations:
                 raise UsageError(f"{' '.join(key)} is a duplicate of {locations[key]}")
         except UsageError as error:
-            errors.append(f"{row.location}: {error}")
+            failed += 1
+            if failed <= MAX_REPORTED_ERRORS:
+                errors.append(f"{row.location}: {error}")
         else:
             locations[key] = row.location
-            found.append(value)
-    rest = len(errors) - MAX_REPORTED_ERRORS
+            on_valid(value)
+    rest = failed - MAX_REPORTED_ERRORS
     more = [f"and {rest:,} more"] if rest > 0 else []
-    return found, "; ".join([*errors[:MAX_REPORTED_ERRORS], *more])
+    return "; ".join([*errors, *more])
 
 
 Record = Callable[[Sequence[Inference]], list[SightingResult]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ghost_pipeline.additions import read_additions
+from ghost_pipeline.additions import AdditionFile
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SightingResult
 from ghost_pipeline.cli.options import END, MODEL_ID, PROVIDER, json_option, model_argument, provider_argument
@@ -103,11 +103,12 @@ def add_command(provider: str | None, model_id: str | None, file: Path | None, i
 
 
 def _add_all(file: Path, is_json: bool) -> None:
-    additions = read_additions(file)
     with ModelCatalog.open() as catalog:
         try:
-            results = catalog.add_manual_models(additions)
+            results = catalog.add_manual_models(AdditionFile(file))
         except InvalidAdditions as error:
+            if error.reason.startswith(str(file)):
+                raise  # of reading the file, not of what it states
             raise InvalidAdditions(f"{file}: {error.reason}", error.advice) from error
     if is_json:
         print_json({"added": len(results), "models": results})

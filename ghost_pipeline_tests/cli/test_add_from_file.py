@@ -1,9 +1,15 @@
 """``add --from``: many models by hand."""
 
+import json
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from ghost_pipeline.catalog import catalog, sightings
+from ghost_pipeline.catalog.sightings import check_additions
+from ghost_pipeline.lifecycle.records import Addition
 from ghost_pipeline_tests.cli.run_cli import Shell
 
 CSV = "provider,model_id,input_price,output_price\nopenai,ft:a,0,0\ngemini,models/b,1,2\n"
@@ -60,3 +66,25 @@ def test_what_makes_no_sense_with_a_file_or_without_is_wrong_usage(
     write(home, "mine.csv", CSV)
     assert shell.error("add", *arguments, exit_code=2).startswith("Error: ")
     assert shell.json("models") == []
+
+
+def test_a_file_of_several_pages_is_added_whole_or_not_at_all(
+    shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sightings, "PAGE_SIZE", 2)
+    rows = [{"provider_id": ("openai", "mistral")[number % 2], "model_id": f"m{number}"} for number in range(7)]
+    added = shell.json("add", "--from", write(home, "mine.json", json.dumps(rows)))
+    assert added["added"] == 7
+    expected = sorted((row["provider_id"], row["model_id"]) for row in rows)
+    assert [(one["provider_id"], one["model_id"]) for one in added["models"]] == expected
+    path = Path(write(home, "mine.json", json.dumps([*rows[::-1], {"provider_id": "xai", "model_id": "new"}])))
+
+    def change_then_check(additions: Iterable[Addition], at: datetime) -> set[str]:
+        slugs = check_additions(additions, at)
+        path.write_text(json.dumps([*rows[::-1], {"provider_id": "xai", "model_id": ""}]))
+        return slugs
+
+    monkeypatch.setattr(catalog, "check_additions", change_then_check)
+    assert "nothing was added: item 8" in shell.error("add", "--from", str(path), exit_code=2)
+    assert len(shell.json("models")) == 7
+    assert {one["first_seen_at"] == one["last_seen_at"] for one in shell.json("models")} == {True}

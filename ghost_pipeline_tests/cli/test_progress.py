@@ -6,16 +6,19 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
 import termios
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ghost_pipeline.cli import progress
 from ghost_pipeline.cli.progress import show_progress
+from ghost_pipeline_tests.fetching.server import Server, json_reply
 
 SLOW = """
 import sys, time
@@ -99,6 +102,8 @@ COMMANDS = [
     ("ingest",),
     ("export", "--to", "openai"),
     ("db", "import", "export.json"),
+    ("db", "adopt", "old", "--provider-column", "provider", "--model-column", "model"),
+    ("fetch", "lab"),
     ("db", "prune-runs", "--older-than", "1d"),
     ("db", "prune-listings", "--older-than", "1d"),
 ]
@@ -110,8 +115,22 @@ def test_the_commands_show_their_progress_on_a_terminal(tmp_path: Path) -> None:
     row = {"provider_id": "openai", "model_id": "b", "source": "INDEX", "is_active": True}
     instants = {"first_seen_at": "2026-01-01T00:00:00Z", "last_seen_at": "2026-01-01T00:00:00Z"}
     (tmp_path / "export.json").write_text(json.dumps([row | instants]))
-    shown = {command: run_at_once(tmp_path, command) for command in COMMANDS}
-    texts = ("ingesting openai_models.json", "writing openai", "importing export.json", "old runs", "deleting listings")
+    (tmp_path / "home").mkdir()
+    with closing(sqlite3.connect(tmp_path / "home" / "catalog.db")) as old, old:
+        old.execute("CREATE TABLE old (provider TEXT, model TEXT)")
+        old.execute("INSERT INTO old VALUES ('mistral', 'c')")
+    with closing(Server(lambda _: json_reply({"data": [{"id": "d"}]}))) as server:
+        (tmp_path / "providers.toml").write_text(f'[providers.lab]\nbase_url = "{server.url}"\n')
+        shown = {command: run_at_once(tmp_path, command) for command in COMMANDS}
+    texts = (
+        "ingesting openai_models.json",
+        "writing openai",
+        "importing export.json",
+        "adopting old",
+        "fetching, lab: ",
+        "old runs",
+        "deleting listings",
+    )
     assert {command: text in shown[command] for command, text in zip(COMMANDS, texts, strict=True)} == dict.fromkeys(
         COMMANDS, True
     )

@@ -13,6 +13,7 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths  # wha
 
 from ghost_pipeline.catalog.storage import schema
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.defs.local_runs import DAGSTER_YAML
 from ghost_pipeline_tests.deploy.compose import DEPLOY, ROOT, SERVICES, TARGETS, environment, parsed
 from ghost_pipeline_tests.postgres import server
 
@@ -196,3 +197,7 @@ def test_on_kubernetes_no_secret_is_in_the_values_and_no_door_is_open() -> None:
     assert "password" not in yaml.safe_dump(values).lower().replace("generatepostgresqlpasswordsecret", "")
     assert values["ingress"]["enabled"] is False
     assert values["dagsterWebserver"]["service"]["type"] == "ClusterIP"
+
+
+def test_sensors_have_threads_as_in_a_home_that_the_command_line_makes() -> None:
+    assert parsed("dagster-postgres.yaml")["sensors"] == yaml.safe_load(DAGSTER_YAML)["sensors"]

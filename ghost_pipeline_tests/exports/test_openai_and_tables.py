@@ -107,7 +107,7 @@ def test_csv_keeps_numbers_texts_and_instants_and_leaves_the_unknown_empty() -> 
 def test_the_columns_of_a_csv_export_can_be_added_from_a_file() -> None:
     table = pd.read_csv(io.BytesIO(export_models([FULL], "csv")), dtype=str)
     stated = ["provider_id", "model_id", "name", "context_window", "input_price", "capabilities", "expires_at"]
-    (addition,) = read_csv(table[stated].to_csv(index=False))
+    (addition,) = read_csv(io.StringIO(table[stated].to_csv(index=False)))
     assert addition.values == {
         name: list(FULL.capabilities or ()) if name == "capabilities" else getattr(FULL, name) for name in stated
     }

@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
@@ -228,7 +229,9 @@ def cheap_commits(instance: dg.DagsterInstance) -> Iterator[None]:
     if not shared:
         yield
         return
-    relaxed = _Relaxed(frozenset(str(path.resolve()) for path in shared), str(shared[0].parent.resolve()))
+    relaxed = _Relaxed(
+        frozenset(str(path.resolve()) for path in shared), str(shared[0].parent.resolve()), _CompiledStatements()
+    )
     with ExitStack() as stack:
         for path in shared:  # while one connection is open, the others don't write the log back when they close
             open_file = stack.enter_context(closing(sqlite3.connect(path)))
@@ -238,6 +241,24 @@ def cheap_commits(instance: dg.DagsterInstance) -> Iterator[None]:
         yield
 
 
+class _CompiledStatements(dict[Any, Any]):
+    """Compiled statements of all engines: Dagster makes an engine for each event, whose own cache is always empty.
+
+    The first part of SQLAlchemy's keys is the engine's dialect; those of SQLite are all alike here.
+    """
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        """Return the statement that was compiled for any engine."""
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        if len(self) < MAX_COMPILED_STATEMENTS:
+            super().__setitem__(key[1:], compiled)
+
+
+MAX_COMPILED_STATEMENTS = 2_000
+
+
 @dataclass(frozen=True, slots=True)
 class _Relaxed:
     """The files of one instance whose commits are cheap for now."""
@@ -245,6 +266,7 @@ class _Relaxed:
     shared: frozenset[str]
     folder: str
     """Of the files of single runs."""
+    compiled: _CompiledStatements
 
 
 _relaxed: list[_Relaxed] = []
@@ -256,12 +278,22 @@ def _relax(connection: object, _record: object) -> None:
     # Registered for good: SQLAlchemy's list of listeners must not change while other threads connect.
     if not _relaxed or not isinstance(connection, sqlite3.Connection):
         return
-    path = str(Path(connection.execute("PRAGMA database_list").fetchone()[2]).resolve())
+    path: str = connection.execute("PRAGMA database_list").fetchone()[2]  # SQLite has resolved links
     for one in tuple(_relaxed):
         if path in one.shared:
             connection.execute("PRAGMA synchronous = NORMAL")
         elif path.startswith(one.folder):
             connection.execute("PRAGMA synchronous = OFF")
+
+
+@sa.event.listens_for(sa.Engine, "engine_connect")
+def _share_compiled_statements(connection: sa.Connection) -> None:
+    if not _relaxed or connection.dialect.name != "sqlite":
+        return
+    database = str(connection.engine.url.database)
+    for one in tuple(_relaxed):
+        if database in one.shared or database.startswith(one.folder):
+            connection.execution_options(compiled_cache=one.compiled)
 
 
 def compact_run_file(path: Path) -> bool:

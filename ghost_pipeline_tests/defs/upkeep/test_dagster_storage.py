@@ -8,7 +8,9 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy as sa
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.functions import FunctionElement
 
 import ghost_pipeline
 from ghost_pipeline.defs.local_runs import open_instance
@@ -95,3 +97,35 @@ def test_commits_are_cheap_in_dagsters_files_only_and_only_in_the_block(tmp_path
         after = {name: level(path) for name, path in paths.items()}
     assert levels == {"index": 1, "run": 0, "catalog": 2}
     assert after == dict.fromkeys(paths, 2)
+
+
+def test_statements_are_compiled_once_for_all_engines_of_dagsters_files(tmp_path: Path) -> None:
+    compiled = 0
+    table = sa.table("sqlite_master", sa.column("name"))
+
+    class Counted(FunctionElement[str]):
+        name = "counted"
+        inherit_cache = True
+        type = sa.Text()
+
+    @compiles(Counted)
+    def _(element: Counted, compiler: object, **options: object) -> str:
+        nonlocal compiled
+        compiled += 1
+        return "'x'"
+
+    def read(path: Path) -> None:
+        engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(sa.select(Counted(), table.c.name)).all()
+
+    with open_instance(Settings.from_environment({"GHOST_HOME": str(tmp_path)})) as instance:
+        index = tmp_path / "dagster" / "history" / "runs" / "index.db"
+        with cheap_commits(instance):
+            for path in (index, index, index.with_name("a-run.db"), tmp_path / "dagster" / "history" / "runs.db"):
+                read(path)
+            assert compiled == 1
+            read(tmp_path / "catalog.db")
+            assert compiled == 2
+        read(index)
+    assert compiled == 3
