@@ -77,6 +77,8 @@ class _Draft:
     sha256: str | None
     listed_at: datetime | None = None
     """The latest instant that an event of the model proves."""
+    proven_before: datetime | None = None
+    """The one before: the listing with the next price may also have, say, reactivated the model."""
     is_exact: bool = False
     """No later listing contained it."""
 
@@ -96,8 +98,12 @@ def _draft_periods(current: ModelRecord | None, events: Sequence[tuple[ModelEven
             continue
         amounts = (after.input_price, after.output_price, after.prices)
         if not drafts or drafts[-1].amounts != amounts:
+            if drafts and drafts[-1].listed_at == event.at and event.source is Source.INDEX:
+                drafts[-1].listed_at = drafts[-1].proven_before
             drafts.append(_Draft(amounts, event.at, sha256))
         if event.listing_id is not None and event.source is Source.INDEX:
+            if drafts[-1].listed_at != event.at:
+                drafts[-1].proven_before = drafts[-1].listed_at
             drafts[-1].listed_at, drafts[-1].is_exact = event.at, False
     _end_listings(drafts, current)
     return drafts
