@@ -114,7 +114,7 @@ def _step(
     def rule(current: ModelRecord | None, _: Tombstone | None) -> ModelRecord | None:
         return None if current is None else change(current, announcement)
 
-    details = {"announced_by": operator, "source_url": announcement.source_url}
+    details = {"recorded_by": operator, "source_url": announcement.source_url}
     stated = {name: value for name, value in details.items() if value is not None}
     return Step(*_key(announcement), rule, Cause(now, Source.MANUAL, details=stated))
 

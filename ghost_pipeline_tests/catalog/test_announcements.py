@@ -78,9 +78,9 @@ def test_an_announced_date_stands_while_listings_state_none(story: Story) -> Non
     story.submit(2)
     assert story.stands() == (JUNE, "n")
     assert story.moves() == [(Source.MANUAL, None, JUNE)]
-    [event] = [one for one in story.catalog.list_events(*KEY) if "announced_by" in (one.details or {})]
+    [event] = [one for one in story.catalog.list_events(*KEY) if "recorded_by" in (one.details or {})]
     assert event.details is not None
-    assert (event.details["announced_by"], event.details["source_url"]) == ("Ann", "https://example.org/mail")
+    assert (event.details["recorded_by"], event.details["source_url"]) == ("Ann", "https://example.org/mail")
 
 
 def test_a_listing_that_states_another_date_ends_it_and_both_are_kept(story: Story) -> None:
@@ -156,7 +156,9 @@ def test_what_is_taken_back_leaves_what_the_listing_states(story: Story) -> None
 def test_a_later_announcement_takes_the_place_of_an_earlier_one(story: Story) -> None:
     story.submit(SILENT)
     assert story.announce(recorded_by="Ann") == "announced"
+    recorded = story.catalog.list_retiring()
     assert story.announce(recorded_by="Bob") == "unchanged"
+    assert story.catalog.list_retiring() == recorded
     assert story.announce(JULY, recorded_by="Bob") == "moved"
     story.submit(SILENT)
     assert story.moves() == [(Source.MANUAL, None, JUNE), (Source.MANUAL, JUNE, JULY)]

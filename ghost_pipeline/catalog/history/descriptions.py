@@ -63,4 +63,5 @@ def describe_event(kind: EventKind, source: Source | None, details: Mapping[str,
         return "a ghost for too long" if days is None else f"a ghost for more than {days:g} days"
     if source is None:
         return "instants in the future were corrected"
-    return _VERBS.get(kind, {}).get(source, kind.value)
+    words = _VERBS.get(kind, {}).get(source, kind.value)
+    return f"{words} ({details['recorded_by']})" if "recorded_by" in details else words

@@ -180,7 +180,7 @@ def _by_event(statement: _Statement) -> dict[str, Any]:
         "announced_at": event.at,
         "announced_by": "import" if is_imported else channels.get(event.source),
         "moved_from": statement.moved_from,
-        "recorded_by": details.get("announced_by"),
+        "recorded_by": details.get("recorded_by"),
         "source_url": details.get("source_url"),
         "listing_id": event.listing_id,
     }

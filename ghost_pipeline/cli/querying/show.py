@@ -147,9 +147,9 @@ def _reason(explanation: ModelExplanation) -> str:
 
 
 def _stated_by(details: Mapping[str, Any]) -> Iterator[str]:
-    """Yield who announced a retirement, and where it is written."""
-    if "announced_by" in details:
-        yield f"announced by {details['announced_by']}"
+    """Yield who recorded or took back an announcement, and where that is published."""
+    if "recorded_by" in details:
+        yield f"recorded by {details['recorded_by']}"
     if "source_url" in details:
         yield details["source_url"]
 

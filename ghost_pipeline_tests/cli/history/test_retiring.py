@@ -79,12 +79,16 @@ def test_a_moved_date_is_shown_with_the_one_before_and_what_was_announced(shell:
     assert one["announcement"]["recorded_by"] == "Ann"
     assert f"Ann announced {day(60)}" in shell.run("retiring").stdout
     changes = shell.json("changes", "--kind", "changed")["changes"]
+    assert [one["reason"] for one in changes if "expires_at" in one["new"]] == [
+        *("changed by an operator (Ann)",) * 2,
+        "listed with other values",
+    ]
     assert [(one["old"]["expires_at"], one["new"]["expires_at"]) for one in changes if "expires_at" in one["new"]] == [
         (None, end_of(day(30))),
         (end_of(day(30)), end_of(day(60))),
         (end_of(day(60)), end_of(day(90))),
     ]
-    assert "announced by Ann" in shell.run("show", "openai", "a").stdout
+    assert "recorded by Ann" in shell.run("show", "openai", "a").stdout
 
 
 def test_a_model_past_its_date_is_shown_as_long_as_it_is_listed_or_used(shell: Shell) -> None:
