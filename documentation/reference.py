@@ -69,6 +69,7 @@ TABLE_PURPOSES = {
     "model_events": "What happened to each model. Append-only, also after the model's row is gone.",
     "event_batches": "The order in which events were committed ([why](decisions/0013-the-order-of-events.md)).",
     "catalog_identity": "The name of this catalog. A copy keeps it, so that cursors of the original are valid there.",
+    "notification_destinations": "How far each destination of [notifications](notifications.md) is.",
 }
 """Table -> what it is for."""
 
@@ -89,6 +90,7 @@ def tables_page() -> str:
         "model_events                         provider_id and model_id as plain columns: history outlives the row\n"
         "event_batches                        first_id to last_id: events of the provider that one commit added\n"
         "catalog_identity                     one row\n"
+        "notification_destinations            by itself\n"
         "```\n",
     ]
     for table in tables.metadata.tables.values():

@@ -21,6 +21,7 @@ from ghost_pipeline.defs.fetching import fetch_every_6h, fetch_provider
 from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog, raw_provider_models
 from ghost_pipeline.defs.model_pages import models, models_sensor
 from ghost_pipeline.defs.monitoring import discovery_stats, refresh_statistics
+from ghost_pipeline.defs.notifications import notifications_sensor, send_notifications
 from ghost_pipeline.defs.provider_health import check_health, check_provider_health, provider_health
 from ghost_pipeline.defs.resource import GhostCatalog
 from ghost_pipeline.defs.sweeps import (
@@ -64,7 +65,10 @@ def build_definitions(
     return dg.Definitions(
         assets=_linked_to_source(_owned_by(assets, owners), repository_url),
         asset_checks=[check_provider_health, reported_sightings_checks],
-        jobs=[fetch_provider, ingest_listing, check_health, refresh_statistics, stale_sweep, purge_sweep, prune_runs],
+        jobs=[
+            *(fetch_provider, ingest_listing, check_health, refresh_statistics, stale_sweep, purge_sweep, prune_runs),
+            send_notifications,
+        ],
         schedules=[fetch_every_6h, stale_sweep_24h, purge_sweep_30d, prune_runs_1d],
         sensors=[
             models_directory_sensor,
@@ -72,6 +76,7 @@ def build_definitions(
             inbox_sensor,
             channels_sensor,
             models_sensor,
+            notifications_sensor,
             dg.AutomationConditionSensorDefinition(
                 "statistics_sensor",
                 target=dg.AssetSelection.assets(discovery_stats),

@@ -180,6 +180,12 @@ class Settings:
         "GHOST_PROVIDERS_FILE",
         default_text="`providers.toml` in the current folder, if it exists",
     )
+    notifications_file: Path | None = setting(
+        None,
+        "The destinations of notifications.",
+        "GHOST_NOTIFICATIONS_FILE",
+        default_text="`notifications.toml` in the current folder, if it exists",
+    )
     dagster_dir: Path | None = setting(
         None,
         "The folder of Dagster's configuration and, unless that names another place, of its runs.",

@@ -26,6 +26,7 @@ from ghost_pipeline.catalog.sightings import check_additions, manual_record, man
 from ghost_pipeline.catalog.storage import repository, schema
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.notification_states import NotificationStates
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import (
@@ -72,6 +73,8 @@ class ModelCatalog(CatalogQueries):
         self._admitted: tuple[int, Listing] | None = None
         """The id and the parsed listing of the last admission, until it is reconciled."""
         self._archive = Archive(settings.archive_location)
+        self.notifications = NotificationStates(self._database)
+        """How far each destination of notifications is."""
 
     @classmethod
     def open(

@@ -16,6 +16,7 @@ from ghost_pipeline.cli.history.changes import changes_command
 from ghost_pipeline.cli.history.past import diff_command, prices_command
 from ghost_pipeline.cli.history.retiring import announce_command, retiring_command
 from ghost_pipeline.cli.ingest import ingest_command
+from ghost_pipeline.cli.notifications import notifications_command, notify_command
 from ghost_pipeline.cli.output import ErrorHandlingGroup
 from ghost_pipeline.cli.overrides import (
     purge_command,
@@ -51,6 +52,7 @@ for command in (
     *(fetch_command, ingest_command, stats_command, models_command, show_command, providers_command, export_command),
     *(track_command, add_command, reactivate_command, release_command, remove_command, restore_command),
     *(changes_command, diff_command, prices_command, retiring_command, announce_command),
+    *(notify_command, notifications_command),
     *(sweep_command, purge_command, db_group, ui_command, doctor_command),
 ):
     main.add_command(command)

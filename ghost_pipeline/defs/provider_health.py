@@ -4,7 +4,7 @@ Dagster resets the checks of an asset when the asset is materialized. These spea
 readable, so they belong to an asset that never is. Everything that changes the catalog logs ``health_events``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ import dagster as dg
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.defs.listing_checks import format_instant
 from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
+from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.lifecycle.absence import (
     ProviderHealth,
     incomplete_since,
@@ -22,6 +23,8 @@ from ghost_pipeline.lifecycle.absence import (
 )
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.notifications.delivery import find_failing
+from ghost_pipeline.notifications.destinations import NOTIFICATIONS_FILE, read_destinations
 from ghost_pipeline.settings import Thresholds
 
 NAME = "provider_health"
@@ -56,6 +59,8 @@ class CatalogHealth:
     """Models that are used although their provider's list does not contain them any more."""
     retiring: Sequence[ModelRecord]
     """Models that are used although they retire soon, or should have."""
+    failing_notifications: Mapping[str, str]
+    """Destination -> why the last attempts to reach it failed; or the file of destinations -> why it is invalid."""
     thresholds: Thresholds
     now: datetime
 
@@ -67,9 +72,17 @@ def read_health(catalog: ModelCatalog, now: datetime | None = None) -> CatalogHe
         catalog.list_provider_health(),
         catalog.find_delisted_models(),
         catalog.find_retiring_models(at),
+        _failing_notifications(catalog),
         catalog.settings.thresholds,
         at,
     )
+
+
+def _failing_notifications(catalog: ModelCatalog) -> dict[str, str]:
+    try:
+        return find_failing(catalog, read_destinations(catalog.settings))
+    except SettingsError as error:
+        return {NOTIFICATIONS_FILE: str(error)}
 
 
 def _latest_listings_are_complete(health: CatalogHealth) -> dg.AssetCheckResult:
@@ -156,6 +169,16 @@ def _days(health: CatalogHealth) -> str:
     return "1 day" if days == 1 else f"{days:g} days"
 
 
+def _notifications_are_delivered(health: CatalogHealth) -> dg.AssetCheckResult:
+    failing = health.failing_notifications
+    return dg.AssetCheckResult(
+        passed=not failing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{', '.join(failing)}: 'ghost-pipeline notifications' shows more" if failing else None,
+        metadata=dict(failing),
+    )
+
+
 _CHECKS = {
     "latest_listings_are_complete": (
         _latest_listings_are_complete,
@@ -176,6 +199,10 @@ _CHECKS = {
     "used_models_are_not_retiring": (
         _used_models_are_not_retiring,
         "No model that was used in the last 30 days is about to be withdrawn (GHOST_RETIRING_DAYS).",
+    ),
+    "notifications_are_delivered": (
+        _notifications_are_delivered,
+        "The last attempts to reach each destination of notifications.toml did not fail.",
     ),
 }
 """Check -> the function that decides it, and what it states."""

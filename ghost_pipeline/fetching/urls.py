@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def address_defect(url: str, is_plain_http_allowed: bool) -> str | None:
+def address_defect(
+    url: str, is_plain_http_allowed: bool, how_to_allow: str = "set allow_plain_http = true for this provider"
+) -> str | None:
     """Return why ``url`` may not be requested, or None if it may. Never repeat a password in it."""
     if not _is_http(url):
         return "is not a valid http or https URL"
@@ -16,7 +18,7 @@ def address_defect(url: str, is_plain_http_allowed: bool) -> str | None:
     if parts.fragment:
         return "contains a fragment (#…)"
     if parts.scheme == "http" and not (is_plain_http_allowed or is_loopback(url)):
-        return "is plain http to another machine; use https, or set allow_plain_http = true for this provider"
+        return f"is plain http to another machine; use https, or {how_to_allow}"
     return None
 
 

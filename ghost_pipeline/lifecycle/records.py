@@ -151,3 +151,29 @@ class ResponseSummary:
     """Number of pages that were read."""
     status: int | None = None
     """HTTP status of the last response."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationState:
+    """How far one destination is."""
+
+    name: str
+    cursor: str
+    """The place in the changes up to which messages were made."""
+    prepared_at: datetime
+    """When changes were last gathered for a digest."""
+    notices: Mapping[str, Any]
+    """Unclear providers and unlisted models that messages had, as JSON values."""
+    last_success_at: datetime | None = None
+    failures: int = 0
+    """Attempts that failed since then."""
+    next_attempt_at: datetime | None = None
+    """Nothing is sent before: after a failure, and while a sender is at work."""
+    last_error: str | None = None
+    pending: Mapping[str, Any] | None = None
+    """The message that waits for delivery, as JSON values."""
+    version: int = 0
+
+    def is_blocked(self, now: datetime) -> bool:
+        """Return True if nothing may be sent yet."""
+        return self.next_attempt_at is not None and self.next_attempt_at > now

@@ -63,6 +63,8 @@ WRONG_USAGE = [
     ("export", "--to", "csv", "--output", "."),
     ("export", "--to", "csv", "--output", "no-such-folder/models.csv"),
     ("export", "--to", "csv", "--output", "/dev/null"),
+    ("notify",),
+    ("notify", "--test", "chat"),
     ("no-such-command",),
 ]
 NEED_A_CATALOG = [
@@ -84,6 +86,7 @@ NEED_A_CATALOG = [
     ("db", "upgrade"),
     ("db", "current"),
     ("db", "adopt", "old_models"),
+    ("notifications",),
 ]
 
 

@@ -37,6 +37,7 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         ("provider_health", "used_models_are_not_retiring"),
         ("provider_health", "holds_are_not_expiring"),
         ("provider_health", "complete_listings_are_recent"),
+        ("provider_health", "notifications_are_delivered"),
     }
     assert {job.name for job in repository.get_all_jobs()} >= {
         "fetch_listings",
@@ -45,6 +46,7 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         "stale_sweep",
         "purge_sweep",
         "prune_runs",
+        "send_notifications",
     }
 
 
@@ -58,6 +60,7 @@ def test_the_sensor_and_the_schedules_run_by_default() -> None:
         "inbox_sensor",
         "channels_sensor",
         "models_sensor",
+        "notifications_sensor",
     ):
         assert sensors[name] is dg.DefaultSensorStatus.RUNNING
     assert schedules == dict.fromkeys(

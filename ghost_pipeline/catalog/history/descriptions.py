@@ -47,6 +47,10 @@ _VERBS = {
 }
 
 
+BY_OPERATOR = {kind: verbs[Source.MANUAL] for kind, verbs in _VERBS.items()}
+"""Kind -> what ``describe_event`` returns for an operator's change."""
+
+
 def describe_event(kind: EventKind, source: Source | None, details: Mapping[str, Any]) -> str:
     """Return why an event happened, in a few words."""
     if "adopted_from" in details or "imported_from" in details:

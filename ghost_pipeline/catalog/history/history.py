@@ -63,6 +63,11 @@ class History:
         with self._database.reading() as connection:
             return changes.read_change_page(connection, wanted, changes.find_cursor(connection, cursor), limit)
 
+    def find_end(self) -> str:
+        """Return the cursor after everything that is committed."""
+        with self._database.reading() as connection:
+            return str(changes.find_end(connection, changes.find_cursor(connection, None).catalog_id))
+
     def list_held(self, provider_ids: Sequence[str] = ()) -> list[ProviderRecord]:
         """Return the providers that are held now, so that their absences are no changes; of those given, if any are."""
         slugs = self._known(provider_ids)

@@ -278,3 +278,21 @@ catalog_identity = sa.Table(
     ),
 )
 """A copy and a restored dump keep the name, so cursors stay valid; another catalog refuses them."""
+
+notification_destinations = sa.Table(
+    "notification_destinations",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True, comment="Name of the destination in notifications.toml."),
+    sa.Column("cursor", sa.Text, nullable=False, comment="Place in the changes up to which messages were made."),
+    sa.Column("prepared_at", Instant, nullable=False, comment="When changes were last gathered for a digest."),
+    sa.Column("last_success_at", Instant, comment="When a message was last delivered."),
+    sa.Column("failures", sa.Integer, nullable=False, comment="Attempts that failed since then."),
+    sa.Column(
+        "next_attempt_at", Instant, comment="Nothing is sent before: after a failure, and while a sender is at work."
+    ),
+    sa.Column("last_error", sa.Text, comment="Why the last attempt failed; NULL after a success."),
+    sa.Column("pending", Json, comment="The message that waits for delivery; NULL without one."),
+    sa.Column("notices", Json, nullable=False, comment="Unclear providers and unlisted models that messages had."),
+    sa.Column("version", sa.Integer, nullable=False, comment="Rises with each write, so that two senders notice."),
+)
+"""How far each destination of notifications is. ``catalog/storage/notification_states.py`` reads and writes it."""
