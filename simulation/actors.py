@@ -1,23 +1,45 @@
 """Who acts on the catalog: fetches, gateways, the inbox, sweeps and operators, with the faults of each step."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any, NamedTuple
+from unittest import mock
 
 from ghost_pipeline import CatalogError, ModelCatalog, UsageError
 from ghost_pipeline.catalog.results import SubmittedListing
-from ghost_pipeline.lifecycle.records import Inference
-from ghost_pipeline.lifecycle.validation import validate_inference
+from ghost_pipeline.client import writer as client_writer
+from ghost_pipeline.client.pending import Drops, SightingBuffer
+from ghost_pipeline.client.pending import Sighting as Use
+from ghost_pipeline.client.writer import Writer, open_writers
 from ghost_pipeline.reported_sightings import InboxCursor, Sighting, read_inbox
 from ghost_pipeline.settings import Settings
-from simulation.faults import Crash, Delivered, crash_at, deliver, failing_database
+from simulation import numbers
+from simulation.faults import Crash, Delivered, crash_at, deliver, failing_database, replace_archived
 from simulation.plan import Step
-from simulation.world import TrueModel, TrueProvider
+from simulation.world import TrueProvider
+
+logging.getLogger("ghost_pipeline.client").addHandler(logging.NullHandler())
 
 PAGE = 100
+PENDING = 10_000
+"""Models that a tracker keeps in memory."""
+OPENS_EVERY = 10
+
+
+class Used(NamedTuple):
+    """One inference that the catalog acknowledged."""
+
+    provider_id: str
+    model_id: str
+    at: datetime
+    """When it was at the latest: as stated if plausible, and not after it arrived by either clock."""
+    stamped_at: datetime
+    """The same by the clock of this host."""
 
 
 @dataclass(slots=True)
@@ -28,18 +50,52 @@ class Happened:
     """None if the step concerns all providers."""
     is_acknowledged: bool
     """Whether the catalog answered that it is done. Otherwise it may be done or not."""
+    is_admitted: bool = False
+    """Whether the catalog answered that it admitted a listing."""
     delivered: Delivered | None = None
     listed_at: datetime | None = None
     """When a fetched listing was observed, by the clock of this host."""
-    used: list[tuple[str, str, datetime]] = field(default_factory=list)
-    """Provider, model and instant of every inference."""
+    used: list["Used"] = field(default_factory=list)
+    """Every inference."""
     model_id: str | None = None
     """Whom an operator meant."""
     error: str | None = None
 
 
+class VirtualTime(datetime):
+    """The clock of this host, for code that takes no clock: a tracker runs in a gateway, on real time."""
+
+    shown = datetime.min.replace(tzinfo=UTC)
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+        """Return the time of this host's clock."""
+        return cls.shown
+
+
+class Gateway:
+    """A tracker of one provider's models without its thread: sightings wait in memory until they are delivered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._buffer = SightingBuffer(PENDING, Drops())
+        self._writer = Writer(settings, self._buffer, 1.0, PENDING, PENDING)
+        open_writers.discard(self._writer)  # nothing is delivered at the end of this program
+        self.used: list[tuple[str, str, datetime]] = []
+        """What waits: provider, model and instant as the gateway's clock stated it."""
+
+    def use(self, provider_id: str, model_id: str, at: datetime) -> None:
+        """Track one use, as a tracker does."""
+        self._buffer.add((provider_id, model_id), Use(at.timestamp(), at.timestamp()), is_current=False)
+        self.used.append((provider_id, model_id, at))
+
+    def deliver(self, catalog: ModelCatalog) -> bool:
+        """Write what waits. Return True if the catalog has it; otherwise it waits on."""
+        self._writer._delivery._catalog = catalog
+        return self._writer._write_all()
+
+
 class Actors:
-    """Two processes with a catalog each on one database, an inbox and its cursor."""
+    """Two processes with a catalog each on one database, gateways, an inbox and its cursor."""
 
     moves_cursor_first = False
     """The order that loses lines; see ``mutants``."""
@@ -48,15 +104,17 @@ class Actors:
         self.world = world
         self._settings = settings
         self._now = datetime.min.replace(tzinfo=UTC)
+        self._gateways: dict[int, Gateway] = {}
         self._catalogs: dict[int, ModelCatalog] = {}
         self._inbox = settings.inbox_dir
         self._inbox.mkdir(parents=True, exist_ok=True)
         self._cursor: str | None = None
+        self._restarts = 0
         self._written: list[tuple[str, str, datetime]] = []
         """Lines that were written and are not known to be recorded."""
 
     def catalog(self, process: int = 0) -> ModelCatalog:
-        """Return the catalog of a process, opened anew after a crash."""
+        """Return the catalog of a process. After a crash it has forgotten everything and connects anew."""
         if process not in self._catalogs:
             self._catalogs[process] = ModelCatalog.open(self._settings, clock=lambda: self._now)
         return self._catalogs[process]
@@ -67,22 +125,31 @@ class Actors:
             catalog.close()
         self._catalogs.clear()
 
+    def restart(self, process: int) -> None:
+        """Forget what a process that died had in memory, and its connections.
+
+        Some restarts open the catalog anew, which checks the schema and compiles every statement again.
+        """
+        self._restarts += 1
+        self._gateways.clear()
+        self._catalogs[process].close()
+        if self._restarts % OPENS_EVERY == 0:
+            del self._catalogs[process]
+
     def carry_out(self, step: Step) -> Happened:
         """Carry out the step. A crash ends the process, an error of the database leaves the rest to later steps."""
-        self._now = step.host_time
+        self._now = VirtualTime.shown = step.host_time
         happened = Happened(None, is_acknowledged=False)
         try:
             catalog = self.catalog(step.process)
             with self._faults(catalog, step):
+                happened.is_acknowledged = True
                 getattr(self, f"_{step.action}")(catalog, step, happened)
-            happened.is_acknowledged = True
         except Crash as crash:
-            happened.error = f"crash: {crash}"
-            self._catalogs.pop(step.process).close()
-        except CatalogError as error:
-            happened.error = type(error).__name__
-        except UsageError as error:
-            happened.error = type(error).__name__
+            happened.is_acknowledged, happened.error = False, f"crash: {crash}"
+            self.restart(step.process)
+        except (CatalogError, UsageError) as error:
+            happened.is_acknowledged, happened.error = False, type(error).__name__
         return happened
 
     @contextmanager
@@ -103,19 +170,29 @@ class Actors:
         name = f"{provider.provider_id}_models.json"
         submitted = SubmittedListing(provider.provider_id, name, delivered.content, happened.listed_at)
         outcome = catalog.admit(submitted)
-        if not outcome.is_refused:
-            catalog.reconcile(outcome.listing_id)
+        happened.is_admitted = True
+        if step.fault != "replaced":
+            if not outcome.is_refused:
+                catalog.reconcile(outcome.listing_id)
+            return
+        self.restart(step.process)
+        with replace_archived(catalog, submitted.sha256, step.seed):
+            self.catalog(step.process).reconcile(outcome.listing_id)
 
     def _infer(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         provider = self.world[step.provider]
         happened.provider_id = provider.provider_id
-        at = _client_time(step)
-        used = provider.used(step.at)
-        happened.used = [(provider.provider_id, model.model_id, _evidence_at(at, step)) for model in used]
-        catalog.record_inferences([self._inference(provider, model, at) for model in used])
-
-    def _inference(self, provider: TrueProvider, model: TrueModel, at: datetime) -> Inference:
-        return validate_inference(provider.provider_id, model.model_id, at, at, None, None, self._now)
+        gateway = self._gateways.setdefault(step.provider, Gateway(self._settings))
+        random, used = Random(step.seed), provider.used(step.at)
+        for model in random.sample(used, round(len(used) * numbers.USED_AT_A_TIME)):
+            gateway.use(provider.provider_id, model.model_id, _client_time(step))
+        with mock.patch.object(client_writer, "datetime", VirtualTime):
+            happened.is_acknowledged = gateway.deliver(catalog)
+        if happened.is_acknowledged:
+            happened.used = [_used(*one, step) for one in gateway.used]
+            gateway.used.clear()
+        else:
+            happened.error = "waits in the tracker"
 
     def _write_inbox(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         provider, random = self.world[step.provider], Random(step.seed)
@@ -135,7 +212,7 @@ class Actors:
             file.write("".join(f"{line}\n" for line in lines))
 
     def _read_inbox(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
-        taken = list(self._written)
+        taken, rotated = list(self._written), list(self._inbox.glob("gateway-*-*"))
         while True:
             page = read_inbox(self._inbox, InboxCursor.from_json(self._cursor), PAGE, step.host_time)
             if self.moves_cursor_first:
@@ -148,8 +225,10 @@ class Actors:
             self._cursor = page.cursor.to_json()
             if is_done:
                 break
-        happened.used = [(provider, model, _evidence_at(at, step)) for provider, model, at in taken]
+        happened.used = [_used(*one, step) for one in taken]
         self._written = self._written[len(taken) :]
+        for path in rotated:
+            path.unlink()
 
     def _sweep(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         catalog.mark_stale_models_inactive()
@@ -194,7 +273,6 @@ def _client_time(step: Step) -> datetime:
     return step.at
 
 
-def _evidence_at(stated: datetime, step: Step) -> datetime:
-    """Return when a sighting was at the latest: as stated if plausible, and not after it arrived by either clock."""
-    arrived_at = min(step.at, step.host_time)
-    return arrived_at if stated.year < 2020 else min(stated, arrived_at)
+def _used(provider_id: str, model_id: str, stated: datetime, step: Step) -> Used:
+    limits = (min(step.at, step.host_time), step.host_time)
+    return Used(provider_id, model_id, *(limit if stated.year < 2020 else min(stated, limit) for limit in limits))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -23,11 +24,15 @@ LISTING_FAULTS = (
     "duplicated",
     "reordered",
     "late",
+    "replaced",
 )
+"""The last is one of the archive: the bytes are replaced between admission and reconciliation."""
 HARMLESS = frozenset({"duplicated", "reordered"})
 """Faults that leave a listing as true as it was."""
+LAST_STATEMENT = 40
+"""Of a fetch: admission and reconciliation of a listing with new models, new facts and ghosts."""
 CRASHES = ("before_commit", "after_commit", "statement", "archive")
-DATABASE_FAULTS = ("full", "locked", "broken")
+DATABASE_FAULTS = ("full", "locked", "broken", "restarted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def deliver(provider: TrueProvider, at: datetime, fault: str | None, seed: int) 
     elif fault == "reordered":
         shown = random.sample(models, len(models))
     rows = [*shown, *shown[:3]] if fault == "duplicated" else shown
-    is_true = fault in HARMLESS or fault in (None, "late") or len(shown) == len(models)
+    is_true = fault in HARMLESS or fault in (None, "late", "replaced") or len(shown) == len(models)
     content = _encode(provider, rows, at, has_more=fault == "partial")
     priced = shown if provider.provider_id == "openrouter" else []  # the unit of other providers' prices is not known
     prices = {model.model_id: float(Decimal(model.price(at)) * 1_000_000) for model in priced}
@@ -115,7 +120,7 @@ def crash_at(catalog: ModelCatalog, where: str, seed: int) -> Iterator[None]:
         with _replaced(archive, "store", dying_store):
             yield
     elif where == "statement":
-        left = [random.randint(1, 12)]
+        left = [random.randint(1, LAST_STATEMENT)]
         execute = engine.dialect.do_execute
 
         def dying_execute(*arguments: Any, **options: Any) -> Any:
@@ -143,20 +148,54 @@ def crash_at(catalog: ModelCatalog, where: str, seed: int) -> Iterator[None]:
 
 @contextmanager
 def failing_database(catalog: ModelCatalog, kind: str, seed: int) -> Iterator[None]:
-    """Make every statement from one on fail, as a full disk, a lock or a lost server does."""
-    engine, left = catalog._database.engine, [Random(seed).randint(1, 8)]
+    """Make every statement from one on fail, as a full disk, a lock or a lost server does; a restart only once."""
+    engine, left = catalog._database.engine, [Random(seed).randint(1, LAST_STATEMENT // 2)]
     execute = engine.dialect.do_execute
     messages = {"full": "database or disk is full", "locked": "database is locked", "broken": "disk I/O error"}
     error_class: Any = engine.dialect.dbapi.OperationalError if engine.dialect.dbapi else sqlite3.OperationalError
 
     def failing_execute(*arguments: Any, **options: Any) -> Any:
         left[0] -= 1
+        if kind == "restarted":
+            if left[0] == 0:
+                _drop_connection(arguments[0].connection)
+            return execute(*arguments, **options)
         if left[0] <= 0:
             raise error_class(messages[kind])
         return execute(*arguments, **options)
 
     with _replaced(engine.dialect, "do_execute", failing_execute):
         yield
+
+
+def _drop_connection(connection: Any) -> None:
+    """Close a connection from outside, as a restarted server does; SQLite has no server but the same effect."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.close()
+        return
+    administrator = type(connection)(connection.dsn)
+    try:
+        with administrator.cursor() as cursor:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            cursor.execute(f"{others} AND pid <> pg_backend_pid()")
+    finally:
+        administrator.close()
+
+
+PLANTED = "planted"
+"""A model that no provider serves."""
+
+
+@contextmanager
+def replace_archived(catalog: ModelCatalog, digest: str, seed: int) -> Iterator[None]:
+    """Replace the archived listing by another one, or by a part of itself; afterwards delete it, as the error asks."""
+    path = Path(str(catalog.settings.archive_location)) / catalog._archive.name_of(digest)
+    content = json.dumps({"data": [{"id": PLANTED}], "models": [{"name": PLANTED}]}).encode()
+    path.write_bytes(content if seed % 2 else path.read_bytes()[:-1])
+    try:
+        yield
+    finally:
+        path.unlink()
 
 
 @contextmanager

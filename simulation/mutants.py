@@ -5,21 +5,24 @@ not have found that failure either.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as changed
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from ghost_pipeline.catalog import apply, sweeps
-from ghost_pipeline.catalog.ingestion import bulk, reconcile
+from ghost_pipeline.catalog import apply, catalog, sweeps
+from ghost_pipeline.catalog.ingestion import bulk, future_instants, reconcile
 from ghost_pipeline.catalog.storage import database
+from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.tables import models
+from ghost_pipeline.client import writer as client_writer
+from ghost_pipeline.client.writer import Writer
 from ghost_pipeline.lifecycle import absence, validation, verdicts
 from ghost_pipeline.lifecycle.vocabulary import Source
 from simulation import faults, numbers
@@ -76,21 +79,18 @@ def _purge_without_hold(model: Any, provider: Any, now: Any, thresholds: Any) ->
     return absence.is_purgeable(model, changed(provider, held_since=None), now, thresholds)
 
 
+SEEN_BEFORE = models.c.last_seen_at < sa.bindparam("before", type_=models.c.last_seen_at.type)
 NO_HOLD = changed(sweeps.STALE, holds_listed=always(False))
 SWEEPS_MANUAL = changed(
     sweeps.STALE,
     rule=_as_listed(absence.is_stale),
-    candidates=lambda now, thresholds: sa.and_(
-        models.c.is_active == sa.true(), models.c.last_seen_at < now - thresholds.stale_after
-    ),
+    candidates=sa.and_(models.c.is_active == sa.true(), SEEN_BEFORE),
 )
 PURGES_BY_AGE = changed(
     sweeps.PURGE,
     rule=_is_old,
     holds_listed=always(False),
-    candidates=lambda now, thresholds: sa.and_(
-        models.c.is_active == sa.false(), models.c.last_seen_at < now - thresholds.purge_after
-    ),
+    candidates=sa.and_(models.c.is_active == sa.false(), SEEN_BEFORE),
 )
 PURGES_HELD = changed(sweeps.PURGE, rule=_purge_without_hold, holds_listed=always(False))
 
@@ -119,6 +119,7 @@ LATE_PRICES = (
     (numbers, "PRICE_CHANGES_PER_YEAR", 400.0),
 )
 CRASHES = (*FEW_SPELLS, (faults, "CRASHES", ("statement",)), (numbers, "CRASH_SHARE", 0.4))
+CRASHES_OF_LAUNCHES = (*CRASHES, (numbers, "LAUNCHES_PER_YEAR", 30.0))
 LOST_LINES = (
     *FEW_SPELLS,
     (numbers, "CRASH_SHARE", 0.4),
@@ -133,6 +134,45 @@ LONG_SPELLS = (
     (numbers, "LONG_BAD_SPELLS_PER_YEAR", 24.0),
     (numbers, "LONG_BAD_SPELL", timedelta(days=120)),
 )
+
+CLOCKS_BEHIND = (
+    *FEW_SPELLS,
+    (numbers, "CLOCK_JUMPS_PER_YEAR", 60.0),
+    (numbers, "CLOCK_ERRORS", (-1.0, -0.02)),
+    (numbers, "OPERATOR_ACTIONS_PER_YEAR", 0.01),
+)
+CLOCKS_INTO_SILENCE = (
+    (numbers, "LONG_BAD_SPELLS_PER_YEAR", 0.01),
+    (numbers, "CLOCK_JUMPS_PER_YEAR", 200.0),
+    (numbers, "CLOCK_ERRORS", (-1.0, -0.3)),
+    (numbers, "DOWNTIMES_PER_YEAR", 10.0),
+    (numbers, "RETIREMENTS_PER_YEAR", 6.0),
+)
+REPLACED = (*FEW_SPELLS, (faults, "LISTING_FAULTS", ("replaced",)), (numbers, "BAD_FETCH_SHARE", 0.4))
+LOST_DELIVERIES = (*FEW_SPELLS, (numbers, "DATABASE_FAULT_SHARE", 0.3))
+
+
+def _load_unchecked(archive: Archive, digest: str) -> bytes:
+    return archive._place.read(archive.name_of(digest))
+
+
+def _write_once(writer: Writer, models_to_write: Collection[Any]) -> bool:
+    """Stand in for ``Writer._write`` without keeping what the catalog did not accept."""
+    is_delivered = WRITE(writer, models_to_write)
+    writer._waiting.by_model.clear()
+    return is_delivered
+
+
+WRITE = Writer._write
+
+
+def _trusted(at: datetime, _now: datetime) -> datetime:
+    """Stand in for ``clamp_instant`` without a limit."""
+    return at
+
+
+CAPS = (validation, catalog, client_writer)
+"""Who calls it."""
 
 MUTANTS = (
     Mutant(
@@ -149,13 +189,17 @@ MUTANTS = (
         RETURNS,
     ),
     Mutant("the late rule", ((verdicts, "is_late", always(False)),), LATE_PRICES),
-    Mutant("the cap of instants", ((validation, "clamp_instant", lambda at, _now: at),), WRONG_CLOCKS),
+    Mutant("the cap of instants", tuple((where, "clamp_instant", _trusted) for where in CAPS), WRONG_CLOCKS),
     Mutant("transactions", ((database, "_begin_sqlite", always(None)),), CRASHES),
-    Mutant("the transaction of a reconcile", ((reconcile, "stage", _split(bulk.stage)),), CRASHES),
+    Mutant("the transaction of a reconcile", ((reconcile, "stage", _split(bulk.stage)),), CRASHES_OF_LAUNCHES),
     Mutant("at-least-once of the inbox", ((Actors, "moves_cursor_first", True),), LOST_LINES),
     Mutant("the purge's 30 days as a ghost", ((sweeps, "PURGE", PURGES_BY_AGE),), LONG_DOWNTIMES),
     Mutant("the purge's holds", ((sweeps, "PURGE", PURGES_HELD),), LONG_SPELLS),
     Mutant("manual models", ((sweeps, "STALE", SWEEPS_MANUAL),)),
+    Mutant("the doubt about a clock", ((future_instants, "_may_be_behind", always(False)),), CLOCKS_BEHIND),
+    Mutant("corrected instants", ((sweeps, "may_have_been_seen", always(False)),), CLOCKS_INTO_SILENCE),
+    Mutant("the digest of the archive", ((Archive, "load", _load_unchecked),), REPLACED),
+    Mutant("the memory of the tracker", ((Writer, "_write", _write_once),), LOST_DELIVERIES),
 )
 
 

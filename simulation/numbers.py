@@ -42,15 +42,18 @@ USED_SHARE = 0.4
 
 # What happens how often
 
-FETCH_EVERY = timedelta(hours=8)
-"""Documentation: fetched every six hours unless set otherwise. Longer, so that a provider-day costs less."""
+FETCH_EVERY = timedelta(hours=12)
+"""Documentation: fetched every six hours unless set otherwise. A setting that is twice as long halves what a
+provider-day costs, and leaves one failed fetch before the models are stale instead of three."""
 FETCH_JITTER = timedelta(minutes=40)
-INFERENCES_EVERY = timedelta(hours=12)
+INFERENCES_EVERY = timedelta(hours=20)
 """One delivery of a gateway's tracker for a provider, with all that it used since the last."""
-INBOX_EVERY = timedelta(hours=24)
+USED_AT_A_TIME = 0.7
+"""Share of the used models that are used in between. Chosen."""
+INBOX_EVERY = timedelta(hours=40)
 """From one line of a model to its next."""
 INBOX_READ_EVERY = timedelta(hours=24)
-STALE_SWEEP_EVERY = timedelta(hours=4)
+STALE_SWEEP_EVERY = timedelta(hours=6)
 """Documentation: hourly. Less often, because a sweep that finds nothing shows nothing."""
 PURGE_SWEEP_EVERY = timedelta(days=1)
 """Documentation."""
@@ -75,6 +78,8 @@ CLOCK_JUMPS_PER_YEAR = 4.0
 """Times in which the clock of this host is wrong. Chosen."""
 CLOCK_ERROR = timedelta(days=40)
 """At most, in either direction."""
+CLOCK_ERRORS = (-1.0, 1.0)
+"""Between which shares of it."""
 CLOCK_WRONG_FOR = timedelta(hours=6)
 WRONG_CLIENT_CLOCK_SHARE = 0.05
 """Sightings of a client whose clock is years or hours off, in either direction. Chosen."""

@@ -125,7 +125,7 @@ def _spells(random: Random, begin: datetime, end: datetime, per_year: float, lon
         if at >= end:
             return
         length = longest * random.random()
-        yield _Spell(at, at + length, random.uniform(-1, 1))
+        yield _Spell(at, at + length, random.uniform(*numbers.CLOCK_ERRORS))
         at += length
 
 

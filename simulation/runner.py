@@ -4,9 +4,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -14,8 +14,10 @@ from random import Random
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.settings import Settings
 from simulation.actors import Actors, Happened
-from simulation.invariants import InvariantBroken, Witness
+from simulation.invariants import Checks, InvariantBroken
 from simulation.plan import Step, make_plan
+from simulation.states import StateReader
+from simulation.witness import Witness
 from simulation.world import TrueProvider, make_world
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -70,6 +72,7 @@ def run(
     witness = Witness(world)
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_fast_folder()) as home:
         actors = Actors(world, Settings(home=Path(home), database_url=database_url))
+        checks = Checks(witness, StateReader(actors.catalog()))
         try:
             for step in scenario.steps() if steps is None else steps:
                 happened = actors.carry_out(step)
@@ -80,17 +83,18 @@ def run(
                 _count(report.counts, step, happened)
                 report.steps += 1
                 witness.note(step, happened)
-                witness.check(actors.catalog(), step)
-            witness.check_history(actors.catalog())
+                checks.check(actors.catalog(), step)
+            checks.check_history()
             for model in actors.catalog().find_models(ModelFilter(is_active=None)):
                 digest.update(repr((model.provider_id, model.model_id, model.is_active, model.last_seen_at)).encode())
         except InvariantBroken as broken:
             report.failure, report.invariant = str(broken), f"{broken.invariant}: {broken.subject}"
         finally:
+            checks.reader.close()
             actors.close()
     report.digest = digest.hexdigest()
-    report.slowest_ghost_hours = round(witness.slowest_ghost.total_seconds() / 3600, 1)
-    report.checks, report.seconds = witness.checks, time.process_time() - began
+    report.slowest_ghost_hours = round(checks.slowest_ghost.total_seconds() / 3600, 1)
+    report.checks, report.seconds = checks.count, time.process_time() - began
     return report
 
 
@@ -104,6 +108,9 @@ def shrink(report: Report, fresh_url: Callable[[], str] = lambda: "", seconds: f
     """Return the fewest steps found within ``seconds`` that still fail, by leaving out ever smaller runs of them."""
     until = time.perf_counter() + seconds
     steps = report.scenario.steps()[: report.steps]
+    for fewer in _without_bystanders(report, steps):
+        again = run(report.scenario, fewer, fresh_url())
+        steps = fewer[: again.steps] if again.invariant == report.invariant else steps
     size = len(steps) // 2
     while size > 0 and time.perf_counter() < until:
         begin = 0
@@ -116,6 +123,17 @@ def shrink(report: Report, fresh_url: Callable[[], str] = lambda: "", seconds: f
                 steps = fewer[: again.steps]
         size //= 2
     return steps
+
+
+def _without_bystanders(report: Report, steps: list[Step]) -> Iterator[list[Step]]:
+    """Yield the steps without those of other providers, and these with ever less of the past."""
+    names = [provider.provider_id for provider in report.scenario.world()]
+    name = str(report.invariant).partition(": ")[2].split()[0]
+    shared = ("sweep", "purge", "read_inbox")
+    own = [step for step in steps if step.action in shared or names[step.provider] == name]
+    yield own
+    for days in (120, 60, 30, 10):
+        yield [step for step in own if step.at > steps[-1].at - timedelta(days=days)]
 
 
 def as_test(scenario: Scenario, steps: Sequence[Step]) -> str:

@@ -101,7 +101,11 @@ def _removed_together(connection: sa.Connection, provider_id: str) -> list[Model
 
 
 def restore_model(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:
-    """Bring the model back as a ghost, as it was when it left. Raises ModelExists, UnknownModel."""
+    """Bring the model back as a ghost, as it was when it left. Raises ModelExists, UnknownModel.
+
+    It is a ghost no earlier than since the provider's last listing: the clock that shows ``now`` may be behind.
+    """
+    last_listing_at = _lock_provider(connection, provider_id, model_id).last_listing_at
 
     def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord:
         if current is not None:
@@ -111,7 +115,7 @@ def restore_model(connection: sa.Connection, provider_id: str, model_id: str, no
             )
         if tombstone is None:
             raise unknown_model_error(connection, provider_id, model_id, is_past=True)
-        return restore(tombstone, now)
+        return restore(tombstone, max(now, last_listing_at or now))
 
     return correct_restored_model(connection, _override(connection, provider_id, model_id, rule, now), now)
 
@@ -135,11 +139,15 @@ def _override(connection: sa.Connection, provider_id: str, model_id: str, rule: 
 
 
 def _apply(connection: sa.Connection, step: Step) -> Change:
-    try:
-        repository.get_provider(connection, step.provider_id, for_update=True)
-    except UnknownProvider:
-        raise unknown_model_error(connection, step.provider_id, step.model_id) from None
+    _lock_provider(connection, step.provider_id, step.model_id)
     return apply_step(connection, step)
+
+
+def _lock_provider(connection: sa.Connection, provider_id: str, model_id: str) -> ProviderRecord:
+    try:
+        return repository.get_provider(connection, provider_id, for_update=True)
+    except UnknownProvider:
+        raise unknown_model_error(connection, provider_id, model_id) from None
 
 
 def _absent_model_error(

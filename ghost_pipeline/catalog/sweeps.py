@@ -8,28 +8,32 @@ An index finds the candidates, so that a rule never loads models that it cannot 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.ingestion.future_instants import read_corrected_instants
 from ghost_pipeline.catalog.results import DueModel, SweepResult
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import (
     MODEL_COLUMNS,
+    PROVIDER_COLUMNS,
     delete_models,
     get_provider,
     list_providers,
     model_record,
+    provider_record,
     write_events,
 )
-from ghost_pipeline.catalog.storage.tables import listings, models
+from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.lifecycle.absence import (
     is_listed,
     is_protected_from_staleness,
     is_purgeable,
     is_stale,
+    may_have_been_seen,
     purge_due_at,
     stale_due_at,
 )
@@ -43,19 +47,21 @@ UPDATE_SIZE = 1000
 """Models that one statement changes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sweep:
     """Which models a sweep selects, and what it makes of one."""
 
     rule: Callable[[ModelRecord, ProviderRecord, datetime, Thresholds], bool]
     holds_listed: Callable[[ProviderRecord, datetime, Thresholds], bool]
     """Return True if the provider's hold keeps the sweep from its listed models."""
-    candidates: Callable[[datetime, Thresholds], sa.ColumnElement[bool]]
-    """Return a condition that an index serves and that every model meets that the rule selects."""
+    candidates: sa.ColumnElement[bool]
+    """An index serves this condition, and every model meets it that the rule selects. Its parameter is ``before``."""
     due_at: Callable[[ModelRecord, ProviderRecord, Thresholds], datetime | None]
     """Return the first instant at which the rule selects the model."""
     change: Callable[[ModelRecord, datetime], ModelRecord | None]
     """Return the model after the sweep; None if it is deleted."""
+    limit: Callable[[Thresholds], timedelta]
+    """Return how old evidence must be."""
     reason: Callable[[Thresholds], dict[str, Any]]
     """Return the rule and its limit, for the events."""
 
@@ -76,7 +82,12 @@ def run(
     """
     results: dict[str, SweepResult | None] = {}
     with database.reading() as connection:
-        swept = list_providers(connection) if provider_id is None else [get_provider(connection, provider_id)]
+        if provider_id is not None:
+            swept = [get_provider(connection, provider_id)]
+        elif is_dry_run:  # which also counts the models that are due soon
+            swept = list_providers(connection)
+        else:
+            swept = _with_candidates(connection, sweep, now, thresholds)
         for provider in swept:
             is_unlocked = is_dry_run or not _has_candidates(connection, provider, sweep, now, thresholds)
             results[provider.id] = (
@@ -88,6 +99,20 @@ def run(
         return _sweep_provider(connection, provider, sweep, now, thresholds, Cause(now, run_id=run_id))
 
     return _joined([result or database.write(partial(change, slug=slug)) for slug, result in results.items()])
+
+
+def _with_candidates(
+    connection: sa.Connection, sweep: Sweep, now: datetime, thresholds: Thresholds
+) -> list[ProviderRecord]:
+    """Return the providers with models that the rule may select or that only a hold keeps from it."""
+    rows = connection.execute(_providers_with_candidates(sweep), {"before": now - sweep.limit(thresholds)})
+    return [provider_record(row) for row in rows]
+
+
+@cache
+def _providers_with_candidates(sweep: Sweep) -> sa.Select[tuple[Any, ...]]:
+    has_candidates = sa.exists().where(models.c.provider_id == providers.c.id, sweep.candidates)
+    return sa.select(*PROVIDER_COLUMNS).where(has_candidates).order_by(providers.c.id)
 
 
 def _joined(results: Sequence[SweepResult]) -> SweepResult:
@@ -109,12 +134,16 @@ def _sweep_provider(
     cause: Cause | None = None,
 ) -> SweepResult:
     """Find the models that the sweep selects, and change them if there is a ``cause``."""
-    query = _candidates(provider, sweep, now, thresholds).order_by(models.c.model_id)
+    query = _ordered_candidates(sweep, is_holding=sweep.holds_listed(provider, now, thresholds))
     due = [
         record
-        for row in connection.execute(query)
+        for row in connection.execute(query, _parameters(provider, sweep, now, thresholds))
         if sweep.rule(record := model_record(row), provider, now, thresholds)
     ]
+    if due:
+        corrected = read_corrected_instants(connection, provider.id, [record.model_id for record in due])
+        limit = sweep.limit(thresholds)
+        due = [one for one in due if not may_have_been_seen(corrected.get(one.model_id, ()), now, limit)]
     if cause is not None and due:
         _change(connection, provider, sweep, due, thresholds, cause)
     held = {}
@@ -137,28 +166,46 @@ def _count_soon(
     connection: sa.Connection, provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
 ) -> int:
     """Return how many models the sweep selects 24 hours after ``now``; the candidates are just those of the rule."""
-    query = _candidates(provider, sweep, min(now, _LAST_DAY) + timedelta(days=1), thresholds)
+    soon = min(now, _LAST_DAY) + timedelta(days=1)
+    query = _candidates(sweep, is_holding=sweep.holds_listed(provider, soon, thresholds))
     count = sa.select(sa.func.count()).select_from(query.with_only_columns(models.c.id).subquery())
-    return connection.execute(count).scalar_one()
+    return connection.execute(count, _parameters(provider, sweep, soon, thresholds)).scalar_one()
 
 
 _LAST_DAY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
-def _candidates(
-    provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
-) -> sa.Select[tuple[Any, ...]]:
+@cache
+def _candidates(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[Any, ...]]:
     """Return the query of the models that the rule may select: an index serves it, and a hold narrows it."""
-    query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider.id, sweep.candidates(now, thresholds))
-    is_holding = sweep.holds_listed(provider, now, thresholds)
+    query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == sa.bindparam("provider_id"), sweep.candidates)
     return query.where(models.c.last_listed_at.is_(None)) if is_holding else query
+
+
+@cache
+def _ordered_candidates(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[Any, ...]]:
+    return _candidates(sweep, is_holding=is_holding).order_by(models.c.model_id)
+
+
+@cache
+def _any_candidate(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[Any, ...]]:
+    return _candidates(sweep, is_holding=is_holding).with_only_columns(models.c.id).limit(1)
+
+
+@cache
+def _listed_candidate(sweep: Sweep) -> sa.Select[tuple[Any, ...]]:
+    return _candidates(sweep, is_holding=False).where(models.c.last_listed_at.is_not(None)).limit(1)
+
+
+def _parameters(provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds) -> dict[str, object]:
+    return {"provider_id": provider.id, "before": now - sweep.limit(thresholds)}
 
 
 def _has_candidates(
     connection: sa.Connection, provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
 ) -> bool:
-    query = _candidates(provider, sweep, now, thresholds).with_only_columns(models.c.id)
-    return connection.execute(query.limit(1)).first() is not None
+    query = _any_candidate(sweep, is_holding=sweep.holds_listed(provider, now, thresholds))
+    return connection.execute(query, _parameters(provider, sweep, now, thresholds)).first() is not None
 
 
 def _is_holding_any(
@@ -168,8 +215,8 @@ def _is_holding_any(
     if not sweep.holds_listed(provider, now, thresholds):
         return False
     released = replace(provider, held_since=None, held_reason=None)
-    listed = _candidates(released, sweep, now, thresholds).where(models.c.last_listed_at.is_not(None)).limit(1)
-    return any(sweep.rule(model_record(row), released, now, thresholds) for row in connection.execute(listed))
+    listed = connection.execute(_listed_candidate(sweep), _parameters(provider, sweep, now, thresholds))
+    return any(sweep.rule(model_record(row), released, now, thresholds) for row in listed)
 
 
 def _change(
@@ -234,37 +281,24 @@ def selection_details(
     return details
 
 
-def _stale_candidates(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        models.c.is_active == sa.true(),
-        models.c.source != Source.MANUAL.value,
-        models.c.last_seen_at < now - thresholds.stale_after,
-    )
-
-
-def _purge_candidates(now: datetime, thresholds: Thresholds) -> sa.ColumnElement[bool]:
-    before = now - thresholds.purge_after
-    return sa.and_(
-        models.c.is_active == sa.false(),
-        models.c.source != Source.MANUAL.value,
-        models.c.deactivated_at < before,
-        models.c.last_seen_at < before,
-    )
-
+_BEFORE = sa.bindparam("before", type_=models.c.last_seen_at.type)
+_SEEN_BEFORE = sa.and_(models.c.source != Source.MANUAL.value, models.c.last_seen_at < _BEFORE)
 
 STALE = Sweep(
     rule=is_stale,
     holds_listed=is_protected_from_staleness,
-    candidates=_stale_candidates,
+    candidates=sa.and_(models.c.is_active == sa.true(), _SEEN_BEFORE),
     due_at=stale_due_at,
     change=deactivate,
+    limit=lambda thresholds: thresholds.stale_after,
     reason=lambda thresholds: {"rule": "stale", "limit_hours": thresholds.stale_after.total_seconds() / 3600},
 )
 PURGE = Sweep(
     rule=is_purgeable,
     holds_listed=lambda provider, _now, _thresholds: provider.held_since is not None,
-    candidates=_purge_candidates,
+    candidates=sa.and_(models.c.is_active == sa.false(), models.c.deactivated_at < _BEFORE, _SEEN_BEFORE),
     due_at=purge_due_at,
     change=lambda _record, _now: None,
+    limit=lambda thresholds: thresholds.purge_after,
     reason=lambda thresholds: {"rule": "purgeable", "limit_days": thresholds.purge_after.total_seconds() / 86400},
 )

@@ -1,5 +1,6 @@
 """Rules on absence: stale and purgeable models, holds, unlisted models, overdue providers; what becomes of a model."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -87,6 +88,15 @@ def _latest_end(limits: list[tuple[datetime, timedelta]]) -> datetime | None:
         return max(begin + span for begin, span in limits) + TICK
     except OverflowError:  # after the end of the calendar
         return None
+
+
+def may_have_been_seen(corrected: Iterable[datetime], now: datetime, limit: timedelta) -> bool:
+    """Return True if one of a model's corrected instants may be a sighting that is not older than ``limit``.
+
+    Each was corrected because it lay in the future of some clock. While it still does, it is wrong; once it has passed,
+    it may have been right and the clock that corrected it behind. So no wrong clock makes a sweep act early.
+    """
+    return any(at <= now and not is_older(at, now, limit) for at in corrected)
 
 
 def is_used(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:

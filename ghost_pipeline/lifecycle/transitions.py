@@ -108,8 +108,11 @@ def deactivate(current: ModelRecord, now: datetime) -> ModelRecord:
 
 
 def restore(tombstone: Tombstone, now: datetime) -> ModelRecord:
-    """Return the model of the tombstone as a ghost since ``now``, otherwise as it was when it left the catalog."""
-    return replace(tombstone.record, is_active=False, deactivated_at=now)
+    """Return the model of the tombstone as a ghost since ``now``, otherwise as it was when it left the catalog.
+
+    It is no ghost before it was last seen.
+    """
+    return replace(tombstone.record, is_active=False, deactivated_at=max(now, tombstone.record.last_seen_at))
 
 
 def _create(incoming: ModelRecord, source: Source, at: datetime, tombstone: Tombstone | None) -> ModelRecord:

@@ -71,6 +71,8 @@ class Oracle:
     attempts: dict[int, Attempt] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     announced: dict[Key, Announced] = field(default_factory=dict)
+    corrections: dict[Key, list[datetime]] = field(default_factory=dict)
+    """Instants that were corrected, and may have been right."""
 
     def admit(self, listing_id: int, listing: Listing, observed_at: datetime, now: datetime = LONG_AFTER) -> Outcome:
         """Record a listing, and hold its provider where the verdict asks for it."""
@@ -93,7 +95,7 @@ class Oracle:
         self.attempts[listing_id] = Attempt(provider_id, Listing(provider_id), attempted_at, Verdict.FAILED, is_late)
         provider.last_listing_at = max(provider.last_listing_at or attempted_at, attempted_at)
         if not is_late:
-            provider.held_since = provider.held_since or attempted_at
+            self._begin_hold(provider, attempted_at)
         return Outcome(Verdict.FAILED, is_late, False, ListingCounts())
 
     def reconcile(self, listing_id: int) -> Outcome:
@@ -113,7 +115,8 @@ class Oracle:
         if is_news:  # else admission held the provider, and an operator may have released it since
             self._hold(provider, judged, attempt.observed_at)
         if judged.verdict is Verdict.COMPLETE and not judged.is_late:
-            provider.last_complete_at, provider.held_since = attempt.observed_at, None
+            provider.last_complete_at = max(provider.last_complete_at or attempt.observed_at, attempt.observed_at)
+            provider.held_since = None
         counts = count([effect for effect in effects if effect], len(judged.missing))
         return Outcome(*judged[:3], counts)
 
@@ -208,10 +211,12 @@ class Oracle:
             raise ModelExists
         if key not in self.tombstones:
             raise UnknownModel
-        row = self._as_announced(key, self.tombstones[key][1])
-        self.models[key] = replace(row, is_active=False, deactivated_at=now)
+        row, listed_at = self._as_announced(key, self.tombstones[key][1]), self.providers[key[0]].last_listing_at
+        since = max(now, row.last_seen_at, listed_at or now)
+        self.models[key] = replace(row, is_active=False, deactivated_at=since)
         self._note(key, EventKind.RESTORED, now, Source.MANUAL)
-        self._correct_model(key, self.models[key], partial(self._corrected, now, now), now)
+        if not self._may_be_behind(now):
+            self._correct_model(key, self.models[key], partial(self._corrected, now, now), now)
 
     def announce(self, key: Key, date: datetime, successor: str | None, now: datetime) -> None:
         """Record a retirement that the provider announced elsewhere."""
@@ -274,6 +279,7 @@ class Oracle:
         before = now - timedelta(hours=hours)
         due = [key for key, model in self.models.items() if is_overdue(model, before)]
         swept = self._pass_over(due, provider_id, protected_since=now - timedelta(days=7))
+        self._leave_doubtful(swept, before, now)
         for key in () if is_dry else swept.models:
             self.models[key] = replace(self.models[key], is_active=False, deactivated_at=now)
             self._note(key, EventKind.DEACTIVATED, now, None)
@@ -284,9 +290,15 @@ class Oracle:
         before = now - timedelta(days=days)
         due = [key for key, model in self.models.items() if is_expired(model, before)]
         swept = self._pass_over(due, provider_id, protected_since=None)
+        self._leave_doubtful(swept, before, now)
         for key in () if is_dry else swept.models:
             self._bury(key, EventKind.PURGED, self.models.pop(key), now, None)
         return swept
+
+    def _leave_doubtful(self, swept: Swept, before: datetime, now: datetime) -> None:
+        """Leave models of which a corrected instant has passed and is not old: it may have been right."""
+        corrected = [(key, at) for key in swept.models for at in self.corrections.get(key, ())]
+        swept.models.difference_update(key for key, at in corrected if before <= at <= now)
 
     def expected(self, provider_id: str) -> frozenset[str]:
         """Return the models that the last complete listing, or any later one, contains."""
@@ -314,8 +326,10 @@ class Oracle:
         """Set what a clock that was ahead has stored to just before the evidence, which then is not late."""
         corrected = partial(self._corrected, observed_at, now)
         provider = self.providers[provider_id]
-        provider.held_since = corrected(provider.held_since)
         provider.last_listing_at = corrected(provider.last_listing_at)
+        if self._may_be_behind(now):
+            return
+        provider.held_since = corrected(provider.held_since)
         provider.last_complete_at = corrected(provider.last_complete_at)
         for attempt in self.attempts.values():
             if attempt.provider_id == provider_id:
@@ -323,6 +337,13 @@ class Oracle:
         for key, model in self.models.items():
             if key[0] == provider_id:
                 self._correct_model(key, model, corrected, now)
+
+    def _may_be_behind(self, now: datetime) -> bool:
+        """Return True if there is evidence of the 24 hours after the present, which the clock then may be behind."""
+        evidence = [attempt.observed_at for attempt in self.attempts.values()]
+        evidence += [model.last_seen_at for model in self.models.values() if model.is_active]
+        after = [at - now - timedelta(seconds=5) for at in evidence]
+        return any(timedelta() < late <= timedelta(hours=24) for late in after)
 
     @staticmethod
     def _corrected(observed_at: datetime, now: datetime, at: datetime | None) -> datetime | None:
@@ -335,6 +356,8 @@ class Oracle:
         instants = {name: corrected(getattr(model, name)) for name in INSTANTS}
         after = replace(model, **instants)
         if after != model:
+            changed = [getattr(model, name) for name in INSTANTS if instants[name] != getattr(model, name)]
+            self.corrections.setdefault(key, []).extend(changed)
             self._note(key, EventKind.CHANGED, now, None)
             self.models[key] = replace(after, first_seen_at=min(after.first_seen_at, after.last_seen_at))
 
@@ -372,9 +395,13 @@ class Oracle:
             for earlier in self.attempts.values()
         )
 
+    @staticmethod
+    def _begin_hold(provider: Provider, at: datetime) -> None:
+        provider.held_since = provider.held_since or max(at, provider.last_complete_at or at)
+
     def _hold(self, provider: Provider, judged: Judgement, observed_at: datetime) -> None:
         if judged.verdict is not Verdict.COMPLETE and not judged.is_late and not judged.is_accepted_empty:
-            provider.held_since = provider.held_since or observed_at
+            self._begin_hold(provider, observed_at)
         if judged.is_accepted_empty and not judged.is_late:
             provider.held_since = None
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 
-from ghost_pipeline.catalog.ingestion.attempts import is_listed_sql, is_refused_sql, lists_models_sql
+from ghost_pipeline.catalog.ingestion.attempts import complete_of, is_listed_sql, is_refused_sql, lists_models_sql
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record
 from ghost_pipeline.catalog.storage.tables import listings, metadata, providers
@@ -62,8 +62,8 @@ def test_the_models_are_selected_that_the_rule_calls_listed(database: Database, 
     with database.engine.connect() as connection, connection.begin() as transaction:
         fill(connection, known, rows)
         for provider in known:
-            query = sa.select(*MODEL_COLUMNS).where(is_listed_sql(provider))
-            found = {row.model_id for row in map(model_record, connection.execute(query))}
+            query = sa.select(*MODEL_COLUMNS).where(is_listed_sql())
+            found = {row.model_id for row in map(model_record, connection.execute(query, complete_of(provider)))}
             assert found == {
                 row.model_id for row in rows if row.provider_id == provider.id and is_listed(row, provider)
             }

@@ -32,6 +32,7 @@ STATEFUL = settings(
 providers = st.sampled_from((PROVIDERS[0], *PROVIDERS))
 keys = st.tuples(providers, st.sampled_from((MODEL_IDS[0], MODEL_IDS[6], MODEL_IDS[11])))
 BACKWARDS = timedelta(minutes=-5)
+jumps = st.sampled_from((BACKWARDS, timedelta(hours=-23), timedelta(hours=-25), timedelta(days=-20)))
 waits = st.sampled_from((1, 2, 12, 24, 25, 72, 24 * 7, 24 * 8, 24 * 30, 24 * 31)).map(
     lambda hours: timedelta(hours=hours)
 )
@@ -99,7 +100,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.past: dict[tuple[str, datetime], dict[Any, ModelRecord]] = {}
         self.recorded: dict[str, list[datetime]] = {}
 
-    @rule(duration=st.one_of(waits, waits, waits, st.just(BACKWARDS)))
+    @rule(duration=st.one_of(waits, waits, waits, jumps))
     def wait(self, duration: timedelta) -> None:
         """Let time pass, or set a clock that was ahead."""
         self.pair.now += duration
@@ -228,14 +229,18 @@ class Lifecycle(RuleBasedStateMachine):
         key=keys,
         word=st.sampled_from(("submit", "submit", "fail", "track", "release", "reactivate", "remove", "restore")),
         content=st.one_of(st.just(WHOLE), contents()),
+        jump=jumps,
     )
-    def set_a_clock_that_was_ahead(self, key: tuple[str, str], word: str, content: bytes) -> None:
-        """Store instants that are in the future a moment later, and let each operation meet them."""
+    def set_a_clock_that_was_ahead(self, key: tuple[str, str], word: str, content: bytes, jump: timedelta) -> None:
+        """Store instants that are in the future a moment later, and let each operation meet them.
+
+        The clock that was set may be the wrong one: then it shows a time of which there may be evidence.
+        """
         self.pair.submit(key[0], WHOLE, self.pair.now)
         event(f"track: {self.pair.track(key)}")
         if word == "restore":
             self.pair.remove(key)
-        self.pair.now += BACKWARDS
+        self.pair.now += jump
         self.pair.compare()
         if word == "submit":
             self._tell(self.pair.submit(key[0], content, self.pair.now))

@@ -43,18 +43,51 @@ def lists_models_sql() -> sa.ColumnElement[bool]:
     return listings.c.verdict.in_([verdict.value for verdict in Verdict if verdict.lists_models])
 
 
+_OUTCOME_OF = _OUTCOME.where(listings.c.id == sa.bindparam("listing_id"))
+_LATEST_RECONCILED = (
+    _OUTCOME.where(
+        listings.c.provider_id == sa.bindparam("provider_id"),
+        listings.c.model_count.is_not(None),
+        lists_models_sql(),
+        listings.c.is_late.is_(False),
+    )
+    .order_by(*NEWEST_FIRST)
+    .limit(1)
+)
+_INSERT = sa.insert(listings)
+_COMPLETE = (
+    sa.update(listings)
+    .where(listings.c.id == sa.bindparam("attempt_id"), listings.c.model_count.is_(None))
+    .values(
+        {
+            column.name: sa.bindparam(column.name)
+            for column in (listings.c.missing_ids, *_ASSESSMENT_COLUMNS, *_COUNT_COLUMNS.values())
+        }
+    )
+)
+
+
 def is_refused_sql() -> sa.ColumnElement[bool]:
     """Return the SQL equivalent of ``Assessment.is_refused`` over rows of ``listings``."""
     return sa.and_(sa.not_(lists_models_sql()), listings.c.is_accepted_empty.is_(False))
 
 
-def is_listed_sql(provider: ProviderRecord) -> sa.ColumnElement[bool]:
+_PROVIDER_ID: sa.BindParameter[str] = sa.bindparam("provider_id")
+_LAST_COMPLETE_AT = sa.bindparam("last_complete_at", type_=listings.c.observed_at.type)
+
+
+def is_listed_sql() -> sa.ColumnElement[bool]:
     """Return the SQL equivalent of ``absence.is_listed`` over the rows of ``models``; a range of an index.
 
-    Without a complete listing the range is empty, because a comparison with NULL is never true.
+    The parameters are ``complete_of``. Without a complete listing the range is empty, because a comparison with NULL is
+    never true.
     """
-    since = sa.literal(provider.last_complete_at, models.c.last_listed_at.type)
-    return sa.and_(models.c.provider_id == provider.id, models.c.last_listed_at >= since)
+    return sa.and_(models.c.provider_id == _PROVIDER_ID, models.c.last_listed_at >= _LAST_COMPLETE_AT)
+
+
+def complete_of(provider: ProviderRecord) -> dict[str, object]:
+    """Return the provider and when its last complete listing was observed, as parameters."""
+    return {"provider_id": provider.id, "last_complete_at": provider.last_complete_at}
 
 
 def insert_attempt(
@@ -101,7 +134,7 @@ def _insert(
     counts: ListingCounts | None,
 ) -> ListingOutcome:
     row = {**values, **more, **_assessment_values(assessment), **({} if counts is None else _count_values(counts))}
-    inserted = connection.execute(sa.insert(listings).values(row)).inserted_primary_key
+    inserted = connection.execute(_INSERT, row).inserted_primary_key
     assert inserted is not None  # noqa: S101 - both dialects return it
     return ListingOutcome(ListingAttempt(id=int(inserted[0]), **values), assessment, counts)  # type: ignore[arg-type]
 
@@ -111,20 +144,18 @@ def complete_attempt(
 ) -> None:
     """Write the result of a reconciliation; a row that has one keeps the first."""
     is_confirmable = assessment.verdict is Verdict.SHRUNKEN and not assessment.is_late
-    connection.execute(
-        sa.update(listings)
-        .where(listings.c.id == attempt.id, listings.c.model_count.is_(None))
-        .values(
-            missing_ids=sorted(assessment.missing_ids) if is_confirmable else None,
-            **_assessment_values(assessment),
-            **_count_values(counts),
-        )
-    )
+    parameters = {
+        "attempt_id": attempt.id,
+        "missing_ids": sorted(assessment.missing_ids) if is_confirmable else None,
+        **_assessment_values(assessment),
+        **_count_values(counts),
+    }
+    connection.execute(_COMPLETE, parameters)
 
 
 def read_outcome(connection: sa.Connection, listing_id: int) -> ListingOutcome:
     """Return what the row of an attempt records. Raises CatalogError if there is none."""
-    row = connection.execute(_OUTCOME.where(listings.c.id == listing_id)).one_or_none()
+    row = connection.execute(_OUTCOME_OF, {"listing_id": listing_id}).one_or_none()
     if row is None:
         raise CatalogError(f"the catalog has no listing {listing_id}", "ingest the provider's file again")
     return _outcome(row)
@@ -143,13 +174,7 @@ def find_attempt(connection: sa.Connection, provider_id: str, run_id: str | None
 
 def latest_reconciled(connection: sa.Connection, provider_id: str) -> ListingOutcome | None:
     """Return the provider's newest reconciled listing that was not late."""
-    query = _OUTCOME.where(
-        listings.c.provider_id == provider_id,
-        listings.c.model_count.is_not(None),
-        lists_models_sql(),
-        listings.c.is_late.is_(False),
-    )
-    row = connection.execute(query.order_by(*NEWEST_FIRST).limit(1)).one_or_none()
+    row = connection.execute(_LATEST_RECONCILED, {"provider_id": provider_id}).one_or_none()
     return None if row is None else _outcome(row)
 
 
@@ -175,16 +200,30 @@ def latest_readable_at(connection: sa.Connection, provider_id: str) -> datetime 
     return connection.execute(query).scalar()
 
 
-def read_expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectation:
-    """Return what the catalog expects of the provider's next listing."""
-    has_listed_models = sa.exists().where(models.c.provider_id == provider.id, models.c.last_listed_at.is_not(None))
-    is_released_empty = sa.exists().where(
-        listings.c.provider_id == provider.id,
-        listings.c.observed_at == provider.last_complete_at,
+_EXPECTATION_FLAGS = sa.select(
+    sa.exists().where(models.c.provider_id == _PROVIDER_ID, models.c.last_listed_at.is_not(None)),
+    sa.exists().where(
+        listings.c.provider_id == _PROVIDER_ID,
+        listings.c.observed_at == _LAST_COMPLETE_AT,
         listings.c.verdict == Verdict.EMPTY.value,
         listings.c.is_late.is_(False),
+    ),
+)
+_EXPECTED = sa.select(models.c.model_id).where(is_listed_sql())
+_SHRUNKEN = (
+    sa.select(listings.c.observed_at, listings.c.missing_ids)
+    .where(
+        listings.c.provider_id == _PROVIDER_ID,
+        listings.c.observed_at > _LAST_COMPLETE_AT,
+        listings.c.missing_ids.is_not(None),
     )
-    flags = connection.execute(sa.select(has_listed_models, is_released_empty)).one()
+    .order_by(listings.c.observed_at)
+)
+
+
+def read_expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectation:
+    """Return what the catalog expects of the provider's next listing."""
+    flags = connection.execute(_EXPECTATION_FLAGS, complete_of(provider)).one()
     return Expectation(
         expected_ids=_expected_ids(connection, provider),
         last_listing_at=provider.last_listing_at,
@@ -206,21 +245,13 @@ def accepts_empty(connection: sa.Connection, provider_id: str) -> bool:
 def _expected_ids(connection: sa.Connection, provider: ProviderRecord) -> frozenset[str]:
     if provider.last_complete_at is None:  # a query for no row would be planned as a scan of the whole table
         return frozenset()
-    return frozenset(connection.execute(sa.select(models.c.model_id).where(is_listed_sql(provider))).scalars())
+    return frozenset(connection.execute(_EXPECTED, complete_of(provider)).scalars())
 
 
 def _shrunken_listings(connection: sa.Connection, provider: ProviderRecord) -> tuple[ShrunkenListing, ...]:
     if provider.last_complete_at is None:
         return ()
-    rows = connection.execute(
-        sa.select(listings.c.observed_at, listings.c.missing_ids)
-        .where(
-            listings.c.provider_id == provider.id,
-            listings.c.observed_at > provider.last_complete_at,
-            listings.c.missing_ids.is_not(None),
-        )
-        .order_by(listings.c.observed_at)
-    )
+    rows = connection.execute(_SHRUNKEN, complete_of(provider))
     return tuple(ShrunkenListing(observed_at, frozenset(missing)) for observed_at, missing in rows)
 
 

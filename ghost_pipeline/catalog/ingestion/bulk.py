@@ -1,11 +1,13 @@
 """Temporary tables and set-based statements for listings of any size."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable, DropTable
 
 from ghost_pipeline.catalog.results import ListingAttempt
 from ghost_pipeline.catalog.storage import event_log
@@ -63,7 +65,8 @@ _INSTANTS = tuple(staged.c.keys().index(fact.name) for fact in FACTS if fact.kin
 
 def stage(connection: sa.Connection, listed: Sequence[ListedModel]) -> None:
     """Fill the temporary table with the listing's rows."""
-    staged.metadata.create_all(connection, checkfirst=False)
+    for statement in _definitions(connection.dialect.name)[0]:
+        connection.exec_driver_sql(statement)
     if connection.dialect.name == "postgresql":
         _copy(connection, listed)
     else:
@@ -81,7 +84,17 @@ def analyze(connection: sa.Connection, table: sa.Table, column: str) -> None:
 
 def unstage(connection: sa.Connection) -> None:
     """Drop the temporary tables."""
-    staged.metadata.drop_all(connection, checkfirst=False)
+    for statement in _definitions(connection.dialect.name)[1]:
+        connection.exec_driver_sql(statement)
+
+
+@cache
+def _definitions(dialect_name: str) -> tuple[list[str], list[str]]:
+    """Return the statements that create the temporary tables and those that drop them, compiled once."""
+    dialect = sa.make_url(f"{dialect_name}://").get_dialect()()
+    tables = staged.metadata.sorted_tables
+    created = [str(CreateTable(table).compile(dialect=dialect)) for table in tables]
+    return created, [str(DropTable(table).compile(dialect=dialect)) for table in tables]
 
 
 def _storable(model: ListedModel, format_instant: Callable[[datetime], str]) -> tuple[object, ...]:
@@ -211,23 +224,42 @@ def least(column: sa.Column[object], instant: sa.ColumnElement[object]) -> sa.Co
     return sa.case((column <= instant, column), else_=instant)
 
 
-def mark_listed(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> None:
-    """Mark the models in ``which`` as seen, listed and confirmed by the attempt, and as active."""
-    connection.execute(
-        sa.update(models)
-        .where(which)
-        .values(**_widened(attempt), is_active=True, deactivated_at=None, listing_id=attempt.id)
-    )
+_AT = sa.bindparam("observed_at", type_=models.c.last_seen_at.type)
+_WIDENED: dict[str, Any] = {
+    "first_seen_at": least(models.c.first_seen_at, _AT),
+    "last_seen_at": greatest(models.c.last_seen_at, _AT),
+    "last_listed_at": greatest(models.c.last_listed_at, _AT),
+}
+
+
+def mark_as_listed(which: sa.ColumnElement[bool]) -> sa.Update:
+    """Return the statement that ``mark_listed`` executes for the models in ``which``."""
+    marked: dict[str, Any] = {"is_active": True, "deactivated_at": None, "listing_id": sa.bindparam("attempt_id")}
+    return sa.update(models).where(which).values(**_WIDENED, **marked)
+
+
+def select_ghosts(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return the query that ``write_reactivations`` executes for the models in ``which``."""
+    return sa.select(*MODEL_COLUMNS).where(which, models.c.is_active == sa.false())
+
+
+def mark_listed(
+    connection: sa.Connection, update: sa.Update, attempt: ListingAttempt, parameters: Mapping[str, object]
+) -> None:
+    """Mark the models of ``update`` as seen, listed and confirmed by the attempt, and as active."""
+    connection.execute(update, {**parameters, "observed_at": attempt.observed_at, "attempt_id": attempt.id})
 
 
 def widen_seen_span(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> None:
     """Widen the spans of the models in ``which``, which a late attempt listed; nothing else changes."""
-    connection.execute(sa.update(models).where(which).values(**_widened(attempt)))
+    connection.execute(sa.update(models).where(which).values(**_WIDENED), {"observed_at": attempt.observed_at})
 
 
-def write_reactivations(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> int:
-    """Write ``reactivated`` for the ghosts in ``which``, before they become active. Return the number of events."""
-    ghosts = connection.execute(sa.select(*MODEL_COLUMNS).where(which, models.c.is_active == sa.false())).all()
+def write_reactivations(
+    connection: sa.Connection, query: sa.Select[Any], attempt: ListingAttempt, parameters: Mapping[str, object]
+) -> int:
+    """Write ``reactivated`` for the ghosts of ``query``, before they become active. Return the number of events."""
+    ghosts = connection.execute(query, parameters).all()
     cause = Cause(attempt.observed_at, Source.INDEX, attempt.id, attempt.run_id)
     write_events(connection, [reactivation_event(model_record(row), cause) for row in ghosts])
     return len(ghosts)
@@ -253,12 +285,3 @@ def write_listing_events(
     columns = [model_events.c.provider_id, model_events.c.model_id, *values]
     inserted = connection.execute(sa.insert(model_events).from_select(columns, which.add_columns(*literals)))
     return inserted.rowcount
-
-
-def _widened(attempt: ListingAttempt) -> dict[str, sa.ColumnElement[object]]:
-    at = sa.literal(attempt.observed_at, models.c.last_seen_at.type)
-    return {
-        "first_seen_at": least(models.c.first_seen_at, at),
-        "last_seen_at": greatest(models.c.last_seen_at, at),
-        "last_listed_at": greatest(models.c.last_listed_at, at),
-    }

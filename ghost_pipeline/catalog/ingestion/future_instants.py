@@ -3,9 +3,18 @@
 Left alone, they would make every later listing of the provider late, and keep its models from becoming stale. The next
 evidence corrects them, under the provider's lock, and so does ``release``. ``restore`` corrects the model that it
 brings back, because no index finds a ghost with such a ``last_seen_at`` and an earlier ``deactivated_at``.
+
+It may also be this clock that is wrong, namely behind, and then the stored instants are right. Two rules keep them:
+
+- A clock that was ahead leaves a gap behind the present, a clock that is behind shows a time that the catalog has
+  already recorded. So nothing but the provider's last listing is corrected while the catalog has evidence of the
+  ``RECORDED_WITHIN`` after the present: such evidence is either true or becomes past soon.
+- Where a clock goes back into a time without evidence, both look the same. The events keep the instants that were
+  corrected, and once the clock has passed one, it may have been right: ``lifecycle.absence.may_have_been_seen``, which
+  the sweeps ask about ``read_corrected_instants``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -13,13 +22,26 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.storage import event_log, repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, update_models, write_events
-from ghost_pipeline.catalog.storage.tables import listings, models, providers
+from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.validation import MAX_SKEW
+from ghost_pipeline.lifecycle.validation import MAX_SKEW, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 
 _OF_MODELS = ("first_seen_at", "last_seen_at", "last_listed_at", "last_used_at", "deactivated_at")
 _OF_PROVIDERS = ("last_listing_at", "last_complete_at", "held_since")
+
+_LIMIT = sa.bindparam("limit", type_=models.c.last_seen_at.type)
+_MODELS_AHEAD = sa.select(*MODEL_COLUMNS).where(
+    models.c.provider_id == sa.bindparam("provider_id"),
+    sa.or_(  # each by an index
+        sa.and_(models.c.is_active == sa.true(), models.c.last_seen_at > _LIMIT),
+        sa.and_(models.c.is_active == sa.false(), models.c.deactivated_at > _LIMIT),
+        models.c.last_listed_at > _LIMIT,
+    ),
+)
+
+RECORDED_WITHIN = timedelta(hours=24)
+"""How soon after any instant a catalog in use records more evidence."""
 
 
 def correct_future_instants(
@@ -29,6 +51,7 @@ def correct_future_instants(
 
     Each model that is corrected gets a ``changed`` event with the old and the new instants, and events that were
     recorded in the future are then recorded just before ``at``. Without such instants this is one query on indexes.
+    While the clock may be behind, only ``last_listing_at`` is corrected, so that the evidence is not late.
 
     Args:
         connection: In a transaction that holds the provider's lock.
@@ -42,15 +65,19 @@ def correct_future_instants(
     limit, corrected = now + MAX_SKEW, min(at, now) - timedelta(microseconds=1)
     models_ahead = _find_models_ahead(connection, provider.id, limit)
     future = [name for name in _OF_PROVIDERS if _is_after(getattr(provider, name), limit)]
-    if models_ahead or future:
+    if not models_ahead and not future:
+        return provider
+    if _may_be_behind(connection, limit):
+        future = [name for name in future if name == "last_listing_at"]
+    else:
         event_log.cap_recorded_at(connection, provider.id, limit, corrected)
         _correct_models(connection, models_ahead, limit, corrected, now)
+        attempts = sa.update(listings).where(listings.c.provider_id == provider.id, listings.c.observed_at > limit)
+        connection.execute(attempts.values(observed_at=corrected))
     if not future:
         return provider
     of_provider = sa.update(providers).where(providers.c.id == provider.id)
     connection.execute(of_provider.values(dict.fromkeys(future, corrected)))
-    attempts = sa.update(listings).where(listings.c.provider_id == provider.id, listings.c.observed_at > limit)
-    connection.execute(attempts.values(observed_at=corrected))
     return repository.get_provider(connection, provider.id)
 
 
@@ -60,19 +87,47 @@ def correct_restored_model(connection: sa.Connection, record: ModelRecord, now: 
     As :func:`correct_future_instants`, with an event. Return the model after the correction.
     """
     limit, corrected = now + MAX_SKEW, now - timedelta(microseconds=1)
-    if any(_is_after(getattr(record, name), limit) for name in _OF_MODELS):
+    is_ahead = any(_is_after(getattr(record, name), limit) for name in _OF_MODELS)
+    if is_ahead and not _may_be_behind(connection, limit):
         [record] = _correct_models(connection, [record], limit, corrected, now)
     return record
 
 
-def _find_models_ahead(connection: sa.Connection, provider_id: str, limit: datetime) -> list[ModelRecord]:
-    is_future = sa.or_(  # each by an index
-        sa.and_(models.c.is_active == sa.true(), models.c.last_seen_at > limit),
-        sa.and_(models.c.is_active == sa.false(), models.c.deactivated_at > limit),
-        models.c.last_listed_at > limit,
+def read_corrected_instants(
+    connection: sa.Connection, provider_id: str, model_ids: Collection[str]
+) -> dict[str, list[datetime]]:
+    """Return model id -> the instants that were corrected, which may have been right."""
+    query = sa.select(model_events.c.model_id, model_events.c.details).where(
+        repository.has_key_in(connection.dialect.name, model_events),
+        model_events.c.kind == EventKind.CHANGED.value,
+        model_events.c.source.is_(None),
     )
-    query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == provider_id, is_future)
-    return [model_record(row) for row in connection.execute(query)]
+    keys = repository.key_parameters(connection, [(provider_id, model_id) for model_id in model_ids])
+    corrected: dict[str, list[datetime]] = {}
+    for model_id, details in connection.execute(query, keys):
+        changes = [details[name] for name in _OF_MODELS if name in details]
+        corrected.setdefault(model_id, []).extend(parse_instant(change["old"]) for change in changes)
+    return corrected
+
+
+def _may_be_behind(connection: sa.Connection, limit: datetime) -> bool:
+    """Return True if the catalog has evidence, of any provider, of the time just after ``limit``."""
+    until = limit + RECORDED_WITHIN
+    # From the providers, so that each range is one of an index.
+    attempted = providers.join(listings, listings.c.provider_id == providers.c.id)
+    is_attempt = sa.and_(listings.c.observed_at > limit, listings.c.observed_at <= until)
+    seen = providers.join(models, models.c.provider_id == providers.c.id)
+    is_seen = sa.and_(models.c.is_active == sa.true(), models.c.last_seen_at > limit, models.c.last_seen_at <= until)
+    found = sa.or_(
+        sa.exists(sa.select(sa.literal(1)).select_from(attempted).where(is_attempt)),
+        sa.exists(sa.select(sa.literal(1)).select_from(seen).where(is_seen)),
+    )
+    return bool(connection.execute(sa.select(found)).scalar())
+
+
+def _find_models_ahead(connection: sa.Connection, provider_id: str, limit: datetime) -> list[ModelRecord]:
+    rows = connection.execute(_MODELS_AHEAD, {"provider_id": provider_id, "limit": limit})
+    return [model_record(row) for row in rows]
 
 
 def _correct_models(

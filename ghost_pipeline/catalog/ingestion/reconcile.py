@@ -15,8 +15,10 @@ from ghost_pipeline.catalog.ingestion.admission import format_hold_reason
 from ghost_pipeline.catalog.ingestion.bulk import (
     analyze,
     apply_announcements,
+    mark_as_listed,
     mark_listed,
     matched,
+    select_ghosts,
     stage,
     staged,
     unstage,
@@ -49,7 +51,10 @@ from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline.settings import Thresholds
 
 _KNOWN = models.c.id.in_(sa.select(matched.c.known_id).where(matched.c.known_id.is_not(None)))
+_KNOWN_GHOSTS = select_ghosts(_KNOWN)
+_MARK_KNOWN = mark_as_listed(_KNOWN)
 _NEW = matched.c.known_id.is_(None)
+_PREVIEW = sa.select(matched.c.model_id).where(_NEW).order_by(matched.c.model_id).limit(PREVIEW_LENGTH)
 _STAGED = staged.join(matched, matched.c.model_id == staged.c.model_id)
 
 
@@ -121,8 +126,8 @@ def _apply(
         widen_seen_span(connection, _KNOWN, attempt)
     elif found.existing:
         updated = _refresh_facts(connection, attempt)
-        reactivated = write_reactivations(connection, _KNOWN, attempt)
-        mark_listed(connection, _KNOWN, attempt)
+        reactivated = write_reactivations(connection, _KNOWN_GHOSTS, attempt, {})
+        mark_listed(connection, _MARK_KNOWN, attempt, {})
     unstage(connection)
     counts = ListingCounts(
         models=found.existing + found.new,
@@ -146,13 +151,20 @@ class _MatchCounts:
 
 def _match(connection: sa.Connection, attempt: ListingAttempt) -> _MatchCounts:
     """Find the row or the tombstone of every staged model, without those that an operator removed."""
+    connection.execute(_MATCH, {"provider_id": attempt.provider_id})
+    analyze(connection, matched, "known_id")
+    connection.execute(_SUPPRESS)
+    total, existing, tombstoned = connection.execute(_COUNT_MATCHED).one()
+    return _MatchCounts(existing=existing, new=total - existing, tombstoned=tombstoned)
+
+
+def _statement_that_matches() -> sa.Insert:
     # One look-up per row by the unique index: the plan of a join would depend on the statistics of the tables.
-    known = sa.select(models.c.id).where(
-        models.c.provider_id == attempt.provider_id, models.c.model_id == staged.c.model_id
-    )
+    provider_id: sa.BindParameter[str] = sa.bindparam("provider_id")
+    known = sa.select(models.c.id).where(models.c.provider_id == provider_id, models.c.model_id == staged.c.model_id)
     looked_up = sa.select(staged.c.model_id, known.scalar_subquery().label("known_id")).subquery()
     tombstone = sa.select(sa.func.max(model_events.c.id)).where(
-        model_events.c.provider_id == attempt.provider_id,
+        model_events.c.provider_id == provider_id,
         model_events.c.model_id == looked_up.c.model_id,
         sa.or_(*(model_events.c.kind == sa.literal_column(f"'{kind.value}'") for kind in TOMBSTONE_KINDS)),
     )
@@ -161,21 +173,23 @@ def _match(connection: sa.Connection, attempt: ListingAttempt) -> _MatchCounts:
         looked_up.c.known_id,
         sa.case((looked_up.c.known_id.is_(None), tombstone.scalar_subquery())),
     )
-    connection.execute(sa.insert(matched).from_select(["model_id", "known_id", "tombstone_id"], found))
-    analyze(connection, matched, "known_id")
-    removed = sa.select(model_events.c.id).where(
-        model_events.c.id == matched.c.tombstone_id, model_events.c.kind == EventKind.REMOVED.value
-    )
-    connection.execute(sa.delete(matched).where(matched.c.tombstone_id.is_not(None), removed.exists()))
-    total, existing, tombstoned = connection.execute(
-        sa.select(sa.func.count(), sa.func.count(matched.c.known_id), sa.func.count(matched.c.tombstone_id))
-    ).one()
-    return _MatchCounts(existing=existing, new=total - existing, tombstoned=tombstoned)
+    return sa.insert(matched).from_select(["model_id", "known_id", "tombstone_id"], found)
+
+
+_MATCH = _statement_that_matches()
+_SUPPRESS = sa.delete(matched).where(
+    matched.c.tombstone_id.is_not(None),
+    sa.select(model_events.c.id)
+    .where(model_events.c.id == matched.c.tombstone_id, model_events.c.kind == EventKind.REMOVED.value)
+    .exists(),
+)
+_COUNT_MATCHED = sa.select(
+    sa.func.count(), sa.func.count(matched.c.known_id), sa.func.count(matched.c.tombstone_id)
+).select_from(matched)
 
 
 def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
-    query = sa.select(matched.c.model_id).where(_NEW).order_by(matched.c.model_id).limit(PREVIEW_LENGTH)
-    return tuple(connection.execute(query).scalars())
+    return tuple(connection.execute(_PREVIEW).scalars())
 
 
 def _create(connection: sa.Connection, attempt: ListingAttempt) -> None:
@@ -222,6 +236,17 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt,
 
 def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
     """Write the facts of the listing, and an event for each model with a changed fact. Return the number of events."""
+    rows = connection.execute(_FIND_CHANGED).all()
+    events = [event for row in rows if (event := _changed(row._asdict(), attempt)).details]
+    if not rows:
+        return 0
+    write_events(connection, events)
+    connection.execute(_WRITE_CHANGED)
+    return len(events)  # texts may differ where values do not, such as 1 and 1.0
+
+
+def _statements_of_changes() -> tuple[sa.Select[Any], sa.Update]:
+    """Return the query of the known models with a changed fact, and the statement that writes the new facts."""
     stated: dict[str, sa.ColumnElement[Any]] = {name: staged.c[name] for name in LISTED_COLUMNS}
     stated["name"] = sa.case(
         (sa.or_(models.c.is_name_manual == sa.true(), staged.c.name.is_(None)), models.c.name), else_=staged.c.name
@@ -234,14 +259,11 @@ def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
         *(models.c[name].label(f"old_{name}") for name in LISTED_COLUMNS),
         *(sa.type_coerce(stated[name], models.c[name].type).label(f"new_{name}") for name in LISTED_COLUMNS),
     ).select_from(both)
-    rows = connection.execute(query.where(differs)).all()
-    events = [event for row in rows if (event := _changed(row._asdict(), attempt)).details]
-    if not rows:
-        return 0
-    write_events(connection, events)
     same = sa.and_(models.c.id == matched.c.known_id, matched.c.model_id == staged.c.model_id)
-    connection.execute(sa.update(models).where(same, differs).values(stated))
-    return len(events)  # texts may differ where values do not, such as 1 and 1.0
+    return query.where(differs), sa.update(models).where(same, differs).values(stated)
+
+
+_FIND_CHANGED, _WRITE_CHANGED = _statements_of_changes()
 
 
 def _changed(row: Mapping[str, Any], attempt: ListingAttempt) -> ModelEvent:

@@ -9,14 +9,34 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
-from ghost_pipeline.catalog.ingestion.attempts import is_listed_sql
-from ghost_pipeline.catalog.ingestion.bulk import mark_listed, write_reactivations
+from ghost_pipeline.catalog.ingestion.attempts import complete_of, is_listed_sql
+from ghost_pipeline.catalog.ingestion.bulk import (
+    mark_as_listed,
+    mark_listed,
+    select_ghosts,
+    write_reactivations,
+)
 from ghost_pipeline.catalog.results import ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.verdicts import Assessment, is_late
 from ghost_pipeline.lifecycle.vocabulary import Verdict
+
+_IS_CONFIRMED = sa.and_(
+    models.c.provider_id == sa.bindparam("of_provider"),
+    # This narrows it to an index range; listing_id alone has no index.
+    models.c.last_listed_at >= sa.bindparam("confirmed_at", type_=models.c.last_listed_at.type),
+    models.c.listing_id == sa.bindparam("confirmed_by"),
+)
+"""The earlier listing confirmed the model, and no later one."""
+_CONFIRMED = sa.select(
+    sa.select(sa.func.count()).select_from(models).where(_IS_CONFIRMED).scalar_subquery(),
+    sa.exists().where(is_listed_sql(), models.c.listing_id.is_distinct_from(sa.bindparam("confirmed_by"))),
+)
+"""How many models the earlier listing confirmed, and whether any other model is expected."""
+_CONFIRMED_GHOSTS = select_ghosts(_IS_CONFIRMED)
+_MARK_CONFIRMED = mark_as_listed(_IS_CONFIRMED)
 
 
 def find_unchanged(
@@ -40,14 +60,9 @@ def find_unchanged(
         or is_late(observed_at, provider.last_listing_at)
     ):
         return None
-    count_confirmed = sa.select(sa.func.count()).where(_confirmed_by(provider, earlier.attempt))
-    confirmed_count = connection.execute(count_confirmed).scalar_one()
-    other_expected = connection.execute(
-        sa.select(models.c.id)
-        .where(is_listed_sql(provider), models.c.listing_id.is_distinct_from(earlier.attempt.id))
-        .limit(1)
-    ).one_or_none()
-    return earlier if confirmed_count == _model_count(earlier) and other_expected is None else None
+    parameters = _parameters(earlier.attempt) | complete_of(provider)
+    confirmed_count, is_more_expected = connection.execute(_CONFIRMED, parameters).one()
+    return earlier if confirmed_count == _model_count(earlier) and not is_more_expected else None
 
 
 def reconcile_unchanged(connection: sa.Connection, attempt: ListingAttempt) -> ListingOutcome | None:
@@ -56,9 +71,9 @@ def reconcile_unchanged(connection: sa.Connection, attempt: ListingAttempt) -> L
     earlier = find_unchanged(connection, provider, attempt.sha256, attempt.format_version, attempt.observed_at)
     if earlier is None:
         return None
-    confirmed = _confirmed_by(provider, earlier.attempt)
-    reactivated = write_reactivations(connection, confirmed, attempt)
-    mark_listed(connection, confirmed, attempt)
+    parameters = _parameters(earlier.attempt)
+    reactivated = write_reactivations(connection, _CONFIRMED_GHOSTS, attempt, parameters)
+    mark_listed(connection, _MARK_CONFIRMED, attempt, parameters)
     count = _model_count(earlier)
     counts = ListingCounts(models=count, confirmed=count, reactivated=reactivated)
     assessment = Assessment(Verdict.COMPLETE)
@@ -71,10 +86,9 @@ def _model_count(outcome: ListingOutcome) -> int:
     return 0 if outcome.counts is None else outcome.counts.models
 
 
-def _confirmed_by(provider: ProviderRecord, earlier: ListingAttempt) -> sa.ColumnElement[bool]:
-    # last_listed_at narrows it to an index range; listing_id alone has no index.
-    return sa.and_(
-        models.c.provider_id == provider.id,
-        models.c.last_listed_at >= earlier.observed_at,
-        models.c.listing_id == earlier.id,
-    )
+def _parameters(earlier: ListingAttempt) -> dict[str, object]:
+    return {
+        "of_provider": earlier.provider_id,
+        "confirmed_at": earlier.observed_at,
+        "confirmed_by": earlier.id,
+    }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,21 @@ IS_CURRENT = announcements.c.ended_at.is_(None)
 
 Key = tuple[str, str]
 """Provider slug and canonical model id."""
+
+# Statements that every listing or sighting executes are built once: building one costs more than executing it.
+_OF_PROVIDER = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == sa.bindparam("provider_id"))
+_LOCK_PROVIDER = _OF_PROVIDER.with_for_update()
+_PROVIDERS = sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id)
+_INSERT_MODELS = sa.insert(models)
+_INSERT_EVENTS = sa.insert(model_events)
+_STATED = tuple(name for name in MODEL_FIELDS if name not in ("provider_id", "model_id"))
+_UPDATE_MODELS = (
+    sa.update(models)
+    .where(
+        models.c.provider_id == sa.bindparam("known_provider_id"), models.c.model_id == sa.bindparam("known_model_id")
+    )
+    .values({name: sa.bindparam(name) for name in _STATED})
+)
 
 
 def model_record(row: sa.Row[Any] | Mapping[str, Any]) -> ModelRecord:
@@ -78,50 +94,62 @@ def read_models(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, Mod
     """Return the models among ``keys`` that the catalog has, their rows locked until the transaction ends."""
     if not keys:
         return {}
-    query = sa.select(*MODEL_COLUMNS).where(is_one_of(connection, models, keys)).with_for_update()
-    return {(row.provider_id, row.model_id): model_record(row) for row in connection.execute(query)}
+    rows = connection.execute(_lock_models(connection.dialect.name), key_parameters(connection, keys))
+    return {(row.provider_id, row.model_id): model_record(row) for row in rows}
+
+
+@cache
+def _lock_models(dialect_name: str) -> sa.Select[Any]:
+    return sa.select(*MODEL_COLUMNS).where(has_key_in(dialect_name, models)).with_for_update()
 
 
 def is_one_of(connection: sa.Connection, table: sa.Table, keys: Sequence[Key]) -> sa.ColumnElement[bool]:
     """Return the condition that a row is of one of the models; its length does not depend on their number."""
+    return has_key_in(connection.dialect.name, table).params(**key_parameters(connection, keys))
+
+
+def has_key_in(dialect_name: str, table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is of one of the models whose keys ``key_parameters`` passes.
+
+    Its length does not depend on their number.
+    """
     columns = sa.tuple_(table.c.provider_id, table.c.model_id)
-    if connection.dialect.name == "postgresql":
+    if dialect_name == "postgresql":
         texts = postgresql.ARRAY(sa.Text)
-        slugs, ids = (sa.bindparam(None, [key[part] for key in keys], texts) for part in (0, 1))
+        slugs, ids = (sa.bindparam(name, type_=texts) for name in ("key_slugs", "key_ids"))
         pairs = sa.func.unnest(slugs, ids).table_valued("provider_id", "model_id").render_derived()
         return columns.in_(sa.select(pairs.c.provider_id, pairs.c.model_id))
-    pair = sa.func.json_each(json.dumps(keys)).table_valued("value").c.value
+    pair = sa.func.json_each(sa.bindparam("keys", type_=sa.Text)).table_valued("value").c.value
     return columns.in_(sa.select(sa.func.json_extract(pair, "$[0]"), sa.func.json_extract(pair, "$[1]")))
+
+
+def key_parameters(connection: sa.Connection, keys: Sequence[Key]) -> dict[str, Any]:
+    """Return the parameters of ``has_key_in``."""
+    if connection.dialect.name == "postgresql":
+        return {"key_slugs": [slug for slug, _ in keys], "key_ids": [model_id for _, model_id in keys]}
+    return {"keys": json.dumps(keys)}
 
 
 def insert_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> None:
     """Insert models that the catalog does not have."""
     if records:
-        connection.execute(sa.insert(models), [model_values(record) for record in records])
+        connection.execute(_INSERT_MODELS, [model_values(record) for record in records])
 
 
 def update_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> None:
     """Update models that the catalog has."""
     if not records:
         return
-    names = ("provider_id", "model_id")
-    stated = [name for name in model_values(records[0]) if name not in names]
-    update = (
-        sa.update(models)
-        .where(*(models.c[name] == sa.bindparam(f"known_{name}") for name in names))
-        .values({name: sa.bindparam(name) for name in stated})
-    )
     rows = [model_values(record) for record in records]
-    connection.execute(
-        update,
-        [{name: row[name] for name in stated} | {f"known_{name}": row[name] for name in names} for row in rows],
-    )
+    parameters = [{name if name in _STATED else f"known_{name}": value for name, value in row.items()} for row in rows]
+    connection.execute(_UPDATE_MODELS, parameters)
 
 
 def delete_models(connection: sa.Connection, keys: Sequence[Key]) -> None:
     """Delete models of the catalog."""
     if keys:
-        connection.execute(sa.delete(models).where(is_one_of(connection, models, keys)))
+        delete = sa.delete(models).where(has_key_in(connection.dialect.name, models))
+        connection.execute(delete, key_parameters(connection, keys))
 
 
 def get_or_create_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
@@ -137,6 +165,10 @@ def get_or_create_providers(connection: sa.Connection, provider_ids: Iterable[st
     slugs = sorted(set(provider_ids))
     if not slugs:
         return []
+    if len(slugs) == 1:
+        row = connection.execute(_LOCK_PROVIDER, {"provider_id": slugs[0]}).one_or_none()
+        if row is not None:
+            return [provider_record(row)]
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = [{"id": slug, "label": provider_label(slug)} for slug in slugs]
     connection.execute(insert(providers).values(values).on_conflict_do_nothing())
@@ -146,8 +178,8 @@ def get_or_create_providers(connection: sa.Connection, provider_ids: Iterable[st
 
 def get_provider(connection: sa.Connection, provider_id: str, *, for_update: bool = False) -> ProviderRecord:
     """Return the provider; ``for_update`` locks it until the transaction ends. Raises UnknownProvider."""
-    query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == provider_id)
-    row = connection.execute(query.with_for_update() if for_update else query).one_or_none()
+    query = _LOCK_PROVIDER if for_update else _OF_PROVIDER
+    row = connection.execute(query, {"provider_id": provider_id}).one_or_none()
     if row is None:
         raise unknown_provider_error(connection, provider_id)
     return provider_record(row)
@@ -161,7 +193,7 @@ def require_providers(connection: sa.Connection, provider_ids: Iterable[str]) ->
 
 def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
     """Return every provider, by slug."""
-    return [provider_record(row) for row in connection.execute(sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id))]
+    return [provider_record(row) for row in connection.execute(_PROVIDERS)]
 
 
 def advance_last_listing_at(connection: sa.Connection, provider: ProviderRecord, observed_at: datetime) -> None:
@@ -170,9 +202,13 @@ def advance_last_listing_at(connection: sa.Connection, provider: ProviderRecord,
 
 
 def set_hold(connection: sa.Connection, provider: ProviderRecord, since: datetime, reason: str) -> None:
-    """Hold the provider; an existing hold does not change."""
+    """Hold the provider; an existing hold does not change.
+
+    It begins no earlier than the last complete listing, so that a clock that is behind does not shorten it.
+    """
     if provider.held_since is None:
-        _update(connection, provider.id, held_since=since, held_reason=reason)
+        begin = latest_known(provider.last_complete_at, since)
+        _update(connection, provider.id, held_since=begin, held_reason=reason)
 
 
 def lift_hold(connection: sa.Connection, provider: ProviderRecord, last_complete_at: datetime | None) -> None:
@@ -187,7 +223,13 @@ def lift_hold(connection: sa.Connection, provider: ProviderRecord, last_complete
 
 
 def _update(connection: sa.Connection, provider_id: str, **values: object) -> None:
-    connection.execute(sa.update(providers).where(providers.c.id == provider_id).values(values))
+    connection.execute(_update_provider(tuple(values)), {"known_id": provider_id, **values})
+
+
+@cache
+def _update_provider(names: tuple[str, ...]) -> sa.Update:
+    stated: dict[str, Any] = {name: sa.bindparam(name) for name in names}
+    return sa.update(providers).where(providers.c.id == sa.bindparam("known_id")).values(stated)
 
 
 def write_events(connection: sa.Connection, events: Iterable[ModelEvent]) -> None:
@@ -200,7 +242,7 @@ def write_events(connection: sa.Connection, events: Iterable[ModelEvent]) -> Non
         operations[event.provider_id] = max(event.at, operations.get(event.provider_id, event.at))
     recorded_at = event_log.recording_instants(connection, operations)
     values = [event_values(event, recorded_at[event.provider_id]) for event in events]
-    connection.execute(sa.insert(model_events), values)
+    connection.execute(_INSERT_EVENTS, values)
 
 
 def list_events(
@@ -243,15 +285,15 @@ def newest_tombstones(connection: sa.Connection, keys: Sequence[Key]) -> dict[Ke
     """Return how the models among ``keys`` left the catalog, of those that ever did."""
     if not keys:
         return {}
-    query = (
-        sa.select(*EVENT_COLUMNS)
-        .where(
-            is_one_of(connection, model_events, keys),
-            model_events.c.kind.in_([kind.value for kind in TOMBSTONE_KINDS]),
-        )
-        .order_by(model_events.c.id)
-    )
-    return {(row.provider_id, row.model_id): tombstone_of(model_event(row)) for row in connection.execute(query)}
+    rows = connection.execute(_tombstones(connection.dialect.name), key_parameters(connection, keys))
+    return {(row.provider_id, row.model_id): tombstone_of(model_event(row)) for row in rows}
+
+
+@cache
+def _tombstones(dialect_name: str) -> sa.Select[Any]:
+    is_tombstone = model_events.c.kind.in_([kind.value for kind in TOMBSTONE_KINDS])
+    query = sa.select(*EVENT_COLUMNS).where(has_key_in(dialect_name, model_events), is_tombstone)
+    return query.order_by(model_events.c.id)
 
 
 def find_announcements(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, Announcement]:

@@ -1,0 +1,252 @@
+"""What the catalog has acknowledged, and how good each provider's recent listings were: what the checks compare with.
+
+Each exemption here follows from a rule that users can read in docs/reliability.md.
+"""
+
+from bisect import bisect_right
+from collections.abc import Set
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from simulation.actors import Happened
+from simulation.faults import Delivered
+from simulation.plan import Step
+from simulation.world import TrueProvider
+
+SILENCE = timedelta(hours=24)
+"""A clock that goes back to a time after which nothing was fetched for so long can't be told from a correct one."""
+SKEW = timedelta(seconds=5)
+SHRUNKEN_COUNT, SHRUNKEN_PERCENT = 5, 20
+"""More absences than both make a listing shrunken. Documentation."""
+
+
+@dataclass(slots=True)
+class Known:
+    """Evidence of one model that the catalog has acknowledged, and what operators did to it."""
+
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    """By evidence that was not late."""
+    last_used_at: datetime | None = None
+    arrived_at: datetime | None = None
+    """When evidence of it arrived last, however old: it makes a ghost active until the next sweep. Documentation."""
+    is_manual: bool = False
+    is_removed: bool = False
+    price: float | None = None
+    """In the latest listing that was not late, USD per million tokens; None if it is not certain."""
+    was_listed: bool = False
+    is_uncertain: bool = False
+    """An operator's change ended without an answer: it may be done or not."""
+    ghost_since: datetime | None = None
+    """Since when it was seen to be inactive."""
+    absent: tuple[datetime | None, datetime | None] | None = None
+    """First and last evidence when its absence was found to be right."""
+
+    def add(
+        self, at: datetime, stamped_at: datetime | None = None, *, is_use: bool = False, is_late: bool = False
+    ) -> None:
+        """Record evidence of ``at``. This host can't date it earlier than ``stamped_at``: its clock was ahead."""
+        first_at = stamped_at or at
+        self.first_at = first_at if self.first_at is None else min(self.first_at, first_at)
+        if not is_late:
+            self.last_at = at if self.last_at is None else max(self.last_at, at)
+        if is_use:
+            self.last_used_at = at if self.last_used_at is None else max(self.last_used_at, at)
+
+
+@dataclass(slots=True)
+class Feed:
+    """The quality of a provider's recent listings."""
+
+    good_since: datetime | None = None
+    """Since when every listing that came was true and reconciled."""
+    bad_since: datetime | None = None
+    """Since when no listing was both true and reconciled."""
+    held_by: datetime | None = None
+    """When a hold has begun at the latest, if there is one."""
+    lifted_at: datetime | None = None
+    """When the last hold may have been lifted."""
+    last_listed_at: datetime | None = None
+    """The latest instant for which a listing was delivered, so that an earlier one is late."""
+    admitted_at: datetime | None = None
+    """The latest instant of a listing that was certainly admitted: an earlier one is late for certain."""
+    acknowledged_at: datetime | None = None
+    """The latest instant of a listing that was acknowledged."""
+    is_released: bool = False
+    """An operator lifted the hold since ``bad_since``."""
+    shrunken: list[frozenset[str]] = field(default_factory=list)
+    """What shrunken listings showed since the last good one."""
+    was_good: bool = False
+    """Whether any listing was true so far: before that nothing can be missed."""
+
+    listed: set[str] = field(default_factory=set)
+    """What the last good listing showed, and any later one."""
+
+    def confirms(self, shown: Set[str], expected: Set[str]) -> bool:
+        """Return True if a shrunken listing confirms an earlier one: it lacks all that one lacked and hardly more.
+
+        Documentation: two wrong listings that agree count as a mass retirement.
+        """
+        old = shown & expected
+        return any(old <= earlier and not _is_shrunken(earlier & expected, old) for earlier in self.shrunken)
+
+
+def _is_shrunken(expected: Set[str], shown: Set[str]) -> bool:
+    missing = len(expected - shown)
+    return missing > SHRUNKEN_COUNT and missing * 100 > len(expected) * SHRUNKEN_PERCENT
+
+
+@dataclass(slots=True)
+class Witness:
+    """Everything that has happened."""
+
+    world: list[TrueProvider]
+    known: dict[str, dict[str, Known]] = field(default_factory=dict)
+    """Provider -> model -> evidence."""
+    feeds: dict[str, Feed] = field(default_factory=dict)
+    last_sweep_at: datetime | None = None
+    wrong_clock_at: datetime | None = None
+    """When the clock of this host was wrong last."""
+    fetched_at: list[datetime] = field(default_factory=list)
+    """When listings were admitted, by the clock of this host, sorted."""
+
+    def note(self, step: Step, happened: Happened) -> None:
+        """Remember what a step did."""
+        if step.clock_error:
+            self.wrong_clock_at = step.at
+        if step.clock_error < timedelta() and self._is_silent_after(step.host_time):
+            evidence_at = min(step.host_time, happened.listed_at or step.host_time)
+            self._note_slow_clock(happened.provider_id, evidence_at - timedelta(microseconds=1))
+        if step.action == "sweep" and happened.is_acknowledged:
+            self.last_sweep_at = step.at
+        if step.action == "fetch":
+            self._note_fetch(step, happened)
+        elif happened.is_acknowledged:
+            for use in happened.used:
+                known = self.of(use.provider_id, use.model_id)
+                if not (known.is_removed or known.is_uncertain):  # a removed model stays away whatever is reported
+                    known.add(use.at, use.stamped_at, is_use=True)
+                    known.arrived_at = step.at
+        if happened.model_id is not None and happened.provider_id is not None:
+            self._note_override(step, happened, self.of(happened.provider_id, happened.model_id))
+        if step.action == "release" and happened.provider_id is not None:
+            feed = self.feed(happened.provider_id)
+            feed.is_released, feed.held_by, feed.lifted_at = True, None, step.at
+
+    def of(self, provider_id: str, model_id: str) -> Known:
+        """Return what is known of a model."""
+        return self.known.setdefault(provider_id, {}).setdefault(model_id, Known())
+
+    def feed(self, provider_id: str) -> Feed:
+        """Return the quality of a provider's listings."""
+        return self.feeds.setdefault(provider_id, Feed())
+
+    def _is_silent_after(self, at: datetime) -> bool:
+        index = bisect_right(self.fetched_at, at + SKEW)
+        return index == len(self.fetched_at) or self.fetched_at[index] > at + SILENCE
+
+    def _note_slow_clock(self, provider_id: str | None, corrected: datetime) -> None:
+        """Lower what is known to the time of a host whose clock is behind: to it, later instants are in the future.
+
+        Of all providers if the step names none.
+        """
+        for of_provider, models in self.known.items():
+            for known in models.values() if provider_id in (None, of_provider) else ():
+                if known.last_used_at is not None:
+                    known.last_used_at = min(known.last_used_at, corrected)
+
+    def _note_fetch(self, step: Step, happened: Happened) -> None:
+        delivered, listed_at = happened.delivered, happened.listed_at
+        if delivered is None or listed_at is None or happened.provider_id is None:
+            return
+        feed = self.feed(happened.provider_id)
+        is_late = feed.last_listed_at is not None and listed_at < feed.last_listed_at
+        if happened.is_admitted:
+            self.fetched_at.insert(bisect_right(self.fetched_at, listed_at), listed_at)
+        if happened.is_acknowledged:
+            for model_id in sorted(delivered.model_ids):
+                known = self.of(happened.provider_id, model_id)
+                known.was_listed = True
+                if not (known.is_removed or known.is_uncertain):
+                    known.add(min(listed_at, step.at), listed_at, is_late=is_late)
+                    known.arrived_at = step.at
+        self._note_prices(feed, happened, delivered, min(listed_at, step.at))
+        if is_late and (feed.admitted_at is None or listed_at >= feed.admitted_at):
+            feed.is_released = True  # whether it is late depends on an attempt that may not be recorded
+        if not is_late:
+            feed.last_listed_at = min(listed_at, step.at)
+            feed.admitted_at = feed.last_listed_at if happened.is_admitted else feed.admitted_at
+        if delivered.is_true and not delivered.model_ids:
+            # Documentation: an empty listing shows nothing. That of a local server that is really empty holds it too,
+            # until an operator releases it or the hold ends.
+            feed.good_since, feed.held_by = None, feed.held_by or step.at
+        elif delivered.is_true and happened.is_acknowledged and not is_late:
+            feed.was_good = True
+            self._note_good(feed, step, happened, delivered.model_ids)
+        else:
+            self._note_bad(feed, step, happened, delivered, is_late=is_late)
+
+    def _note_good(self, feed: Feed, step: Step, happened: Happened, shown: frozenset[str]) -> None:
+        expected = self._expected(feed, happened)
+        if _is_shrunken(expected, shown) and not feed.confirms(shown, expected):
+            # Documentation: a mass retirement looks shrunken. It holds the provider, or leaves it held, until another
+            # listing confirms it.
+            feed.good_since = step.at
+            feed.bad_since, feed.held_by = feed.bad_since or step.at, feed.held_by or step.at
+            feed.shrunken.append(shown)
+            return
+        feed.good_since = feed.good_since or step.at
+        feed.lifted_at = step.at if feed.held_by is not None else feed.lifted_at
+        feed.bad_since = feed.held_by = None
+        feed.is_released = False
+        feed.shrunken.clear()
+        feed.listed = set(shown)
+
+    def _expected(self, feed: Feed, happened: Happened) -> set[str]:
+        """Return what the catalog expects of the provider's listing: what was listed last and not removed."""
+        models = self.known.get(str(happened.provider_id), {})
+        return {model_id for model_id in feed.listed if model_id in models and not models[model_id].is_removed}
+
+    def _note_bad(self, feed: Feed, step: Step, happened: Happened, delivered: Delivered, *, is_late: bool) -> None:
+        feed.good_since = None
+        # It may have lifted a hold without an answer, and then the next bad listing begins another one.
+        feed.held_by = step.at if delivered.is_true or feed.held_by is None else feed.held_by
+        if is_late:
+            return  # documentation: a late listing neither sets nor lifts nor confirms anything
+        if step.fault == "shrunken" and delivered.model_ids:
+            shown, expected = delivered.model_ids, self._expected(feed, happened)
+            # Documentation: a listing that lacks few of the models that the catalog expects is complete.
+            if feed.confirms(shown, expected) or not _is_shrunken(expected, shown):
+                feed.is_released, feed.held_by = True, step.at
+            feed.shrunken.append(delivered.model_ids)
+        # Documentation: without an attempt there is no hold, and a fetch that died made none. A complete listing that
+        # was admitted and not reconciled sets none either.
+        if happened.is_admitted and not delivered.is_true:
+            feed.bad_since = feed.bad_since or step.at
+        feed.listed |= delivered.model_ids
+
+    def _note_prices(self, feed: Feed, happened: Happened, delivered: Delivered, at: datetime) -> None:
+        """Remember the prices of a listing of ``at``, unless it is late; forget those of which it is not certain."""
+        provider_id, is_done = str(happened.provider_id), happened.is_acknowledged
+        is_late = feed.acknowledged_at is not None and at < feed.acknowledged_at
+        is_newest = feed.last_listed_at is None or at >= feed.last_listed_at
+        for model_id in delivered.model_ids if not is_late else ():
+            known = self.of(provider_id, model_id)
+            is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
+            known.price = delivered.prices.get(model_id) if is_certain else None
+        if is_done and not is_late:
+            feed.acknowledged_at = at
+
+    def _note_override(self, step: Step, happened: Happened, known: Known) -> None:
+        known.price = None
+        if not happened.is_acknowledged:
+            known.is_uncertain |= happened.error in ("CatalogUnavailable", "CatalogError") or step.crash is not None
+        elif step.action == "add":
+            known.is_manual, known.is_removed, known.is_uncertain = True, False, False
+            known.add(step.at, max(step.at, step.host_time))
+        elif step.action == "remove":
+            known.is_removed, known.is_uncertain, known.is_manual = True, False, False
+        elif step.action in ("restore", "reactivate"):
+            known.is_removed, known.is_uncertain = False, False
+            if step.action == "reactivate":
+                known.add(step.at)
