@@ -14,7 +14,7 @@ from simulation.plan import Step
 from simulation.world import TrueProvider
 
 SILENCE = timedelta(hours=24)
-"""A clock that goes back to a time after which nothing was fetched for so long can't be told from a correct one."""
+"""A clock that goes back to a time after which nothing was fetched for so long looks like a correct one."""
 SKEW = timedelta(seconds=5)
 SHRUNKEN_COUNT, SHRUNKEN_PERCENT = 5, 20
 """More absences than both make a listing shrunken. Documentation."""

@@ -110,7 +110,7 @@ def deactivate(current: ModelRecord, now: datetime) -> ModelRecord:
 def restore(tombstone: Tombstone, now: datetime) -> ModelRecord:
     """Return the model of the tombstone as a ghost since ``now``, otherwise as it was when it left the catalog.
 
-    It is no ghost before it was last seen.
+    It becomes a ghost no earlier than it was last seen.
     """
     return replace(tombstone.record, is_active=False, deactivated_at=max(now, tombstone.record.last_seen_at))
 
