@@ -164,7 +164,7 @@ def test_every_page_is_part_of_the_site() -> None:
 
 def test_a_clone_shows_no_changes_after_the_commands_of_the_pages() -> None:
     fetched = "latest_models/openai_models_2026-05-01T12-00-00.000000.json"
-    written = {fetched, f"{fetched}.response", "providers.toml"}
+    written = {fetched, f"{fetched}.response", "providers.toml", "notifications.toml"}
     for page in PAGES_WITH_COMMANDS:
         commands = "\n".join(blocks(page, "sh") + blocks(page, "console"))
         written |= set(re.findall(r"(?:> |--output )([\w-]+(?:\.\w+)+)", commands))

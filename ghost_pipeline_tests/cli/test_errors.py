@@ -249,7 +249,7 @@ def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tu
 
 def test_the_commands_are_those_that_are_promised() -> None:
     promised = "fetch ingest stats models show providers export track add reactivate release remove restore sweep purge"
-    history = {"changes", "diff", "prices", "retiring", "announce"}
+    history = {"changes", "diff", "prices", "retiring", "announce", "notify", "notifications"}
     assert {path[0] for path in COMMANDS} == {*promised.split(), *history, "ui", "db", "doctor"}
     upkeep = {"prune-runs", "prune-listings", "backfill-history"}
     assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current", "adopt", "import", *upkeep}

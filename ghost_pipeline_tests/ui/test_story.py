@@ -218,7 +218,8 @@ class Story:
 
 def _all_passed() -> dict[str, str]:
     names = ("latest_listings_are_complete", "complete_listings_are_recent", "holds_are_not_expiring")
-    return dict.fromkeys((*names, "used_models_are_listed", "used_models_are_not_retiring"), "SUCCEEDED")
+    models = ("used_models_are_listed", "used_models_are_not_retiring")
+    return dict.fromkeys((*names, *models, "notifications_are_delivered"), "SUCCEEDED")
 
 
 def _tag(run: Mapping[str, Any], key: str) -> str | None:
