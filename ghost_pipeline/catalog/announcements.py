@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -68,7 +69,10 @@ def announce(
     """
     get_or_create_providers(connection, {one.provider_id for one in stated})
     earlier = find_announcements(connection, [_key(one) for one in stated])
-    changes = apply_batch(connection, [_step(one, apply_announcement, now, recorded_by) for one in stated])
+    changes = apply_batch(
+        connection,
+        [_step(one, partial(apply_announcement, earlier=earlier.get(_key(one))), now, recorded_by) for one in stated],
+    )
     new = [
         _with_listed(one, earlier.get(_key(one)), change.before)
         for one, change in zip(stated, changes, strict=True)

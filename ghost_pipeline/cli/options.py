@@ -24,13 +24,14 @@ class InstantType(click.ParamType[datetime]):
     """An instant in ISO 8601; without a time zone it is UTC."""
 
     name = "instant"
+    _parse = staticmethod(parse_instant)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the aware instant."""
         if isinstance(value, datetime):
             return value
         try:
-            return parse_instant(value)
+            return self._parse(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
@@ -39,15 +40,7 @@ class EndType(InstantType):
     """An instant in ISO 8601 at which something ends; a day without a time is its last second."""
 
     name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the aware instant."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            return parse_end(value)
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
+    _parse = staticmethod(parse_end)
 
 
 class AgeType(click.ParamType[timedelta]):

@@ -73,9 +73,11 @@ def is_superseded(announcement: Announcement, listed_at: datetime | None) -> boo
     return announcement.superseded_at is None and listed_at not in (None, announcement.retires_at)
 
 
-def apply_announcement(current: ModelRecord, announcement: Announcement) -> ModelRecord:
-    """Return the model after it was announced."""
-    return _retiring(current, combine(announcement.standing, Retirement(current.expires_at, current.replaced_by)))
+def apply_announcement(
+    current: ModelRecord, announcement: Announcement, earlier: Announcement | None = None
+) -> ModelRecord:
+    """Return the model after it was announced; nothing of an ``earlier`` announcement stays."""
+    return _retiring(current, combine(announcement.standing, _without(current, earlier)))
 
 
 def apply_earlier_announcement(entering: ModelRecord, announcement: Announcement, *, is_addition: bool) -> ModelRecord:
@@ -90,13 +92,16 @@ def apply_earlier_announcement(entering: ModelRecord, announcement: Announcement
 
 def apply_withdrawal(current: ModelRecord, announcement: Announcement) -> ModelRecord:
     """Return the model after an announcement was taken back: what came from it is as the listing states it."""
+    return _retiring(current, _without(current, announcement))
+
+
+def _without(current: ModelRecord, announcement: Announcement | None) -> Retirement:
+    if announcement is None:
+        return Retirement(current.expires_at, current.replaced_by)
     standing, listed = announcement.standing, announcement.listed
-    return _retiring(
-        current,
-        Retirement(
-            listed.at if current.expires_at == standing.at else current.expires_at,
-            listed.replaced_by if current.replaced_by == standing.replaced_by else current.replaced_by,
-        ),
+    return Retirement(
+        listed.at if current.expires_at == standing.at else current.expires_at,
+        listed.replaced_by if current.replaced_by == standing.replaced_by else current.replaced_by,
     )
 
 

@@ -224,6 +224,8 @@ class Oracle:
         before = self.models.get(key)
         of_model = (None, None) if before is None else (before.expires_at, before.replaced_by)
         listed = self.announced[key].listed if key in self.announced else of_model
+        if before is not None and key in self.announced:
+            before = self._without(self.announced[key], before)
         self.announced[key] = Announced(date, successor, listed)
         self._replace_announced(key, self._as_announced(key, before) if before is not None else None, now)
 
@@ -232,16 +234,21 @@ class Oracle:
         if key not in self.announced:
             raise UnknownAnnouncement
         gone, model = self.announced.pop(key), self.models.get(key)
-        if model is not None:
-            date, successor = gone.listed
-            if model.expires_at == gone.current_date:
-                model = replace(model, expires_at=date)
-            if model.replaced_by == gone.successor:
-                model = replace(model, replaced_by=successor)
-        self._replace_announced(key, model, now)
+        self._replace_announced(key, None if model is None else self._without(gone, model), now)
+
+    @staticmethod
+    def _without(gone: Announced, model: ModelRecord) -> ModelRecord:
+        """Return the model with what listings state instead of what came from the announcement."""
+        date, successor = gone.listed
+        if model.expires_at == gone.current_date:
+            model = replace(model, expires_at=date)
+        return replace(model, replaced_by=successor) if model.replaced_by == gone.successor else model
 
     def _replace_announced(self, key: Key, model: ModelRecord | None, now: datetime) -> None:
-        if model is not None and model != self.models[key]:
+        current = self.models.get(key)
+        if model is None or current is None:
+            return
+        if (model.expires_at, model.replaced_by) != (current.expires_at, current.replaced_by):
             self.models[key] = replace(model, listing_id=None)
             self._note(key, EventKind.CHANGED, now, Source.MANUAL)
 

@@ -166,6 +166,20 @@ def test_a_later_announcement_takes_the_place_of_an_earlier_one(story: Story) ->
     assert story.stands() == (None, None)
 
 
+def test_nothing_of_the_earlier_announcement_stays_and_the_same_bytes_are_read_again(story: Story) -> None:
+    story.submit(SILENT)
+    story.announce(LISTED_DATE, replaced_by="n")
+    story.submit(DATED)
+    assert story.stands() == (LISTED_DATE, "n")
+    story.announce(LISTED_DATE)
+    assert story.stands() == (LISTED_DATE, None)
+    story.submit(DATED)
+    assert story.stands() == (LISTED_DATE, None)
+    story.announce(JUNE)
+    story.announce(LISTED_DATE)
+    assert story.stands() == (LISTED_DATE, None)
+
+
 @pytest.mark.parametrize("arrival", ["listed", "used", "added"])
 def test_an_unknown_model_is_kept_and_retires_when_it_comes(story: Story, arrival: str) -> None:
     result = story.catalog.announce_retirement(*KEY, JUNE, "n")
