@@ -34,8 +34,8 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 
 def test_a_failure_is_found_and_shrunk_to_a_test_that_shows_it() -> None:
-    (mutant,) = [one for one in MUTANTS if one.name == "manual models"]
-    scenario = Scenario(1, days=20, providers=3)
+    (mutant,) = [one for one in MUTANTS if one.name == "holds"]
+    scenario = Scenario(1, days=60, providers=3)
     with mutant.applied():
         report = run(scenario)
         assert report.failure is not None
