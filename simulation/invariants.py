@@ -148,7 +148,8 @@ class Checks:
                 "nothing is purged early", f"{name}, {step.at - known.last_at} after its last evidence"
             )
         known.absent = (known.first_at, known.last_at)
-        known.price = None  # documentation: a purged model comes back without its facts, which the next listing states
+        # Documentation: a purged model comes back without its facts, and as one that is not listed.
+        known.price, known.was_listed = None, False
 
     def _check_activity(self, provider: TrueProvider, model_id: str, known: Known, record: State, step: Step) -> None:
         if known.last_at is None or self._clock_was_wrong(step):
