@@ -1,8 +1,7 @@
 """Measure ``changes --since`` and ``models --at`` in a catalog with a long history, against bare indexed queries."""
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from benchmarks.growth import fill
-from benchmarks.timing import NOON, median
+from benchmarks.timing import NOON, cpu_ratio
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.database import Database
@@ -44,26 +43,14 @@ def measure() -> list[tuple[str, float, str]]:
     with _filled() as (catalog, database):
         middle = NOON + timedelta(hours=EVENTS_OF_EACH // 2)
         cursor = catalog.list_changes(middle, limit=1).cursor
-        changes = _cpu_ratio(lambda: _read_changes(catalog, cursor), lambda: _read_events(database), times=5)
+        changes = cpu_ratio(lambda: _read_changes(catalog, cursor), lambda: _read_events(database), times=5)
         recent = NOON + timedelta(hours=EVENTS_OF_EACH - 1, minutes=-1)
-        at = _cpu_ratio(lambda: _read_models_at(catalog, recent), lambda: _read_models_and_events(database), times=1)
+        at = cpu_ratio(lambda: _read_models_at(catalog, recent), lambda: _read_models_and_events(database), times=1)
     size = f"{MODELS:,} models, {MODELS * EVENTS_OF_EACH:,} events"
     return [
         (f"changes --since, {size}, CPU against an indexed query", changes, "<= 2"),
         (f"models --at, {size}, CPU against an indexed query", at, "<= 3"),
     ]
-
-
-def _cpu_ratio(action: Callable[[], object], baseline: Callable[[], object], times: int) -> float:
-    """Return the median ratio of CPU seconds, of runs one after the other: both read one file that is in memory."""
-    ratios = []
-    for _ in range(times):
-        begun = time.process_time()
-        action()
-        between = time.process_time()
-        baseline()
-        ratios.append((between - begun) / (time.process_time() - between))
-    return median(ratios)
 
 
 @contextmanager

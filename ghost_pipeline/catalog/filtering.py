@@ -134,7 +134,7 @@ def _search(text: str, dialect: str) -> Condition:
         return folded in fold_case(model_id) or folded in fold_case(name or "")
 
     def to_sql(model_id: Sql, name: Sql) -> sa.ColumnElement[bool]:
-        return sa.or_(contains(model_id, folded), contains(sa.func.coalesce(name, ""), folded))
+        return sa.or_(contains(model_id, folded), contains(name, folded))  # NULL of no name selects nothing
 
     return Condition(("model_id", "name"), holds, to_sql)
 
