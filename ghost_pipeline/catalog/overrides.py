@@ -13,6 +13,7 @@ from ghost_pipeline.catalog.storage.tables import model_events, models
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
 from ghost_pipeline.lifecycle.events import Cause, departure_event, events_between
+from ghost_pipeline.lifecycle.identity import format_command
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import reactivate, restore
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
@@ -157,5 +158,5 @@ def _absent_model_error(
         return unknown_model_error(connection, provider_id, model_id)
     return UnknownModel(
         f"{provider_id} {model_id} was removed or purged",
-        f"restore it with 'ghost-pipeline restore {provider_id} {model_id}'",
+        f"restore it with '{format_command('restore', provider_id, model_id)}'",
     )

@@ -1,11 +1,13 @@
 """Options and arguments that several commands share, and the completion of their values in shells.
 
 What comes from a catalog is untrusted, and a shell evaluates what it puts into a line: names with characters that mean
-something to a shell are not completed. Without a catalog, or with one that can't be read, there are no names.
+something to a shell are not completed. Without a catalog, or with one that can't be read soon, there are no names.
 """
 
 import os
 import re
+import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.errors import InvalidProvider, UsageError
-from ghost_pipeline.lifecycle.identity import provider_slug
+from ghost_pipeline.lifecycle.identity import is_plain_word, provider_slug
 from ghost_pipeline.lifecycle.validation import parse_end, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 from ghost_pipeline.settings import Settings
@@ -62,8 +64,8 @@ class AgeType(click.ParamType[timedelta]):
 _AGE_UNITS = {"d": "days", "": "days", "h": "hours"}
 
 
-_HARMLESS = re.compile(r"[A-Za-z0-9@_./:][A-Za-z0-9@_./:+,=-]*")
-"""Names that are the same word in every shell."""
+COMPLETION_SECONDS = 1.0
+"""How long a completion waits for the catalog. A user waits at the prompt for it, and must not notice a dead server."""
 
 
 def complete_provider(incomplete: str) -> list[CompletionItem[Any]]:
@@ -78,11 +80,18 @@ def complete_model(ctx: click.Context, incomplete: str) -> list[CompletionItem[A
 
 
 def _complete(begin: str, provider_id: str | None) -> list[CompletionItem[Any]]:
-    try:
-        names = ModelCatalog.find_names(Settings.from_environment(), begin, provider_id)
-    except Exception:  # noqa: BLE001 - an error would be printed into the line that the user is typing
-        return []
-    return [CompletionItem(name) for name in names if _HARMLESS.fullmatch(name)]
+    found: list[str] = []
+
+    def read() -> None:
+        with suppress(Exception):  # an error would be printed into the line that the user is typing
+            found.extend(ModelCatalog.find_names(Settings.from_environment(), begin, provider_id))
+
+    # A thread, because no time-out of a driver covers connecting, waiting for a lock and reading. It ends with the
+    # process.
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(COMPLETION_SECONDS)
+    return [CompletionItem(name) for name in found if is_plain_word(name)]
 
 
 class ProviderType(click.ParamType[str]):

@@ -16,6 +16,7 @@ from ghost_pipeline.cli.options import (
     provider_option,
 )
 from ghost_pipeline.cli.output import count, print_json, print_table, warn
+from ghost_pipeline.lifecycle.identity import format_command
 
 
 @click.command(epilog="Example: ghost-pipeline reactivate openai gpt-4-32k")
@@ -116,8 +117,8 @@ def restore_command(provider: str, model_id: str | None, is_json: bool) -> None:
     if is_json:
         print_json(record)
     else:
-        names = f"{record.provider_id} {record.model_id}"
-        click.echo(f"{names}: restored as a ghost; 'ghost-pipeline reactivate {names}' makes it active")
+        reactivate = format_command("reactivate", record.provider_id, record.model_id)
+        click.echo(f"{record.provider_id} {record.model_id}: restored as a ghost; '{reactivate}' makes it active")
 
 
 @click.command(epilog="Example: ghost-pipeline sweep --dry-run")

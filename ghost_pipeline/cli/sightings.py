@@ -15,6 +15,7 @@ from ghost_pipeline.cli.options import END, MODEL_ID, PROVIDER, json_option, mod
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json
 from ghost_pipeline.errors import InvalidAdditions
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
+from ghost_pipeline.lifecycle.identity import format_command
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 
@@ -124,10 +125,10 @@ def _print_sighting(result: SightingResult, is_json: bool) -> None:
     elif result.effect != "ignored":
         click.echo(f"{result.provider_id} {result.model_id}: {result.effect}")
     if result.effect == "ignored":
-        names = f"{result.provider_id} {result.model_id}"
+        add, restore = (format_command(name, result.provider_id, result.model_id) for name in ("add", "restore"))
         click.echo(
-            f"Refused: {names} was removed by an operator; "
-            f"'ghost-pipeline add {names}' or 'ghost-pipeline restore {names}' brings it back",
+            f"Refused: {result.provider_id} {result.model_id} was removed by an operator; "
+            f"'{add}' or '{restore}' brings it back",
             err=True,
         )
         sys.exit(EXIT_REFUSED)

@@ -16,7 +16,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.defs.listing_checks import format_instant
 from ghost_pipeline.defs.resource import GhostCatalog
-from ghost_pipeline.lifecycle.identity import model_key
+from ghost_pipeline.lifecycle.identity import format_command, model_key
 from ghost_pipeline.lifecycle.records import ModelEvent
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 
@@ -106,7 +106,7 @@ def _materialization(catalog: ModelCatalog, event: ModelEvent) -> dg.AssetMateri
             **_state(history),
             **_listing(history.listing),
             "history": _history_table(history.events),
-            "command": f"ghost-pipeline show {event.provider_id} {event.model_id}",
+            "command": format_command("show", event.provider_id, event.model_id),
         },
     )
 

@@ -181,6 +181,22 @@ def advise_nearest(nearest: Sequence[str], otherwise: str) -> str:
     return f"did you mean {' or '.join(nearest)}? If not, {otherwise}" if nearest else otherwise
 
 
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9@_./:][A-Za-z0-9@_./:+,=-]*")
+
+
+def is_plain_word(text: str) -> bool:
+    """Return True if the text is the same word in every shell, and no option."""
+    return _PLAIN_WORD.fullmatch(text) is not None
+
+
+def format_command(command: str, provider_id: str, model_id: str) -> str:
+    """Return the ``ghost-pipeline`` command for a model, for people who copy it into a shell.
+
+    An id that a shell might evaluate, which a provider could choose for that, becomes ``MODEL_ID``.
+    """
+    return f"ghost-pipeline {command} {provider_id} {model_id if is_plain_word(model_id) else 'MODEL_ID'}"
+
+
 def model_key(provider_id: str, model_id: str) -> str:
     """Return one text for a model: provider slug, slash, model id."""
     return f"{provider_id}/{model_id}"

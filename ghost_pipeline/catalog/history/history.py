@@ -14,7 +14,7 @@ from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.errors import UnknownModel, UsageError
-from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.identity import canonical_model_id, format_command, provider_slug
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.validation import require_aware, require_past
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -113,7 +113,7 @@ class History:
         if not history.events:
             raise UnknownModel(
                 f"the catalog had no model {canonical!r} of {slug} until {msgspec.to_builtins(instant)}",
-                f"'ghost-pipeline show {slug} {canonical}' shows when it came",
+                f"'{format_command('show', slug, canonical)}' shows when it came",
             )
         return history
 

@@ -15,9 +15,10 @@ from ghost_pipeline.cli.history.past import at_option, read_history_at
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import format_state, format_value, print_json_object, print_table
 from ghost_pipeline.lifecycle.absence import Presence, WayBack
-from ghost_pipeline.lifecycle.identity import model_page_path
+from ghost_pipeline.lifecycle.identity import format_command, model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline.redaction import printable
 
 
 @click.command(epilog="Example: ghost-pipeline show openai gpt-4o")
@@ -88,7 +89,7 @@ def _print_history(
     click.echo(f"{provider} {model_id}: {state}")
     if explanation is not None:
         for line in _describe(provider, model_id, explanation):
-            click.echo(f"  {line}")
+            click.echo(f"  {printable(line)}")
     if history.model is not None:
         facts = [(name, getattr(history.model, name)) for name in _FIELDS if name not in _SHOWN_ELSEWHERE]
         for name, value in facts:
@@ -98,7 +99,7 @@ def _print_history(
         listing = history.listing
         run = f", run {listing['run_id']}" if listing["run_id"] else ""
         source = f"{listing['file_name']} of {format_value(listing['observed_at'])} ({listing['verdict']}{run})"
-        click.echo(f"  confirmed last by: {source}")
+        click.echo(f"  confirmed last by: {printable(source)}")
     click.echo("Events:")
     rows = ([format_value(event.at), event.kind, event.source, event.listing_id, _details(event)] for event in events)
     print_table(("at", "event", "source", "listing", "details"), rows, optional=("listing", "source"))
@@ -112,8 +113,9 @@ def _describe(provider: str, model_id: str, explanation: ModelExplanation) -> It
         lacking = explanation.missing_from
         yield f"missing from: {lacking.file_name} of {format_value(lacking.observed_at)} (sha256 {lacking.sha256})"
     if explanation.ways_back:
-        names = f"{provider} {model_id}"
-        ways = [_WAYS[way].format(names) for way in explanation.ways_back]
+        ways = [
+            _EVIDENCE.get(way) or f"'{format_command(way.value, provider, model_id)}'" for way in explanation.ways_back
+        ]
         yield f"comes back with: {', '.join(ways[:-1])} or {ways[-1]}"
     for sweep, due_at in (("becomes a ghost", explanation.stale_at), ("is purged", explanation.purge_at)):
         if due_at is not None:
@@ -128,13 +130,8 @@ def _describe(provider: str, model_id: str, explanation: ModelExplanation) -> It
         )
 
 
-_WAYS = {
-    WayBack.LISTING: "a new listing that contains it",
-    WayBack.USE: "a successful use",
-    WayBack.ADD: "'ghost-pipeline add {}'",
-    WayBack.REACTIVATE: "'ghost-pipeline reactivate {}'",
-    WayBack.RESTORE: "'ghost-pipeline restore {}'",
-}
+_EVIDENCE = {WayBack.LISTING: "a new listing that contains it", WayBack.USE: "a successful use"}
+"""Ways back that are not commands."""
 
 
 def _reason(explanation: ModelExplanation) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,9 @@ def complete(folder: Path, line: str) -> list[str]:
     assert BASH is not None
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [BASH, "--norc", "-c", SCRIPT, "bash", line]
-    ran = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    ran = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
     return [one for one in ran.stdout.splitlines() if one]
 
@@ -72,4 +75,14 @@ def test_without_a_catalog_there_is_nothing_and_none_is_created(
     (tmp_path / "notes.db").write_text("these are notes")
     for url in (f"sqlite:///{tmp_path / 'notes.db'}", "nonsense"):
         monkeypatch.setenv("GHOST_DATABASE_URL", url)
+        assert complete(tmp_path, "ghost-pipeline show groq l") == []
+
+
+def test_a_server_that_never_answers_ends_in_nothing(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        # Without a time-out of its own, the connection would wait for ever.
+        monkeypatch.setenv("GHOST_DATABASE_URL", f"postgresql://someone@{place}/catalog?connect_timeout=0")
         assert complete(tmp_path, "ghost-pipeline show groq l") == []

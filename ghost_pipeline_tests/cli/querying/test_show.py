@@ -3,6 +3,8 @@
 import json
 from datetime import timedelta
 
+from ghost_pipeline import ModelCatalog
+from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline_tests.cli.querying.conftest import MODEL_KEYS
 from ghost_pipeline_tests.cli.run_cli import DAY_1, Shell, list_models, listing_bytes
 
@@ -105,3 +107,46 @@ def test_events_show_prices_before_and_after(shell: Shell) -> None:
     [line] = [line for line in shell.run("show", "openrouter", "a").stdout.splitlines() if "changed" in line]
     assert "input_price 1 -> 3" in line
     assert "explanation" not in shell.json("show", "openrouter", "a", "--at", "2025-12-07")
+
+
+HOSTILE = (
+    "$(touch owned)",
+    "`touch a`",
+    "-rf",
+    "a b",
+    "a'b",
+    "a;b",
+    "{0}",
+    "a\u202eb",
+    "a\u2028b",
+    "=cmd|'/C calc'!A0",
+)
+
+
+def test_names_that_a_provider_chose_forge_no_line_and_no_command(shell: Shell) -> None:
+    content = listing_bytes([*HOSTILE, "plain"])
+    with ModelCatalog.open() as catalog:
+        named = SubmittedListing("groq", "models\n  is purged: never\x1b[31m\u202e.json", content, DAY_1, "run\n1")
+        catalog.reconcile(catalog.admit(named).listing_id)
+    shell.run("sweep", "--now", "2025-12-08T08:00")
+    assert "'ghost-pipeline add groq plain' or" in shell.run("show", "groq", "plain").stdout
+    for model_id in HOSTILE:
+        output = shell.run("show", "groq", "--", model_id).stdout
+        shown = [line for line in output.splitlines() if not line.startswith("In Dagster")]
+        assert sum("is purged:" in line for line in shown) == 2, "the file's name is in the line of the listing"
+        assert sum(line.startswith("  is purged:") for line in shown) == 1
+        assert "'ghost-pipeline add groq MODEL_ID' or 'ghost-pipeline reactivate groq MODEL_ID'" in output
+        assert output.replace("\n", "").isprintable()
+        explanation = json.loads(shell.run("show", "groq", "--json", "--", model_id).stdout)["explanation"]
+        assert (explanation["presence"], explanation["ways_back"][-1]) == ("ghost", "reactivate")
+
+
+def test_errors_about_hostile_names_are_one_line_without_a_command_of_theirs(shell: Shell) -> None:
+    for model_id in HOSTILE:
+        shell.run("add", "groq", "--", model_id)
+        shell.run("remove", "groq", "--", model_id)
+        error = shell.error("reactivate", "groq", "--", model_id, exit_code=2)
+        assert "restore it with 'ghost-pipeline restore groq MODEL_ID'" in error
+        nearly = shell.run("show", "groq", "--", f"{model_id}xy"[1:], exit_code=2).stderr
+        assert nearly.count("\n") == 1
+        assert nearly.rstrip("\n").isprintable()
