@@ -34,35 +34,25 @@ def is_protection_ending(provider: ProviderRecord, now: datetime, thresholds: Th
     return ends_at is not None and now >= ends_at - thresholds.hold_warns_before
 
 
-def is_unseen_too_long(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Return True if an active model has not been seen for so long that it becomes a ghost unless a hold covers it."""
-    return (
-        model.is_active
-        and model.source is not Source.MANUAL
-        and is_older(model.last_seen_at, now, thresholds.stale_after)
-    )
-
-
 def is_stale(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Return True if the stale sweep makes the model a ghost. A hold covers listed models only."""
-    is_covered = model.last_listed_at is not None and is_protected_from_staleness(provider, now, thresholds)
-    return is_unseen_too_long(model, now, thresholds) and not is_covered
+    """Return True if the stale sweep makes the model a ghost at ``now``."""
+    return _is_reached(stale_due_at(model, provider, thresholds), now)
 
 
 def is_purgeable(model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds) -> bool:
-    """Return True if the purge sweep deletes the ghost. A hold covers listed models for as long as it lasts."""
-    return (
-        not model.is_active
-        and model.source is not Source.MANUAL
-        and model.deactivated_at is not None
-        and is_older(model.deactivated_at, now, thresholds.purge_after)
-        and is_older(model.last_seen_at, now, thresholds.purge_after)
-        and not (model.last_listed_at is not None and provider.held_since is not None)
-    )
+    """Return True if the purge sweep deletes the ghost at ``now``."""
+    return _is_reached(purge_due_at(model, provider, thresholds), now)
+
+
+def _is_reached(due_at: datetime | None, now: datetime) -> bool:
+    return due_at is not None and now >= due_at
 
 
 def stale_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:
-    """Return the first instant at which ``is_stale`` is True if nothing happens; None if it never is."""
+    """Return the first instant at which an active model is stale if nothing happens; None if it never is.
+
+    That is when it has not been seen for more than ``stale_after``. A hold covers listed models, for a limited time.
+    """
     if not model.is_active or model.source is Source.MANUAL:
         return None
     limits = [(model.last_seen_at, thresholds.stale_after)]
@@ -72,9 +62,10 @@ def stale_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thres
 
 
 def purge_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:
-    """Return the first instant at which ``is_purgeable`` is True if nothing happens; None if it never is.
+    """Return the first instant at which a ghost can be purged if nothing happens; None if it never can.
 
-    None for a listed model while its provider is held, because the end of a hold is not known.
+    That is when it has been a ghost, and not been seen, for more than ``purge_after``. A hold covers listed models for
+    as long as it lasts, and its end is not known.
     """
     if model.is_active or model.source is Source.MANUAL or model.deactivated_at is None:
         return None
@@ -84,6 +75,7 @@ def purge_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thres
 
 
 def _latest_end(limits: list[tuple[datetime, timedelta]]) -> datetime | None:
+    """Return the first instant at which more time than each span has passed since its beginning; None if none is."""
     try:
         return max(begin + span for begin, span in limits) + TICK
     except OverflowError:  # after the end of the calendar
