@@ -34,6 +34,7 @@ from ghost_pipeline.lifecycle.absence import (
     is_purgeable,
     is_stale,
     may_have_been_seen,
+    postpone,
     purge_due_at,
     stale_due_at,
 )
@@ -140,9 +141,10 @@ def _sweep_provider(
         for row in connection.execute(query, _parameters(provider, sweep, now, thresholds))
         if sweep.rule(record := model_record(row), provider, now, thresholds)
     ]
+    corrected: dict[str, list[datetime]] = {}
+    limit = sweep.limit(thresholds)
     if due:
         corrected = read_corrected_instants(connection, provider.id, [record.model_id for record in due])
-        limit = sweep.limit(thresholds)
         due = [one for one in due if not may_have_been_seen(corrected.get(one.model_id, ()), now, limit)]
     if cause is not None and due:
         _change(connection, provider, sweep, due, thresholds, cause)
@@ -155,7 +157,7 @@ def _sweep_provider(
     evidence = tuple(
         DueModel(
             *(record.provider_id, record.model_id, record.last_seen_at, record.last_listed_at, record.last_used_at),
-            sweep.due_at(record, provider, thresholds),
+            postpone(sweep.due_at(record, provider, thresholds), corrected.get(record.model_id, ()), limit),
         )
         for record in due
     )

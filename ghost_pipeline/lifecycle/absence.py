@@ -91,6 +91,14 @@ def may_have_been_seen(corrected: Iterable[datetime], now: datetime, limit: time
     return any(at <= now and not is_older(at, now, limit) for at in corrected)
 
 
+def postpone(due_at: datetime | None, corrected: Iterable[datetime], limit: timedelta) -> datetime | None:
+    """Return the first instant from ``due_at`` on at which ``may_have_been_seen`` is False; None if there is none."""
+    for at in sorted(corrected):
+        if due_at is not None and may_have_been_seen([at], due_at, limit):
+            due_at = _latest_end([(at, limit)])
+    return due_at
+
+
 def is_used(model: ModelRecord, now: datetime, thresholds: Thresholds) -> bool:
     """Return True if the model was used within ``stale_after`` before ``now``."""
     return model.last_used_at is not None and not is_older(model.last_used_at, now, thresholds.stale_after)

@@ -1,25 +1,30 @@
 """A model is swept at the instant that is shown as due, and not a second before."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import given, settings
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.storage.repository import write_events
 from ghost_pipeline.lifecycle.absence import (
     Presence,
     WayBack,
     is_purgeable,
     is_stale,
+    may_have_been_seen,
+    postpone,
     purge_due_at,
     stale_due_at,
     ways_back,
 )
-from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.settings import Thresholds
 from ghost_pipeline_tests.catalog.any_rows import EXTREMES, model_rows
 from ghost_pipeline_tests.catalog.backends import Place
@@ -73,6 +78,18 @@ def test_a_model_that_is_due_after_the_end_of_the_calendar_never_is() -> None:
     last = EXTREMES[-1]
     model = ModelRecord("groq", "m", Source.INDEX, True, last, last)
     assert stale_due_at(model, ProviderRecord("groq", "Groq"), Thresholds()) is None
+
+
+@given(instants, st.lists(instants, max_size=3), st.sampled_from([timedelta(0), HOUR, DAY, 8 * DAY]))
+def test_a_due_time_is_postponed_while_a_corrected_instant_may_have_been_a_sighting(
+    due: datetime, corrected: list[datetime], limit: timedelta
+) -> None:
+    postponed = postpone(due, corrected, limit)
+    assert postponed is not None
+    assert not may_have_been_seen(corrected, postponed, limit)
+    steps = [due, *(at + limit + TICK for at in corrected)]
+    assert postponed == min(one for one in steps if one >= due and not may_have_been_seen(corrected, one, limit))
+    assert postpone(None, corrected, limit) is None
 
 
 def observe(catalog: ModelCatalog, at: datetime, *ids: str) -> None:
@@ -174,3 +191,19 @@ def test_a_dry_run_shows_the_evidence_and_the_due_time_of_each_model(place: Plac
         assert found.due_within_24h == 2
         swept = catalog.mark_stale_models_inactive()
         assert (swept, swept.due, swept.due_within_24h) == (found, (), 0)
+
+
+def test_the_due_times_of_a_model_with_a_corrected_instant_are_those_of_the_sweeps(place: Place) -> None:
+    clock = [NOON]
+    with place.opened(clock=lambda: clock[0]) as catalog:
+        observe(catalog, NOON, "m")
+        corrected = {"last_seen_at": {"old": msgspec.to_builtins(NOON + 20 * HOUR), "new": msgspec.to_builtins(NOON)}}
+        with closing(place.database()) as database, database.writing() as connection:
+            write_events(connection, [ModelEvent("groq", "m", EventKind.CHANGED, NOON, details=corrected)])
+        stale_at = catalog.explain_model("groq", "m").stale_at
+        assert stale_at == NOON + 44 * HOUR + TICK
+        clock[0] = stale_at
+        assert catalog.mark_stale_models_inactive(now=stale_at - SECOND).models == ()
+        [due] = catalog.mark_stale_models_inactive(now=stale_at, is_dry_run=True).due
+        assert due.due_at == stale_at
+        assert catalog.mark_stale_models_inactive(now=stale_at).models == (("groq", "m"),)

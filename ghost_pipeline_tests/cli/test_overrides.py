@@ -105,7 +105,7 @@ def test_add_keeps_every_given_fact(shell: Shell) -> None:
     assert (model["source"], model["name"], model["context_window"]) == ("MANUAL", "Mine", 128000)
     assert (model["max_output_tokens"], model["input_price"], model["output_price"]) == (4000, 0, 1.5)
     assert (model["capabilities"], model["is_free"]) == (["text", "tools"], False)
-    assert model["expires_at"] == "2027-01-01T00:00:00Z"
+    assert model["expires_at"] == "2027-01-01T23:59:59Z", "a day without a time is its last second"
 
 
 def test_release_lifts_a_hold_and_prints_its_reason(shell: Shell) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.history.descriptions import describe_event
+from ghost_pipeline.catalog.ingestion.future_instants import read_corrected_instants
 from ghost_pipeline.catalog.storage.repository import (
     EVENT_COLUMNS,
     MODEL_COLUMNS,
@@ -22,6 +23,7 @@ from ghost_pipeline.errors import UnknownProvider
 from ghost_pipeline.lifecycle.absence import (
     Presence,
     WayBack,
+    postpone,
     protection_ends_at,
     purge_due_at,
     stale_due_at,
@@ -129,6 +131,9 @@ def _explanation(
     event: ModelEvent | None,
     thresholds: Thresholds,
 ) -> ModelExplanation:
+    corrected = read_corrected_instants(connection, model.provider_id, [model.model_id]).get(model.model_id, ())
+    stale_at = postpone(stale_due_at(model, provider, thresholds), corrected, thresholds.stale_after)
+    purge_at = postpone(purge_due_at(model, provider, thresholds), corrected, thresholds.purge_after)
     details: Mapping[str, Any] = {} if event is None else event.details or {}
     is_present = presence in (Presence.ACTIVE, Presence.GHOST)
     return ModelExplanation(
@@ -141,8 +146,8 @@ def _explanation(
         missing_from=_listing(connection, details.get("missing_from_listing_id")),
         hold=_hold(provider, thresholds),
         ways_back=ways_back(presence),
-        stale_at=stale_due_at(model, provider, thresholds) if is_present else None,
-        purge_at=purge_due_at(model, provider, thresholds) if is_present else None,
+        stale_at=stale_at if is_present else None,
+        purge_at=purge_at if is_present else None,
     )
 
 
