@@ -156,7 +156,7 @@ def provider_label(provider_id: str) -> str:
     return PROVIDER_LABELS.get(provider_id) or provider_id.replace("-", " ").title()
 
 
-_MIN_SIMILARITY = 0.6
+_MIN_SIMILARITY = 0.65
 _COMPARED_LENGTH = 128
 _COMPARED_NAMES = 30
 """Names that are compared thoroughly, of which the others are sure or likely to be less similar."""

@@ -44,7 +44,7 @@ def test_a_frame_has_the_types_of_its_columns_for_any_models_and_for_none(
             "capabilities": ["tools"],
             "expires_at": AT,
         }
-        catalog.add_manual_model("mistral", "known", observed_at=AT, capabilities=["tools"], **facts)
+        catalog.add_manual_model("mistral", "known", observed_at=AT, **facts)
         known = catalog.to_dataframe(ModelFilter(sort="-model_id", is_active=None))
         with pytest.raises(UnknownProvider):
             catalog.to_dataframe(ModelFilter(provider_ids=("nobody",)))

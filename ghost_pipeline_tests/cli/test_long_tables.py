@@ -100,7 +100,7 @@ def test_show_has_every_event_of_a_model_with_more_than_a_page_of_them(
         written = msgspec.to_builtins([(event.kind, event.at) for event in events[:expected]])
         assert [(one["kind"], one["at"]) for one in printed["events"]] == written
         lines = run("show", "google", "gemini-x", *options).out.split("Events:")[1].splitlines()
-        assert len(lines) == 2 + expected
+        assert len([line for line in lines if line[:4].isdigit()]) == expected
 
 
 def test_a_long_table_is_not_held_in_memory(capsys: pytest.CaptureFixture[str]) -> None:
