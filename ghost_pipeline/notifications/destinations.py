@@ -55,6 +55,7 @@ KEYS_OF_KIND: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Kind -> the keys that it requires, and those that it may have besides the common ones."""
 
+_OF_ANY_KIND = tuple(dict.fromkeys(key for keys in KEYS_OF_KIND.values() for group in keys for key in group))
 _COMMON = ("kind", "cadence", "providers", "kinds", "only_used", "minimum_price_move")
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "allow_http": (bool,),
@@ -175,17 +176,15 @@ class _Reader:
         if not isinstance(values, dict):
             self._report("", name, f"{_shown(name)} is not a table; name tables like [destinations.chat]")
             return None
-        kind = values.get("kind")
-        if not isinstance(kind, str) or kind not in KEYS_OF_KIND:
-            problem = "is required" if "kind" not in values else f"{_shown(kind)} is unknown"
-            self._report(name, "kind", f"kind {problem}; use one of {', '.join(KEYS_OF_KIND)}")
-            return None
+        kind = self._kind(name, values)
         self._check_keys(name, kind, values)
         usable = {key: value for key, value in values.items() if self._has_type(name, key, value)}
-        for check in (self._check_address, self._check_variable, self._check_path):
-            check(name, kind, usable)
         every = self._duration(name, usable)
         wanted = self._filter(name, usable)
+        if kind is None:
+            return None
+        for check in (self._check_address, self._check_variable, self._check_path):
+            check(name, kind, usable)
         if len(self.problems) > before:
             return None
         return Destination(
@@ -200,14 +199,24 @@ class _Reader:
             filter=wanted,
         )
 
-    def _check_keys(self, name: str, kind: str, values: Mapping[str, Any]) -> None:
-        required, optional = KEYS_OF_KIND[kind]
+    def _kind(self, name: str, values: Mapping[str, Any]) -> str | None:
+        kind = values.get("kind")
+        if isinstance(kind, str) and kind in KEYS_OF_KIND:
+            return kind
+        problem = "is required" if "kind" not in values else f"{_shown(kind)} is unknown"
+        self._report(name, "kind", f"kind {problem}; use one of {', '.join(KEYS_OF_KIND)}")
+        return None
+
+    def _check_keys(self, name: str, kind: str | None, values: Mapping[str, Any]) -> None:
+        """Report keys that the kind does not have, or that no kind has if it is None, and those that are missing."""
+        required, optional = ((), _OF_ANY_KIND) if kind is None else KEYS_OF_KIND[kind]
         allowed = (*required, *optional, *_COMMON)
+        of_kind = "for any kind of destination" if kind is None else f"for a destination of kind {kind}"
         for key in values:
             if key not in allowed:
                 advice = "put a URL or a key into the environment" if key in ("url", "secret", "key", "token") else ""
                 advice = advice or f"there are {', '.join(allowed)}"
-                self._report(name, key, f"{_shown(key)} is unknown for a destination of kind {kind}; {advice}")
+                self._report(name, key, f"{_shown(key)} is unknown {of_kind}; {advice}")
         for key in required:
             if key not in values:
                 self._report(name, "", f"{key} is required for a destination of kind {kind}")

@@ -79,6 +79,8 @@ only_used = "yes"
 
 [destinations."c d"]
 kind = "carrier pigeon"
+urll = "hunter2"
+cadence = "often"
 
 [destinations.e]
 kind = "apprise"
@@ -102,7 +104,7 @@ def test_all_problems_are_reported_with_their_lines_and_no_secret() -> None:
     message = str(caught.value)
     assert "hunter2" not in message
     expected = [
-        "n.toml has 16 problems: line 1: 'unknown' is unknown",
+        "n.toml has 18 problems: line 1: 'unknown' is unknown",
         "line 5: [destinations.a] url contains a user name or password",
         "line 6: [destinations.a] secret_variable is not the name of an environment variable",
         "line 7: [destinations.a] cadence 'sometimes' is not",
@@ -113,11 +115,13 @@ def test_all_problems_are_reported_with_their_lines_and_no_secret() -> None:
         "line 14: [destinations.b] only_used must be true or false",
         "line 16: [destinations.c d] is not a name",
         "line 17: [destinations.c d] kind 'carrier pigeon' is unknown; use one of webhook, apprise, atom",
-        "line 19: [destinations.e] secret_variable is required",
-        "line 21: [destinations.e] 'url' is unknown for a destination of kind apprise; put a URL or a key into the",
-        "line 22: [destinations.e] minimum_price_move is not a percentage",
-        "line 23: [destinations.e] providers must be a list of strings",
-        "line 31: [destinations.g] providers: '???' is not a valid provider name",
+        "line 18: [destinations.c d] 'urll' is unknown for any kind of destination; there are url, secret_variable",
+        "line 19: [destinations.c d] cadence 'often' is not",
+        "line 21: [destinations.e] secret_variable is required",
+        "line 23: [destinations.e] 'url' is unknown for a destination of kind apprise; put a URL or a key into the",
+        "line 24: [destinations.e] minimum_price_move is not a percentage",
+        "line 25: [destinations.e] providers must be a list of strings",
+        "line 33: [destinations.g] providers: '???' is not a valid provider name",
     ]
     positions = [message.find(one) for one in expected]
     assert -1 not in positions, expected[positions.index(-1)] + "\n\n" + message
