@@ -75,12 +75,13 @@ def _is_old(model: Any, _provider: Any, now: Any, thresholds: Any) -> bool:
     )
 
 
-def _purge_without_hold(model: Any, provider: Any, now: Any, thresholds: Any) -> bool:
-    return absence.is_purgeable(model, changed(provider, held_since=None), now, thresholds)
+def _without_hold(rule: Callable[..., bool]) -> Callable[..., bool]:
+    """Return a sweep's rule that ignores that the provider is held."""
+    return lambda model, provider, *others: rule(model, changed(provider, held_since=None), *others)
 
 
 SEEN_BEFORE = models.c.last_seen_at < sa.bindparam("before", type_=models.c.last_seen_at.type)
-NO_HOLD = changed(sweeps.STALE, holds_listed=always(False))
+NO_HOLD = changed(sweeps.STALE, rule=_without_hold(absence.is_stale), holds_listed=always(False))
 SWEEPS_MANUAL = changed(
     sweeps.STALE,
     rule=_as_listed(absence.is_stale),
@@ -92,7 +93,7 @@ PURGES_BY_AGE = changed(
     holds_listed=always(False),
     candidates=sa.and_(models.c.is_active == sa.false(), SEEN_BEFORE),
 )
-PURGES_HELD = changed(sweeps.PURGE, rule=_purge_without_hold, holds_listed=always(False))
+PURGES_HELD = changed(sweeps.PURGE, rule=_without_hold(absence.is_purgeable), holds_listed=always(False))
 
 
 def _split(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -177,7 +178,7 @@ CAPS = (validation, catalog, client_writer)
 MUTANTS = (
     Mutant(
         "holds",
-        ((sweeps, "STALE", NO_HOLD), (absence, "is_protected_from_staleness", always(False))),
+        ((sweeps, "STALE", NO_HOLD),),
         EMPTY_SPELLS,
     ),
     Mutant("the shrink rule", ((verdicts, "is_shrunken", always(False)),), SHRUNKEN_SPELLS),
