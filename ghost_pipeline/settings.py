@@ -5,6 +5,7 @@ the bounds, the description and the default. Reading it and its line of ``docs/s
 """
 
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
@@ -279,6 +280,28 @@ class Settings:
 def read_secret(variable: str) -> str | None:
     """Return the value of an environment variable that holds a key. It is read when it is needed and never stored."""
     return os.environ.get(variable)
+
+
+def read_configuration(file: Path, setting: str) -> str:
+    """Return the text of a configuration file, whose path is in ``setting``. Raises SettingsError."""
+    try:
+        if file.exists() and not file.is_file():  # reading from a pipe would not end
+            raise SettingsError(f"{file} is not a file", f"correct {setting}")
+        return file.read_bytes().decode()
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read ({error.strerror})", f"correct {setting}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not UTF-8", "save it as UTF-8") from None
+
+
+def parse_toml(text: str, file: str) -> dict[str, Any]:
+    """Return what the text of a TOML file contains. Raises SettingsError, with the name of the file."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}", "correct it") from None
+    except RecursionError:
+        raise SettingsError(f"{file} is nested too deeply", "correct it") from None
 
 
 def read_settings(group: type[T], env: Mapping[str, str]) -> T:

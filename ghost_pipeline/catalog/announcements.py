@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.apply import Change, Step, apply_batch
 from ghost_pipeline.catalog.results import AnnouncementEffect, AnnouncementResult
-from ghost_pipeline.catalog.sightings import validate_rows
+from ghost_pipeline.catalog.sightings import check_columns, validate_rows
 from ghost_pipeline.catalog.storage.repository import (
     Key,
     end_announcements,
@@ -26,7 +26,7 @@ from ghost_pipeline.catalog.storage.repository import (
     get_provider,
     insert_announcements,
 )
-from ghost_pipeline.errors import InvalidAnnouncements, UnknownAnnouncement, UnknownProvider, UsageError
+from ghost_pipeline.errors import InvalidAnnouncements, UnknownAnnouncement, UnknownProvider
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import Addition, ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.retirement import (
@@ -45,12 +45,7 @@ def validate_announcements(
     """Return the announcements if every row is valid. Raises InvalidAnnouncements with the place of each error."""
 
     def validate(values: Mapping[str, Any]) -> Announcement:
-        unknown = [str(name)[:80] for name in values if name not in ANNOUNCEMENT_COLUMNS]
-        if unknown:
-            raise UsageError(f"unknown column {unknown[0]!r}", f"the columns are: {', '.join(ANNOUNCEMENT_COLUMNS)}")
-        missing = [name for name in ("provider_id", "model_id") if values.get(name) is None]
-        if missing:
-            raise UsageError(f"{missing[0]} is missing", "every announcement needs provider_id and model_id")
+        check_columns(values, ANNOUNCEMENT_COLUMNS, "announcement")
         stated: dict[str, Any] = {name: values.get(name) for name in ANNOUNCEMENT_COLUMNS}
         return validate_announcement(**stated, recorded_by=recorded_by, announced_at=announced_at)
 

@@ -107,12 +107,7 @@ MAX_REPORTED_ERRORS = 20
 
 def manual_record(stated: Mapping[str, Any], at: datetime) -> ModelRecord:
     """Return the model with the given values of ADDITION_COLUMNS. Raises UsageError."""
-    unknown = [str(name)[:80] for name in stated if name not in ADDITION_COLUMNS]
-    if unknown:
-        raise UsageError(f"unknown column {unknown[0]!r}", f"the columns are: {', '.join(ADDITION_COLUMNS)}")
-    missing = [name for name in ("provider_id", "model_id") if stated.get(name) is None]
-    if missing:
-        raise UsageError(f"{missing[0]} is missing", "every model needs provider_id and model_id")
+    check_columns(stated, ADDITION_COLUMNS, "model")
     slug = provider_slug(stated["provider_id"])
     return ModelRecord(
         provider_id=slug,
@@ -158,6 +153,16 @@ class _OfModel(Protocol):
 
 
 V = TypeVar("V", bound=_OfModel)
+
+
+def check_columns(values: Mapping[str, Any], columns: Sequence[str], what: str) -> None:
+    """Raise UsageError for a column that is not one of ``columns``, or if the names of the model are missing."""
+    unknown = [str(name)[:80] for name in values if name not in columns]
+    if unknown:
+        raise UsageError(f"unknown column {unknown[0]!r}", f"the columns are: {', '.join(columns)}")
+    missing = [name for name in ("provider_id", "model_id") if values.get(name) is None]
+    if missing:
+        raise UsageError(f"{missing[0]} is missing", f"every {what} needs provider_id and model_id")
 
 
 def validate_rows(rows: Sequence[Addition], validate: Callable[[Mapping[str, Any]], V]) -> tuple[list[V], str]:

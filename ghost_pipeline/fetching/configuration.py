@@ -1,7 +1,6 @@
 """Which providers can be fetched, and how: the built-in endpoints, ``providers.toml`` and the keys that are set."""
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from ghost_pipeline.listings.files import provider_in_name
 from ghost_pipeline.providers import ENDPOINTS
 from ghost_pipeline.providers.endpoint import Endpoint, describe_missing_key
 from ghost_pipeline.redaction import Secret, redact_url
-from ghost_pipeline.settings import Settings, read_secret
+from ghost_pipeline.settings import Settings, parse_toml, read_configuration, read_secret
 
 DEFAULT_NAME = "providers.toml"
 
@@ -54,14 +53,7 @@ def read_endpoints(path: Path | None) -> dict[str, Endpoint]:
 
 
 def _tables(file: Path) -> Mapping[str, Any]:
-    try:
-        document = tomllib.loads(file.read_bytes().decode())
-    except OSError as error:
-        raise SettingsError(f"{file} can't be read ({error.strerror})", "correct GHOST_PROVIDERS_FILE") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{file} is not UTF-8", "save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file} is not valid TOML: {error}", "correct it") from None
+    document = parse_toml(read_configuration(file, "GHOST_PROVIDERS_FILE"), str(file))
     unknown = sorted(set(document) - {"providers"})
     if unknown:
         raise SettingsError(f"{file}: {unknown[0]!r} is unknown", _TABLE_ADVICE)

@@ -1,7 +1,6 @@
 """``notifications.toml``: the destinations of notifications. All problems are reported together, each with its line."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -12,7 +11,7 @@ from ghost_pipeline.errors import InvalidProvider, SettingsError
 from ghost_pipeline.fetching.urls import address_defect
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.notifications.digest import Filter, Section
-from ghost_pipeline.settings import Settings
+from ghost_pipeline.settings import Settings, parse_toml, read_configuration
 
 NOTIFICATIONS_FILE = "notifications.toml"
 
@@ -89,28 +88,14 @@ def read_destinations(settings: Settings) -> list[Destination]:
     file = find_file(settings)
     if file is None:
         return []
-    found = parse_destinations(_read(file), str(file))
+    found = parse_destinations(read_configuration(file, "GHOST_NOTIFICATIONS_FILE"), str(file))
     # Not from the current folder: Dagster's processes have another one.
     return [one if one.path is None else replace(one, path=file.absolute().parent / one.path) for one in found]
 
 
-def _read(file: Path) -> str:
-    try:
-        return file.read_bytes().decode()
-    except OSError as error:
-        raise SettingsError(f"{file} can't be read ({error.strerror})", "correct GHOST_NOTIFICATIONS_FILE") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{file} is not UTF-8", "save it as UTF-8") from None
-
-
 def parse_destinations(text: str, file: str = NOTIFICATIONS_FILE) -> list[Destination]:
     """Return the destinations of a file's text. Raises SettingsError."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file} is not valid TOML: {error}", "correct it") from None
-    except RecursionError:
-        raise SettingsError(f"{file} is nested too deeply", "correct it") from None
+    document = parse_toml(text, file)
     reader = _Reader(_find_lines(text))
     found = reader.read(document)
     if reader.problems:

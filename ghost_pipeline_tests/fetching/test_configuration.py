@@ -73,6 +73,7 @@ def test_placeholders_are_filled_from_the_file(write: Write) -> None:
     ("text", "message"),
     [
         ("[providers.x", "is not valid TOML"),
+        ("a = " + "[" * 5_000, "is not valid TOML|is nested too deeply"),
         ("a = 1", "'a' is unknown"),
         ("providers = 1", "is not a table"),
         ("[providers]\nx = 1", r"\[providers.x\] is not a table"),

@@ -1,5 +1,6 @@
 """notifications.toml: what it may contain, and every problem with its line."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -161,4 +162,11 @@ def test_a_file_that_can_not_be_read_is_refused(tmp_path: Path, content: bytes |
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(SettingsError, match=r"n\.toml"):
+        read_destinations(Settings(notifications_file=file))
+
+
+def test_a_pipe_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "n.toml"
+    os.mkfifo(file)
+    with pytest.raises(SettingsError, match=r"n\.toml is not a file; correct GHOST_NOTIFICATIONS_FILE"):
         read_destinations(Settings(notifications_file=file))

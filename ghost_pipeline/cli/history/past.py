@@ -164,4 +164,7 @@ def _warn_if_earlier(catalog: ModelCatalog, at: datetime) -> None:
     if first is None:
         warn("the catalog has no events yet, so it was empty")
     elif at < first:
-        warn(f"the catalog was empty at {format_value(at)}: its first event was recorded at {format_value(first)}")
+        warn(
+            f"the catalog was empty at {format_value(at)}, as far as was recorded: its first event is of "
+            f"{format_value(first)}; 'ghost-pipeline db backfill-history' adds what archived listings contain"
+        )

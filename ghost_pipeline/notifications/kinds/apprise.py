@@ -35,7 +35,9 @@ def send_with_apprise(destination: Destination, message: Message, url: str) -> N
         import apprise  # noqa: PLC0415 - an extra
     except ImportError:
         raise DeliveryError(
-            "the package apprise is not installed", "install ghost-pipeline[apprise]", is_local=True
+            "the package apprise is not installed",
+            "run pip install --editable '.[apprise]' in the clone of Ghost Pipeline",
+            is_local=True,
         ) from None
     service = _open_service(destination, url)
     # Markdown where the service takes it, else its own format, so that nothing is converted after it was escaped.

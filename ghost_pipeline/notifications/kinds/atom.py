@@ -46,7 +46,7 @@ def _read_entries(path: Path) -> list[ElementTree.Element]:
     try:
         if not path.exists():
             return []
-        if path.stat().st_size > MAX_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:  # reading from a pipe would not end
             raise _not_a_feed_error(path)
         content = path.read_bytes()
     except OSError as error:

@@ -68,8 +68,13 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path, content: by
 
 def test_a_folder_and_a_file_in_the_way_are_failures(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path in (tmp_path, tmp_path / "file" / "feed.xml"):
-        with pytest.raises(DeliveryError, match="can't be"):
+    os.mkfifo(tmp_path / "pipe")
+    for path, reason in (
+        (tmp_path, "not a feed"),
+        (tmp_path / "pipe", "not a feed"),
+        (tmp_path / "file" / "feed.xml", "can't be"),
+    ):
+        with pytest.raises(DeliveryError, match=reason):
             write_feed(feed_at(path), hostile_message("x"))
 
 
