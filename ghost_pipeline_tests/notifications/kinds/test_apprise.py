@@ -150,5 +150,5 @@ def test_redirects_are_not_followed_even_if_the_url_asks_for_it(
 def test_without_the_package_the_advice_is_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAT_URL", "json://127.0.0.1:9/")
     monkeypatch.setitem(sys.modules, "apprise", None)
-    with pytest.raises(DeliveryError, match=r"install ghost-pipeline\[apprise\]"):
+    with pytest.raises(DeliveryError, match=r"pip install --editable '.\[apprise\]'"):
         send_message(CHAT, hostile_message("x"), AT)
