@@ -204,6 +204,19 @@ class Settings:
     ui_url: str = setting(
         "http://127.0.0.1:3000", "The address of Dagster's UI, for the links that `show` prints.", "GHOST_UI_URL"
     )
+    dagster_url: str = setting(
+        "",
+        "The address of Dagster's UI, for the links of the web page to its runs. Not needed under `ghost-pipeline ui`.",
+        "GHOST_DAGSTER_URL",
+        default_text="unset",
+    )
+    web_url: str = setting(
+        "",
+        "The address of the web page, such as `http://127.0.0.1:3000/ghost`. Assets in Dagster's UI link to its pages "
+        "then.",
+        "GHOST_WEB_URL",
+        default_text="unset",
+    )
     repository_url: str = setting(
         "",
         "The web address of the repository with this code. Assets in Dagster's UI link to their source then.",

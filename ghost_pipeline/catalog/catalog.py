@@ -27,7 +27,7 @@ from ghost_pipeline.catalog.storage import repository, schema
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.notification_states import NotificationStates
-from ghost_pipeline.errors import UsageError
+from ghost_pipeline.errors import CatalogSchemaError, UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import (
     Addition,
@@ -66,9 +66,14 @@ class ModelCatalog(CatalogQueries):
     """
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], datetime] = utc_now, reader: ListingReader = BUILTIN_READER
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime] = utc_now,
+        reader: ListingReader = BUILTIN_READER,
+        *,
+        is_read_only: bool = False,
     ) -> None:
-        super().__init__(Database(settings.catalog_url), settings, clock)
+        super().__init__(Database(settings.catalog_url, is_read_only=is_read_only), settings, clock)
         self._reader = reader
         self._admitted: tuple[int, Listing] | None = None
         """The id and the parsed listing of the last admission, until it is reconciled."""
@@ -100,6 +105,22 @@ class ModelCatalog(CatalogQueries):
             catalog.close()  # or its connections would stay open until they are garbage
             raise
         return catalog
+
+    @classmethod
+    def open_read_only(cls, settings: Settings | None = None, *, clock: Callable[[], datetime] = utc_now) -> Self:
+        """Open the catalog so that the database refuses every change. Neither creates nor upgrades it.
+
+        Connects when it is used first, so that a server can start before its database: see ``require_schema``.
+        """
+        return cls(settings or Settings.from_environment(), clock, is_read_only=True)
+
+    def require_schema(self) -> None:
+        """Raise CatalogSchemaError unless the catalog exists with the schema that this program needs."""
+        if not self._database.is_there():
+            raise CatalogSchemaError(
+                f"there is no catalog {self._database.shown_url} yet", "create it with 'ghost-pipeline db upgrade'"
+            )
+        schema.require_head(self._database)
 
     def _prepare(self) -> None:
         if not self._database.is_sqlite:

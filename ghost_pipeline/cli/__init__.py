@@ -9,7 +9,7 @@ With ``--json`` a command prints one JSON document on stdout; everything else go
 import click
 
 from ghost_pipeline.cli.db import db_group
-from ghost_pipeline.cli.deployment import doctor_command, ui_command
+from ghost_pipeline.cli.deployment import doctor_command, ui_command, web_command
 from ghost_pipeline.cli.export import export_command
 from ghost_pipeline.cli.fetch import fetch_command
 from ghost_pipeline.cli.history.changes import changes_command
@@ -53,6 +53,6 @@ for command in (
     *(track_command, add_command, reactivate_command, release_command, remove_command, restore_command),
     *(changes_command, diff_command, prices_command, retiring_command, announce_command),
     *(notify_command, notifications_command),
-    *(sweep_command, purge_command, db_group, ui_command, doctor_command),
+    *(sweep_command, purge_command, db_group, ui_command, web_command, doctor_command),
 ):
     main.add_command(command)

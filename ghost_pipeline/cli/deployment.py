@@ -1,4 +1,4 @@
-"""Commands for the deployment itself: ``ui`` serves Dagster's UI and daemon, ``doctor`` checks everything around it."""
+"""Commands for the deployment itself: ``web`` and ``ui`` serve pages, ``doctor`` checks everything around them."""
 
 import sys
 from collections.abc import Sequence
@@ -6,40 +6,74 @@ from datetime import UTC, datetime
 
 import click
 
+from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.cli.options import json_option
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json
 from ghost_pipeline.settings import Settings
 
-
-@click.command(epilog="Example: ghost-pipeline ui --port 3333")
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port to listen on.")
-@click.option(
+_allow_host_option = click.option(
     "--allow-host",
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
     help="A host name that requests may use besides localhost, such as that of a reverse proxy; can be repeated.",
 )
+
+
+@click.command(epilog="Example: ghost-pipeline web --port 3001")
+@click.option("--port", type=click.IntRange(1, 65535), default=3001, show_default=True, help="The port to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
+@_allow_host_option
+@json_option
+def web_command(port: int, host: str, allowed_hosts: Sequence[str], is_json: bool) -> None:
+    """Serve the catalog as web pages and as a JSON API on 127.0.0.1, until Ctrl-C or SIGTERM.
+
+    Nothing is changed: the database itself refuses it. 'ghost-pipeline ui' serves the same below /ghost/.
+    """
+    from ghost_pipeline.web.application import create_application  # noqa: PLC0415 - loads FastAPI
+    from ghost_pipeline.web.serving import serve_pages  # noqa: PLC0415
+
+    def announce() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        _announce({"url": f"http://{shown}:{port}/"}, "{url} shows the catalog; Ctrl-C stops it", is_json=is_json)
+
+    with ModelCatalog.open_read_only() as catalog:
+        serve_pages(create_application(catalog), host, port, allowed_hosts, announce)
+
+
+def _announce(document: dict[str, str], line: str, *, is_json: bool) -> None:
+    if is_json:
+        print_json(document)
+    else:
+        click.echo(line.format(**document))
+    sys.stdout.flush()
+
+
+@click.command(epilog="Example: ghost-pipeline ui --port 3333")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port to listen on.")
+@_allow_host_option
 @json_option
 def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
-    """Serve the Dagster UI on 127.0.0.1.
+    """Serve the Dagster UI on 127.0.0.1, and the catalog's own pages below /ghost/.
 
     Runs the daemon with its sensors and schedules, too, until Ctrl-C or SIGTERM.
     """
     from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415 - loads Dagster
-    from ghost_pipeline.web.serving import HOST, serve_ui  # noqa: PLC0415
+    from ghost_pipeline.web.application import create_application  # noqa: PLC0415
+    from ghost_pipeline.web.dagster_ui import serve_ui  # noqa: PLC0415
+    from ghost_pipeline.web.links import PREFIX  # noqa: PLC0415
+    from ghost_pipeline.web.serving import LOOPBACK  # noqa: PLC0415
 
     settings = Settings.from_environment()
 
     def announce() -> None:
-        url, models_dir = f"http://{HOST}:{port}", str(settings.models_dir.absolute())
-        if is_json:
-            print_json({"url": url, "models_dir": models_dir})
-        else:
-            click.echo(f"{url} watches {models_dir}; Ctrl-C stops it")
-        sys.stdout.flush()
+        url, models_dir = f"http://{LOOPBACK}:{port}", str(settings.models_dir.absolute())
+        document = {"url": url, "web_url": f"{url}{PREFIX}/", "models_dir": models_dir}
+        _announce(document, "{url} watches {models_dir}, {web_url} shows the catalog; Ctrl-C stops it", is_json=is_json)
 
-    serve_ui(lambda: open_instance(settings), port, allowed_hosts, announce)
+    with ModelCatalog.open_read_only(settings) as catalog:
+        pages = create_application(catalog, dagster_url=settings.dagster_url or "/")
+        serve_ui(lambda: open_instance(settings), port, allowed_hosts, announce, pages)
 
 
 _MARKS = {"ok": "ok", "warning": "warn", "wrong": "WRONG"}

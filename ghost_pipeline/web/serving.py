@@ -1,102 +1,94 @@
-"""Serve Dagster's UI behind the guard, and run its daemon: what ``ghost-pipeline ui`` starts and stops.
+"""Serve an application until a signal ends it: the socket, the signals, and what is where on one port.
 
-The only place that imports Dagster's private modules: the shipped webserver accepts requests from every web page in the
-user's browser and has no setting against it, so its application is served here, behind ``web.security``.
+``serve_pages`` serves the web page alone, for ``ghost-pipeline web``; ``dagster_ui`` serves it beside Dagster's UI.
 """
 
-import logging
-import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 
-import dagster as dg
 import uvicorn
 
-# Private in Dagster, and the only way to get the webserver's application.
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import ModuleTarget
-from dagster_webserver.app import create_app_from_workspace_process_context
-
 from ghost_pipeline.errors import OrchestratorError
-from ghost_pipeline.web.security import Application, RequestGuard
+from ghost_pipeline.web.links import PREFIX
+from ghost_pipeline.web.security import Application, Receive, RequestGuard, Scope, Send
 
-HOST = "127.0.0.1"
-CODE_MODULE = "ghost_pipeline.definitions"
+LOOPBACK = "127.0.0.1"
 
 REQUEST_GRACE_SECONDS = 2
 """How long open requests may take to end when the server is stopped."""
 
-DAEMON_GRACE_SECONDS = 5
-"""How long the daemon may take to end. Together with the server's it stays well below the 10 s of a container."""
 
-
-def serve_ui(
-    open_instance: Callable[[], dg.DagsterInstance],
-    port: int,
-    allowed_hosts: Sequence[str],
-    announce: Callable[[], None],
+def serve_pages(
+    pages: Application, host: str, port: int, allowed_hosts: Sequence[str], announce: Callable[[], None]
 ) -> None:
-    """Serve the UI on ``port`` of loopback and run the daemon until SIGTERM, SIGINT or the end of either.
+    """Serve the web page until SIGTERM or SIGINT: at the root, and below ``links.PREFIX`` for proxies that keep it.
 
     Args:
-        open_instance: Opens the Dagster instance, once the port is known to be free.
-        port: On loopback.
+        pages: The application.
+        host: The address to listen on.
+        port: The port to listen on.
         allowed_hosts: Host names that requests may carry besides loopback's, such as that of a reverse proxy.
         announce: Called once requests are accepted.
 
     Raises:
-        OrchestratorError: The port is taken, or the daemon ended by itself.
+        OrchestratorError: The port is taken.
     """
-    with (
-        closing(_listen(port)) as listener,
-        _interrupted_by_signals(),
-        open_instance() as instance,
-        _daemon() as daemon,
-        _application(instance) as application,
-    ):
-        server = uvicorn.Server(
-            uvicorn.Config(
-                RequestGuard(application, allowed_hosts),
-                log_level="warning",
-                access_log=False,
-                timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
-            )
-        )
-        logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
-        threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
+    with closing(listen(host, port)) as listener, interrupted_by_signals():
+        server = quiet_server(RequestGuard(route_by_prefix(pages, pages), allowed_hosts))
         announce()
-        try:
-            server.run(sockets=[listener])
-        finally:
-            daemon.terminate()  # so that it ends while the application is closed, and not only after that
-        # uvicorn raises the signal that stopped it again, so this line is reached only without one.
-        raise OrchestratorError(f"the Dagster daemon ended with exit code {daemon.wait()}", "its log is above")
+        server.run(sockets=[listener])
 
 
-def _listen(port: int) -> socket.socket:
+def route_by_prefix(pages: Application, other: Application) -> Application:
+    """Return an application that passes what is below ``links.PREFIX`` on to ``pages``, and the rest to ``other``."""
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and (path == PREFIX or path.startswith(f"{PREFIX}/")):
+            await pages({**scope, "root_path": PREFIX}, receive, send)
+        else:
+            await other(scope, receive, send)
+
+    return route
+
+
+def quiet_server(application: Application) -> uvicorn.Server:
+    """Return a server that logs warnings only."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,  # nothing here depends on the client's address, and anyone can send these
+            timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
+        )
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens, so that a busy port is noticed before anything is started."""
-    listener = socket.socket()
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise OrchestratorError(f"{host} can't be used: {error.strerror}", "choose another --host") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind(address)
         listener.listen()
     except OSError as error:
         listener.close()
         raise OrchestratorError(
-            f"port {port} of {HOST} can't be used: {error.strerror}", "stop the program that uses it or choose --port"
+            f"port {port} of {host} can't be used: {error.strerror}", "stop the program that uses it or choose --port"
         ) from error
     return listener
 
 
 @contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
+def interrupted_by_signals() -> Iterator[None]:
     """End the block at SIGTERM or SIGINT, also where a shell started this program with SIGINT ignored (``&``).
 
     A handler, unlike an ignored signal, is not inherited by the processes that are started here.
@@ -115,43 +107,3 @@ def _raise_interrupt(number: int, frame: FrameType | None) -> None:
     for again in (signal.SIGTERM, signal.SIGINT):
         signal.signal(again, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-@contextmanager
-def _application(instance: dg.DagsterInstance) -> Iterator[Application]:
-    """Load the code in a process of its own and yield Dagster's ASGI application on it."""
-    target = ModuleTarget(
-        module_name=CODE_MODULE, attribute=None, working_directory=str(Path.cwd()), location_name=None
-    )
-    instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3_600, max_overflow=20)
-    with WorkspaceProcessContext(
-        instance, target, version=dg.__version__, code_server_log_level="WARNING"
-    ) as workspace:
-        yield create_app_from_workspace_process_context(workspace)
-
-
-@contextmanager
-def _daemon() -> Iterator[subprocess.Popen[bytes]]:
-    """Run Dagster's daemon in a process group of its own; at the end of the block nothing of the group is left."""
-    command = [sys.executable, "-m", "dagster._daemon", "run", "--module-name", CODE_MODULE]
-    quiet = ["--log-level", "warning", "--code-server-log-level", "warning"]
-    daemon = subprocess.Popen([*command, *quiet], stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 - the program's own command
-    try:
-        yield daemon
-    finally:
-        daemon.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            daemon.wait(DAEMON_GRACE_SECONDS)
-        with suppress(ProcessLookupError):  # what is left: its code server and runs, or the daemon itself
-            os.killpg(daemon.pid, signal.SIGKILL)
-        daemon.wait()
-
-
-def _is_worth_logging(record: logging.LogRecord) -> bool:
-    """Return False for the error that uvicorn logs for each websocket that the guard answers with 403."""
-    return "without completing handshake" not in record.getMessage()
-
-
-def _stop_after(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
-    daemon.wait()
-    server.should_exit = True

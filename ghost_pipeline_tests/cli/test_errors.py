@@ -36,6 +36,7 @@ WRONG_USAGE = [
     ("ingest", "--observed-at", "soon"),
     ("ingest", "--dir", "no-such-folder"),
     ("ui", "--port", "0"),
+    ("web", "--port", "0"),
     ("db", "adopt", "no-such-table"),
     ("db", "adopt", "models"),
     ("db", "import", "no-such-file.json"),
@@ -250,7 +251,7 @@ def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tu
 def test_the_commands_are_those_that_are_promised() -> None:
     promised = "fetch ingest stats models show providers export track add reactivate release remove restore sweep purge"
     history = {"changes", "diff", "prices", "retiring", "announce", "notify", "notifications"}
-    assert {path[0] for path in COMMANDS} == {*promised.split(), *history, "ui", "db", "doctor"}
+    assert {path[0] for path in COMMANDS} == {*promised.split(), *history, "ui", "web", "db", "doctor"}
     upkeep = {"prune-runs", "prune-listings", "backfill-history"}
     assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current", "adopt", "import", *upkeep}
 

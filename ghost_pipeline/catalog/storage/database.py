@@ -5,8 +5,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 import sqlalchemy as sa
@@ -26,6 +28,12 @@ POSTGRESQL_CONNECT_SECONDS = 10
 TRIES = 4
 """How often a transaction is tried that is rolled back by a deadlock, a conflict or a dropped connection."""
 
+READING_SECONDS = 15
+"""How long a statement may take on PostgreSQL in a database that is opened for reading only."""
+
+READING_POOL = {"pool_size": 20, "max_overflow": 0, "pool_timeout": READING_SECONDS}
+"""Connections of a database that is opened for reading only; more requests than that wait for one."""
+
 FileIdentity = tuple[int, int]
 """The device and inode of a file."""
 
@@ -42,21 +50,26 @@ class Database:
 
     On SQLite a writer takes the write lock when its transaction begins, so that what it read stays true until it
     commits; on PostgreSQL writers lock the provider that they write of. Readers see one state and never block.
+
+    If it is read-only, the database itself refuses every change, whatever the program sends.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_read_only: bool = False) -> None:
         self.url = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _engine(self.url)
+        self.engine = _engine(self.url, is_read_only=is_read_only)
         self._opened_file: FileIdentity | None = None
         self._reopening = threading.Lock()
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
+            sa.event.listen(self.engine, "connect", _query_only if is_read_only else _use_write_ahead_log)
             sa.event.listen(self.engine, "connect", self._remember_file)
             sa.event.listen(self.engine, "close", self._empty_log_of_replaced_file)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
         else:
             sa.event.listen(self.engine, "connect", _use_utc)
+            if is_read_only:
+                sa.event.listen(self.engine, "connect", _refuse_changes)
 
     @property
     def shown_url(self) -> str:
@@ -173,20 +186,36 @@ class Database:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
 
-def _engine(url: sa.URL) -> sa.Engine:
+def _engine(url: sa.URL, *, is_read_only: bool) -> sa.Engine:
     is_sqlite = url.get_backend_name() == "sqlite"
+    options = _sqlite_options() if is_sqlite else _postgresql_options(url)
+    if is_read_only:
+        options |= READING_POOL
+        if is_sqlite and url.database and not url.database.startswith(("file:", ":")):
+            options["creator"] = partial(_connect_read_only, url.database)
     try:
         return sa.create_engine(
             url,
             json_serializer=canonical_json,
             json_deserializer=msgspec.json.decode,
-            **(_sqlite_options() if is_sqlite else _postgresql_options(url)),
+            **options,
         )
     except (sa.exc.ArgumentError, ImportError) as error:
         raise SettingsError(
             f"GHOST_DATABASE_URL names the driver {url.drivername!r}, which is not installed",
             "use 'sqlite' or 'postgresql' alone",
         ) from error
+
+
+def _connect_read_only(path: str) -> sqlite3.Connection:
+    """Open a SQLite file that must exist, so that nothing can change it."""
+    # Several threads use a connection, one after the other, as the pool hands it out.
+    return sqlite3.connect(
+        f"file:{quote(str(Path(path).absolute()))}?mode=ro",
+        uri=True,
+        timeout=SQLITE_BUSY_SECONDS,
+        check_same_thread=False,
+    )
 
 
 def _sqlite_options() -> dict[str, Any]:
@@ -227,7 +256,6 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA temp_store = MEMORY")
-    _use_write_ahead_log(cursor)
     cursor.close()
 
 
@@ -238,6 +266,19 @@ def _use_utc(connection: Any, _record: object) -> None:
     connection.commit()
 
 
+def _query_only(connection: Any, _record: object) -> None:
+    # As well as opening the file for reading only, for URLs with parameters of their own.
+    connection.execute("PRAGMA query_only = ON").close()
+
+
+def _refuse_changes(connection: Any, _record: object) -> None:
+    """Let PostgreSQL refuse every change in this session, and every statement that takes too long."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        cursor.execute(f"SET statement_timeout = '{READING_SECONDS}s'")
+    connection.commit()
+
+
 @tenacity.retry(
     # SQLite fails this statement at once while another connection writes, whatever the busy time-out is.
     retry=tenacity.retry_if_exception(lambda error: getattr(error, "sqlite_errorname", None) == "SQLITE_BUSY"),
@@ -245,9 +286,11 @@ def _use_utc(connection: Any, _record: object) -> None:
     stop=tenacity.stop_after_delay(SQLITE_BUSY_SECONDS),
     reraise=True,
 )
-def _use_write_ahead_log(cursor: Any) -> None:
+def _use_write_ahead_log(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()
 
 
 @contextmanager

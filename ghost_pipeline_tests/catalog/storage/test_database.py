@@ -101,8 +101,8 @@ def test_a_catalog_that_can_not_be_opened_leaves_no_connection_open(
     opened: list[Database] = []
     make = Database.__init__
 
-    def remember(self: Database, url: str) -> None:
-        make(self, url)
+    def remember(self: Database, url: str, *, is_read_only: bool = False) -> None:
+        make(self, url, is_read_only=is_read_only)
         opened.append(self)
 
     monkeypatch.setattr(Database, "__init__", remember)

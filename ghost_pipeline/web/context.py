@@ -1,0 +1,94 @@
+"""What every request of the web page has at hand: the catalog, the settings, the templates.
+
+An endpoint takes ``CatalogOfRequest`` as a parameter. Endpoints are plain functions, which run in threads: reading the
+database blocks, and must not block the others.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import jinja2
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.catalog import utc_now
+from ghost_pipeline.settings import Settings
+from ghost_pipeline.web import links
+
+TEMPLATES = Path(__file__).parent / "templates"
+STATIC_FILES = Path(__file__).parent / "static"
+
+SCHEMA_SECONDS = 10.0
+"""How long the schema counts as right after it was checked: it changes when the program is upgraded."""
+
+
+def _template_environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,  # in every file, whatever its name: what providers state is untrusted
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        model_page=links.model_page, provider_page=links.provider_page, listing_page=links.listing_page
+    )
+    return environment
+
+
+@dataclass(slots=True)
+class WebContext:
+    """What the application serves from."""
+
+    catalog: ModelCatalog
+    """Opened for reading only."""
+    settings: Settings
+    clock: Callable[[], datetime] = utc_now
+    dagster_url: str = ""
+    """Where Dagster's UI is; empty if it is not known."""
+    templates: jinja2.Environment = field(default_factory=_template_environment)
+    _schema_is_right_until: float = 0.0
+    """In seconds of the monotonic clock."""
+
+    def checked_catalog(self) -> ModelCatalog:
+        """Return the catalog, whose schema was found right a moment ago. Raises CatalogError."""
+        if time.monotonic() > self._schema_is_right_until:
+            self.catalog.require_schema()
+            self._schema_is_right_until = time.monotonic() + SCHEMA_SECONDS
+        return self.catalog
+
+    def run_url(self, run_id: str | None) -> str | None:
+        """Return the address of a run in Dagster's UI; None if there is none."""
+        return links.dagster_run_url(self.dagster_url, run_id)
+
+
+def get_context(request: Request) -> WebContext:
+    """Return the context of the application that serves the request."""
+    context: WebContext = request.app.state.context
+    return context
+
+
+def get_catalog(request: Request) -> ModelCatalog:
+    """Return the catalog, checked. Raises CatalogError, which becomes an answer with status 503."""
+    return get_context(request).checked_catalog()
+
+
+ContextOfRequest = Annotated[WebContext, Depends(get_context)]
+CatalogOfRequest = Annotated[ModelCatalog, Depends(get_catalog)]
+
+
+def render_page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return a page. Its template also has ``request``, ``now`` and ``path_to(path, parameters)``."""
+    context = get_context(request)
+
+    def path_to(path: str, parameters: Any = ()) -> str:
+        return links.path_under(request, path, parameters)
+
+    known = {"request": request, "now": context.clock(), "path_to": path_to, "run_url": context.run_url}
+    return HTMLResponse(context.templates.get_template(template).render(known | values), status)

@@ -1,0 +1,65 @@
+"""The addresses of the pages, and of Dagster's pages about the same things. Every link of the web page is made here.
+
+A model is named by two parameters and not by the path: ids contain ``/``, ``..``, ``%`` and ``?``, which browsers and
+proxies rewrite in a path. Paths are without the prefix under which the application is mounted: ``path_under`` adds it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+
+from ghost_pipeline.lifecycle.identity import model_page_path
+
+PREFIX = "/ghost"
+"""Where the pages are on a port that other pages share, such as that of Dagster's UI."""
+
+
+def path_under(request: Request, path: str, parameters: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()) -> str:
+    """Return the path of a page on this server, with the prefix of the application and the parameters of a query."""
+    root = request.scope.get("root_path", "").rstrip("/")
+    return f"{root}{path}{format_query(parameters)}"
+
+
+def format_query(parameters: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> str:
+    """Return parameters as the query of a URL with its question mark; without those that are None, empty if none is."""
+    pairs = parameters.items() if isinstance(parameters, Mapping) else parameters
+    stated = [(name, value) for name, value in pairs if value is not None]
+    return f"?{urlencode(stated, doseq=True, quote_via=quote)}" if stated else ""
+
+
+def model_page(provider_id: str, model_id: str) -> str:
+    """Return the path of a model's page."""
+    return f"/model{format_query({'provider': provider_id, 'id': model_id})}"
+
+
+def provider_page(provider_id: str) -> str:
+    """Return the path of a provider's page."""
+    return f"/providers/{quote(provider_id, safe='')}"
+
+
+def listing_page(listing_id: int) -> str:
+    """Return the path of the page of a listing, or of an attempt that produced none."""
+    return f"/listings/{listing_id}"
+
+
+def absolute_url(web_url: str, path: str) -> str | None:
+    """Return the address of a page as others reach it; None if ``web_url``, the setting, is empty."""
+    return f"{web_url.rstrip('/')}{path}" if web_url else None
+
+
+def dagster_run_url(dagster_url: str, run_id: str | None) -> str | None:
+    """Return the address of a run in Dagster's UI; None without a run, or if no UI is known."""
+    return f"{dagster_url.rstrip('/')}/runs/{quote(run_id, safe='')}" if dagster_url and run_id else None
+
+
+def dagster_model_url(dagster_url: str, provider_id: str, model_id: str) -> str | None:
+    """Return the address of a model's page in Dagster's UI; None if no UI is known."""
+    return f"{dagster_url.rstrip('/')}{model_page_path(provider_id, model_id)}" if dagster_url else None
+
+
+def dagster_asset_url(dagster_url: str, asset: str, partition: str | None = None) -> str | None:
+    """Return the address of an asset in Dagster's UI, or of one partition of it; None if no UI is known."""
+    chosen = format_query({"view": "partitions", "partition": partition} if partition else {})
+    return f"{dagster_url.rstrip('/')}/assets/{quote(asset)}{chosen}" if dagster_url else None
