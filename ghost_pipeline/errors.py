@@ -11,6 +11,7 @@
     │   ├── ExportRefused         models that can't be written in this format or to this place
     │   ├── UnknownProvider       no such provider in the catalog
     │   ├── UnknownModel          no such model in the catalog
+    │   ├── UnknownListing        no such listing in the catalog, or an attempt without one
     │   ├── ModelExists           a model to restore that is in the catalog
     │   ├── NoListings            no listing file where one is expected
     │   ├── NoInbox               no inbox folder that can be read
@@ -103,6 +104,10 @@ class UnknownProvider(UsageError):
 
 class UnknownModel(UsageError):
     """No such model in the catalog."""
+
+
+class UnknownListing(UsageError):
+    """No such listing in the catalog, or an attempt that produced none."""
 
 
 class ModelExists(UsageError):

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ghost_pipeline.catalog import queries
+from ghost_pipeline.catalog.browsing.browsing import Browsing
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.history import explanation, recent_events, retiring_models
 from ghost_pipeline.catalog.history.changes import MAX_PAGE, ChangePage
@@ -44,6 +45,8 @@ class CatalogQueries:
         self._database = database
         self.history = History(database, clock)
         """What changed, and what the catalog showed at any instant."""
+        self.browsing = Browsing(database, settings, clock)
+        """Pages of models, attempts, events and departures, for people who look around."""
 
     # Models
 

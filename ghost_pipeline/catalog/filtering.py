@@ -51,6 +51,10 @@ def conditions(wanted: ModelFilter, dialect: str) -> list[Condition]:
         found.append(_compare("source", operator.eq, str(wanted.source)))
     if wanted.is_active is not None:
         found.append(_compare("is_active", operator.eq, wanted.is_active))
+    if wanted.is_cost_unknown:
+        found.append(Condition(("is_free",), lambda value: value is None, lambda column: column.is_(None)))
+    if wanted.is_retiring:
+        found.append(Condition(("expires_at",), lambda value: value is not None, lambda column: column.is_not(None)))
     if wanted.search is not None:
         found.append(_search(wanted.search, dialect))
     for name, comparison, limit in (
@@ -128,15 +132,21 @@ def _search(text: str, dialect: str) -> Condition:
     A model without a name is not undecided: its id decides.
     """
     folded = fold_case(text)
-    contains = _contains_on_postgresql if dialect == "postgresql" else _contains_on_sqlite
 
     def holds(model_id: str, name: str | None) -> bool:
         return folded in fold_case(model_id) or folded in fold_case(name or "")
 
     def to_sql(model_id: Sql, name: Sql) -> sa.ColumnElement[bool]:
-        return sa.or_(contains(model_id, folded), contains(name, folded))  # NULL of no name selects nothing
+        # NULL of no name selects nothing
+        return sa.or_(contains_sql(model_id, text, dialect), contains_sql(name, text, dialect))
 
     return Condition(("model_id", "name"), holds, to_sql)
+
+
+def contains_sql(column: Sql, text: str, dialect: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a column contains the text, in any case of its letters."""
+    contains = _contains_on_postgresql if dialect == "postgresql" else _contains_on_sqlite
+    return contains(column, fold_case(text))
 
 
 def _contains_on_sqlite(column: Sql, folded: str) -> sa.ColumnElement[bool]:

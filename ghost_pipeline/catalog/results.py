@@ -239,11 +239,15 @@ class ModelFilter:
     is_active: bool | None = True
     """True for active models, False for ghosts, None for both."""
     is_free: bool | None = None
+    is_cost_unknown: bool = False
+    """Only models of which it is not known whether they are free."""
     capabilities: Sequence[str] = ()
     """All of them are required."""
     source: Source | str | None = None
     is_unlisted: bool = False
     """Only models that were used recently and that their provider's latest complete listing does not contain."""
+    is_retiring: bool = False
+    """Only models whose end was announced, past dates included."""
     search: str | None = None
     """Text that the id or the name contains, in any case of its letters. No character has a special meaning."""
     min_context_window: int | None = None

@@ -50,6 +50,7 @@ def records(draw: st.DrawFn) -> list[ModelRecord]:
                 deactivated_at=deactivated_at,
                 name=draw(st.none() | texts),
                 replaced_by=draw(st.none() | texts),
+                expires_at=draw(st.none() | instants),
                 context_window=draw(contexts),
                 input_price=draw(prices),
                 output_price=draw(prices),
@@ -63,6 +64,8 @@ conditions: dict[str, st.SearchStrategy[Any]] = {
     "provider_ids": st.lists(st.sampled_from(SLUGS), min_size=1, max_size=2),
     "is_active": st.booleans(),
     "is_free": st.booleans(),
+    "is_cost_unknown": st.just(True),
+    "is_retiring": st.just(True),
     "capabilities": st.sampled_from([["json"], ["tools"], ["vision"], ["json", "tools"], ["tools", "vision"]]),
     "source": st.sampled_from(Source),
     "search": st.text(LETTERS, min_size=1, max_size=2),
@@ -102,6 +105,8 @@ def decide(wanted: ModelFilter, model: ModelRecord) -> bool | None:
         not wanted.provider_ids or model.provider_id in wanted.provider_ids,
         wanted.source in (None, model.source),
         wanted.is_active in (None, model.is_active),
+        not wanted.is_cost_unknown or free is None,
+        not wanted.is_retiring or model.expires_at is not None,
         wanted.search is None or any(contains(text or "", wanted.search) for text in (model.model_id, model.name)),
     ]
     if wanted.is_free is not None:

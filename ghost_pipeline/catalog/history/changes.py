@@ -166,7 +166,7 @@ def read_change_page(connection: sa.Connection, wanted: ChangeFilter, after: Cur
         batches = _read_batches(connection, wanted, after, size)
         taken = _take(batches, limit - len(changes))
         placed = _read_events(connection, wanted, taken, after, limit - len(changes))
-        changes += [_change(row) for _, row in placed]
+        changes += [to_change(row) for _, row in placed]
         positions += [position for position, _ in placed]
         if len(changes) == limit:
             cursors = _Cursors(after.catalog_id, positions, changes)
@@ -292,21 +292,24 @@ def _by_position(placed: tuple[int, sa.Row[Any]]) -> int:
     return placed[0]
 
 
-_EVENTS = (
-    sa.select(
-        *(model_events.c[name] for name in ("id", "at", "kind", "provider_id", "model_id")),
-        *(model_events.c[name] for name in ("source", "listing_id", "run_id", "details")),
-        models.c.id.is_not(None),
-        models.c.name,
-        models.c.last_used_at,
-        listings.c.sha256,
-    )
-    .outerjoin(
-        models,
-        sa.and_(models.c.provider_id == model_events.c.provider_id, models.c.model_id == model_events.c.model_id),
-    )
-    .outerjoin(listings, listings.c.id == model_events.c.listing_id)
+CHANGE_COLUMNS = (
+    *(model_events.c[name] for name in ("id", "at", "kind", "provider_id", "model_id")),
+    *(model_events.c[name] for name in ("source", "listing_id", "run_id", "details")),
+    models.c.id.is_not(None),
+    models.c.name,
+    models.c.last_used_at,
+    listings.c.sha256,
 )
+"""The columns that ``to_change`` takes."""
+
+
+def join_evidence(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Return a query of events that also has the model and the listing of each, as CHANGE_COLUMNS needs."""
+    is_model = sa.and_(models.c.provider_id == model_events.c.provider_id, models.c.model_id == model_events.c.model_id)
+    return query.outerjoin(models, is_model).outerjoin(listings, listings.c.id == model_events.c.listing_id)
+
+
+_EVENTS = join_evidence(sa.select(*CHANGE_COLUMNS).select_from(model_events))
 
 
 _KINDS = {kind.value: kind for kind in EventKind}
@@ -317,7 +320,8 @@ _SOURCES: Mapping[str | None, Source] = {source.value: source for source in Sour
 _NO_DETAILS: Mapping[str, Any] = {}
 
 
-def _change(row: sa.Row[Any]) -> Change:
+def to_change(row: sa.Row[Any]) -> Change:
+    """Return the change in a row of CHANGE_COLUMNS."""
     id_, at, kind, provider_id, model_id, source, listing_id, run_id, details, is_known, name, last_used_at, sha256 = (
         row
     )
