@@ -51,6 +51,19 @@ class EventKind(StrEnum):
         return self in (EventKind.PURGED, EventKind.REMOVED)
 
 
+class RefusalClass(StrEnum):
+    """How much an error answer to an inference request states about the requested model."""
+
+    RETIRED = "retired"
+    """The provider states that it has withdrawn the model. One answer is enough."""
+    NOT_FOUND = "not_found"
+    """The provider states that it has no model of exactly this id. A new model may look the same for hours."""
+    AMBIGUOUS = "ambiguous"
+    """One text for several causes: the model is gone, the account has no access to it, or the request was wrong."""
+    NOT_EVIDENCE = "not_evidence"
+    """The answer is about something else than the model, or no rule recognises it."""
+
+
 TOMBSTONE_KINDS = tuple(kind for kind in EventKind if kind.is_tombstone)
 
 CAPABILITIES = (
