@@ -451,7 +451,7 @@ XAI = (
     Seen(
         *("xai", "grok-beta", 404, "Some requested entity was not found"),
         "The model grok-beta does not exist or your team 0a1b-2c does not have access to it. Please ensure you're "
-        "using the correct API key. If you believe this is a mistake, please reach out to support.",
+        "using the correct API key.",
         *(AMBIGUOUS, "yihong0618/bilingual_book_maker#464"),
     ),
     Seen(
