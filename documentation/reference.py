@@ -65,6 +65,8 @@ TABLE_PURPOSES = {
     "providers": "One row for each provider that the catalog has: whether it is held, and its latest listings.",
     "listings": "One row for each attempt to get a listing, failed ones too, with its verdict.",
     "models": "One row for each model, active or a ghost. A purged or removed model has no row, only events.",
+    "refusals": "What providers [refuse](refusals.md), by the hour. Rows that can't count any more are deleted.",
+    "refusal_clearances": "What speaks against refusals, beside the last use of each model.",
     "announcements": "Retirements that operators announced, ended ones too. `models` has the dates that stand.",
     "model_events": "What happened to each model. Append-only, also after the model's row is gone.",
     "event_batches": "The order in which events were committed ([why](decisions/0013-the-order-of-events.md)).",

@@ -34,6 +34,11 @@ def quote_redacted(text: str, limit: int = MAX_QUOTE) -> str:
     return f'"{text[: limit - 1]}…"' if len(text) > limit else f'"{text}"'
 
 
+def contains_secret(text: str) -> bool:
+    """Return True if a short text, such as a label, looks like a key or contains one."""
+    return _UNNAMED_SECRETS.search(text[:_MAX_READ]) is not None or _NAMED_SECRET.search(text[:_MAX_READ]) is not None
+
+
 _USER_INFO = re.compile(r"(?<=://)[^/?#]*@")
 
 

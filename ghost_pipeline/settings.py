@@ -91,6 +91,34 @@ class Thresholds:
         "GHOST_CONFIRM_AFTER_HOURS",
         "hours",
     )
+    refused_after: timedelta = setting(
+        timedelta(minutes=10),
+        "How far apart two answers must be that a provider has no such model, before it counts as refused.",
+        "GHOST_REFUSED_AFTER_MINUTES",
+        "minutes",
+    )
+    refused_ambiguous_after: timedelta = setting(
+        timedelta(hours=24),
+        "The same for answers that may also mean that the account has no access. The provider's latest complete "
+        "listing must lack the model too.",
+        "GHOST_REFUSED_AMBIGUOUS_HOURS",
+        "hours",
+    )
+    refused_not_before: timedelta = setting(
+        timedelta(hours=48),
+        "Answers that a provider has no such model do not count so long after its first sighting: on the days of a "
+        "release, new models look like missing ones.",
+        "GHOST_REFUSED_NOT_BEFORE_HOURS",
+        "hours",
+    )
+    refusal_expires_after: timedelta = setting(
+        timedelta(days=7),
+        "A refusal that does not state the end of the model expires after that time without another one. For so long, "
+        "a success of one account outweighs refusals of others.",
+        "GHOST_REFUSAL_EXPIRES_DAYS",
+        "days",
+        maximum=100_000,
+    )
     shrunken_above_percent: int = setting(
         20,
         "A listing is shrunken if more than this share of the expected models is missing ...",

@@ -11,12 +11,14 @@ from ghost_pipeline.catalog.catalog_queries import CatalogQueries
 from ghost_pipeline.catalog.history.backfill import BackfilledProvider, backfill
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, reconcile
+from ghost_pipeline.catalog.refusals import recording
 from ghost_pipeline.catalog.results import (
     AnnouncementResult,
     FailedAttempt,
     ImportResult,
     ListingOutcome,
     PrunedListings,
+    RefusalResult,
     SchemaVersion,
     SightingResult,
     SubmittedListing,
@@ -36,6 +38,14 @@ from ghost_pipeline.lifecycle.records import (
     ModelRecord,
     ProviderRecord,
     ResponseSummary,
+)
+from ghost_pipeline.lifecycle.refusals.evidence import (
+    Refusal,
+    Substitution,
+    classify,
+    find_substitution,
+    refusal_of,
+    validate_account,
 )
 from ghost_pipeline.lifecycle.retirement import validate_announcement
 from ghost_pipeline.lifecycle.validation import (
@@ -196,12 +206,72 @@ class ModelCatalog(CatalogQueries):
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         observed_at: datetime | None = None,
+        *,
+        account: str | None = None,
+        requested_model_id: str | None = None,
     ) -> SightingResult:
-        """Record a successful inference. ``observed_at`` is the current time by default, and clamped if implausible."""
+        """Record a successful inference.
+
+        Args:
+            provider_id: The provider that answered.
+            model_id: The model that answered.
+            name: What people call it.
+            metadata: What the response states of it, as a JSON object.
+            observed_at: The current time by default, and clamped if implausible.
+            account: A label of the account whose key was used, never the key.
+            requested_model_id: The model that was requested, where the response may name another one. If that is not
+                the same model under another name, the requested one gets an event ``answered_by_another``.
+        """
         now = self._clock()
         at = now if observed_at is None else require_aware(observed_at)
         inference = validate_inference(provider_id, model_id, at, at, name, metadata, now)
-        return self.record_inferences([inference])[0]
+        inference = replace(inference, account=validate_account(account))
+        [result] = self.record_inferences([inference])
+        found = find_substitution(inference, requested_model_id)
+        if found is not None:
+            self.record_substitutions([found])
+        return result
+
+    def track_refused_inference(
+        self,
+        provider_id: str,
+        model_id: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        account: str | None = None,
+        observed_at: datetime | None = None,
+    ) -> RefusalResult:
+        """Record that a provider refused a request, if its answer is evidence that it has no such model any more.
+
+        Args:
+            provider_id: The provider that was called, and not a gateway.
+            model_id: The model that was requested of it, and not a group or an alias of a gateway.
+            status: The HTTP status of the answer.
+            code: The code or type of the error, such as ``model_decommissioned``.
+            message: The text of the error, or the whole body. It is read and not stored.
+            account: A label of the account whose key was used, never the key.
+            observed_at: The current time by default, and clamped if implausible.
+        """
+        now = self._clock()
+        at = now if observed_at is None else require_aware(observed_at)
+        slug, canonical, found = classify(provider_id, model_id, status, code, message)
+        if not found.is_evidence:
+            return RefusalResult(slug, canonical, "not_evidence", found.refusal_class.value)
+        return self.record_refusals([refusal_of(slug, canonical, found, to_utc(at), now, account)])[0]
+
+    def record_refusals(self, refusals: Sequence[Refusal]) -> list[RefusalResult]:
+        """Record many refusals, each with canonical names and instants up to now, in one transaction."""
+        now, thresholds = self._clock(), self.settings.thresholds
+        return self._database.write(lambda connection: recording.record_refusals(connection, refusals, now, thresholds))
+
+    def record_substitutions(self, substitutions: Sequence[Substitution]) -> None:
+        """Record requests that other models answered, each with canonical names, in one transaction."""
+        now, thresholds = self._clock(), self.settings.thresholds
+        self._database.write(
+            lambda connection: recording.record_substitutions(connection, substitutions, now, thresholds)
+        )
 
     def record_inferences(self, inferences: Sequence[Inference]) -> list[SightingResult]:
         """Record many inferences, each with a provider's slug and a canonical model id, in one transaction.
@@ -211,8 +281,10 @@ class ModelCatalog(CatalogQueries):
         for inference in inferences:
             to_utc(inference.first_at)
             to_utc(inference.last_at)
-        now = self._clock()
-        return self._database.write(lambda connection: sightings.record_inferences(connection, inferences, now))
+        now, thresholds = self._clock(), self.settings.thresholds
+        return self._database.write(
+            lambda connection: sightings.record_inferences(connection, inferences, now, thresholds)
+        )
 
     def record_reported(
         self, inferences: Sequence[Inference]
@@ -267,10 +339,13 @@ class ModelCatalog(CatalogQueries):
     # Overrides by an operator
 
     def reactivate_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
-        """Mark a model as active and seen now; its source is kept. Raises UnknownModel."""
+        """Mark a model as active, seen now and not refused; its source is kept. Raises UnknownModel."""
         slug, at = provider_slug(provider_id), self._as_of(now)
         canonical = canonical_model_id(slug, model_id)
-        return self._database.write(lambda connection: overrides.reactivate_model(connection, slug, canonical, at))
+        current, thresholds = self._clock(), self.settings.thresholds
+        return self._database.write(
+            lambda connection: overrides.reactivate_model(connection, slug, canonical, at, current, thresholds)
+        )
 
     def remove_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> int:
         """Remove a model until ``add`` or ``restore``. Return the number of rows removed. Raises UnknownModel."""

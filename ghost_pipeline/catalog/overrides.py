@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch, apply_step
 from ghost_pipeline.catalog.ingestion.attempts import latest_readable_at
 from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants, correct_restored_model
+from ghost_pipeline.catalog.refusals.recording import record_reactivation
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import model_events, models
@@ -17,17 +18,22 @@ from ghost_pipeline.lifecycle.identity import format_command
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import reactivate, restore
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+from ghost_pipeline.settings import Thresholds
 
 
-def reactivate_model(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:
-    """Mark the model as active and seen now. Raises UnknownModel."""
+def reactivate_model(
+    connection: sa.Connection, provider_id: str, model_id: str, at: datetime, now: datetime, thresholds: Thresholds
+) -> ModelRecord:
+    """Mark the model as active and seen ``at`` that instant, and not refused up to then. Raises UnknownModel."""
 
     def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord:
         if current is None:
             raise _absent_model_error(connection, provider_id, model_id, tombstone)
-        return reactivate(current, now)
+        return reactivate(current, at)
 
-    return _override(connection, provider_id, model_id, rule, now)
+    record = _override(connection, provider_id, model_id, rule, at)
+    record_reactivation(connection, provider_id, model_id, at, now, thresholds)
+    return repository.read_model(connection, provider_id, model_id) or record
 
 
 def remove_model(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> int:

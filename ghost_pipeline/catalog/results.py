@@ -147,6 +147,24 @@ class SightingResult:
     effect: Effect
 
 
+RefusalEffect = Literal["refused", "still_refused", "recorded", "not_evidence", "unknown", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalResult:
+    """The effect of one refused request.
+
+    ``refused``: the model is refused since. ``still_refused``: it was before. ``recorded``: it takes more. It changes
+    nothing about the model where it is ``not_evidence``, the model is ``unknown``, or it came too late (``ignored``).
+    """
+
+    provider_id: str
+    model_id: str
+    effect: RefusalEffect
+    refusal_class: str
+    """A ``RefusalClass``."""
+
+
 @dataclass(frozen=True, slots=True)
 class DueModel:
     """A model that a sweep would change, with its last evidence."""

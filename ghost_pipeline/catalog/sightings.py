@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch
 from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants
+from ghost_pipeline.catalog.refusals.recording import record_uses
 from ghost_pipeline.catalog.results import Effect, SightingResult
 from ghost_pipeline.catalog.storage.repository import get_or_create_providers
 from ghost_pipeline.errors import CatalogError, InvalidAdditions, UsageError
@@ -20,16 +21,19 @@ from ghost_pipeline.lifecycle.records import Addition, Inference, ModelRecord, T
 from ghost_pipeline.lifecycle.transitions import apply_addition, apply_inference
 from ghost_pipeline.lifecycle.validation import validate_fact
 from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.settings import Thresholds
 
 
 def record_inferences(
-    connection: sa.Connection, inferences: Iterable[Inference], now: datetime
+    connection: sa.Connection, inferences: Sequence[Inference], now: datetime, thresholds: Thresholds
 ) -> list[SightingResult]:
     """Apply the sightings in one batch and return what each did, in their order. Correct instants after ``now``."""
     steps = [_inference_step(inference) for inference in inferences]
     for provider in get_or_create_providers(connection, {step.provider_id for step in steps}):
         correct_future_instants(connection, provider, now, now)
-    return _results(steps, apply_batch(connection, steps))
+    results = _results(steps, apply_batch(connection, steps))
+    record_uses(connection, inferences, now, thresholds)
+    return results
 
 
 def add_models(

@@ -2,48 +2,20 @@
 
 import json
 import threading
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from ghost_pipeline.client.drops import Drops
+from ghost_pipeline.client.pending_refusals import PendingRefusal, PendingRefusals, RefusalKey
+from ghost_pipeline.lifecycle.refusals.classification import Classification
 from ghost_pipeline.lifecycle.validation import MAX_METADATA_BYTES, encode_metadata_values, text_bytes, validate_name
 
-Reason = Literal[
-    "invalid",  # the arguments of the call are not a valid sighting
-    "full",  # too many models wait already
-    "metadata",  # the sighting was kept, but not all of its metadata
-    "refused",  # the database can't store it
-    "undelivered",  # the catalog could not be reached before the end
-    "closed",  # tracked after close()
-]
-
-Model = tuple[str, str]
-"""Provider and model: as the caller spells them, or as the catalog does."""
+Model = tuple[str, ...]
+"""Provider and model, as the caller spells them or as the catalog does, and the label of the account if there is one.
+"""
 
 MAX_PENDING_METADATA_BYTES = 8 * 1024 * 1024
-
-
-class Drops:
-    """Count what was dropped. Safe with threads and, being reentrant, with signal handlers."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._counts: Counter[Reason] = Counter()
-        self.example = ""
-        """Why the latest was dropped."""
-
-    @property
-    def counts(self) -> Counter[Reason]:
-        """A copy of the count for each reason."""
-        with self._lock:
-            return self._counts.copy()
-
-    def add(self, reason: Reason, example: str, count: int = 1) -> None:
-        """Count ``count`` dropped sightings or values."""
-        with self._lock:
-            self._counts[reason] += count
-            self.example = example
 
 
 ObservedValue = tuple[float, str, int]
@@ -179,11 +151,12 @@ class SightingBuffer:
         self.is_closed = False
         self._max_models = max_models
         self._pending = PendingSightings(max_models, drops)
+        self._refusals = PendingRefusals(max_models, drops)
 
     @property
     def is_empty(self) -> bool:
-        """True if nothing was added since the last ``take``."""
-        return not self._pending.by_model
+        """True if nothing was added since the last ``take`` and ``take_refusals``."""
+        return not (self._pending.by_model or self._refusals.by_key)
 
     def add(self, model: Model, sighting: Sighting, *, is_current: bool) -> int:
         """Add a sighting; drop it if the buffer is closed. Return how many models are pending; 0 if it was dropped.
@@ -198,6 +171,34 @@ class SightingBuffer:
             if count and is_current:
                 self.last_used[model] = sighting.last_at
             return count
+
+    def add_refusal(self, key: RefusalKey, at: float, found: Classification | None) -> int:
+        """Add a refusal, or an answer by another model; drop it if the buffer is closed.
+
+        Return how many keys are pending; 0 if it was dropped.
+        """
+        with self.lock:
+            if self.is_closed:
+                self.drops.add("closed", "the tracker is closed")
+                return 0
+            return self._refusals.add(key, PendingRefusal(at, at, 1, found))
+
+    def take_refusals(self) -> dict[RefusalKey, PendingRefusal]:
+        """Remove and return all refusals and answers by other models."""
+        with self.lock:
+            pending, self._refusals = self._refusals, PendingRefusals(self._max_models, self.drops)
+        return pending.by_key
+
+    @property
+    def is_crowded_with_refusals(self) -> bool:
+        """True if no more than as many again fit in."""
+        return len(self._refusals.by_key) >= self._max_models // 2
+
+    def put_back(self, taken: Mapping[RefusalKey, PendingRefusal]) -> None:
+        """Add again what was taken and could not be delivered, even to a closed buffer."""
+        with self.lock:
+            for key, refusal in taken.items():
+                self._refusals.add(key, refusal)
 
     def take(self) -> dict[Model, Sighting]:
         """Remove and return everything."""

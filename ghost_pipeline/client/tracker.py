@@ -10,9 +10,13 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from ghost_pipeline.client.pending import Drops, Sighting, SightingBuffer, observe
+from ghost_pipeline.client.drops import Drops
+from ghost_pipeline.client.pending import Model, Sighting, SightingBuffer, observe
+from ghost_pipeline.client.pending_refusals import classify_cached, refusal_key
 from ghost_pipeline.client.writer import Writer, open_writers
 from ghost_pipeline.errors import InvalidModelId, UsageError
+from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
+from ghost_pipeline.lifecycle.refusals.substitution import answers_for
 from ghost_pipeline.lifecycle.validation import require_aware
 from ghost_pipeline.settings import Settings
 
@@ -26,7 +30,7 @@ FORK_TIMEOUT = 10.0
 
 
 class DiscoveryTracker:
-    """Collect successful inferences and write them in the background; never raise into the caller, never wait for it.
+    """Collect successful and refused requests and write them in the background; never raise, never wait.
 
     A sighting is written at most ``interval`` seconds after the call, one per model and interval; earlier when
     ``write_at_models`` different models are pending, on ``flush()``, on ``close()``, when the tracker's last reference
@@ -62,16 +66,53 @@ class DiscoveryTracker:
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         observed_at: datetime | None = None,
+        *,
+        account: str | None = None,
+        requested_model_id: str | None = None,
     ) -> None:
-        """Collect one successful inference, and return. ``observed_at`` is aware; its default is the current time."""
+        """Collect one successful inference, and return.
+
+        ``observed_at`` is aware; its default is the current time. The arguments are those of
+        ``ModelCatalog.track_successful_inference``.
+        """
         try:
-            if name is None and metadata is None and observed_at is None:
+            is_same = requested_model_id is None or requested_model_id == model_id
+            if name is None and metadata is None and observed_at is None and is_same:
                 last_used = self._last_used
-                model = (provider_id, model_id)
+                model = (provider_id, model_id) if account is None else (provider_id, model_id, account)
                 if model in last_used:
                     last_used[model] = time.time()
                     return
-            self._add(provider_id, model_id, name, metadata, observed_at)
+            self._add(provider_id, model_id, name, metadata, observed_at, account)
+            if requested_model_id is not None and not is_same:
+                self._add_substitution(provider_id, requested_model_id, model_id, observed_at)
+        except UsageError as error:
+            self._drops.add("invalid", str(error))
+        except Exception as error:  # noqa: BLE001 - the promise to the caller's hot path
+            self._drops.add("invalid", type(error).__name__)
+
+    def track_refused_inference(
+        self,
+        provider_id: str,
+        model_id: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        account: str | None = None,
+        observed_at: datetime | None = None,
+    ) -> None:
+        """Collect one refused request if its answer is evidence, and return; with the promises for successes.
+
+        The arguments are those of ``ModelCatalog.track_refused_inference``. The message is read here and not kept.
+        """
+        try:
+            slug, canonical, found = classify_cached(provider_id, model_id, status, code, message)
+            if not found.is_evidence:
+                return
+            at = time.time() if observed_at is None else require_aware(observed_at).timestamp()
+            key = refusal_key(slug, canonical, found, account, at)
+            self._start_or_notify(self._buffer.add_refusal(key, at, found))
         except UsageError as error:
             self._drops.add("invalid", str(error))
         except Exception as error:  # noqa: BLE001 - the promise to the caller's hot path
@@ -133,12 +174,28 @@ class DiscoveryTracker:
         name: str | None,
         metadata: Mapping[str, Any] | None,
         observed_at: datetime | None,
+        account: str | None,
     ) -> None:
         """Add a call that contains more than another use of a pending model. Raises UsageError."""
         at = time.time() if observed_at is None else require_aware(observed_at).timestamp()
-        model = _plain_text(provider_id), _plain_text(model_id)
+        model: Model = _plain_text(provider_id), _plain_text(model_id)
+        if account is not None:
+            model = *model, _plain_text(account)
         sighting = Sighting(at, at, observe(name, metadata, at))
-        count = self._buffer.add(model, sighting, is_current=observed_at is None)
+        self._start_or_notify(self._buffer.add(model, sighting, is_current=observed_at is None))
+
+    def _add_substitution(
+        self, provider_id: str, requested: str, answered_by: str, observed_at: datetime | None
+    ) -> None:
+        """Add that another model answered than the requested one. Raises UsageError."""
+        at = time.time() if observed_at is None else require_aware(observed_at).timestamp()
+        slug = provider_slug(_plain_text(provider_id))
+        asked, answered = (canonical_model_id(slug, _plain_text(one)) for one in (requested, answered_by))
+        if not answers_for(asked, answered):
+            self._start_or_notify(self._buffer.add_refusal((slug, asked, answered), at, None))
+
+    def _start_or_notify(self, count: int) -> None:
+        """Start the writer with the first report; notify it when many are pending."""
         if count and self._writer.thread is None:
             self._writer.start()
         if count >= self._write_at_models:
@@ -147,7 +204,7 @@ class DiscoveryTracker:
 
 def _plain_text(value: str) -> str:
     if not isinstance(value, str):
-        raise InvalidModelId(f"providers and models are strings, not {type(value).__name__}")
+        raise InvalidModelId(f"providers, models and accounts are strings, not {type(value).__name__}")
     text = str.__str__(value)
     if len(text) > MAX_SPELLED_LENGTH:
         raise InvalidModelId(f"{text[:40]!r}… has {len(text):,} characters, more than any provider or model")

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.client.pending import Drops, Model, PendingSightings, Reason, Sighting, SightingBuffer
+from ghost_pipeline.client.drops import Drops, Reason
+from ghost_pipeline.client.pending import Model, PendingSightings, Sighting, SightingBuffer
+from ghost_pipeline.client.pending_refusals import PendingRefusal, RefusalKey, to_evidence, to_instant
 from ghost_pipeline.errors import GhostPipelineError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline.lifecycle.refusals.evidence import validate_account
 from ghost_pipeline.lifecycle.validation import clamp_instant, is_implausible, require_valid_clock
 from ghost_pipeline.settings import Settings
 
@@ -28,9 +31,6 @@ MAX_PER_TRANSACTION = 500
 FIRST_BACKOFF = 0.1
 MAX_BACKOFF = 60.0
 """Seconds until delivery to an unavailable catalog is tried again: doubled each time, between these."""
-
-EARLIEST, LATEST = (datetime(year, 1, 2, tzinfo=UTC).timestamp() for year in (1, 9999))
-"""What ``datetime`` can represent in UTC, in seconds since the epoch."""
 
 
 class DropLog:
@@ -79,6 +79,23 @@ class Delivery:
             for inference, reason in refused:
                 self._drops.add("refused", f"{inference.model_id!r}: {reason}")
 
+    def write_refusals(self, taken: Mapping[RefusalKey, PendingRefusal]) -> None:
+        """Write refusals and answers by other models. Raises GhostPipelineError if the catalog is unavailable.
+
+        After an error some may be written; writing them again changes no more than their counts.
+        """
+        now = datetime.now(UTC)
+        require_valid_clock(now)
+        refusals, substitutions = to_evidence(taken, now)
+        with self.in_database:
+            self._catalog = self._catalog or ModelCatalog.open(self._settings)
+        for begin in range(0, len(refusals), MAX_PER_TRANSACTION):
+            with self.in_database:
+                self._catalog.record_refusals(refusals[begin : begin + MAX_PER_TRANSACTION])
+        for begin in range(0, len(substitutions), MAX_PER_TRANSACTION):
+            with self.in_database:
+                self._catalog.record_substitutions(substitutions[begin : begin + MAX_PER_TRANSACTION])
+
     def close(self) -> None:
         """Close the connections. The next write opens, and if need be upgrades, the catalog again."""
         catalog, self._catalog = self._catalog, None
@@ -97,15 +114,15 @@ class Delivery:
 
     def _to_inference(self, model: Model, sighting: Sighting, now: datetime) -> Inference:
         observed = sighting.observed
-        stated = [
-            datetime.fromtimestamp(min(max(at, EARLIEST), LATEST), UTC) for at in (sighting.first_at, sighting.last_at)
-        ]
+        stated = [to_instant(at) for at in (sighting.first_at, sighting.last_at)]
         clamped = [clamp_instant(at, now) for at in stated]
         self.clamped += any(is_implausible(at, now) for at in stated)
         if observed is not None and observed.dropped_values:
             self._drops.add("metadata", f"{model[1]!r} has too much metadata for one model", observed.dropped_values)
         return Inference(
-            *model,
+            model[0],
+            model[1],
+            account=model[2] if len(model) > 2 else "",
             first_at=min(clamped),
             last_at=max(clamped),
             name=None if observed is None else observed.name,
@@ -254,7 +271,7 @@ class Writer:
         """Count what is not delivered, once."""
         with self._buffer.lock:
             is_first, self._is_discarded = not self._is_discarded, True
-        models = {*self._waiting.by_model, *self._buffer.take()}
+        models = {*self._waiting.by_model, *self._buffer.take(), *self._buffer.take_refusals()}
         if is_first and models:
             self._buffer.drops.add("undelivered", "the catalog could not be reached before the end", len(models))
         self._drop_log.log_if_due(self._buffer.drops, is_last=True)
@@ -266,16 +283,17 @@ class Writer:
 
     def _collect(self) -> None:
         """Move everything from the buffer to the waiting sightings, under the catalog's names."""
-        for (provider_id, model_id), sighting in self._buffer.take().items():
+        for (provider_id, model_id, *account), sighting in self._buffer.take().items():
             try:
                 slug = provider_slug(provider_id)
-                self._waiting.add((slug, canonical_model_id(slug, model_id)), sighting)
+                labels = [validate_account(label) for label in account]
+                self._waiting.add((slug, canonical_model_id(slug, model_id), *labels), sighting)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not stop the others
                 self._buffer.drops.add("invalid", str(error))
 
     def _write_all(self) -> bool:
         self._collect()
-        return self._write(list(self._waiting.by_model))
+        return self._write(list(self._waiting.by_model)) and self._write_refusals()
 
     def _write_new(self) -> None:
         """Write the models that were not written in this interval, if there are enough of them.
@@ -284,7 +302,11 @@ class Writer:
         in this interval already.
         """
         self._collect()
-        if self._failures or len(self._written) >= self._max_models:
+        if self._failures:
+            return
+        if self._buffer.is_crowded_with_refusals:
+            self._write_refusals()
+        if len(self._written) >= self._max_models:
             return
         new = [model for model in self._waiting.by_model if model not in self._written]
         if len(new) >= self._write_at_models:
@@ -301,10 +323,27 @@ class Writer:
             return False
         self._waiting.remove(models)
         self._written.update(models)
+        self._log_success()
+        return True
+
+    def _write_refusals(self) -> bool:
+        taken = self._buffer.take_refusals()
+        if not taken:
+            return True
+        try:
+            self._delivery.write_refusals(taken)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the refusals stay and are tried again
+            self._buffer.put_back(taken)
+            self._delivery.close()
+            self._log_failure(error)
+            return False
+        self._log_success()
+        return True
+
+    def _log_success(self) -> None:
         if self._failures:
             log.info("the catalog accepts sightings again")
             self._failures = 0
-        return True
 
     def _log_failure(self, error: Exception) -> None:
         self._failures += 1

@@ -204,7 +204,7 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if value is None:
             continue
-        if name.endswith("_at"):
+        if name.endswith(("_at", "_since")):
             typed[name] = parse_instant(value)
         elif name == "source":
             typed[name] = Source(value)

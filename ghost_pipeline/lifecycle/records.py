@@ -34,6 +34,12 @@ class ModelRecord(Facts, frozen=True):
     """What run-time clients reported of the model."""
     listing_id: int | None = None
     """The listing that confirmed the model last."""
+    refused_since: datetime | None = None
+    """The first refusal that counts; None for a model that is not refused. See ``lifecycle/refusals/state.py``."""
+    last_refused_at: datetime | None = None
+    """The latest refusal that counts."""
+    refusal_reason: str | None = None
+    """Why it is refused: class, our own words, successor and rule."""
 
     def __post_init__(self) -> None:
         """Derive ``is_free``, also in a copy with other prices."""
@@ -114,6 +120,8 @@ class Inference:
     last_at: datetime
     name: str | None = None
     metadata: dict[str, Any] | None = None
+    account: str = ""
+    """The label of the account whose requests succeeded; empty if none was given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,14 @@ class EventKind(StrEnum):
     RESTORED = "restored"
     ADDED = "added"
     CHANGED = "changed"
+    REFUSED = "refused"
+    """The provider lists the model and refuses requests for it."""
+    ANSWERS_AGAIN = "answers_again"
+    """A request succeeded after the model was refused."""
+    REFUSAL_ENDED = "refusal_ended"
+    """The model is not refused any more, without a success."""
+    ANSWERED_BY_ANOTHER = "answered_by_another"
+    """A request for the model was answered by another model."""
 
     @property
     def is_tombstone(self) -> bool:

@@ -69,7 +69,7 @@ def test_a_batch_takes_the_same_number_of_statements_whatever_its_size(catalog: 
         catalog.add_manual_model(slug, "model-0")
     counted.append(count_statements(catalog, sightings(900)))
     counted.append(count_statements(catalog, sightings(900, NOON + DAY)))
-    assert max(counted) <= 13
+    assert max(counted) <= 14  # one of them looks for refusals
     assert len(catalog.find_models()) == 900
 
 

@@ -1,10 +1,13 @@
 """What an event changed and why it happened, in the words that changes have."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ghost_pipeline.lifecycle.events import REBUILT
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+
+_WITH_VALUES = frozenset((EventKind.CHANGED, EventKind.REFUSED, EventKind.ANSWERS_AGAIN, EventKind.REFUSAL_ENDED))
+"""Kinds whose events keep old and new values of columns."""
 
 
 def changed_values(kind: EventKind, details: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -14,7 +17,7 @@ def changed_values(kind: EventKind, details: Mapping[str, Any]) -> tuple[dict[st
     """
     if kind is EventKind.ADDED and "previous_source" in details:
         return {"source": details["previous_source"]}, {"source": Source.MANUAL.value}
-    if kind is not EventKind.CHANGED:
+    if kind not in _WITH_VALUES:
         return None, None
     old = {name: change["old"] for name, change in details.items() if name in REBUILT}
     new = {name: details[name]["new"] for name in old}
@@ -44,6 +47,12 @@ _VERBS = {
         Source.INFERENCE: "used",
         Source.MANUAL: "changed by an operator",
     },
+    EventKind.ANSWERS_AGAIN: {Source.INFERENCE: "used again", Source.MANUAL: "used again"},
+    EventKind.REFUSAL_ENDED: {
+        Source.INDEX: "listed again",
+        Source.INFERENCE: "used by another account",
+        Source.MANUAL: "reactivated by an operator",
+    },
 }
 
 
@@ -56,16 +65,35 @@ def describe_event(kind: EventKind, source: Source | None, details: Mapping[str,
     if "adopted_from" in details or "imported_from" in details:
         verb = "adopted" if "adopted_from" in details else "imported"
         return f"{verb} from {details[f'{verb}_from']}"
-    if kind is EventKind.DEACTIVATED:
-        seen = f"not seen since {details['last_seen_at']}" if "last_seen_at" in details else "not seen for too long"
-        missing = details.get("missing_from_listing_id")
-        return seen if missing is None else f"{seen}, missing from listing {missing}"
-    if source is None and "is_backfilled" in details and "rule" not in details:
+    of_kind = _DESCRIPTIONS.get(kind)
+    if of_kind is not None:
+        return of_kind(details)
+    if source is None:
+        return _describe_sweep(kind, details)
+    words = _VERBS.get(kind, {}).get(source, kind.value)
+    return f"{words} ({details['recorded_by']})" if "recorded_by" in details else words
+
+
+def _describe_deactivation(details: Mapping[str, Any]) -> str:
+    seen = f"not seen since {details['last_seen_at']}" if "last_seen_at" in details else "not seen for too long"
+    missing = details.get("missing_from_listing_id")
+    return seen if missing is None else f"{seen}, missing from listing {missing}"
+
+
+_DESCRIPTIONS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
+    EventKind.DEACTIVATED: _describe_deactivation,
+    EventKind.REFUSED: lambda details: str(details["refusal_reason"]["new"]),
+    EventKind.ANSWERED_BY_ANOTHER: lambda details: f"answered by {details['answered_by']}",
+}
+"""Kinds whose words do not depend on the channel."""
+
+
+def _describe_sweep(kind: EventKind, details: Mapping[str, Any]) -> str:
+    if kind is EventKind.REFUSAL_ENDED:
+        return "not refused for too long"
+    if "is_backfilled" in details and "rule" not in details:
         return "different when the recorded history begins"
     if kind is EventKind.PURGED:
         days = details.get("limit_days")
         return "a ghost for too long" if days is None else f"a ghost for more than {days:g} days"
-    if source is None:
-        return "instants in the future were corrected"
-    words = _VERBS.get(kind, {}).get(source, kind.value)
-    return f"{words} ({details['recorded_by']})" if "recorded_by" in details else words
+    return "refused for another reason" if "refusal_reason" in details else "instants in the future were corrected"

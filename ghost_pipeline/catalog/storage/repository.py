@@ -176,6 +176,12 @@ def get_or_create_providers(connection: sa.Connection, provider_ids: Iterable[st
     return [provider_record(row) for row in connection.execute(query.with_for_update())]
 
 
+def lock_known_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> set[str]:
+    """Lock the providers that the catalog has, as get_or_create_providers. Return their slugs."""
+    query = sa.select(providers.c.id).where(providers.c.id.in_(sorted(set(provider_ids)))).order_by(providers.c.id)
+    return set(connection.execute(query.with_for_update()).scalars())
+
+
 def get_provider(connection: sa.Connection, provider_id: str, *, for_update: bool = False) -> ProviderRecord:
     """Return the provider; ``for_update`` locks it until the transaction ends. Raises UnknownProvider."""
     query = _LOCK_PROVIDER if for_update else _OF_PROVIDER

@@ -154,6 +154,9 @@ models = sa.Table(
     sa.Column("provider_data", Json, comment="The provider's JSON object of the model, as last listed."),
     sa.Column("inference_metadata", Json, comment="What clients reported with its use."),
     sa.Column("listing_id", sa.ForeignKey("listings.id"), comment="The listing that confirmed the model last."),
+    sa.Column("refused_since", Instant, comment="First refusal that counts; NULL for a model that is not refused."),
+    sa.Column("last_refused_at", Instant, comment="Latest refusal that counts."),
+    sa.Column("refusal_reason", sa.Text, comment="Why it is refused: class, words, successor and rule."),
     sa.UniqueConstraint("provider_id", "model_id"),
     _one_of("source", Source),
     sa.CheckConstraint("(deactivated_at IS NULL) = is_active", name="ghosts_have_deactivated_at"),
@@ -180,7 +183,52 @@ models = sa.Table(
         sqlite_where=sa.text("expires_at IS NOT NULL"),
         postgresql_where=sa.text("expires_at IS NOT NULL"),
     ),
+    # Few models are refused.
+    sa.Index(
+        None,
+        "provider_id",
+        "last_refused_at",
+        sqlite_where=sa.text("refused_since IS NOT NULL"),
+        postgresql_where=sa.text("refused_since IS NOT NULL"),
+    ),
 )
+
+refusals = sa.Table(
+    "refusals",
+    metadata,
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), primary_key=True, comment="Slug of the provider."),
+    sa.Column("model_id", ModelId, primary_key=True, comment="The provider's id; empty for models that are not known."),
+    sa.Column("account", ModelId, primary_key=True, comment="Label of the account; empty for none."),
+    sa.Column(
+        "refusal_class",
+        sa.String(16),
+        primary_key=True,
+        comment="retired, not_found or ambiguous; another where another model answered.",
+    ),
+    sa.Column("rule_id", ModelId, primary_key=True, comment="The rule that recognised the answer."),
+    sa.Column("hour", Instant, primary_key=True, comment="Beginning of the hour of these refusals."),
+    sa.Column("first_at", Instant, nullable=False, comment="The first of them."),
+    sa.Column("last_at", Instant, nullable=False, comment="The last of them."),
+    sa.Column("count", sa.BigInteger, nullable=False, comment="How many were reported."),
+    sa.Column("words", ModelId, nullable=False, comment="Our own words for what the provider stated."),
+    sa.Column("replaced_by", ModelId, nullable=False, comment="The provider's id of the successor; empty for none."),
+    sa.Index(None, "last_at"),
+)
+"""What providers refused, by the hour. Rows merge by minimum, maximum and sum, so the order of arrival never matters.
+A row that can't count any more is deleted."""
+
+refusal_clearances = sa.Table(
+    "refusal_clearances",
+    metadata,
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), primary_key=True, comment="Slug of the provider."),
+    sa.Column("model_id", ModelId, primary_key=True, comment="The provider's id of the model."),
+    sa.Column("kind", sa.String(16), primary_key=True, comment="use, reactivation or listing."),
+    sa.Column("account", ModelId, primary_key=True, comment="Label of the account of a use; otherwise empty."),
+    sa.Column("at", Instant, nullable=False, comment="The latest instant."),
+    sa.Index(None, "at"),
+)
+"""What speaks against refusals, beside ``models.last_used_at``: the latest use by each labelled account, the latest
+reactivation, and the latest listing that brought the model back after a complete one without it."""
 
 announcements = sa.Table(
     "announcements",
@@ -219,9 +267,10 @@ model_events = sa.Table(
     sa.Column("model_id", ModelId, nullable=False, comment="The provider's id of the model."),
     sa.Column(
         "kind",
-        sa.String(16),
+        sa.String(32),
         nullable=False,
-        comment="What happened: discovered, changed, deactivated, reactivated, purged, removed, restored or added.",
+        comment="What happened: discovered, changed, deactivated, reactivated, purged, removed, restored, added, "
+        "refused, answers_again, refusal_ended or answered_by_another.",
     ),
     sa.Column("at", Instant, nullable=False, comment="When it happened."),
     sa.Column("source", sa.String(16), comment="Channel of the evidence; NULL for a sweep."),

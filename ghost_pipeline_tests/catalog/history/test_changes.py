@@ -15,6 +15,7 @@ from ghost_pipeline.catalog.sightings import record_inferences
 from ghost_pipeline.errors import InvalidCursor, UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline.settings import Thresholds
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, SQLITE, Place, new_place
 from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
 from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
@@ -127,7 +128,7 @@ def test_a_transaction_that_commits_after_one_with_higher_ids_is_not_lost(tmp_pa
     database = place.database()
     with place.opened(lambda: NOON) as catalog:
         with database.writing() as connection:
-            record_inferences(connection, [Inference("openai", "slow", NOON, NOON)], NOON)
+            record_inferences(connection, [Inference("openai", "slow", NOON, NOON)], NOON, Thresholds())
             catalog.track_successful_inference("groq", "quick")
             page = catalog.list_changes()
             assert [one.model_id for one in page.changes] == ["quick"]

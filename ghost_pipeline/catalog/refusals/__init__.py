@@ -1,0 +1,1 @@
+"""Refusals: what providers refuse, and which models are refused because of it."""

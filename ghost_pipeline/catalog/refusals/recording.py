@@ -1,0 +1,173 @@
+"""Record refusals, and what speaks against them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.refusals.refusal_rows import (
+    ANOTHER,
+    Clearance,
+    merge_refusals,
+    merge_rows,
+    merge_unknown,
+    record_clearances,
+)
+from ghost_pipeline.catalog.refusals.settling import Settled, settle
+from ghost_pipeline.catalog.results import RefusalEffect, RefusalResult
+from ghost_pipeline.catalog.storage.repository import (
+    Key,
+    has_key_in,
+    key_parameters,
+    lock_known_providers,
+    write_events,
+)
+from ghost_pipeline.catalog.storage.tables import models, refusals
+from ghost_pipeline.lifecycle.events import Cause
+from ghost_pipeline.lifecycle.records import Inference, ModelEvent
+from ghost_pipeline.lifecycle.refusals.evidence import Refusal, Substitution, begin_of_bucket
+from ghost_pipeline.lifecycle.refusals.state import is_too_late
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+from ghost_pipeline.settings import Thresholds
+
+
+def record_refusals(
+    connection: sa.Connection, reported: Sequence[Refusal], now: datetime, thresholds: Thresholds
+) -> list[RefusalResult]:
+    """Record refusals and return what each did, in their order.
+
+    Refusals of models that the catalog does not know are counted for their provider; those of providers that it does
+    not know, and those that arrive too late to count, are not kept.
+    """
+    known_providers = lock_known_providers(connection, {one.provider_id for one in reported})
+    in_time = [one for one in reported if not is_too_late(one.last_at, now, thresholds)]
+    known = _known(connection, [_key(one) for one in in_time])
+    kept = [one for one in in_time if _key(one) in known]
+    merge_refusals(connection, kept)
+    merge_unknown(connection, [one for one in in_time if _key(one) not in known and one.provider_id in known_providers])
+    latest: dict[Key, datetime] = {}
+    for one in kept:
+        latest[_key(one)] = max(one.last_at, latest.get(_key(one), one.last_at))
+    settled = settle(connection, list(latest), lambda key: Cause(latest[key], Source.INFERENCE), now, thresholds)
+    return [
+        RefusalResult(
+            one.provider_id, one.model_id, _effect(one, known, settled, now, thresholds), one.refusal_class.value
+        )
+        for one in reported
+    ]
+
+
+def _effect(
+    one: Refusal, known: set[Key], settled: Mapping[Key, Settled], now: datetime, thresholds: Thresholds
+) -> RefusalEffect:
+    if is_too_late(one.last_at, now, thresholds):
+        return "ignored"
+    if _key(one) not in known:
+        return "unknown"
+    state = settled[_key(one)]
+    if state.after is None:
+        return "recorded"
+    return "refused" if state.before is None else "still_refused"
+
+
+def record_uses(
+    connection: sa.Connection, inferences: Iterable[Inference], now: datetime, thresholds: Thresholds
+) -> None:
+    """Settle the models that were used, after their uses were recorded, and keep the accounts with a label."""
+    latest: dict[Key, datetime] = {}
+    of_accounts: dict[tuple[str, str, str], datetime] = {}
+    for one in inferences:
+        key = (one.provider_id, one.model_id)
+        latest[key] = max(one.last_at, latest.get(key, one.last_at))
+        if one.account:
+            labelled = (*key, one.account)
+            of_accounts[labelled] = max(one.last_at, of_accounts.get(labelled, one.last_at))
+    record_clearances(connection, Clearance.USE, of_accounts)
+    settle(connection, list(latest), lambda key: Cause(latest[key], Source.INFERENCE), now, thresholds)
+
+
+def record_reactivation(
+    connection: sa.Connection, provider_id: str, model_id: str, at: datetime, now: datetime, thresholds: Thresholds
+) -> None:
+    """Record that an operator reactivated a model, and settle it."""
+    record_clearances(connection, Clearance.REACTIVATION, {(provider_id, model_id, ""): at})
+    settle(connection, [(provider_id, model_id)], lambda _: Cause(at, Source.MANUAL), now, thresholds)
+
+
+def record_substitutions(
+    connection: sa.Connection, reported: Sequence[Substitution], now: datetime, thresholds: Thresholds
+) -> None:
+    """Record that requests for models of the catalog were answered by others: an event for each pair of them.
+
+    The event is repeated when the pair was not reported for as long as refusals take to expire.
+    """
+    lock_known_providers(connection, {one.provider_id for one in reported})
+    in_time = [one for one in reported if not is_too_late(one.last_at, now, thresholds)]
+    known = _known(connection, [(one.provider_id, one.model_id) for one in in_time])
+    kept = [one for one in in_time if (one.provider_id, one.model_id) in known]
+    if not kept:
+        return
+    earlier = _known_substitutions(connection, kept, now, thresholds)
+    merge_rows(
+        connection,
+        [
+            {
+                "provider_id": one.provider_id,
+                "model_id": one.model_id,
+                "account": "",
+                "refusal_class": ANOTHER,
+                "rule_id": one.answered_by,
+                "hour": begin_of_bucket(one.last_at),
+                "first_at": one.first_at,
+                "last_at": one.last_at,
+                "count": one.count,
+                "words": "",
+                "replaced_by": one.answered_by,
+            }
+            for one in kept
+        ],
+    )
+    new = {_pair(one): one for one in kept if _pair(one) not in earlier}
+    write_events(
+        connection,
+        [
+            ModelEvent(
+                one.provider_id,
+                one.model_id,
+                EventKind.ANSWERED_BY_ANOTHER,
+                one.last_at,
+                Source.INFERENCE,
+                details={"answered_by": one.answered_by},
+            )
+            for one in new.values()
+        ],
+    )
+
+
+def _pair(one: Substitution) -> tuple[str, str, str]:
+    return one.provider_id, one.model_id, one.answered_by
+
+
+def _known_substitutions(
+    connection: sa.Connection, reported: Sequence[Substitution], now: datetime, thresholds: Thresholds
+) -> set[tuple[str, str, str]]:
+    query = sa.select(refusals.c.provider_id, refusals.c.model_id, refusals.c.rule_id).where(
+        has_key_in(connection.dialect.name, refusals),
+        refusals.c.refusal_class == ANOTHER,
+        refusals.c.last_at >= now - thresholds.refusal_expires_after,
+    )
+    keys = [(one.provider_id, one.model_id) for one in reported]
+    return {(row[0], row[1], row[2]) for row in connection.execute(query, key_parameters(connection, keys))}
+
+
+def _key(one: Refusal) -> Key:
+    return one.provider_id, one.model_id
+
+
+def _known(connection: sa.Connection, keys: Sequence[Key]) -> set[Key]:
+    """Return the models among ``keys`` that the catalog has."""
+    if not keys:
+        return set()
+    query = sa.select(models.c.provider_id, models.c.model_id).where(has_key_in(connection.dialect.name, models))
+    rows = connection.execute(query, key_parameters(connection, list(dict.fromkeys(keys))))
+    return {(row[0], row[1]) for row in rows}
