@@ -9,7 +9,7 @@ Importing this package never imports Dagster, so a gateway can afford it.
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter
-from ghost_pipeline.client import DiscoveryTracker, track_successful_inference
+from ghost_pipeline.client import DiscoveryTracker, track_refused_inference, track_successful_inference
 from ghost_pipeline.errors import CatalogError, GhostPipelineError, UsageError
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "ModelCatalog",
     "ModelFilter",
     "UsageError",
+    "track_refused_inference",
     "track_successful_inference",
 ]

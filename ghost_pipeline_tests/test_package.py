@@ -113,6 +113,7 @@ def test_the_public_names_are_the_documented_ones() -> None:
         "ModelCatalog",
         "ModelFilter",
         "UsageError",
+        "track_refused_inference",
         "track_successful_inference",
     }
     assert all(getattr(ghost_pipeline, name).__doc__ for name in ghost_pipeline.__all__)

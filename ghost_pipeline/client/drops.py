@@ -1,8 +1,15 @@
-"""What trackers drop: the reasons, and the counts."""
+"""What trackers drop: the reasons, the counts and the log."""
 
+import logging
 import threading
+import time
 from collections import Counter
 from typing import Literal
+
+log = logging.getLogger("ghost_pipeline.client")
+
+LOG_AGAIN_AFTER = 60.0
+"""Seconds in which one line of a kind is logged at most."""
 
 Reason = Literal[
     "invalid",  # the arguments of the call are not a valid sighting
@@ -34,3 +41,21 @@ class Drops:
         with self._lock:
             self._counts[reason] += count
             self.example = example
+
+
+class DropLog:
+    """Log at intervals how much was dropped, so that a broken caller does not fill the log."""
+
+    def __init__(self) -> None:
+        self._logged: Counter[Reason] = Counter()
+        self._logged_at = -LOG_AGAIN_AFTER
+
+    def log_if_due(self, drops: Drops, *, is_last: bool = False) -> None:
+        """Log what was dropped since the last line, unless that line is recent."""
+        now, counts = time.monotonic(), drops.counts
+        new = counts - self._logged
+        if not new or (now - self._logged_at < LOG_AGAIN_AFTER and not is_last):
+            return
+        summary = ", ".join(f"{count:,} {reason}" for reason, count in sorted(new.items()))
+        log.warning("sightings dropped: %s; the latest: %s", summary, drops.example)
+        self._logged, self._logged_at = counts, now

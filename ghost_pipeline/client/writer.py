@@ -4,13 +4,12 @@ import logging
 import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.client.drops import Drops, Reason
+from ghost_pipeline.client.drops import LOG_AGAIN_AFTER, DropLog, Drops
 from ghost_pipeline.client.pending import Model, PendingSightings, Sighting, SightingBuffer
 from ghost_pipeline.client.pending_refusals import PendingRefusal, RefusalKey, to_evidence, to_instant
 from ghost_pipeline.errors import GhostPipelineError
@@ -22,33 +21,12 @@ from ghost_pipeline.settings import Settings
 
 log = logging.getLogger("ghost_pipeline.client")
 
-LOG_AGAIN_AFTER = 60.0
-"""Seconds in which one line of a kind is logged at most."""
-
 MAX_PER_TRANSACTION = 500
 """Sightings in one transaction, so that no other writer waits long."""
 
 FIRST_BACKOFF = 0.1
 MAX_BACKOFF = 60.0
 """Seconds until delivery to an unavailable catalog is tried again: doubled each time, between these."""
-
-
-class DropLog:
-    """Log at intervals how much was dropped, so that a broken caller does not fill the log."""
-
-    def __init__(self) -> None:
-        self._logged: Counter[Reason] = Counter()
-        self._logged_at = -LOG_AGAIN_AFTER
-
-    def log_if_due(self, drops: Drops, *, is_last: bool = False) -> None:
-        """Log what was dropped since the last line, unless that line is recent."""
-        now, counts = time.monotonic(), drops.counts
-        new = counts - self._logged
-        if not new or (now - self._logged_at < LOG_AGAIN_AFTER and not is_last):
-            return
-        summary = ", ".join(f"{count:,} {reason}" for reason, count in sorted(new.items()))
-        log.warning("sightings dropped: %s; the latest: %s", summary, drops.example)
-        self._logged, self._logged_at = counts, now
 
 
 class Delivery:
