@@ -13,8 +13,9 @@ from unittest import mock
 from ghost_pipeline import CatalogError, ModelCatalog, UsageError
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.client import writer as client_writer
-from ghost_pipeline.client.pending import Drops, SightingBuffer
+from ghost_pipeline.client.drops import Drops
 from ghost_pipeline.client.pending import Sighting as Use
+from ghost_pipeline.client.pending import SightingBuffer
 from ghost_pipeline.client.writer import Writer, open_writers
 from ghost_pipeline.reported_sightings import InboxCursor, Sighting, read_inbox
 from ghost_pipeline.settings import Settings

@@ -14,6 +14,7 @@ from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.defs.evidence import reported_sightings
 from ghost_pipeline.errors import ArchiveError, CatalogUnavailable
 from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline.settings import Thresholds
 from ghost_pipeline_tests.defs.builders import Workshop
 from ghost_pipeline_tests.defs.channels import Channel, snapshot
 
@@ -141,10 +142,12 @@ def test_unstorable_sightings_are_quarantined_and_the_rest_is_recorded(
 ) -> None:
     record = sightings.record_inferences
 
-    def refusing(connection: sa.Connection, inferences: list[Inference], now: datetime) -> object:
+    def refusing(
+        connection: sa.Connection, inferences: list[Inference], now: datetime, thresholds: Thresholds
+    ) -> object:
         if any(inference.model_id == "b" for inference in inferences):
             raise ValueError("no such value")
-        return record(connection, inferences, now)
+        return record(connection, inferences, now, thresholds)
 
     monkeypatch.setattr(sightings, "record_inferences", refusing)
     for model_id in "abc":
