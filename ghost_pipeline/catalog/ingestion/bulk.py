@@ -240,7 +240,7 @@ def mark_as_listed(which: sa.ColumnElement[bool]) -> sa.Update:
 
 def select_ghosts(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Return the query that ``write_reactivations`` executes for the models in ``which``."""
-    return sa.select(*MODEL_COLUMNS).where(which, models.c.is_active == sa.false())
+    return sa.select(*MODEL_COLUMNS).where(which, models.c.is_active == sa.false()).order_by(models.c.model_id)
 
 
 def mark_listed(

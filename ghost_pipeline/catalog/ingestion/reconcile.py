@@ -6,6 +6,7 @@ models; ``test_side_by_side.py`` and ``test_events_agree_with_rule.py`` prove th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -240,6 +241,7 @@ def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
     events = [event for row in rows if (event := _changed(row._asdict(), attempt)).details]
     if not rows:
         return 0
+    events.sort(key=attrgetter("model_id"))  # PostgreSQL returns rows in whatever order they are stored
     write_events(connection, events)
     connection.execute(_WRITE_CHANGED)
     return len(events)  # texts may differ where values do not, such as 1 and 1.0

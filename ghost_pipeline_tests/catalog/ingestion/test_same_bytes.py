@@ -90,6 +90,7 @@ def perform(pair: Pair, step: Step) -> object:  # noqa: C901 - one line for each
 @settings(max_examples=1500 if IS_THOROUGH else 40, deadline=None, print_blob=True)
 @given(st.lists(st.one_of(repeats, repeats, others), max_size=20))
 @example([("submit", WHOLE, 0), ("remove", KEYS[0]), AGAIN, AGAIN, ("restore", KEYS[0]), AGAIN, AGAIN])
+@example([AGAIN, AGAIN, ("track", KEYS[0], 0), ("reconcile", 2), ("submit", FIVE, 0)])
 @example([("submit", FIVE, 0), ("wait", 2), ("submit", BROKEN, 0), ("submit", WHOLE, 1), ("submit", FIVE, 0), AGAIN])
 @example([("submit", WHOLE, 0), ("wait", 2), ("submit", FIVE, 0), ("wait", 2), AGAIN, ("wait", 2), AGAIN, AGAIN])
 def test_bytes_that_repeat_a_listing_do_the_same_whether_they_are_looked_into_or_not(
