@@ -34,13 +34,14 @@ MEASUREMENTS = {
     "watch": watch.measure,
     "many-files": watch.measure_many,
     "history": history.measure,
+    "history-full": history.measure_full,
     "search": search.measure,
     "model-pages": model_pages.measure,
     "months": months.measure,
     "months-full": months.measure_full,
 }
 
-BY_NAME_ONLY = ("months-full",)
+BY_NAME_ONLY = ("months-full", "history-full")
 """Measurements that take long, or gigabytes."""
 
 arguments = sys.argv[1:]

@@ -301,22 +301,24 @@ class CatalogQueries:
         """
         return self.history.list_changes(since, until, provider_ids, kinds, limit)
 
-    def last_event_id(self) -> int:
-        """Return the id of the newest event of the audit trail; 0 if there is none."""
-        with self._database.reading() as connection:
-            return recent_events.last_event_id(connection)
+    def count_recent_events(self, cursor: str, last_event_id: int = 0) -> tuple[list[recent_events.EventCount], str]:
+        """Count events after a sensor's cursor, by provider, kind and source; return the cursor after them, too.
 
-    def count_events(self, after: int, up_to: int) -> list[recent_events.EventCount]:
-        """Count the events with ids above ``after`` and not above ``up_to``, by provider, kind and source."""
+        See ``recent_events.find_sensor_cursor`` for the arguments.
+        """
         with self._database.reading() as connection:
-            return recent_events.count_events(connection, after, up_to)
+            after = recent_events.find_sensor_cursor(connection, cursor, last_event_id)
+            counts, following = recent_events.count_events_after(connection, after)
+        return counts, str(following)
 
-    def list_events_between(
-        self, after: int, up_to: int, limit: int, left_out: Sequence[EventKind] = ()
-    ) -> list[tuple[int, ModelEvent]]:
-        """Return at most ``limit`` events with ids above ``after`` and not above ``up_to``, each with its id."""
+    def list_recent_events(
+        self, cursor: str, last_event_id: int, limit: int, left_out: Sequence[EventKind] = ()
+    ) -> tuple[list[ModelEvent], str]:
+        """Return at most ``limit`` events after a sensor's cursor, the oldest first, and the cursor after them."""
         with self._database.reading() as connection:
-            return recent_events.list_events_between(connection, after, up_to, limit, left_out)
+            after = recent_events.find_sensor_cursor(connection, cursor, last_event_id)
+            events, following = recent_events.list_events_after(connection, after, limit, left_out)
+        return events, str(following)
 
     def count_used_models(self, since: datetime) -> list[tuple[str, int, datetime]]:
         """Return each provider with models that were used after ``since``: how many, and the latest use."""

@@ -44,10 +44,10 @@ HISTORY_LENGTH = 20
 class ModelsCursor(msgspec.Struct, frozen=True):
     """How far the audit trail was written to the asset."""
 
+    changes: str = ""
+    """The cursor of the catalog's changes after the last event that was written."""
     after: int = 0
-    """The last event that was written."""
-    seen: int = 0
-    """The newest event at the previous tick. Events up to it are written now: see ``history.recent_events``."""
+    """In a cursor of a version that counted ids: the last event that was written."""
 
     def to_json(self) -> str:
         """Return the cursor as the text that Dagster stores."""
@@ -73,13 +73,12 @@ def models_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) -> d
         return dg.SkipReason("off: GHOST_MODEL_PARTITIONS is 0")
     cursor = read_models_cursor(context.cursor)
     with ghost.opened() as catalog:
-        newest = catalog.last_event_id()
-        page = catalog.list_events_between(cursor.after, cursor.seen, EVENTS_PER_TICK, (EventKind.CHANGED,))
+        page, changes = catalog.list_recent_events(cursor.changes, cursor.after, EVENTS_PER_TICK, (EventKind.CHANGED,))
+        following = ModelsCursor(changes).to_json()
         if not page:
-            following = ModelsCursor(max(cursor.after, cursor.seen), newest)
-            return dg.SensorResult(skip_reason=dg.SkipReason("nothing new"), cursor=following.to_json())
+            return dg.SensorResult(skip_reason=dg.SkipReason("nothing new"), cursor=following)
         known = set(context.instance.get_dynamic_partitions(str(model_partitions.name)))
-        latest = {(event.provider_id, event.model_id): event for _, event in page}
+        latest = {(event.provider_id, event.model_id): event for event in page}
         new = [key for key in (model_key(*model) for model in latest) if key not in known]
         count = max(catalog.get_discovery_stats()["total"], len(known) + len(new))
         if count > limit:
@@ -87,7 +86,7 @@ def models_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) -> d
         events = [_materialization(catalog, event) for event in latest.values()]
     return dg.SensorResult(
         skip_reason=dg.SkipReason(f"{len(events):,} models written"),
-        cursor=ModelsCursor(page[-1][0], newest).to_json(),
+        cursor=following,
         dynamic_partitions_requests=[model_partitions.build_add_request(new)] if new else None,
         asset_events=events,
     )

@@ -70,6 +70,12 @@ def test_pages_are_written_a_few_at_a_tick_and_none_is_left_out(
     assert len(channel.workshop.instance.get_dynamic_partitions("model")) == 10
 
 
+def test_a_cursor_of_a_version_that_counted_ids_is_continued(channel: Channel) -> None:
+    channel.workshop.ingest("openai_models.json", listing("a", "b", "c"), NOON)
+    channel.cursor = '{"after": 1, "seen": 3}'
+    assert set(written(channel)) == {"openai/b", "openai/c"}
+
+
 @pytest.mark.parametrize(
     ("limit", "reason"), [("0", "off: GHOST_MODEL_PARTITIONS is 0"), ("2", "off: 3 models are more")]
 )

@@ -163,7 +163,7 @@ def read_change_page(connection: sa.Connection, wanted: ChangeFilter, after: Cur
     size = _FEW_BATCHES
     while len(changes) < limit and not is_end:
         size = min(size, limit)
-        batches = _read_batches(connection, wanted, after, size)
+        batches = read_batches(connection, wanted, after, size)
         taken = _take(batches, limit - len(changes))
         placed = _read_events(connection, wanted, taken, after, limit - len(changes))
         changes += [to_change(row) for _, row in placed]
@@ -207,7 +207,8 @@ class _Cursors(Sequence[str]):
         return str(Cursor(self._catalog_id, self._positions[index], self._changes[index].id))
 
 
-def _read_batches(connection: sa.Connection, wanted: ChangeFilter, after: Cursor, limit: int) -> Sequence[sa.Row[Any]]:
+def read_batches(connection: sa.Connection, wanted: ChangeFilter, after: Cursor, limit: int) -> Sequence[sa.Row[Any]]:
+    """Return the first batches after a cursor, in the order of commits; the first one may be that of the cursor."""
     batches = event_batches.c
     query = (
         sa.select(batches.position, batches.provider_id, batches.first_id, batches.last_id, batches.event_count)

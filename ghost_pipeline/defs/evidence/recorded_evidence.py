@@ -35,10 +35,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class ChannelsCursor(msgspec.Struct, frozen=True):
     """How far the catalog's events and its use were reported."""
 
+    changes: str = ""
+    """The cursor of the catalog's changes after the last event that was reported."""
     after: int = 0
-    """The last event that was reported."""
-    seen: int = 0
-    """The newest event at the previous tick. Events up to it are reported now: see ``history.recent_events``."""
+    """In a cursor of a version that counted ids: the last event that was reported."""
     used_at: datetime = _EPOCH
     """The latest use that was reported."""
     usage_reported_at: datetime = _EPOCH
@@ -72,7 +72,6 @@ def channels_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) ->
     cursor, now = read_channels_cursor(context.cursor), datetime.now(UTC)
     with ghost.opened() as catalog:
         changes = _read_changes(catalog, cursor, now)
-        newest = catalog.last_event_id()
         health, catalog_providers = health_events(catalog, now), catalog.list_providers()
     digest = _digest(health)
     is_overdue = now - cursor.health_at >= HEALTH_INTERVAL and bool(catalog_providers)
@@ -86,8 +85,7 @@ def channels_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) ->
     if changes.is_change:
         requests.append(dg.RunRequest(job_name=refresh_statistics.name))
     following = ChannelsCursor(
-        after=max(cursor.after, cursor.seen),
-        seen=newest,
+        changes=changes.cursor,
         used_at=max([cursor.used_at, *(used_at for _, used_at in changes.used.values())]),
         usage_reported_at=now if changes.used else cursor.usage_reported_at,
         health=digest,
@@ -112,6 +110,8 @@ class _Changes:
     """How many models were used, and the latest use."""
     unlisted: frozenset[str]
     """Providers without any listing."""
+    cursor: str
+    """Of the catalog's changes, after the last one that is in here."""
 
     @property
     def providers(self) -> set[str]:
@@ -132,7 +132,8 @@ class _Changes:
 def _read_changes(catalog: ModelCatalog, cursor: ChannelsCursor, now: datetime) -> _Changes:
     tracked: dict[str, Counter[str]] = {}
     manual: dict[str, Counter[str]] = {}
-    for change in catalog.count_events(cursor.after, cursor.seen):
+    counts, following = catalog.count_recent_events(cursor.changes, cursor.after)
+    for change in counts:
         if change.is_of_run or change.source is Source.INDEX or change.kind is EventKind.CHANGED:
             continue
         by_provider = tracked if change.source is Source.INFERENCE else manual
@@ -140,7 +141,7 @@ def _read_changes(catalog: ModelCatalog, cursor: ChannelsCursor, now: datetime) 
     is_due = bool(tracked) or now - cursor.usage_reported_at >= USAGE_INTERVAL
     used = catalog.count_used_models(cursor.used_at) if is_due else []
     unlisted = frozenset(one for one in {*tracked, *manual} if catalog.find_listing(one) is None)
-    return _Changes(tracked, manual, {one: (count, used_at) for one, count, used_at in used}, unlisted)
+    return _Changes(tracked, manual, {one: (count, used_at) for one, count, used_at in used}, unlisted, following)
 
 
 def _channel_events(changes: _Changes) -> Iterator[dg.AssetMaterialization]:
