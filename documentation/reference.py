@@ -9,6 +9,7 @@ import click
 
 import ghost_pipeline
 from documentation.queries import QUERIES
+from documentation.refusal_rules import refusal_rules_page
 from ghost_pipeline import errors, exports
 from ghost_pipeline.catalog.storage import tables
 from ghost_pipeline.cli import main
@@ -171,5 +172,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line_page,
     "tables.md": tables_page,
     "python-api.md": python_api_page,
+    "refusal-rules.md": refusal_rules_page,
 }
 """File in ``docs/`` -> what makes it."""

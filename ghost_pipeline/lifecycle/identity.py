@@ -146,6 +146,7 @@ PROVIDER_LABELS = {
     "watsonx": "IBM watsonx.ai",
     "lmstudio": "LM Studio",
     "zenmux": "ZenMux",
+    "oci": "Oracle OCI",
     "together": "Together AI",
     "fireworks": "Fireworks AI",
 }

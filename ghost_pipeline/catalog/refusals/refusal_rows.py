@@ -11,9 +11,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ghost_pipeline.catalog.storage.repository import Key, has_key_in, key_parameters
 from ghost_pipeline.catalog.storage.tables import models, refusal_clearances, refusals
-from ghost_pipeline.lifecycle.refusals.classification import RefusalClass
 from ghost_pipeline.lifecycle.refusals.evidence import Refusal, begin_of_bucket
 from ghost_pipeline.lifecycle.refusals.state import RefusalEvidence, RefusalSpan
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 
 UNKNOWN_MODELS = ""
 """The model id of refusals of models that the catalog does not know. No model has it."""

@@ -15,8 +15,6 @@ from ghost_pipeline.lifecycle.refusals.templates import Found, match_template
 from ghost_pipeline.lifecycle.refusals.unwrapping import Answer, read_code, unwrap
 from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 
-__all__ = ["NOT_EVIDENCE", "Classification", "RefusalClass", "classify_refusal"]
-
 EVIDENCE_STATUSES = frozenset({400, 404, 410})
 """Statuses under which providers refuse a missing model. Any other status, on any layer, is about something else."""
 
@@ -128,11 +126,11 @@ def classify_refusal(
     if not model_id or model_id.strip() != model_id or (status is not None and status not in EVIDENCE_STATUSES):
         return NOT_EVIDENCE
     answer = unwrap(provider_id, message)
-    if answer is None or _is_unrelated(answer, code):
+    if answer is None:
         return NOT_EVIDENCE
     for rule in RULES[provider_id]:
         found = _match(rule, model_id, answer, code)
-        if found is not None:
+        if found is not None and not _is_unrelated(answer, code):
             return Classification(
                 rule.refusal_class,
                 f"{provider_id}.{rule.name}",

@@ -8,9 +8,10 @@ from hashlib import sha256
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, is_usable_text, provider_slug
 from ghost_pipeline.lifecycle.records import Inference
-from ghost_pipeline.lifecycle.refusals.classification import Classification, RefusalClass, classify_refusal
+from ghost_pipeline.lifecycle.refusals.classification import Classification, classify_refusal
 from ghost_pipeline.lifecycle.refusals.substitution import answers_for
 from ghost_pipeline.lifecycle.validation import clamp_instant
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.redaction import contains_secret, printable
 
 MAX_ACCOUNT_LENGTH = 64

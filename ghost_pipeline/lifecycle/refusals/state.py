@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
-from ghost_pipeline.lifecycle.refusals.classification import RefusalClass
 from ghost_pipeline.lifecycle.transitions import latest_known
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.settings import Thresholds
 
 

@@ -51,8 +51,12 @@ def match_template(template: str, text: str, model_id: str, base: str) -> Found 
     """Return what ``text`` has in the places of ``template``, or None if it does not match."""
     position, replacement, day = 0, None, None
     is_open, parts = _split(template)
-    for part, following in pairwise((*parts, "")):
-        if part == "{phrase}":
+    for part, following in parts:
+        if part[0] != "{":
+            if not text.startswith(part, position):
+                return None
+            position += len(part)
+        elif part == "{phrase}":
             end = text.find(following, position, position + MAX_PHRASE + len(following))
             if end <= position or "\n" in text[position:end]:
                 return None
@@ -67,19 +71,20 @@ def match_template(template: str, text: str, model_id: str, base: str) -> Found 
             elif part == "{date}":
                 day = _read_day(matched)
         else:
-            expected = {"{model}": model_id, "{base}": base}.get(part, part)
-            if not text.startswith(expected, position):
+            requested = model_id if part == "{model}" else base
+            if not text.startswith(requested, position):
                 return None
-            position += len(expected)
+            position += len(requested)
             if part == "{base}":
                 replacement = base
     return Found(replacement, day) if is_open or position == len(text) else None
 
 
 @cache
-def _split(template: str) -> tuple[bool, tuple[str, ...]]:
-    """Return whether anything may follow the template's last part, and its parts: literal text and places."""
-    return template.endswith(OPEN_END), tuple(part for part in _PLACE.split(template.removesuffix(OPEN_END)) if part)
+def _split(template: str) -> tuple[bool, tuple[tuple[str, str], ...]]:
+    """Return whether anything may follow the template, and its parts: literal texts and places, each with the next."""
+    parts = [part for part in _PLACE.split(template.removesuffix(OPEN_END)) if part]
+    return template.endswith(OPEN_END), tuple(pairwise((*parts, "")))
 
 
 def _read_day(matched: re.Match[str]) -> date | None:

@@ -79,7 +79,7 @@ def unwrap(provider_id: str, message: str) -> Answer | None:
         return None
     if not isinstance(value, str) or layers.is_foreign or (layers.is_of_litellm and not layers.names_provider):
         return None
-    suffix = _GATEWAY_SUFFIX.search(value)
+    suffix = _GATEWAY_SUFFIX.search(value) if layers.names_provider else None
     text = value[: suffix.start()] if suffix else value
     return Answer(text, frozenset(layers.statuses), frozenset(layers.codes))
 

@@ -8,9 +8,8 @@ import pytest
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.lifecycle.refusals.classification import RefusalClass
 from ghost_pipeline.lifecycle.refusals.evidence import Refusal
-from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline.lifecycle.vocabulary import EventKind, RefusalClass
 from ghost_pipeline_tests.catalog.backends import Place
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
