@@ -23,14 +23,15 @@ MAX_PHRASE = 2000
 
 _PLACE = re.compile(r"(\{[a-z]+\})")
 _ID_CHARACTER = r"[A-Za-z0-9@_./:+-]"
+_DATE = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+    r"(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z| [+-][0-9]{4}(?: [A-Z]{2,5})?)?)?"
+    r"|(?P<name>[A-Z][a-z]{2,8}) (?P<nth>[0-9]{1,2}), (?P<of>[0-9]{4})"
+)
 _READERS = {
     "{replacement}": re.compile(rf"[A-Za-z0-9@]{_ID_CHARACTER}{{0,511}}(?!{_ID_CHARACTER})"),
     "{word}": re.compile(r"[^\s'\"`/\\]{1,200}"),
-    "{date}": re.compile(
-        r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
-        r"(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z| [+-][0-9]{4}(?: [A-Z]{2,5})?)?)?"
-        r"|(?P<name>[A-Z][a-z]{2,8}) (?P<nth>[0-9]{1,2}), (?P<of>[0-9]{4})"
-    ),
+    "{date}": _DATE,
 }
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -49,35 +50,34 @@ class Found:
 
 def match_template(template: str, text: str, model_id: str, base: str) -> Found | None:
     """Return what ``text`` has in the places of ``template``, or None if it does not match."""
-    position, replacement, day = 0, None, None
+    position = 0
+    values: dict[str, str] = {}
     is_open, parts = _split(template)
     for part, following in parts:
         if part[0] != "{":
-            if not text.startswith(part, position):
-                return None
-            position += len(part)
+            end = position + len(part) if text.startswith(part, position) else None
         elif part == "{phrase}":
-            end = text.find(following, position, position + MAX_PHRASE + len(following))
-            if end <= position or "\n" in text[position:end]:
-                return None
-            position = end
+            end = _end_of_phrase(text, position, following)
         elif part in _READERS:
             matched = _READERS[part].match(text, position)
-            if matched is None:
-                return None
-            position = matched.end()
-            if part == "{replacement}":
-                replacement = matched.group().rstrip("./:")
-            elif part == "{date}":
-                day = _read_day(matched)
+            end = matched.end() if matched else None
         else:
             requested = model_id if part == "{model}" else base
-            if not text.startswith(requested, position):
-                return None
-            position += len(requested)
-            if part == "{base}":
-                replacement = base
-    return Found(replacement, day) if is_open or position == len(text) else None
+            end = position + len(requested) if text.startswith(requested, position) else None
+        if end is None:
+            return None
+        values[part] = text[position:end]
+        position = end
+    if not is_open and position < len(text):
+        return None
+    replacement = values.get("{base}") or values.get("{replacement}", "").rstrip("./:")
+    return Found(replacement or None, _read_day(values["{date}"]) if "{date}" in values else None)
+
+
+def _end_of_phrase(text: str, begin: int, following: str) -> int | None:
+    """Return where the words end that begin at ``begin`` and that ``following`` follows, or None without such words."""
+    end = text.find(following, begin, begin + MAX_PHRASE + len(following))
+    return end if end > begin and "\n" not in text[begin:end] else None
 
 
 @cache
@@ -87,8 +87,11 @@ def _split(template: str) -> tuple[bool, tuple[tuple[str, str], ...]]:
     return template.endswith(OPEN_END), tuple(pairwise((*parts, "")))
 
 
-def _read_day(matched: re.Match[str]) -> date | None:
-    """Return the matched day, or None if no calendar has it."""
+def _read_day(text: str) -> date | None:
+    """Return the day in the text of a ``{date}``, or None if no calendar has it."""
+    matched = _DATE.fullmatch(text)
+    if matched is None:
+        return None
     try:
         month = int(matched["month"] or _MONTHS.index(matched["name"]) + 1)
         return date(int(matched["year"] or matched["of"]), month, int(matched["day"] or matched["nth"]))
