@@ -172,7 +172,7 @@ class ModelCatalog(CatalogQueries):
         """
         listing = self._take_admitted(listing_id)
         return reconcile.reconcile(
-            self._database, self._archive, self.settings.thresholds, self._reader, listing_id, listing
+            self._database, self._archive, self.settings.thresholds, self._reader, listing_id, self._clock(), listing
         )
 
     def record_failed_attempt(
@@ -384,7 +384,10 @@ class ModelCatalog(CatalogQueries):
         Return the provider's state before the change. Raises UnknownProvider.
         """
         slug = provider_slug(provider_id)
-        return self._database.write(lambda connection: overrides.release_provider(connection, slug, self._clock()))
+        thresholds = self.settings.thresholds
+        return self._database.write(
+            lambda connection: overrides.release_provider(connection, slug, self._clock(), thresholds)
+        )
 
     # Retirements
 
@@ -445,11 +448,23 @@ class ModelCatalog(CatalogQueries):
         is_dry_run: bool = False,
         run_id: str | None = None,
     ) -> SweepResult:
-        """Make the models ghosts that were not seen for ``stale_after_hours`` (default: the setting, 24)."""
+        """Make the models ghosts that were not seen for ``stale_after_hours`` (default: the setting, 24).
+
+        Before that, end the refusals that have expired by now.
+        """
+        expired = recording.expire_refusals(
+            self._database,
+            None if provider_id is None else provider_slug(provider_id),
+            self._clock(),
+            self.settings.thresholds,
+            run_id,
+            is_dry_run=is_dry_run,
+        )
         thresholds = self.settings.thresholds
         if stale_after_hours is not None:
             thresholds = replace(thresholds, stale_after=validate_span("hours", stale_after_hours))
-        return self._sweep(sweeps.STALE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
+        result = self._sweep(sweeps.STALE, provider_id, now, thresholds, run_id, is_dry_run=is_dry_run)
+        return replace(result, expired_refusals=tuple(expired))
 
     def delete_old_inactive_models(
         self,

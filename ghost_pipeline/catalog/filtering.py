@@ -55,6 +55,8 @@ def conditions(wanted: ModelFilter, dialect: str) -> list[Condition]:
         found.append(Condition(("is_free",), lambda value: value is None, lambda column: column.is_(None)))
     if wanted.is_retiring:
         found.append(Condition(("expires_at",), lambda value: value is not None, lambda column: column.is_not(None)))
+    if wanted.is_refused is not None:
+        found.append(_refused(is_refused=wanted.is_refused))
     if wanted.search is not None:
         found.append(_search(wanted.search, dialect))
     for name, comparison, limit in (
@@ -116,6 +118,14 @@ def _compare(name: str, comparison: Callable[[Any, Any], Any], limit: Any, *, is
         return condition
 
     return Condition((name,), holds, to_sql, is_on_fact)
+
+
+def _refused(*, is_refused: bool) -> Condition:
+    return Condition(
+        ("refused_since",),
+        lambda since: (since is not None) is is_refused,
+        lambda column: column.is_not(None) if is_refused else column.is_(None),
+    )
 
 
 def _capability(word: str) -> Condition:

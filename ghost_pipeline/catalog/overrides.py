@@ -8,6 +8,7 @@ from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch, apply_
 from ghost_pipeline.catalog.ingestion.attempts import latest_readable_at
 from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants, correct_restored_model
 from ghost_pipeline.catalog.refusals.recording import record_reactivation
+from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import model_events, models
@@ -127,7 +128,9 @@ def restore_model(connection: sa.Connection, provider_id: str, model_id: str, no
     return correct_restored_model(connection, _override(connection, provider_id, model_id, rule, now), now)
 
 
-def release_provider(connection: sa.Connection, provider_id: str, now: datetime) -> ProviderRecord:
+def release_provider(
+    connection: sa.Connection, provider_id: str, now: datetime, thresholds: Thresholds
+) -> ProviderRecord:
     """Lift the provider's hold and accept its latest readable listing as complete.
 
     An error page that came after that listing lists no models, so it does not count. Return the provider's state before
@@ -136,6 +139,7 @@ def release_provider(connection: sa.Connection, provider_id: str, now: datetime)
     provider = repository.get_provider(connection, provider_id, for_update=True)
     corrected = correct_future_instants(connection, provider, now, now)
     repository.lift_hold(connection, corrected, latest_readable_at(connection, provider_id))
+    settle_provider(connection, provider_id, Cause(now, Source.MANUAL), now, thresholds)
     return provider
 
 

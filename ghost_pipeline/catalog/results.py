@@ -190,6 +190,8 @@ class SweepResult:
     """Of a dry run: the evidence of each model, in the order of ``models``."""
     due_within_24h: int = field(default=0, compare=False)
     """Of a dry run: how many other models are due within 24 hours if nothing happens."""
+    expired_refusals: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """Of the stale sweep: the models whose refusal expired, or has expired."""
 
     @property
     def changed(self) -> int:
@@ -262,6 +264,8 @@ class ModelFilter:
     capabilities: Sequence[str] = ()
     """All of them are required."""
     source: Source | str | None = None
+    is_refused: bool | None = None
+    """True for models that their providers refuse, False for the others, None for both."""
     is_unlisted: bool = False
     """Only models that were used recently and that their provider's latest complete listing does not contain."""
     is_retiring: bool = False

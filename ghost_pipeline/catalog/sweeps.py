@@ -34,12 +34,14 @@ from ghost_pipeline.lifecycle.absence import (
     is_purgeable,
     is_stale,
     may_have_been_seen,
+    missing_before,
     postpone,
     purge_due_at,
     stale_due_at,
 )
 from ghost_pipeline.lifecycle.events import Cause, events_between
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.refusals.state import RETIRED_PREFIX
 from ghost_pipeline.lifecycle.transitions import deactivate
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 from ghost_pipeline.settings import Thresholds
@@ -57,6 +59,8 @@ class Sweep:
     """Return True if the provider's hold keeps the sweep from its listed models."""
     candidates: sa.ColumnElement[bool]
     """An index serves this condition, and every model meets it that the rule selects. Its parameter is ``before``."""
+    not_held: sa.ColumnElement[bool]
+    """Which listed models a hold does not keep from the sweep. Its parameter is ``missing_before``."""
     due_at: Callable[[ModelRecord, ProviderRecord, Thresholds], datetime | None]
     """Return the first instant at which the rule selects the model."""
     change: Callable[[ModelRecord, datetime], ModelRecord | None]
@@ -181,7 +185,7 @@ _LAST_DAY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 def _candidates(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[Any, ...]]:
     """Return the query of the models that the rule may select: an index serves it, and a hold narrows it."""
     query = sa.select(*MODEL_COLUMNS).where(models.c.provider_id == sa.bindparam("provider_id"), sweep.candidates)
-    return query.where(models.c.last_listed_at.is_(None)) if is_holding else query
+    return query.where(sa.or_(models.c.last_listed_at.is_(None), sweep.not_held)) if is_holding else query
 
 
 @cache
@@ -196,11 +200,16 @@ def _any_candidate(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[Any, ..
 
 @cache
 def _listed_candidate(sweep: Sweep) -> sa.Select[tuple[Any, ...]]:
-    return _candidates(sweep, is_holding=False).where(models.c.last_listed_at.is_not(None)).limit(1)
+    is_held = sa.and_(models.c.last_listed_at.is_not(None), sa.not_(sa.func.coalesce(sweep.not_held, sa.false())))
+    return _candidates(sweep, is_holding=False).where(is_held).limit(1)
 
 
 def _parameters(provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds) -> dict[str, object]:
-    return {"provider_id": provider.id, "before": now - sweep.limit(thresholds)}
+    return {
+        "provider_id": provider.id,
+        "before": now - sweep.limit(thresholds),
+        "missing_before": missing_before(provider),
+    }
 
 
 def _has_candidates(
@@ -290,6 +299,10 @@ STALE = Sweep(
     rule=is_stale,
     holds_listed=is_protected_from_staleness,
     candidates=sa.and_(models.c.is_active == sa.true(), _SEEN_BEFORE),
+    not_held=sa.and_(
+        models.c.refusal_reason.like(f"{RETIRED_PREFIX}%"),
+        models.c.last_listed_at < sa.bindparam("missing_before", type_=models.c.last_listed_at.type),
+    ),
     due_at=stale_due_at,
     change=deactivate,
     limit=lambda thresholds: thresholds.stale_after,
@@ -299,6 +312,7 @@ PURGE = Sweep(
     rule=is_purgeable,
     holds_listed=lambda provider, _now, _thresholds: provider.held_since is not None,
     candidates=sa.and_(models.c.is_active == sa.false(), models.c.deactivated_at < _BEFORE, _SEEN_BEFORE),
+    not_held=sa.false(),
     due_at=purge_due_at,
     change=lambda _record, _now: None,
     limit=lambda thresholds: thresholds.purge_after,

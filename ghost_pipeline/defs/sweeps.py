@@ -108,7 +108,7 @@ def _duration(limit: timedelta) -> str:
 
 
 def _swept(due: SweepResult, op: str, now: datetime, nothing: str) -> dg.RunRequest | dg.SkipReason:
-    if not due.changed:
+    if not (due.changed or due.expired_refusals):
         held = f"; held: {', '.join(due.held)}" if due.held else ""
         return dg.SkipReason(f"Nothing is due: {nothing}{held}.")
     return dg.RunRequest(run_config={"ops": {op: {"config": {"now": now.isoformat()}}}})
@@ -133,7 +133,8 @@ def _report(
         )
     shown = {"models": table} if result.models else {}  # without rows the UI shows an empty box
     held = {f"held: {provider_id}": reason for provider_id, reason in result.held.items()}
-    context.log_event(dg.AssetMaterialization(asset.key, metadata={effect: result.changed, **shown, **held}))
+    expired = {"expired refusals": len(result.expired_refusals)} if result.expired_refusals else {}
+    context.log_event(dg.AssetMaterialization(asset.key, metadata={effect: result.changed, **expired, **shown, **held}))
     log_health(context, health)
     for provider_id, reason in result.held.items():
         context.log.warning(f"{provider_id} is held, so its models were kept: {reason}")

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.refusals.state import is_refused_as_retired
+from ghost_pipeline.lifecycle.transitions import latest_known
 from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 from ghost_pipeline.settings import Thresholds
 
@@ -51,14 +53,39 @@ def _is_reached(due_at: datetime | None, now: datetime) -> bool:
 def stale_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:
     """Return the first instant at which an active model is stale if nothing happens; None if it never is.
 
-    That is when it has not been seen for more than ``stale_after``. A hold covers listed models, for a limited time.
+    That is when it has not been seen for more than ``stale_after``. A hold covers listed models, for a limited time,
+    but none whose withdrawal two kinds of evidence show: ``is_withdrawn``.
     """
     if not model.is_active or model.source is Source.MANUAL:
         return None
     limits = [(model.last_seen_at, thresholds.stale_after)]
-    if model.last_listed_at is not None and provider.held_since is not None:
+    if model.last_listed_at is not None and provider.held_since is not None and not is_withdrawn(model, provider):
         limits.append((provider.held_since, thresholds.hold_protects_for))
     return _latest_end(limits)
+
+
+_HOLDS_BY_READ_LISTINGS = tuple(f"{verdict.value}: " for verdict in (Verdict.PARTIAL, Verdict.SHRUNKEN))
+"""How the reason of a hold begins that was set by a listing with models."""
+
+
+def missing_before(provider: ProviderRecord) -> datetime | None:
+    """Return the instant before which the last listing of a missing model was; None if no model counts as missing.
+
+    That is the latest complete listing, or the listing that set the provider's hold, if it had models.
+    """
+    is_set_by_listing = provider.held_reason is not None and provider.held_reason.startswith(_HOLDS_BY_READ_LISTINGS)
+    return latest_known(provider.last_complete_at, provider.held_since if is_set_by_listing else None)
+
+
+def is_missing(model: ModelRecord, provider: ProviderRecord) -> bool:
+    """Return True if the model was listed once, and the newest listing that can show its absence lacks it."""
+    limit = missing_before(provider)
+    return limit is not None and model.last_listed_at is not None and model.last_listed_at < limit
+
+
+def is_withdrawn(model: ModelRecord, provider: ProviderRecord) -> bool:
+    """Return True if the provider neither lists the model nor answers for it: it states that it has withdrawn it."""
+    return is_refused_as_retired(model) and is_missing(model, provider)
 
 
 def purge_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:

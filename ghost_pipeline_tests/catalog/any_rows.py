@@ -38,6 +38,17 @@ def model(provider_id: str, model_id: str, **values: Any) -> ModelRecord:
     return ModelRecord(provider_id, model_id, values.pop("source", Source.INDEX), is_active, **values)
 
 
+REFUSED_AT = datetime(2026, 5, 1, tzinfo=UTC)
+refused: st.SearchStrategy[dict[str, Any]] = st.sampled_from(("", "", "retired", "not_found")).map(
+    lambda word: {
+        "refused_since": REFUSED_AT if word else None,
+        "last_refused_at": REFUSED_AT if word else None,
+        "refusal_reason": f"{word}: end of life (rule)" if word else None,
+    }
+)
+"""The columns of a model that is refused, or not."""
+
+
 @st.composite
 def model_rows(draw: st.DrawFn, at: st.SearchStrategy[datetime], max_size: int = 25) -> list[ModelRecord]:
     """Generate models whose instants are drawn from ``at``, independently of each other."""
@@ -52,6 +63,7 @@ def model_rows(draw: st.DrawFn, at: st.SearchStrategy[datetime], max_size: int =
             last_listed_at=draw(maybe_at),
             last_used_at=draw(maybe_at),
             deactivated_at=draw(maybe_at),
+            **draw(refused),
         )
         for number in range(draw(st.integers(0, max_size)))
     ]

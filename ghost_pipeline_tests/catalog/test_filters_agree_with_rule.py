@@ -51,6 +51,7 @@ def records(draw: st.DrawFn) -> list[ModelRecord]:
                 name=draw(st.none() | texts),
                 replaced_by=draw(st.none() | texts),
                 expires_at=draw(st.none() | instants),
+                refused_since=draw(st.none() | instants),
                 context_window=draw(contexts),
                 input_price=draw(prices),
                 output_price=draw(prices),
@@ -69,6 +70,7 @@ conditions: dict[str, st.SearchStrategy[Any]] = {
     "capabilities": st.sampled_from([["json"], ["tools"], ["vision"], ["json", "tools"], ["tools", "vision"]]),
     "source": st.sampled_from(Source),
     "search": st.text(LETTERS, min_size=1, max_size=2),
+    "is_refused": st.booleans(),
     "min_context_window": st.sampled_from([1, 8_192, 8_193]),
     "max_input_price": st.sampled_from([0.0, 0.1, 1.0]),
     "max_output_price": st.sampled_from([0.0, 0.1, 1.0]),
@@ -107,6 +109,7 @@ def decide(wanted: ModelFilter, model: ModelRecord) -> bool | None:
         wanted.is_active in (None, model.is_active),
         not wanted.is_cost_unknown or free is None,
         not wanted.is_retiring or model.expires_at is not None,
+        wanted.is_refused in (None, model.refused_since is not None),
         wanted.search is None or any(contains(text or "", wanted.search) for text in (model.model_id, model.name)),
     ]
     if wanted.is_free is not None:

@@ -28,13 +28,20 @@ LIMITS = (timedelta(0), timedelta(hours=24), timedelta(days=7), timedelta(days=3
 
 at_limits = instants([NOW - limit + ticks * TICK for limit in LIMITS for ticks in (-1, 0, 1)])
 maybe_instants = st.none() | at_limits
+verdicts = st.sampled_from(("empty", "shrunken", "partial"))
 
 
 @st.composite
 def catalogs(draw: st.DrawFn) -> tuple[list[ProviderRecord], list[ModelRecord]]:
     """Generate providers, held or not, and models whose instants lie at and around the limits."""
     known = [
-        ProviderRecord(slug, slug.title(), held_since=since, held_reason=None if since is None else f"empty: {slug}")
+        ProviderRecord(
+            slug,
+            slug.title(),
+            held_since=since,
+            held_reason=None if since is None else f"{draw(verdicts)}: {slug}",
+            last_complete_at=draw(maybe_instants),
+        )
         for slug in SLUGS
         for since in [draw(maybe_instants)]
     ]
@@ -77,7 +84,7 @@ def due_by_rule(
     rules: Thresholds,
 ) -> SweepResult:
     """Apply the rule to every row; held are the providers whose rows would be due without their hold."""
-    free = {one.id: ProviderRecord(one.id, one.label) for one in known}
+    free = {one.id: ProviderRecord(one.id, one.label, last_complete_at=one.last_complete_at) for one in known}
     held = {one.id: one for one in known}
     mine = sorted((row for row in rows if wanted in (None, row.provider_id)), key=lambda r: (r.provider_id, r.model_id))
     due = [row for row in mine if rule(row, held[row.provider_id], NOW, rules)]
@@ -101,6 +108,25 @@ EVERY_EDGE = [
 ]
 """Every pair of instants at the limits, so that no edge is left to chance."""
 NONE_HELD = [ProviderRecord(slug, slug) for slug in SLUGS]
+RETIRED_AT_EDGES = [
+    model(
+        *(slug, f"{listed_at}"),
+        first_seen_at=EDGES[0],
+        last_seen_at=NOW - timedelta(days=2),
+        last_listed_at=listed_at,
+        refused_since=NOW,
+        last_refused_at=NOW,
+        refusal_reason="retired: end of life (rule)",
+    )
+    for slug, listed_at in product(SLUGS, EDGES)
+]
+HELD_WITHOUT_THEM = [
+    ProviderRecord(slug, slug, held_since=NOW - timedelta(hours=24), held_reason=f"{word}: ", last_complete_at=complete)
+    for slug, word, complete in zip(
+        SLUGS, ("failed", "shrunken", "partial"), (NOW - timedelta(days=7), None, EDGES[0]), strict=True
+    )
+]
+"""Providers that are held and whose newest listings lack some of the models that they refuse."""
 HELD_AT_THE_LIMIT = [
     ProviderRecord(slug, slug, held_since=NOW - timedelta(days=7) + ticks * TICK, held_reason="empty")
     for slug, ticks in zip(SLUGS, (-1, 0, 1), strict=True)
@@ -111,6 +137,7 @@ HELD_AT_THE_LIMIT = [
 @given(catalogs(), st.none() | st.sampled_from(SLUGS), st.sampled_from(RULES))
 @example((NONE_HELD, EVERY_EDGE), None, RULES[0])
 @example((HELD_AT_THE_LIMIT, EVERY_EDGE), None, RULES[0])
+@example((HELD_WITHOUT_THEM, RETIRED_AT_EDGES), None, RULES[0])
 def test_the_stale_sweep_finds_and_changes_just_what_the_rule_calls_stale(
     database: Database,
     catalog: tuple[list[ProviderRecord], list[ModelRecord]],

@@ -6,6 +6,7 @@ models; ``test_side_by_side.py`` and ``test_events_agree_with_rule.py`` prove th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -28,6 +29,8 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     write_reactivations,
 )
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
+from ghost_pipeline.catalog.refusals.recording import record_listed_again, record_returns
+from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.results import PREVIEW_LENGTH, ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.archive import Archive
@@ -42,9 +45,9 @@ from ghost_pipeline.catalog.storage.repository import (
     write_events,
 )
 from ghost_pipeline.catalog.storage.tables import model_events, models
-from ghost_pipeline.lifecycle.events import changed_facts
+from ghost_pipeline.lifecycle.events import Cause, changed_facts
 from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
-from ghost_pipeline.lifecycle.records import Listing, ModelEvent
+from ghost_pipeline.lifecycle.records import Listing, ModelEvent, ProviderRecord
 from ghost_pipeline.lifecycle.transitions import apply_listing
 from ghost_pipeline.lifecycle.verdicts import Assessment, assess
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Source, Verdict
@@ -65,6 +68,7 @@ def reconcile(
     thresholds: Thresholds,
     reader: ListingReader,
     listing_id: int,
+    now: datetime,
     listing: Listing | None = None,
 ) -> ListingOutcome:
     """Reconcile the admitted listing ``listing_id`` as of its own instant; parse its archived bytes unless given.
@@ -80,19 +84,19 @@ def reconcile(
     outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
     if outcome is None:
         parsed = reader.parse(attempt.provider_id, archive.load(attempt.sha256)) if listing is None else listing
-        outcome = database.write(lambda connection: _reconcile_parsed(connection, admitted, parsed, thresholds))
+        outcome = database.write(lambda connection: _reconcile_parsed(connection, admitted, parsed, thresholds, now))
     return outcome
 
 
 def _reconcile_parsed(
-    connection: sa.Connection, admitted: ListingOutcome, listing: Listing, thresholds: Thresholds
+    connection: sa.Connection, admitted: ListingOutcome, listing: Listing, thresholds: Thresholds, now: datetime
 ) -> ListingOutcome:
     attempt = admitted.attempt
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
     assessment = assess(listing, attempt.observed_at, attempts.read_expectation(connection, provider), thresholds)
     if not assessment.verdict.lists_models:
         return admitted  # admission finished it, and whether it was accepted stays as it was recorded
-    counts, created_ids = _apply(connection, attempt, listing, assessment)
+    counts, created_ids = _apply(connection, attempt, provider, listing, assessment)
     assessment = _with_suppressed_count(assessment, len(listing.models) - counts.models)
     attempts.complete_attempt(connection, attempt, assessment, counts)
     if assessment.sets_hold and not admitted.is_finished and admitted.verdict is Verdict.COMPLETE:
@@ -100,6 +104,9 @@ def _reconcile_parsed(
         repository.set_hold(connection, provider, attempt.observed_at, format_hold_reason(assessment))
     if assessment.lifts_hold:
         repository.lift_hold(connection, provider, attempt.observed_at)
+    if not assessment.is_late:
+        cause = Cause(attempt.observed_at, Source.INDEX, attempt.id, attempt.run_id)
+        settle_provider(connection, provider.id, cause, now, thresholds)
     return ListingOutcome(attempt, assessment, counts, created_ids)
 
 
@@ -112,7 +119,11 @@ def _with_suppressed_count(assessment: Assessment, suppressed: int) -> Assessmen
 
 
 def _apply(
-    connection: sa.Connection, attempt: ListingAttempt, listing: Listing, assessment: Assessment
+    connection: sa.Connection,
+    attempt: ListingAttempt,
+    provider: ProviderRecord,
+    listing: Listing,
+    assessment: Assessment,
 ) -> tuple[ListingCounts, tuple[str, ...]]:
     stage(connection, listing.models)
     apply_announcements(connection, attempt, is_late=assessment.is_late)
@@ -123,6 +134,8 @@ def _apply(
         _create(connection, attempt)
     if found.tombstoned:
         _restore_from_tombstones(connection, attempt, is_late=assessment.is_late)
+    if not assessment.is_late:
+        record_returns(connection, provider, attempt.observed_at, [_KNOWN])
     if found.existing and assessment.is_late:
         widen_seen_span(connection, _KNOWN, attempt)
     elif found.existing:
@@ -225,14 +238,18 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt,
         .join(model_events, model_events.c.id == matched.c.tombstone_id)
         .join(models, (models.c.provider_id == attempt.provider_id) & (models.c.model_id == matched.c.model_id))
     )
-    restored = []
+    restored: list[dict[str, Any]] = []
+    restored_ids: list[str] = []
     for row in connection.execute(query):
         listed = model_record({column.name: row._mapping[f"model_{column.name}"] for column in MODEL_COLUMNS})
         tombstone = tombstone_of(model_event(row))
         record = apply_listing(None, listed, attempt.observed_at, is_late=is_late, tombstone=tombstone)
         restored.append({"row_id": row.id, **model_values(record)})
+        restored_ids.append(record.model_id)
     update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
     connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)
+    if not is_late:
+        record_listed_again(connection, attempt.provider_id, restored_ids, attempt.observed_at)
 
 
 def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.refusals.refusal_rows import (
     ANOTHER,
     Clearance,
+    delete_old_rows,
     merge_refusals,
     merge_rows,
     merge_unknown,
     record_clearances,
 )
-from ghost_pipeline.catalog.refusals.settling import Settled, settle
+from ghost_pipeline.catalog.refusals.settling import Settled, find_expired, settle
 from ghost_pipeline.catalog.results import RefusalEffect, RefusalResult
+from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import (
     Key,
     has_key_in,
@@ -24,7 +27,7 @@ from ghost_pipeline.catalog.storage.repository import (
 )
 from ghost_pipeline.catalog.storage.tables import models, refusals
 from ghost_pipeline.lifecycle.events import Cause
-from ghost_pipeline.lifecycle.records import Inference, ModelEvent
+from ghost_pipeline.lifecycle.records import Inference, ModelEvent, ProviderRecord
 from ghost_pipeline.lifecycle.refusals.evidence import Refusal, Substitution, begin_of_bucket
 from ghost_pipeline.lifecycle.refusals.state import is_too_late
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
@@ -43,6 +46,8 @@ def record_refusals(
     in_time = [one for one in reported if not is_too_late(one.last_at, now, thresholds)]
     known = _known(connection, [_key(one) for one in in_time])
     kept = [one for one in in_time if _key(one) in known]
+    for slug in sorted(known_providers):
+        delete_old_rows(connection, slug, now, thresholds.refusal_expires_after)
     merge_refusals(connection, kept)
     merge_unknown(connection, [one for one in in_time if _key(one) not in known and one.provider_id in known_providers])
     latest: dict[Key, datetime] = {}
@@ -92,6 +97,52 @@ def record_reactivation(
     """Record that an operator reactivated a model, and settle it."""
     record_clearances(connection, Clearance.REACTIVATION, {(provider_id, model_id, ""): at})
     settle(connection, [(provider_id, model_id)], lambda _: Cause(at, Source.MANUAL), now, thresholds)
+
+
+def record_returns(
+    connection: sa.Connection, provider: ProviderRecord, at: datetime, which: Sequence[sa.ColumnElement[bool]]
+) -> None:
+    """Record that a listing brought models back that the provider's latest complete listing lacked.
+
+    ``which`` are conditions on the rows of ``models``, before they are marked as listed.
+    """
+    if provider.last_complete_at is None:
+        return
+    # Each by a range of an index: few models are behind the latest listing.
+    is_absent = sa.or_(models.c.last_listed_at < provider.last_complete_at, models.c.last_listed_at.is_(None))
+    query = sa.select(models.c.model_id).where(models.c.provider_id == provider.id, is_absent, *which)
+    record_listed_again(connection, provider.id, connection.execute(query).scalars(), at)
+
+
+def record_listed_again(connection: sa.Connection, provider_id: str, model_ids: Iterable[str], at: datetime) -> None:
+    """Record that a listing brought models back, which speaks against earlier refusals."""
+    returned = {(provider_id, model_id, ""): at for model_id in model_ids}
+    record_clearances(connection, Clearance.LISTING, returned)
+
+
+def expire_refusals(
+    database: Database,
+    provider_id: str | None,
+    now: datetime,
+    thresholds: Thresholds,
+    run_id: str | None,
+    *,
+    is_dry_run: bool,
+) -> list[Key]:
+    """End the refusals that have expired, of one provider or of all, with an event for each. Return their models."""
+    with database.reading() as connection:
+        expired = find_expired(connection, provider_id, now, thresholds)
+    details = {"rule": "refusal_expired", "limit_days": thresholds.refusal_expires_after.total_seconds() / 86400}
+    cause = Cause(now, None, run_id=run_id, details=details)
+
+    def end(connection: sa.Connection, slug: str) -> None:
+        lock_known_providers(connection, [slug])
+        settle(connection, find_expired(connection, slug, now, thresholds), lambda _: cause, now, thresholds)
+
+    if not is_dry_run:
+        for slug in sorted({slug for slug, _ in expired}):
+            database.write(partial(end, slug=slug))
+    return expired
 
 
 def record_substitutions(

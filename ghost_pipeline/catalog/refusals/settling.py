@@ -28,6 +28,7 @@ from ghost_pipeline.catalog.storage.tables import models, providers, refusals
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.refusals.state import (
+    RETIRED_PREFIX,
     RefusalEvidence,
     RefusedState,
     counts_no_more,
@@ -71,6 +72,21 @@ def settle_provider(
     if not rows:
         return {}
     return _settle([model_record(row) for row in rows], connection, lambda _: cause, now, thresholds)
+
+
+def find_expired(
+    connection: sa.Connection, provider_id: str | None, now: datetime, thresholds: Thresholds
+) -> list[Key]:
+    """Return the models whose refusal has expired, of one provider or of all: by an index of the refused."""
+    is_expired = sa.and_(
+        models.c.refused_since.is_not(None),
+        models.c.last_refused_at < now - thresholds.refusal_expires_after,
+        models.c.refusal_reason.not_like(f"{RETIRED_PREFIX}%"),
+    )
+    query = sa.select(models.c.provider_id, models.c.model_id).where(is_expired)
+    if provider_id is not None:
+        query = query.where(models.c.provider_id == provider_id)
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(models.c.provider_id, models.c.model_id))]
 
 
 _HAS_REFUSALS = sa.exists().where(

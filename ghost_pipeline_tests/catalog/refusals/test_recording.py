@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import ModelFilter
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.refusals.evidence import Refusal
 from ghost_pipeline.lifecycle.vocabulary import EventKind, RefusalClass
 from ghost_pipeline_tests.catalog.backends import Place
+from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 EPOCH = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -23,7 +24,7 @@ class Story:
 
     def __init__(self, place: Place) -> None:
         self.now = EPOCH
-        self.catalog: ModelCatalog = place.opened(lambda: self.now)
+        self.catalog: ModelCatalog = place.opened(lambda: self.now, READER)
         self.use()
         self.now += 3 * DAY
 
@@ -37,9 +38,14 @@ class Story:
         one = Refusal("openai", model, refusal_class, "openai.rule", at, at, account=account, words="end of life")
         return self.catalog.record_refusals([one])[0].effect
 
+    def submit(self, *model_ids: str, is_cut: bool = False) -> None:
+        content = listing_bytes(dict.fromkeys(model_ids, 1), is_cut=is_cut)
+        listed = SubmittedListing("openai", "openai.json", content, self.now)
+        self.catalog.reconcile(self.catalog.admit(listed).listing_id)
+
     @property
     def model(self) -> ModelRecord:
-        [model] = self.catalog.find_models(ModelFilter(is_active=None))
+        [model] = self.catalog.find_models(ModelFilter(is_active=None, search="m"))
         return model
 
     def kinds(self) -> list[EventKind]:
@@ -117,3 +123,67 @@ def test_an_answer_by_another_model_is_an_event_of_the_requested_one(story: Stor
         story.catalog.track_successful_inference("openai", answered_by, requested_model_id="m")
     assert story.kinds() == [EventKind.ANSWERED_BY_ANOTHER]
     assert {model.model_id for model in story.catalog.find_models()} == {"m", "n", "m-2026-01-01"}
+
+
+def test_a_listing_ends_it_only_if_a_complete_one_without_the_model_came_before(story: Story) -> None:
+    story.submit("m", "other")
+    story.refuse()
+    story.now += HOUR
+    story.submit("m", "other", "new")
+    assert story.model.refused_since is not None
+    story.now += HOUR
+    story.submit("other", "new")
+    story.now += HOUR
+    story.submit("m", "other")
+    assert story.model.refused_since is None
+    assert story.refuse(age=HOUR) == "recorded", "it was before the model came back"
+    assert [kind for kind in story.kinds() if kind is not EventKind.CHANGED] == [
+        EventKind.REFUSED,
+        EventKind.REFUSAL_ENDED,
+    ]
+
+
+def test_ambiguous_answers_count_when_the_complete_listing_lacks_the_model(story: Story) -> None:
+    story.submit("m", "other")
+    story.refuse(AMBIGUOUS)
+    story.now += DAY
+    assert story.refuse(AMBIGUOUS) == "recorded"
+    story.submit("other", is_cut=True)
+    assert story.model.refused_since is None, "an incomplete listing shows no absence"
+    story.now += HOUR
+    story.submit("other")
+    assert story.model.refusal_reason == "ambiguous: end of life (openai.rule)"
+    assert story.model.is_active
+
+
+def test_what_is_not_the_end_expires_with_the_sweep_and_an_event(story: Story) -> None:
+    story.refuse(NOT_FOUND)
+    story.now += HOUR
+    story.refuse(NOT_FOUND)
+    story.now += 7 * DAY
+    assert story.catalog.mark_stale_models_inactive().expired_refusals == ()
+    story.now += MINUTE
+    assert story.catalog.mark_stale_models_inactive(is_dry_run=True).expired_refusals == (KEY,)
+    assert story.model.refused_since is not None
+    story.catalog.mark_stale_models_inactive()
+    assert story.model.refused_since is None
+    assert EventKind.REFUSAL_ENDED in story.kinds()
+
+
+def test_a_statement_of_the_end_does_not_expire(story: Story) -> None:
+    story.refuse()
+    story.now += 300 * DAY
+    story.catalog.mark_stale_models_inactive()
+    assert story.model.refused_since == story.now - 300 * DAY
+
+
+def test_a_hold_does_not_protect_a_missing_model_that_is_refused_as_retired(story: Story) -> None:
+    story.submit("m", "gone", "other")
+    story.now += HOUR
+    story.submit("other", is_cut=True)
+    for model in ("m", "other"):
+        story.refuse(model=model)
+    story.now += 2 * DAY
+    swept = story.catalog.mark_stale_models_inactive()
+    assert swept.models == (KEY,), "other was in the listing, and nothing is known of the end of gone"
+    assert list(swept.held) == ["openai"]
