@@ -48,6 +48,9 @@ class Story:
         [model] = self.catalog.find_models(ModelFilter(is_active=None, search="m"))
         return model
 
+    def since(self) -> datetime | None:
+        return self.model.refused_since
+
     def kinds(self) -> list[EventKind]:
         return [event.kind for event in self.catalog.list_events(*KEY)][1:]
 
@@ -82,7 +85,7 @@ def test_a_success_ends_it_with_an_event(story: Story) -> None:
     story.refuse()
     story.now += HOUR
     story.use()
-    assert story.model.refused_since is None
+    assert story.since() is None
     assert story.model.refusal_reason is None
     assert story.kinds() == [EventKind.REFUSED, EventKind.ANSWERS_AGAIN]
 
@@ -108,7 +111,7 @@ def test_refusals_of_unknown_models_make_no_row_and_no_provider(story: Story) ->
     nobody = Refusal("nobody", "m", RETIRED, "rule", story.now, story.now)
     assert story.catalog.record_refusals([nobody])[0].effect == "unknown"
     assert [provider.id for provider in story.catalog.list_providers()] == ["openai"]
-    assert story.model.refused_since is None
+    assert story.since() is None
 
 
 def test_a_success_of_another_account_protects_the_model_for_a_week(story: Story) -> None:
@@ -130,12 +133,12 @@ def test_a_listing_ends_it_only_if_a_complete_one_without_the_model_came_before(
     story.refuse()
     story.now += HOUR
     story.submit("m", "other", "new")
-    assert story.model.refused_since is not None
+    assert story.since() is not None
     story.now += HOUR
     story.submit("other", "new")
     story.now += HOUR
     story.submit("m", "other")
-    assert story.model.refused_since is None
+    assert story.since() is None
     assert story.refuse(age=HOUR) == "recorded", "it was before the model came back"
     assert [kind for kind in story.kinds() if kind is not EventKind.CHANGED] == [
         EventKind.REFUSED,
@@ -149,7 +152,7 @@ def test_ambiguous_answers_count_when_the_complete_listing_lacks_the_model(story
     story.now += DAY
     assert story.refuse(AMBIGUOUS) == "recorded"
     story.submit("other", is_cut=True)
-    assert story.model.refused_since is None, "an incomplete listing shows no absence"
+    assert story.since() is None, "an incomplete listing shows no absence"
     story.now += HOUR
     story.submit("other")
     assert story.model.refusal_reason == "ambiguous: end of life (openai.rule)"
@@ -164,9 +167,9 @@ def test_what_is_not_the_end_expires_with_the_sweep_and_an_event(story: Story) -
     assert story.catalog.mark_stale_models_inactive().expired_refusals == ()
     story.now += MINUTE
     assert story.catalog.mark_stale_models_inactive(is_dry_run=True).expired_refusals == (KEY,)
-    assert story.model.refused_since is not None
+    assert story.since() is not None
     story.catalog.mark_stale_models_inactive()
-    assert story.model.refused_since is None
+    assert story.since() is None
     assert EventKind.REFUSAL_ENDED in story.kinds()
 
 
@@ -174,7 +177,7 @@ def test_a_statement_of_the_end_does_not_expire(story: Story) -> None:
     story.refuse()
     story.now += 300 * DAY
     story.catalog.mark_stale_models_inactive()
-    assert story.model.refused_since == story.now - 300 * DAY
+    assert story.since() == story.now - 300 * DAY
 
 
 def test_a_hold_does_not_protect_a_missing_model_that_is_refused_as_retired(story: Story) -> None:
