@@ -13,7 +13,14 @@ from ghost_pipeline.catalog.history.changes import MAX_PAGE, ChangePage
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.history import History
 from ghost_pipeline.catalog.ingestion import attempts
-from ghost_pipeline.catalog.results import ListingOutcome, ModelColumn, ModelFilter, ModelHistory, validate_columns
+from ghost_pipeline.catalog.results import (
+    ListingOutcome,
+    ModelColumn,
+    ModelFilter,
+    ModelHistory,
+    ModelPlace,
+    validate_columns,
+)
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.exports.tabular import to_frame
@@ -50,15 +57,18 @@ class CatalogQueries:
 
     # Models
 
-    def find_models(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> list[ModelRecord]:
+    def find_models(
+        self, wanted: ModelFilter | None = None, now: datetime | None = None, *, after: ModelPlace | None = None
+    ) -> list[ModelRecord]:
         """Return the models that the filter selects, in its order; without a filter, the active ones.
 
-        ``now`` is when models count as unlisted; its default is the current time. Raises UnknownProvider.
+        ``now`` is when models count as unlisted; its default is the current time. ``after`` leaves out the models up to
+        a place in the order, so that pages follow each other though models come and go. Raises UnknownProvider.
         """
         wanted = wanted or ModelFilter()
         which = self._condition_on_use(wanted, now)
         with self._database.reading() as connection:
-            return queries.find_models(connection, wanted, which)
+            return queries.find_models(connection, wanted, which, after)
 
     def iterate_models(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> Iterator[ModelRecord]:
         """Yield the models that ``find_models`` returns, a page at a time."""
@@ -86,6 +96,11 @@ class CatalogQueries:
         columns = validate_columns(columns)
         for row in self._rows(wanted, ("provider_id", "model_id", *columns), now):
             yield tuple(row)[-len(columns) :]
+
+    def find_active_models_by_id(self, model_id: str) -> list[ModelRecord]:
+        """Return the active models of any provider whose canonical id is exactly this, by provider."""
+        with self._database.reading() as connection:
+            return queries.find_active_models_by_id(connection, model_id)
 
     def find_shared_ids(self, wanted: ModelFilter, now: datetime | None = None) -> set[str]:
         """Return the ids that models of more than one provider have, of those that ``find_models`` returns."""
@@ -201,6 +216,21 @@ class CatalogQueries:
                 if until is None or event.recorded_at is None or event.recorded_at <= until:
                     yield event
             is_full = len(page) == PAGE_SIZE
+
+    def list_events_after(
+        self, provider_id: str, model_id: str, after_id: int = 0, limit: int = PAGE_SIZE
+    ) -> list[tuple[int, ModelEvent]]:
+        """Return at most ``limit`` events of a model with ids above ``after_id``, each with its id, the oldest first.
+
+        Raises UnknownModel.
+        """
+        slug = provider_slug(provider_id)
+        canonical = canonical_model_id(slug, model_id)
+        with self._database.reading() as connection:
+            page = repository.read_event_page(connection, slug, canonical, after_id, limit)
+            if not page:
+                queries.model_history(connection, slug, canonical, max_events=1)
+        return page
 
     def explain_model(self, provider_id: str, model_id: str) -> ModelExplanation:
         """Return why a model is in its state and what would change that, also of one that left the catalog.

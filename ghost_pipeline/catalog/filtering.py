@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.results import ModelFilter
+from ghost_pipeline.catalog.results import ModelFilter, ModelPlace
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.lifecycle.records import ModelRecord
 
@@ -106,6 +106,22 @@ def order_sql(wanted: ModelFilter, dialect: str) -> list[Sql]:
     if dialect == "postgresql" and isinstance(column.type, sa.String):
         value = sa.collate(column, "C")  # by code point, as on SQLite, whatever the server's locale is
     return [column.is_(None), value.desc() if wanted.is_descending else value, *by_key]
+
+
+def after_sql(wanted: ModelFilter, place: ModelPlace, dialect: str) -> Sql:
+    """Return the condition that a model comes after a place in the order of ``order_sql``."""
+    key = sa.tuple_(models.c.provider_id, models.c.model_id) > (place.provider_id, place.model_id)
+    if wanted.sort_column is None:
+        return key
+    column = models.c[wanted.sort_column]
+    if place.value is None:
+        return sa.and_(column.is_(None), key)
+    value: Sql = column
+    if dialect == "postgresql" and isinstance(column.type, sa.String):
+        value = sa.collate(column, "C")
+    limit = sa.literal(place.value, column.type)
+    beyond = value < limit if wanted.is_descending else value > limit
+    return sa.or_(beyond, sa.and_(column == limit, key), column.is_(None))
 
 
 def _compare(name: str, comparison: Callable[[Any, Any], Any], limit: Any, *, is_on_fact: bool = False) -> Condition:

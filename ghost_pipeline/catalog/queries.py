@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.filtering import order_sql, selected_sql, undecided_sql
-from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory
+from ghost_pipeline.catalog.filtering import after_sql, order_sql, selected_sql, undecided_sql
+from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory, ModelPlace
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record, read_event_page
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
@@ -23,11 +23,17 @@ def list_columns() -> list[ModelColumn]:
 
 
 def find_models(
-    connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None = None
+    connection: sa.Connection,
+    wanted: ModelFilter,
+    which: sa.ColumnElement[bool] | None = None,
+    after: ModelPlace | None = None,
 ) -> list[ModelRecord]:
-    """Return the models that the filter and the condition select, in the filter's order."""
+    """Return the models that the filter and the condition select, in the filter's order, those after a place."""
+    dialect = connection.dialect.name
     query = _selected(connection, MODEL_COLUMNS, wanted, which)
-    query = query.order_by(*order_sql(wanted, connection.dialect.name)).limit(wanted.limit)
+    if after is not None:
+        query = query.where(after_sql(wanted, after, dialect))
+    query = query.order_by(*order_sql(wanted, dialect)).limit(wanted.limit)
     return [model_record(row) for row in connection.execute(query)]
 
 
@@ -45,6 +51,20 @@ def read_model_page(
     if after is not None:
         query = query.where(sa.tuple_(*key) > after)
     return connection.execute(query).all()
+
+
+def find_active_models_by_id(connection: sa.Connection, model_id: str) -> list[ModelRecord]:
+    """Return the active models of any provider with an id; a look-up for each provider, by the index of both."""
+    query = (
+        sa.select(*MODEL_COLUMNS)
+        .where(
+            models.c.provider_id.in_(sa.select(providers.c.id)),
+            models.c.model_id == model_id,
+            models.c.is_active == sa.true(),
+        )
+        .order_by(models.c.provider_id)
+    )
+    return [model_record(row) for row in connection.execute(query)]
 
 
 def find_shared_ids(connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None) -> set[str]:

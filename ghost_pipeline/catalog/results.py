@@ -336,6 +336,16 @@ def _validate_search(text: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """A place in the order of a filter's models: after one of them."""
+
+    provider_id: str
+    model_id: str
+    value: Any = None
+    """Of the column by which the models are sorted; None without one, or if it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelHistory:
     """One model with its events."""
 

@@ -1,6 +1,7 @@
 """Commands for the deployment itself: ``web`` and ``ui`` serve pages, ``doctor`` checks everything around them."""
 
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -37,8 +38,10 @@ def web_command(port: int, host: str, allowed_hosts: Sequence[str], is_json: boo
         shown = f"[{host}]" if ":" in host else host
         _announce({"url": f"http://{shown}:{port}/"}, "{url} shows the catalog; Ctrl-C stops it", is_json=is_json)
 
+    stopping = threading.Event()
     with ModelCatalog.open_read_only() as catalog:
-        serve_pages(create_application(catalog), host, port, allowed_hosts, announce)
+        pages = create_application(catalog, is_stopping=stopping.is_set)
+        serve_pages(pages, host, port, allowed_hosts, announce, stopping)
 
 
 def _announce(document: dict[str, str], line: str, *, is_json: bool) -> None:
@@ -71,9 +74,10 @@ def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
         document = {"url": url, "web_url": f"{url}{PREFIX}/", "models_dir": models_dir}
         _announce(document, "{url} watches {models_dir}, {web_url} shows the catalog; Ctrl-C stops it", is_json=is_json)
 
+    stopping = threading.Event()
     with ModelCatalog.open_read_only(settings) as catalog:
-        pages = create_application(catalog, dagster_url=settings.dagster_url or "/")
-        serve_ui(lambda: open_instance(settings), port, allowed_hosts, announce, pages)
+        pages = create_application(catalog, dagster_url=settings.dagster_url or "/", is_stopping=stopping.is_set)
+        serve_ui(lambda: open_instance(settings), port, allowed_hosts, announce, pages, stopping)
 
 
 _MARKS = {"ok": "ok", "warning": "warn", "wrong": "WRONG"}

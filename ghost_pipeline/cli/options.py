@@ -5,7 +5,6 @@ something to a shell are not completed. Without a catalog, or with one that can'
 """
 
 import os
-import re
 import threading
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.errors import InvalidProvider, UsageError
 from ghost_pipeline.lifecycle.identity import is_plain_word, provider_slug
-from ghost_pipeline.lifecycle.validation import parse_end, parse_instant
+from ghost_pipeline.lifecycle.validation import parse_age, parse_end, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 from ghost_pipeline.settings import Settings
 
@@ -54,14 +53,10 @@ class AgeType(click.ParamType[timedelta]):
         """Return the length, which is above zero and at most 100,000 days."""
         if isinstance(value, timedelta):
             return value
-        match = re.fullmatch(r"(\d{1,8}(?:\.\d+)?)\s*([dh]?)", str(value).strip().lower())
-        age = timedelta() if match is None else float(match[1]) * timedelta(**{_AGE_UNITS[match[2]]: 1})
-        if not timedelta() < age <= timedelta(days=100_000):
-            self.fail(f"{value!r} is not an age, such as 30d or 12h", param, ctx)
-        return age
-
-
-_AGE_UNITS = {"d": "days", "": "days", "h": "hours"}
+        try:
+            return parse_age(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 COMPLETION_SECONDS = 1.0

@@ -1,15 +1,14 @@
 """``providers``: the health of the providers, and which can be fetched."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.cli.options import json_option
 from ghost_pipeline.cli.output import format_value, print_json, print_table, warn
+from ghost_pipeline.documents import merge_providers, provider_document
 from ghost_pipeline.fetching.configuration import ConfiguredProvider, configured_providers
 from ghost_pipeline.lifecycle.absence import (
     ProviderHealth,
@@ -17,19 +16,8 @@ from ghost_pipeline.lifecycle.absence import (
     is_protection_ending,
     protection_ends_at,
 )
-from ghost_pipeline.lifecycle.identity import provider_label
-from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.providers.endpoint import advise_on_missing_key
 from ghost_pipeline.settings import Settings, Thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderRow:
-    """One provider."""
-
-    health: ProviderHealth
-    configuration: ConfiguredProvider | None
-    """None for a provider that can't be fetched."""
 
 
 @click.command(epilog="Example: ghost-pipeline providers")
@@ -43,48 +31,17 @@ def providers_command(is_json: bool) -> None:
     settings = Settings.from_environment()
     configured = configured_providers(settings)
     with ModelCatalog.open(settings) as catalog:
-        known = _merged(catalog.list_provider_health(), configured)
+        known = merge_providers(catalog.list_provider_health(), configured)
     now = datetime.now(UTC)
     if is_json:
-        print_json([_to_json(one, now, settings.thresholds) for one in known])
+        print_json([provider_document(*one, now, settings.thresholds) for one in known])
         return
     _print(known)
-    for one in known:
-        _warn(one.health, now, settings.thresholds)
+    for health, _ in known:
+        _warn(health, now, settings.thresholds)
 
 
-def _merged(health: Sequence[ProviderHealth], configured: Sequence[ConfiguredProvider]) -> list[ProviderRow]:
-    """Return every provider that the catalog has or that can be fetched, by slug."""
-    recorded = {one.provider.id: one for one in health}
-    fetchable = {one.provider_id: one for one in configured}
-    return [
-        ProviderRow(
-            recorded.get(name) or ProviderHealth(ProviderRecord(name, provider_label(name))), fetchable.get(name)
-        )
-        for name in sorted(recorded.keys() | fetchable.keys())
-    ]
-
-
-def _to_json(one: ProviderRow, now: datetime, thresholds: Thresholds) -> dict[str, Any]:
-    configuration = one.configuration
-    return {
-        **asdict(one.health.provider),
-        "last_verdict": one.health.last_verdict,
-        "last_reason": one.health.last_reason,
-        "last_seconds": one.health.last_duration_seconds,
-        "consecutive_failures": one.health.consecutive_failures,
-        "is_overdue": is_complete_listing_overdue(one.health, now, thresholds),
-        "is_configured": configuration is not None,
-        "is_fetched": configuration is not None and configuration.is_enabled and configuration.blocked_reason is None,
-        "is_key_present": configuration is not None and configuration.is_key_present,
-        "is_key_required": configuration is not None and configuration.is_key_required,
-        "key_variables": configuration.key_variables if configuration else (),
-        "url": configuration.url if configuration else None,
-        "obstacle": configuration.blocked_reason if configuration else None,
-    }
-
-
-def _print(known: Sequence[ProviderRow]) -> None:
+def _print(known: Sequence[tuple[ProviderHealth, ConfiguredProvider | None]]) -> None:
     columns = (
         "provider",
         "key",
@@ -97,14 +54,14 @@ def _print(known: Sequence[ProviderRow]) -> None:
         "why",
     )
     rows = []
-    for one in known:
-        health, provider = one.health, one.health.provider
+    for health, configuration in known:
+        provider = health.provider
         seconds = None if health.last_duration_seconds is None else round(health.last_duration_seconds, 1)
         rows.append(
             [
                 *(
                     provider.id,
-                    _describe_key(one.configuration),
+                    _describe_key(configuration),
                     provider.last_listing_at,
                     health.last_verdict,
                     seconds,

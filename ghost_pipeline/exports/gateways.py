@@ -102,12 +102,13 @@ def write_openai_list(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, sh
     ``created``, in epoch seconds, is what the provider states, else ``first_seen_at``.
     """
     file.write(b'{\n  "object": "list",\n  "data": ')
-    entries = (_model(model, is_shared=model.model_id in shared_ids) for page in pages for model in page)
+    entries = (openai_entry(model, is_shared=model.model_id in shared_ids) for page in pages for model in page)
     write_json_items(entries, file, "\n  ")
     file.write(b"\n}\n")
 
 
-def _model(model: ModelRecord, *, is_shared: bool) -> dict[str, Any]:
+def openai_entry(model: ModelRecord, *, is_shared: bool) -> dict[str, Any]:
+    """Return a model as OpenAI's API lists it; with its provider in the id if others have a model of that id."""
     entry = {
         "id": f"{model.provider_id}/{model.model_id}" if is_shared else model.model_id,
         "object": "model",

@@ -242,6 +242,21 @@ def parse_end(text: str, what: str = "") -> datetime:
     return moment.replace(hour=END_OF_DAY[0], minute=END_OF_DAY[1], second=END_OF_DAY[2]) if is_day else moment
 
 
+_AGE_UNITS = {"d": "days", "": "days", "h": "hours"}
+
+
+def parse_age(text: str) -> timedelta:
+    """Return a length of time in days or hours: ``30d``, ``12h``; a bare number is days.
+
+    Raises UsageError unless it is above zero and at most 100,000 days.
+    """
+    match = re.fullmatch(r"(\d{1,8}(?:\.\d+)?)\s*([dh]?)", text.strip().lower())
+    age = timedelta() if match is None else float(match[1]) * timedelta(**{_AGE_UNITS[match[2]]: 1})
+    if not timedelta() < age <= timedelta(days=100_000):
+        raise UsageError(f"{text[:80]!r} is not an age, such as 30d or 12h")
+    return age
+
+
 def _not_an_instant_error(what: str, value: object) -> UsageError:
     named = f"{what} " if what else ""
     return UsageError(f"{named}{str(value)[:80]!r} is not an ISO 8601 timestamp, such as 2027-01-01T00:00:00Z")

@@ -1,5 +1,6 @@
 """The closed sets of words that rules, tables, files and the command line share."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -70,6 +71,14 @@ class RefusalClass(StrEnum):
     """One text for several causes: the model is gone, the account has no access to it, or the request was wrong."""
     NOT_EVIDENCE = "not_evidence"
     """The answer is about something else than the model, or no rule recognises it."""
+
+
+def choose_kinds(kinds: Sequence[str], *, has_facts: bool) -> list[EventKind]:
+    """Return the kinds of changes that are wanted: those given, or all; changes of facts only where asked for."""
+    if kinds:
+        wanted = [EventKind(kind) for kind in kinds]
+        return [*wanted, EventKind.CHANGED] if has_facts else wanted
+    return [kind for kind in EventKind if has_facts or kind is not EventKind.CHANGED]
 
 
 TOMBSTONE_KINDS = tuple(kind for kind in EventKind if kind.is_tombstone)

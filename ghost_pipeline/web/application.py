@@ -9,7 +9,8 @@ from starlette.staticfiles import StaticFiles
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.catalog import utc_now
-from ghost_pipeline.web import pages
+from ghost_pipeline.web import api, pages
+from ghost_pipeline.web.api.openapi_document import describe_with
 from ghost_pipeline.web.context import STATIC_FILES, WebContext
 from ghost_pipeline.web.problems import Problem, add_error_pages, problem_response
 from ghost_pipeline.web.security import Application, Message, Receive, Scope, Send
@@ -28,7 +29,11 @@ SAFE_HEADERS = {
 
 
 def create_application(
-    catalog: ModelCatalog, *, clock: Callable[[], datetime] = utc_now, dagster_url: str | None = None
+    catalog: ModelCatalog,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    dagster_url: str | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> Application:
     """Return the ASGI application on a catalog, which ``ModelCatalog.open_read_only`` returned.
 
@@ -38,20 +43,23 @@ def create_application(
         catalog: Stays open until the caller closes it.
         clock: Returns the current time.
         dagster_url: Where Dagster's UI is; by default the setting GHOST_DAGSTER_URL.
+        is_stopping: Returns True once the server stops, so that no client waits for changes any more.
     """
     settings = catalog.settings
     application = FastAPI(
         title="Ghost Pipeline",
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=f"{api.PATH}/openapi.json",
         docs_url=None,  # loads its scripts from elsewhere
         redoc_url=None,
     )
     application.state.context = WebContext(
-        catalog, settings, clock, settings.dagster_url if dagster_url is None else dagster_url
+        catalog, settings, clock, settings.dagster_url if dagster_url is None else dagster_url, is_stopping
     )
     application.mount("/static", StaticFiles(directory=STATIC_FILES), name="static")
+    application.include_router(api.router)
     application.include_router(pages.router)
     add_error_pages(application)
+    describe_with(application)
     return _read_only(application)
 
 
@@ -66,7 +74,9 @@ def _read_only(application: Application) -> Application:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SAFE_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)

@@ -52,7 +52,11 @@ class WebContext:
     clock: Callable[[], datetime] = utc_now
     dagster_url: str = ""
     """Where Dagster's UI is; empty if it is not known."""
+    is_stopping: Callable[[], bool] = lambda: False
+    """Return True once the server stops: nobody may wait any longer."""
     templates: jinja2.Environment = field(default_factory=_template_environment)
+    waiting_clients: int = 0
+    """Clients that wait for a change."""
     _schema_is_right_until: float = 0.0
     """In seconds of the monotonic clock."""
 

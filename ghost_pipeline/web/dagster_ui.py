@@ -15,7 +15,6 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
-import uvicorn
 
 # Private in Dagster, and the only way to get the webserver's application.
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -24,7 +23,7 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 
 from ghost_pipeline.errors import OrchestratorError
 from ghost_pipeline.web.security import Application, RequestGuard
-from ghost_pipeline.web.serving import LOOPBACK, interrupted_by_signals, listen, quiet_server, route_by_prefix
+from ghost_pipeline.web.serving import LOOPBACK, QuietServer, interrupted_by_signals, listen, route_by_prefix
 
 CODE_MODULE = "ghost_pipeline.definitions"
 
@@ -38,6 +37,7 @@ def serve_ui(
     allowed_hosts: Sequence[str],
     announce: Callable[[], None],
     pages: Application,
+    stopping: threading.Event,
 ) -> None:
     """Serve the UI on ``port`` of loopback and run the daemon until SIGTERM, SIGINT or the end of either.
 
@@ -47,6 +47,7 @@ def serve_ui(
         allowed_hosts: Host names that requests may carry besides loopback's, such as that of a reverse proxy.
         announce: Called once requests are accepted.
         pages: The application of the web page, which is served below ``links.PREFIX``.
+        stopping: Set once the server stops.
 
     Raises:
         OrchestratorError: The port is taken, or the daemon ended by itself.
@@ -58,7 +59,7 @@ def serve_ui(
         _daemon() as daemon,
         _application(instance) as application,
     ):
-        server = quiet_server(RequestGuard(route_by_prefix(pages, application), allowed_hosts))
+        server = QuietServer(RequestGuard(route_by_prefix(pages, application), allowed_hosts), stopping)
         logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
         threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
         announce()
@@ -105,6 +106,6 @@ def _is_worth_logging(record: logging.LogRecord) -> bool:
     return "without completing handshake" not in record.getMessage()
 
 
-def _stop_after(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
+def _stop_after(daemon: subprocess.Popen[bytes], server: QuietServer) -> None:
     daemon.wait()
-    server.should_exit = True
+    server.stop()

@@ -15,7 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ghost_pipeline.errors import CatalogError, CatalogUnavailable, UnknownModel, UnknownProvider, UsageError
+from ghost_pipeline.errors import (
+    CatalogError,
+    CatalogUnavailable,
+    GhostPipelineError,
+    SettingsError,
+    UnknownListing,
+    UnknownModel,
+    UnknownProvider,
+    UsageError,
+)
 from ghost_pipeline.redaction import printable
 from ghost_pipeline.web.context import render_page
 
@@ -41,19 +50,15 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def add_error_pages(application: FastAPI) -> None:
     """Let every error of the application become a problem or a page."""
-    for kind in (UsageError, CatalogError, HTTPException, RequestValidationError, Exception):
+    for kind in (GhostPipelineError, HTTPException, RequestValidationError, Exception):
         application.add_exception_handler(kind, _answer)
 
 
 def describe_problem(error: Exception) -> Problem:
     """Return what clients may know of an error."""
     match error:
-        case UnknownModel() | UnknownProvider():
-            return _problem(HTTPStatus.NOT_FOUND, error.reason, error.advice)
-        case UsageError():
-            return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, error.advice)
-        case CatalogError():
-            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason, error.advice)
+        case GhostPipelineError():
+            return _problem(_status_of(error), error.reason, error.advice)
         case RequestValidationError():
             errors = tuple(
                 {"parameter": str(one["loc"][-1]), "message": one["msg"]} for one in error.errors() if one.get("loc")
@@ -65,6 +70,17 @@ def describe_problem(error: Exception) -> Problem:
     return _problem(
         HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error happened", "look at the log of the server for its cause"
     )
+
+
+def _status_of(error: GhostPipelineError) -> HTTPStatus:
+    match error:
+        case UnknownModel() | UnknownProvider() | UnknownListing():
+            return HTTPStatus.NOT_FOUND
+        case SettingsError() | CatalogError():  # of the server, and not of the request
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        case UsageError():
+            return HTTPStatus.UNPROCESSABLE_ENTITY
+    return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

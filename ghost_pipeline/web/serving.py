@@ -5,6 +5,7 @@
 
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from types import FrameType
@@ -22,7 +23,12 @@ REQUEST_GRACE_SECONDS = 2
 
 
 def serve_pages(
-    pages: Application, host: str, port: int, allowed_hosts: Sequence[str], announce: Callable[[], None]
+    pages: Application,
+    host: str,
+    port: int,
+    allowed_hosts: Sequence[str],
+    announce: Callable[[], None],
+    stopping: threading.Event,
 ) -> None:
     """Serve the web page until SIGTERM or SIGINT: at the root, and below ``links.PREFIX`` for proxies that keep it.
 
@@ -32,12 +38,13 @@ def serve_pages(
         port: The port to listen on.
         allowed_hosts: Host names that requests may carry besides loopback's, such as that of a reverse proxy.
         announce: Called once requests are accepted.
+        stopping: Set once the server stops.
 
     Raises:
         OrchestratorError: The port is taken.
     """
     with closing(listen(host, port)) as listener, interrupted_by_signals():
-        server = quiet_server(RequestGuard(route_by_prefix(pages, pages), allowed_hosts))
+        server = QuietServer(RequestGuard(route_by_prefix(pages, pages), allowed_hosts), stopping)
         announce()
         server.run(sockets=[listener])
 
@@ -55,17 +62,29 @@ def route_by_prefix(pages: Application, other: Application) -> Application:
     return route
 
 
-def quiet_server(application: Application) -> uvicorn.Server:
-    """Return a server that logs warnings only."""
-    return uvicorn.Server(
-        uvicorn.Config(
+class QuietServer(uvicorn.Server):
+    """A server that logs warnings only, and announces that it stops before it waits for open requests."""
+
+    def __init__(self, application: Application, stopping: threading.Event) -> None:
+        config = uvicorn.Config(
             application,
             log_level="warning",
             access_log=False,
             proxy_headers=False,  # nothing here depends on the client's address, and anyone can send these
             timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
         )
-    )
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at a signal."""
+        self._stopping.set()
+        super().handle_exit(sig, frame)
+
+    def stop(self) -> None:
+        """Stop, called by another thread."""
+        self._stopping.set()
+        self.should_exit = True
 
 
 def listen(host: str, port: int) -> socket.socket:

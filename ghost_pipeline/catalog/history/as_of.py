@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import dropwhile, islice
 from operator import itemgetter
 from typing import Any
 
@@ -20,7 +20,7 @@ from ghost_pipeline.catalog.history.newer_events import (
 )
 from ghost_pipeline.catalog.ingestion.attempts import lists_models_sql
 from ghost_pipeline.catalog.queries import add_to_statistics, no_models
-from ghost_pipeline.catalog.results import ModelFilter
+from ghost_pipeline.catalog.results import ModelFilter, ModelPlace
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import EVENT_COLUMNS, MODEL_COLUMNS, model_event, model_record
 from ghost_pipeline.catalog.storage.tables import event_batches, listings, model_events, models, providers
@@ -59,17 +59,24 @@ def first_recorded_at(connection: sa.Connection) -> datetime | None:
 
 
 def iterate_models_at(
-    database: Database, at: datetime, wanted: ModelFilter, on_undecided: Callable[[PastModel], None] | None = None
+    database: Database,
+    at: datetime,
+    wanted: ModelFilter,
+    on_undecided: Callable[[PastModel], None] | None = None,
+    after: ModelPlace | None = None,
 ) -> Iterator[PastModel]:
-    """Yield the models that the catalog had at an instant and that the filter selects, in its order.
+    """Yield the models that the catalog had at an instant and that the filter selects, in its order, after a place.
 
     ``on_undecided`` is called with each model that is left out only because a fact is unknown. A filter with ``sort``
     has all its models in memory. Each page is a transaction of its own; what is recorded between them is undone like
     everything else after ``at``.
     """
-    found = _iterate_by_key(database, at, wanted, on_undecided)
-    if wanted.sort is not None:
-        found = iter(_sort(found, wanted))
+    if wanted.sort is None:
+        found = _iterate_by_key(database, at, wanted, on_undecided, after)
+    else:
+        found = iter(_sort(_iterate_by_key(database, at, wanted, on_undecided), wanted))
+        if after is not None:  # the past does not change, so the model is there
+            found = islice(dropwhile(lambda past: not _is_at(past.model, after), found), 1, None)
     yield from islice(found, wanted.limit)
     if on_undecided is not None and decides_on_facts(wanted):
         for _ in found:  # to count the undecided after the limit
@@ -87,16 +94,26 @@ def _sort(found: Iterable[PastModel], wanted: ModelFilter) -> list[PastModel]:
     return [past for _, past in known + unknown]
 
 
+def _is_at(model: ModelRecord, place: ModelPlace) -> bool:
+    return (model.provider_id, model.model_id) == (place.provider_id, place.model_id)
+
+
 def _iterate_by_key(
-    database: Database, at: datetime, wanted: ModelFilter, on_undecided: Callable[[PastModel], None] | None
+    database: Database,
+    at: datetime,
+    wanted: ModelFilter,
+    on_undecided: Callable[[PastModel], None] | None,
+    after: ModelPlace | None = None,
 ) -> Iterator[PastModel]:
     with database.reading() as connection:
         slugs = connection.execute(sa.select(providers.c.id).order_by(providers.c.id)).scalars().all()
     for slug in slugs:
-        after: str | None = "" if not wanted.provider_ids or slug in wanted.provider_ids else None
-        while after is not None:
+        if (wanted.provider_ids and slug not in wanted.provider_ids) or (after and slug < after.provider_id):
+            continue
+        last: str | None = after.model_id if after and slug == after.provider_id else ""
+        while last is not None:
             with database.reading() as connection:
-                page, after = _read_page(connection, slug, at, after)
+                page, last = _read_page(connection, slug, at, last)
             for past in page:
                 is_selected = matches(wanted, past.model)
                 if is_selected:

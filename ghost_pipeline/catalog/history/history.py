@@ -9,7 +9,7 @@ import msgspec
 from ghost_pipeline.catalog.history import as_of, changes, price_periods
 from ghost_pipeline.catalog.history.changes import ChangeFilter, ChangePage
 from ghost_pipeline.catalog.history.comparison import ModelDifference, compare
-from ghost_pipeline.catalog.results import ModelFilter
+from ghost_pipeline.catalog.results import ModelFilter, ModelPlace
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
@@ -81,9 +81,16 @@ class History:
             return as_of.first_recorded_at(connection)
 
     def iterate_models(
-        self, at: datetime, wanted: ModelFilter, on_undecided: Callable[[as_of.PastModel], None] | None = None
+        self,
+        at: datetime,
+        wanted: ModelFilter,
+        on_undecided: Callable[[as_of.PastModel], None] | None = None,
+        *,
+        after: ModelPlace | None = None,
     ) -> Iterator[as_of.PastModel]:
         """Yield the models that the catalog had ``at`` and that the filter selects, in its order, page by page.
+
+        ``after`` leaves out those up to a place in the order.
 
         ``on_undecided`` is called with each model that is left out only because a fact is unknown. A filter with
         ``sort`` has all its models in memory. Raises UnknownProvider; UsageError for a filter on use, which no event
@@ -94,7 +101,7 @@ class History:
                 "which models were used without being listed is known for now only", "leave out 'unlisted'"
             )
         self._known(wanted.provider_ids)
-        return as_of.iterate_models_at(self._database, self._past(at), wanted, on_undecided)
+        return as_of.iterate_models_at(self._database, self._past(at), wanted, on_undecided, after)
 
     def get_model(
         self, provider_id: str, model_id: str, at: datetime, max_events: int | None = None

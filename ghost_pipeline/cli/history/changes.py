@@ -14,7 +14,7 @@ from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.catalog.history.changes import MAX_PAGE, Change
 from ghost_pipeline.cli.options import AGE, INSTANT, json_option, provider_option
 from ghost_pipeline.cli.output import count, format_value, print_json_list, print_table
-from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline.lifecycle.vocabulary import EventKind, choose_kinds
 
 POLL_SECONDS = 1.0
 """How often ``changes --follow`` looks for new changes."""
@@ -73,7 +73,7 @@ def changes_command(
     --json each change is one line, with its own cursor.
     """
     with ModelCatalog.open() as catalog:
-        reader = _Changes(catalog, since, until, provider, _kinds(kinds, has_facts=has_facts), limit)
+        reader = _Changes(catalog, since, until, provider, choose_kinds(kinds, has_facts=has_facts), limit)
         if is_following:
             _follow(reader, is_json=is_json)
         elif is_json:
@@ -89,13 +89,6 @@ def changes_command(
         click.echo(line, err=is_json)
     if not is_json:
         click.echo(f"{count(reader.printed, 'change')}; cursor: {reader.cursor}", err=True)
-
-
-def _kinds(kinds: Sequence[str], *, has_facts: bool) -> list[EventKind]:
-    if kinds:
-        wanted = [EventKind(kind) for kind in kinds]
-        return [*wanted, EventKind.CHANGED] if has_facts else wanted
-    return [kind for kind in EventKind if has_facts or kind is not EventKind.CHANGED]
 
 
 class _Changes:

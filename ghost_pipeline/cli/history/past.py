@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import click
-import msgspec
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
 from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.options import INSTANT, json_option, model_argument, provider_argument, provider_option
 from ghost_pipeline.cli.output import count, format_state, format_value, print_json, print_json_list, print_table, warn
+from ghost_pipeline.documents import past_model_document
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 
 at_option = click.option("--at", type=INSTANT, help="The catalog as it was at this instant, such as 2026-03-01.")
@@ -125,7 +125,7 @@ def warn_of_undecided(undecided: int) -> None:
 def _past_json(past: Any, columns: Sequence[str]) -> dict[str, Any]:
     if columns:
         return {name: getattr(past.model, name) for name in columns}
-    return {**msgspec.to_builtins(past.model), "is_last_seen_exact": past.is_last_seen_exact}
+    return past_model_document(past)
 
 
 def _past_rows(found: Iterable[Any], counts: Counter[str], columns: Sequence[str]) -> Iterator[Sequence[Any]]:

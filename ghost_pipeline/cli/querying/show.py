@@ -14,6 +14,7 @@ from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.history.past import at_option, read_history_at
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import format_state, format_value, print_json_object, print_table
+from ghost_pipeline.documents import model_document
 from ghost_pipeline.lifecycle.absence import Presence, WayBack
 from ghost_pipeline.lifecycle.identity import format_command, model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord
@@ -41,7 +42,7 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
             explanation = None
         events = catalog.iterate_events(provider, model_id, at)
         if is_json:
-            print_json_object(_history_json(provider, model_id, history, explanation), "events", events)
+            print_json_object(model_document(provider, model_id, history, explanation), "events", events)
             return
         _print_history(provider, model_id, history, state, explanation, events)
         settings = catalog.settings
@@ -58,23 +59,9 @@ def _current_state(model: ModelRecord | None) -> str:
     return format_state(is_active=model.is_active, last_seen_at=model.last_seen_at)
 
 
-def _history_json(
-    provider: str, model_id: str, history: ModelHistory, explanation: ModelExplanation | None
-) -> dict[str, Any]:
-    known = {} if history.model is None else {name: getattr(history.model, name) for name in _FIELDS}
-    return {
-        "provider_id": provider,
-        "model_id": model_id,
-        **known,
-        "listing": history.listing,
-        **({} if explanation is None else {"explanation": explanation}),
-    }
-
-
 _OBJECTS = ("provider_data", "prices", "inference_metadata")
 """Facts whose values are too long for the table of events."""
 
-_FIELDS = MODEL_FIELDS
 _SHOWN_ELSEWHERE = {"provider_id", "model_id", "is_active", "is_name_manual"}
 
 
@@ -91,7 +78,7 @@ def _print_history(
         for line in _describe(provider, model_id, explanation):
             click.echo(f"  {printable(line)}")
     if history.model is not None:
-        facts = [(name, getattr(history.model, name)) for name in _FIELDS if name not in _SHOWN_ELSEWHERE]
+        facts = [(name, getattr(history.model, name)) for name in MODEL_FIELDS if name not in _SHOWN_ELSEWHERE]
         for name, value in facts:
             if value is not None:
                 click.echo(f"  {name}: {format_value(value)}")

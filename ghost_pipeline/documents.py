@@ -1,0 +1,99 @@
+"""The JSON documents that the command line (``--json``) and the web API share; docs/json.md describes their keys."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ghost_pipeline.catalog.history.as_of import PastModel
+from ghost_pipeline.catalog.history.explanation import ModelExplanation
+from ghost_pipeline.catalog.results import ModelHistory
+from ghost_pipeline.fetching.configuration import ConfiguredProvider
+from ghost_pipeline.lifecycle.absence import ProviderHealth, is_complete_listing_overdue
+from ghost_pipeline.lifecycle.identity import provider_label
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ProviderRecord
+from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.settings import Thresholds
+
+
+def model_document(
+    provider_id: str, model_id: str, history: ModelHistory, explanation: ModelExplanation | None
+) -> dict[str, Any]:
+    """Return a model with its listing and why it is in its state; without its facts if it left the catalog.
+
+    Its events are not part of it: they are added by who reads them.
+    """
+    model = history.model
+    return {
+        "provider_id": provider_id,
+        "model_id": model_id,
+        **({} if model is None else {name: getattr(model, name) for name in MODEL_FIELDS}),
+        "listing": history.listing,
+        **({} if explanation is None else {"explanation": explanation}),
+    }
+
+
+def past_model_document(past: PastModel) -> dict[str, Any]:
+    """Return a model as it was at an instant."""
+    return {**msgspec.to_builtins(past.model), "is_last_seen_exact": past.is_last_seen_exact}
+
+
+def merge_providers(
+    health: Sequence[ProviderHealth], configured: Sequence[ConfiguredProvider]
+) -> list[tuple[ProviderHealth, ConfiguredProvider | None]]:
+    """Return every provider that the catalog has or that can be fetched, by slug; None for one that can't."""
+    recorded = {one.provider.id: one for one in health}
+    fetchable = {one.provider_id: one for one in configured}
+    return [
+        (recorded.get(name) or ProviderHealth(ProviderRecord(name, provider_label(name))), fetchable.get(name))
+        for name in sorted(recorded.keys() | fetchable.keys())
+    ]
+
+
+class ProviderDocument(msgspec.Struct, frozen=True):
+    """A provider: its health, and whether it can be fetched. The names of its keys, never the keys."""
+
+    id: str
+    label: str
+    held_since: datetime | None
+    held_reason: str | None
+    last_listing_at: datetime | None
+    """The last attempt, failed ones too."""
+    last_complete_at: datetime | None
+    last_verdict: Verdict | None
+    last_reason: str | None
+    last_seconds: float | None
+    consecutive_failures: int
+    is_overdue: bool
+    is_configured: bool
+    is_fetched: bool
+    """It is part of a fetch of all providers."""
+    is_key_present: bool
+    is_key_required: bool
+    key_variables: Sequence[str]
+    url: str | None
+    obstacle: str | None
+    """What is lacking to fetch it."""
+
+
+def provider_document(
+    health: ProviderHealth, configuration: ConfiguredProvider | None, now: datetime, thresholds: Thresholds
+) -> ProviderDocument:
+    """Return the document of a provider that the catalog has or that can be fetched."""
+    return ProviderDocument(
+        **asdict(health.provider),
+        last_verdict=health.last_verdict,
+        last_reason=health.last_reason,
+        last_seconds=health.last_duration_seconds,
+        consecutive_failures=health.consecutive_failures,
+        is_overdue=is_complete_listing_overdue(health, now, thresholds),
+        is_configured=configuration is not None,
+        is_fetched=configuration is not None and configuration.is_enabled and configuration.blocked_reason is None,
+        is_key_present=configuration is not None and configuration.is_key_present,
+        is_key_required=configuration is not None and configuration.is_key_required,
+        key_variables=configuration.key_variables if configuration else (),
+        url=configuration.url if configuration else None,
+        obstacle=configuration.blocked_reason if configuration else None,
+    )

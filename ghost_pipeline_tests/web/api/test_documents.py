@@ -1,0 +1,176 @@
+"""The API answers with the documents of the command line, page by page, and only once for each state of the catalog."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from click.testing import CliRunner
+from starlette.testclient import TestClient
+
+from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.results import SORTABLE_COLUMNS
+from ghost_pipeline.cli import main
+from ghost_pipeline.settings import Settings
+from ghost_pipeline.web.application import create_application
+from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
+from ghost_pipeline_tests.web.conftest import DAY, NOW, ODD_IDS, fill_catalog
+
+CHANGED_IN_PATHS = ("..", "50%25off")
+"""Ids that this client rewrites when they are part of a path."""
+
+THEN = (NOW - 2 * DAY + timedelta(hours=1)).isoformat()
+
+
+@pytest.fixture
+def printed(web_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Provide what a command prints with ``--json`` about the same catalog."""
+    monkeypatch.setenv("GHOST_HOME", str(web_settings.home))
+    monkeypatch.delenv("GHOST_DATABASE_URL", raising=False)
+
+    def run(*arguments: str) -> Any:
+        ran = CliRunner().invoke(main, [*arguments, "--json"])
+        assert ran.exit_code == 0, ran.stderr
+        return json.loads(ran.stdout)
+
+    return run
+
+
+def get(client: TestClient, path: str, **parameters: Any) -> Any:
+    answer = client.get(f"/api/v1/{path}", params=parameters)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def walk(client: TestClient, path: str, name: str, **parameters: Any) -> Iterator[Any]:
+    """Yield the items of every page."""
+    cursor = None
+    while True:
+        page = get(client, path, **parameters, **({"cursor": cursor} if cursor else {}))
+        yield from page[name]
+        cursor = page["cursor"]
+        if cursor is None:
+            return
+
+
+def test_documents_are_those_of_the_command_line(web_client: TestClient, printed: Any) -> None:
+    assert get(web_client, "models")["models"] == printed("models")
+    assert get(web_client, "models", at=THEN)["models"] == printed("models", "--at", THEN)
+    assert get(web_client, "stats") == printed("stats")
+    assert get(web_client, "stats", at=THEN) == printed("stats", "--at", THEN)
+    assert get(web_client, "retiring")["retiring"] == printed("retiring")
+    assert (
+        get(web_client, "changes", since="7d", facts=True)["changes"]
+        == printed("changes", "--since=7d", "--facts")["changes"]
+    )
+    for one, other in zip(get(web_client, "providers")["providers"], printed("providers"), strict=True):
+        assert one == other
+        assert get(web_client, f"providers/{one['id']}") == one
+
+
+@pytest.mark.parametrize("model_id", [*ODD_IDS, "gpt-2", "gpt-3"])
+def test_a_model_of_any_name_is_found_by_its_parameters(web_client: TestClient, printed: Any, model_id: str) -> None:
+    provider = "openai" if model_id.startswith("gpt") else "acme"
+    named = {"provider": provider, "id": model_id}
+    shown = printed("show", provider, model_id)
+    assert get(web_client, "model", **named) == shown
+    assert list(walk(web_client, "model/history", "events", **named, limit=1)) == shown["events"]
+    assert get(web_client, "model/prices", **named)["prices"] == printed("prices", provider, model_id)
+    if provider == "acme":
+        if model_id not in CHANGED_IN_PATHS:
+            assert web_client.get(f"/v1/models/{quote(model_id, safe='')}").json()["id"] == model_id
+        [found] = get(web_client, "models", search=model_id, provider="acme", limit=1)["models"]
+        assert found["model_id"] == model_id
+
+
+def test_filters_are_those_of_the_command_line(web_client: TestClient, printed: Any) -> None:
+    filters: dict[str, dict[str, Any]] = {
+        "--active": {"state": "active"},
+        "--inactive": {"state": "ghost"},
+        "--source=MANUAL": {"source": "MANUAL"},
+        "--provider=OpenAI": {"provider": "OpenAI"},
+        "--search=GPT": {"search": "GPT"},
+        "--min-context=9": {"min_context": 9},
+        "--max-input-price=1": {"max_input_price": 1},
+        "--unlisted": {"unlisted": True},
+        "--sort=-name": {"sort": "-name"},
+    }
+    for option, parameters in filters.items():
+        found = get(web_client, "models", **parameters)["models"]
+        assert found == printed("models", option)
+        assert found or option == "--unlisted"
+
+
+def test_pages_in_any_order_have_each_model_once(web_client: TestClient, printed: Any) -> None:
+    for sort in SORTABLE_COLUMNS:
+        for order in (sort, f"-{sort}"):
+            expected = printed("models", f"--sort={order}", "--columns=provider_id,model_id")
+            found = walk(web_client, "models", "models", sort=order, limit=4)
+            assert [{name: one[name] for name in ("provider_id", "model_id")} for one in found] == expected, order
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pages_of_every_database_and_of_the_past_are_whole(backend: str, tmp_path: Path) -> None:
+    place = new_place(backend, tmp_path)
+    fill_catalog(place.settings)
+    try:
+        with ModelCatalog.open_read_only(place.settings) as catalog:
+            client = TestClient(create_application(catalog), base_url="http://localhost")
+            orders: list[dict[str, Any]] = [{}, {"sort": "name"}, {"sort": "-input_price"}, {"sort": "last_seen_at"}]
+            for parameters in orders:
+                for at in ({}, {"at": THEN}):
+                    whole = get(client, "models", **parameters, **at)["models"]
+                    assert list(walk(client, "models", "models", **parameters, **at, limit=2)) == whole
+                    assert len(whole) == (4 if at else 15)
+            whole = get(client, "listings", provider="openai")["listings"]
+            assert list(walk(client, "listings", "listings", provider="openai", limit=1)) == whole
+            assert [one["verdict"] for one in whole] == ["failed", "complete", "complete", "complete"]
+    finally:
+        place.remove()
+
+
+def test_a_cursor_of_another_order_or_kind_is_refused(web_client: TestClient) -> None:
+    cursor = get(web_client, "models", sort="name", limit=1)["cursor"]
+    changes = get(web_client, "changes", limit=1)["cursor"]
+    for path, parameters in (
+        ("models", {"cursor": cursor}),
+        ("models", {"cursor": cursor, "sort": "model_id"}),
+        ("models", {"cursor": cursor[:-2], "sort": "name"}),
+        ("models", {"cursor": changes}),
+        ("listings", {"cursor": cursor, "provider": "openai"}),
+        ("model/history", {"cursor": changes, "provider": "openai", "id": "gpt-1"}),
+        ("changes", {"since": f"c1-{'0' * 32}-1-1"}),
+        ("changes", {"since": cursor}),
+    ):
+        answer = web_client.get(f"/api/v1/{path}?{urlencode(parameters)}")
+        assert answer.status_code == 422, (path, parameters)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_client_that_has_the_answer_gets_it_only_if_it_changed(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with ModelCatalog.open(settings) as writer, ModelCatalog.open_read_only(settings) as catalog:
+        client = TestClient(create_application(catalog), base_url="http://localhost")
+        writer.add_manual_model("acme", "one")
+        tag = client.get("/api/v1/models").headers["etag"]
+        for stated in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+            known = client.get("/api/v1/models", headers={"If-None-Match": stated})
+            assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", tag)
+        writer.track_successful_inference("acme", "one")  # writes no event
+        changed = client.get("/api/v1/models", headers={"If-None-Match": tag})
+        assert changed.status_code == 200
+        assert changed.headers["etag"] != tag
+
+
+def test_the_bytes_of_a_listing_come_as_they_were_observed_and_are_never_shown(web_client: TestClient) -> None:
+    newest = get(web_client, "listings", provider="openai")["listings"]
+    assert web_client.get(f"/api/v1/listings/{newest[0]['id']}/content").status_code == 404  # a failed attempt
+    answer = web_client.get(f"/api/v1/listings/{newest[1]['id']}/content")
+    assert [one["id"] for one in answer.json()["data"]] == ["gpt-1", "gpt-4"]
+    assert len(answer.content) == newest[1]["bytes"]
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in answer.headers["content-security-policy"]
