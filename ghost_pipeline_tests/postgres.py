@@ -47,6 +47,14 @@ class Server:
         """Create a database, with the catalog's schema or empty, and return its URL."""
         return self.url_of(self._create(f"TEMPLATE {self._template if is_migrated else 'template0'}"))
 
+    def new_url_in_unicode_locale(self) -> str:
+        """Create an empty database in which ``lower`` knows the letters of all scripts. Needs PostgreSQL 17."""
+        return self.url_of(
+            self._create(
+                "TEMPLATE template0 LOCALE 'C' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' ENCODING 'UTF8'"
+            )
+        )
+
     def new_copy(self, url: str) -> str:
         """Create a copy of one of its databases, to which nobody is connected, and return its URL."""
         return self.url_of(self._create(f"TEMPLATE {sa.make_url(url).database}"))

@@ -27,7 +27,7 @@ from ghost_pipeline.catalog.storage.repository import (
     provider_record,
     write_events,
 )
-from ghost_pipeline.catalog.storage.tables import listings, models, providers
+from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
 from ghost_pipeline.lifecycle.absence import (
     is_listed,
     is_protected_from_staleness,
@@ -43,7 +43,7 @@ from ghost_pipeline.lifecycle.events import Cause, events_between
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.refusals.state import RETIRED_PREFIX
 from ghost_pipeline.lifecycle.transitions import deactivate
-from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
 from ghost_pipeline.settings import Thresholds
 
 UPDATE_SIZE = 1000
@@ -165,17 +165,42 @@ def _sweep_provider(
         )
         for record in due
     )
-    return SweepResult(keys, held, evidence, _count_soon(connection, provider, sweep, now, thresholds) - len(due))
-
-
-def _count_soon(
-    connection: sa.Connection, provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
-) -> int:
-    """Return how many models the sweep selects 24 hours after ``now``; the candidates are just those of the rule."""
     soon = min(now, _LAST_DAY) + timedelta(days=1)
+    count = _count_candidates(connection, provider, sweep, soon, thresholds) - len(due)
+    return SweepResult(
+        keys, held, evidence, count - _count_postponed(connection, provider, sweep, now, soon, thresholds)
+    )
+
+
+def _count_candidates(
+    connection: sa.Connection, provider: ProviderRecord, sweep: Sweep, soon: datetime, thresholds: Thresholds
+) -> int:
+    """Return how many models the rule selects ``soon``; the candidates are just those."""
     query = _candidates(sweep, is_holding=sweep.holds_listed(provider, soon, thresholds))
     count = sa.select(sa.func.count()).select_from(query.with_only_columns(models.c.id).subquery())
     return connection.execute(count, _parameters(provider, sweep, soon, thresholds)).scalar_one()
+
+
+def _count_postponed(
+    connection: sa.Connection,
+    provider: ProviderRecord,
+    sweep: Sweep,
+    now: datetime,
+    soon: datetime,
+    thresholds: Thresholds,
+) -> int:
+    """Return how many of the candidates of ``soon`` are kept until then by instants that were corrected."""
+    query = _corrected_candidates(sweep, is_holding=sweep.holds_listed(provider, soon, thresholds))
+    rows = connection.execute(query, _parameters(provider, sweep, soon, thresholds))
+    candidates = {record.model_id: record for record in map(model_record, rows)}
+    corrected = read_corrected_instants(connection, provider.id, list(candidates)) if candidates else {}
+    limit = sweep.limit(thresholds)
+    count = 0
+    for model_id, instants in corrected.items():
+        due_at = sweep.due_at(candidates[model_id], provider, thresholds)
+        postponed = postpone(due_at and max(due_at, now), instants, limit)
+        count += postponed is None or postponed > soon
+    return count
 
 
 _LAST_DAY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
@@ -191,6 +216,17 @@ def _candidates(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[Any, ...]]
 @cache
 def _ordered_candidates(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[Any, ...]]:
     return _candidates(sweep, is_holding=is_holding).order_by(models.c.model_id)
+
+
+@cache
+def _corrected_candidates(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[Any, ...]]:
+    """Return the query of the candidates of which an instant may have been corrected."""
+    events = model_events.c
+    is_of_model = sa.and_(events.provider_id == models.c.provider_id, events.model_id == models.c.model_id)
+    correction = sa.select(sa.literal(1)).where(
+        is_of_model, events.kind == EventKind.CHANGED.value, events.source.is_(None)
+    )
+    return _candidates(sweep, is_holding=is_holding).where(correction.exists())
 
 
 @cache

@@ -202,6 +202,10 @@ def test_the_due_times_of_a_model_with_a_corrected_instant_are_those_of_the_swee
             write_events(connection, [ModelEvent("groq", "m", EventKind.CHANGED, NOON, details=corrected)])
         stale_at = catalog.explain_model("groq", "m").stale_at
         assert stale_at == NOON + 44 * HOUR + TICK
+        # By its own instant it would be due after 24 hours.
+        for hours, soon in ((1, 0), (20, 0), (20.5, 1), (43, 1)):
+            clock[0] = NOON + hours * HOUR
+            assert catalog.mark_stale_models_inactive(is_dry_run=True).due_within_24h == soon, hours
         clock[0] = stale_at
         assert catalog.mark_stale_models_inactive(now=stale_at - SECOND).models == ()
         [due] = catalog.mark_stale_models_inactive(now=stale_at, is_dry_run=True).due

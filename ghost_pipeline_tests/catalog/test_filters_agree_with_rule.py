@@ -1,17 +1,19 @@
 """What a filter selects, leaves undecided and puts first: as SQL on both databases and as Python, whatever the rows."""
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from operator import attrgetter
 from typing import Any
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
 
-from ghost_pipeline.catalog.filtering import fold_case, matches
+from ghost_pipeline.catalog.filtering import fold_case, matches, order_sql
 from ghost_pipeline.catalog.queries import count_undecided, find_models, read_rows, read_sorted_rows
 from ghost_pipeline.catalog.results import SORTABLE_COLUMNS, ModelFilter
 from ghost_pipeline.catalog.storage.database import Database
@@ -20,6 +22,7 @@ from ghost_pipeline.catalog.storage.tables import metadata, models, providers
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
+from ghost_pipeline_tests.postgres import server
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SLUGS = ("groq", "mistral", "openai")
@@ -157,23 +160,61 @@ def in_order(wanted: ModelFilter, found: list[ModelRecord]) -> list[ModelRecord]
     return ordered[: wanted.limit]
 
 
+SEARCHES = [ModelFilter(search=text) for text in ("k", "ß", "ü", "Σ[", "^é", "]ü", "*ü", "?ü", "ς", "%", "_/", "\\")]
+ORDERS = [ModelFilter(sort="-replaced_by"), ModelFilter(sort="model_id")]
+
+
 @settings(max_examples=40)
 @given(records(), filters())
-@example(
-    EVERY_LETTER,
-    [ModelFilter(search=text) for text in ("k", "ß", "ü", "Σ[", "^é", "]ü", "*ü", "?ü", "ς", "%", "_/", "\\")],
-)
-@example(EVERY_LETTER, [ModelFilter(sort="-replaced_by"), ModelFilter(sort="model_id")])
+@example(EVERY_LETTER, SEARCHES)
+@example(EVERY_LETTER, ORDERS)
 def test_sql_selects_counts_and_sorts_as_python_does(
     database: Database, rows: list[ModelRecord], every_wanted: list[ModelFilter]
 ) -> None:
+    with filled(database, rows) as connection:
+        for wanted in every_wanted:
+            check(connection, rows, wanted)
+
+
+@contextmanager
+def filled(database: Database, rows: list[ModelRecord]) -> Iterator[sa.Connection]:
+    """Put models into the catalog for the block."""
     with database.engine.connect() as connection, connection.begin() as transaction:
         connection.execute(sa.insert(providers), [{"id": slug, "label": slug} for slug in SLUGS])
         if rows:
             connection.execute(sa.insert(models), [model_values(row) for row in rows])
-        for wanted in every_wanted:
-            check(connection, rows, wanted)
+        yield connection
         transaction.rollback()
+
+
+def test_the_locale_of_the_server_changes_no_search_and_no_order() -> None:
+    url = server().new_url_in_unicode_locale()
+    with closing(Database(url)) as database:
+        metadata.create_all(database.engine)
+        # The ids' own collation is "C", the names have the server's.
+        rows = [
+            msgspec.structs.replace(row, model_id=str(number), name=row.model_id)
+            for number, row in enumerate(EVERY_LETTER)
+        ]
+        with filled(database, rows) as connection:
+            lowered = connection.execute(sa.select(sa.func.lower("\u212a"))).scalar()
+            assert lowered == "k", "the letter that this locale folds and SQLite does not"
+            for wanted in (*SEARCHES, *ORDERS):
+                check(connection, rows, wanted)
+    server().drop(url)
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "replaced_by"])
+def test_postgresql_sorts_text_by_code_point(sort: str) -> None:
+    """No other order comes with the tests' own server, so the plan shows what the order is."""
+    url = server().new_url(is_migrated=True)
+    with closing(Database(url)) as database, database.reading() as connection:
+        query = sa.select(models.c.id).order_by(*order_sql(ModelFilter(sort=sort), "postgresql"))
+        text = query.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = "\n".join(connection.scalars(sa.text(f"EXPLAIN (VERBOSE) {text}")))
+    server().drop(url)
+    [order] = [line for line in plan.splitlines() if "Sort Key" in line]
+    assert f'((models.{sort.removeprefix("-")})::text) COLLATE "C"' in order
 
 
 def check(connection: sa.Connection, rows: list[ModelRecord], wanted: ModelFilter) -> None:
