@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from starlette.responses import HTMLResponse
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.settings import Settings
-from ghost_pipeline.web import links
+from ghost_pipeline.web import formatting, links
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC_FILES = Path(__file__).parent / "static"
@@ -36,8 +37,12 @@ def _template_environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(formatting.FILTERS)
     environment.globals.update(
-        model_page=links.model_page, provider_page=links.provider_page, listing_page=links.listing_page
+        formatting.GLOBALS,
+        model_page=links.model_page,
+        provider_page=links.provider_page,
+        listing_page=links.listing_page,
     )
     return environment
 
@@ -88,11 +93,22 @@ CatalogOfRequest = Annotated[ModelCatalog, Depends(get_catalog)]
 
 
 def render_page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a page. Its template also has ``request``, ``now`` and ``path_to(path, parameters)``."""
+    """Return a page.
+
+    Its template also has ``request``, ``now``, ``path_to(path, parameters)`` and ``query(**changes)``, the parameters
+    of the page itself.
+    """
     context = get_context(request)
 
     def path_to(path: str, parameters: Any = ()) -> str:
         return links.path_under(request, path, parameters)
 
-    known = {"request": request, "now": context.clock(), "path_to": path_to, "run_url": context.run_url}
+    pairs = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
+    known = {
+        "request": request,
+        "now": context.clock(),
+        "path_to": path_to,
+        "query": partial(links.replace_parameters, pairs),
+        "run_url": context.run_url,
+    }
     return HTMLResponse(context.templates.get_template(template).render(known | values), status)

@@ -29,6 +29,12 @@ def format_query(parameters: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> s
     return f"?{urlencode(stated, doseq=True, quote_via=quote)}" if stated else ""
 
 
+def replace_parameters(pairs: Sequence[tuple[str, str]], **changes: object) -> list[tuple[str, object]]:
+    """Return the parameters of a URL with some replaced, so that it shows the first page; None leaves one out."""
+    kept: list[tuple[str, object]] = [(name, value) for name, value in pairs if name not in {*changes, "page"}]
+    return kept + [(name, value) for name, value in changes.items() if value is not None]
+
+
 def model_page(provider_id: str, model_id: str) -> str:
     """Return the path of a model's page."""
     return f"/model{format_query({'provider': provider_id, 'id': model_id})}"

@@ -111,9 +111,10 @@ class Browsing:
         limit: int = 50,
     ) -> list[departed_models.DepartedModel]:
         """Return at most ``limit`` models that left the catalog, those that left last first. Raises UnknownProvider."""
-        slugs = [provider_slug(name) for name in provider_ids]
+        wanted = ModelFilter(provider_ids=list(provider_ids), search=search)
+        slugs, left_as = wanted.provider_ids, None if kind is None else validate_kind(kind)
         with self._database.reading() as connection:
             repository.require_providers(connection, slugs)
             return departed_models.list_departed(
-                connection, slugs, None if kind is None else validate_kind(kind), search, min(offset, MAX_OFFSET), limit
+                connection, slugs, left_as, wanted.search, min(offset, MAX_OFFSET), limit
             )

@@ -26,10 +26,11 @@ def write_feed(destination: Destination, message: Message) -> None:
     """Add a message to the feed, once. Raises DeliveryError, also if the file is something else than such a feed."""
     path = destination.path
     assert path is not None  # noqa: S101 - required by the kind
-    kept = [one for one in _read_entries(path) if one.findtext(_tag("id")) != _entry_id(message.id)]
-    feed = _feed(destination.name, message.created_at)
+    kept = [one for one in _read_entries(path) if one.findtext(_tag("id")) != _id_of(_name_of(message.id))]
+    name = destination.name
+    feed = new_feed(f"{_GENERATOR}: {name}", f"ghost-pipeline:notifications:{name}", message.created_at)
     feed.extend([_entry(message), *kept][:MOST_MESSAGES])
-    content = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
+    content = feed_bytes(feed)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, content)
@@ -65,28 +66,46 @@ def _not_a_feed_error(path: Path) -> DeliveryError:
     return DeliveryError(f"{path} exists and is not a feed of this program", "choose another path, or move the file")
 
 
-def _feed(name: str, updated: datetime) -> ElementTree.Element:
+def new_feed(title: str, name: str, updated: datetime) -> ElementTree.Element:
+    """Return a feed without entries; its id is made of ``name``."""
     ElementTree.register_namespace("", _NAMESPACE)
     feed = ElementTree.Element(_tag("feed"))
-    _add(feed, "title", f"{_GENERATOR}: {name}")
-    _add(feed, "id", uuid5(NAMESPACE_URL, f"ghost-pipeline:notifications:{name}").urn)
+    _add(feed, "title", title)
+    _add(feed, "id", _id_of(name))
     _add(feed, "updated", _instant(updated))
     _add(feed, "generator", _GENERATOR)
     _add(ElementTree.SubElement(feed, _tag("author")), "name", _GENERATOR)
     return feed
 
 
-def _entry(message: Message) -> ElementTree.Element:
+def new_entry(title: str, name: str, updated: datetime, html: str, url: str | None = None) -> ElementTree.Element:
+    """Return an entry; its id is made of ``name``, and ``html`` is its content."""
     entry = ElementTree.Element(_tag("entry"))
-    _add(entry, "title", message.title)
-    _add(entry, "id", _entry_id(message.id))
-    _add(entry, "updated", _instant(message.created_at))
-    _add(entry, "content", to_html(message), type="html")
+    _add(entry, "title", title)
+    _add(entry, "id", _id_of(name))
+    _add(entry, "updated", _instant(updated))
+    if url is not None:
+        ElementTree.SubElement(entry, _tag("link"), href=url)
+    _add(entry, "content", html, type="html")
     return entry
 
 
-def _entry_id(message_id: str) -> str:
-    return uuid5(NAMESPACE_URL, f"ghost-pipeline:message:{message_id}").urn
+def feed_bytes(feed: ElementTree.Element) -> bytes:
+    """Return a feed as XML in UTF-8."""
+    content: bytes = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return content
+
+
+def _entry(message: Message) -> ElementTree.Element:
+    return new_entry(message.title, _name_of(message.id), message.created_at, to_html(message))
+
+
+def _id_of(name: str) -> str:
+    return uuid5(NAMESPACE_URL, name).urn
+
+
+def _name_of(message_id: str) -> str:
+    return f"ghost-pipeline:message:{message_id}"
 
 
 def _add(parent: ElementTree.Element, name: str, text: str, **attributes: str) -> None:

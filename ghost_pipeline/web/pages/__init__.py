@@ -1,15 +1,21 @@
-"""The pages for people: every page is an endpoint of ``router``, which reads the catalog and renders a template."""
+"""The pages for people: one module each, with what it shows as a frozen value, and the endpoint that renders it.
+
+A view is a plain function from a catalog and the state in the URL to that value. A template turns it into HTML; it
+neither queries nor computes. Nothing of the state of a page is anywhere but in its URL.
+"""
 
 from fastapi import APIRouter
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
 
-from ghost_pipeline.web.context import CatalogOfRequest, render_page
+from ghost_pipeline.web.pages import (
+    change_feed,
+    departures,
+    listing_details,
+    model_details,
+    model_list,
+    overview,
+    provider_pages,
+)
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-def show_overview(request: Request, catalog: CatalogOfRequest) -> HTMLResponse:
-    """Show the overview."""
-    return render_page(request, "overview.html", counted=catalog.get_discovery_stats())
+for page in (overview, model_list, model_details, provider_pages, listing_details, change_feed, departures):
+    router.include_router(page.router)

@@ -1,0 +1,176 @@
+"""How the pages show values: instants, numbers, text that others chose, commands. The filters of every template.
+
+Text from providers and operators is untrusted. The templates escape it; here its control characters become visible, and
+``bdi`` keeps its direction from what stands around it. A command is quoted for the shell that it is copied into.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+
+from ghost_pipeline.redaction import printable
+
+UNKNOWN = Markup('<span class="unknown">unknown</span>')
+
+MOST_SHOWN = 160
+"""Characters of a name that a list shows; ids have up to 512."""
+
+MOST_JSON = 20_000
+"""Characters of a JSON object that a page shows."""
+
+
+def format_text(value: object) -> Markup:
+    """Return text from elsewhere: its control characters visible, its direction its own."""
+    return Markup("<bdi>{}</bdi>").format(printable(str(value)))
+
+
+def shorten_text(value: object) -> Markup:
+    """Return text from elsewhere, cut to MOST_SHOWN characters."""
+    text = str(value)
+    return format_text(text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…")
+
+
+def format_number(value: float | None) -> str | Markup:
+    """Return a number with separators of thousands and without needless digits."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
+
+
+def format_count(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: "1 model", "1,200 models"."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def exact_instant(at: datetime) -> str:
+    """Return an instant to the second, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+_UNITS = (
+    (timedelta(days=730), timedelta(days=365), "year"),
+    (timedelta(days=90), timedelta(days=30), "month"),
+    (timedelta(days=2), timedelta(days=1), "day"),
+    (timedelta(hours=1), timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), timedelta(minutes=1), "minute"),
+)
+"""From this length on -> in this unit."""
+
+
+def format_span(span: timedelta) -> str:
+    """Return a length of time in its largest useful unit: "3 days", "26 hours"."""
+    for least, unit, noun in _UNITS:
+        if span >= least:
+            return format_count(span // unit, noun)
+    return "less than a minute"
+
+
+def format_relative(at: datetime, now: datetime) -> str:
+    """Return when an instant is, from now: "3 days ago", "in 27 days"."""
+    if abs(now - at) < timedelta(minutes=1):
+        return "just now" if at <= now else "in less than a minute"
+    return f"{format_span(now - at)} ago" if at < now else f"in {format_span(at - now)}"
+
+
+def time_element(at: datetime | None, now: datetime) -> Markup:
+    """Return an instant relative to now, with the exact one on hover and for programs."""
+    if at is None:
+        return Markup('<span class="unknown">never</span>')
+    return _time(at, format_relative(at, now))
+
+
+def lasting_element(since: datetime, now: datetime) -> Markup:
+    """Return how long something lasts, with the instant of its beginning on hover."""
+    return _time(since, format_span(now - since))
+
+
+def exact_time_element(at: datetime) -> Markup:
+    """Return an instant to the minute, with the exact one on hover and for programs."""
+    return _time(at, f"{at.astimezone(UTC):%Y-%m-%d %H:%M}")
+
+
+def _time(at: datetime, text: str) -> Markup:
+    stated = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(stated, exact_instant(at), text)
+
+
+def format_fact(value: Any) -> str | Markup:
+    """Return the value of a fact, from a record or from the JSON of an event."""
+    shown: str | Markup
+    match value:
+        case None:
+            shown = UNKNOWN
+        case bool():
+            shown = "yes" if value else "no"
+        case int() | float():
+            shown = format_number(value)
+        case datetime():
+            shown = exact_time_element(value)
+        case list() | tuple():
+            shown = Markup(", ").join(map(shorten_text, value)) if value else "none"
+        case Mapping():
+            shown = Markup('<code class="wrap">{}</code>').format(format_text(_compact_json(value)))
+        case _:
+            shown = shorten_text(value)
+    return shown
+
+
+def _compact_json(value: Any) -> str:
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+    return text if len(text) <= 500 else f"{text[:499]}…"
+
+
+def format_json(value: Any) -> str:
+    """Return a JSON object over several lines, its control characters visible, cut to MOST_JSON characters."""
+    text = printable(json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=2, sort_keys=True), keep="\n")
+    return text if len(text) <= MOST_JSON else f"{text[:MOST_JSON]}\n… cut: {len(text) - MOST_JSON:,} more characters"
+
+
+_IN_DOLLAR_QUOTES = re.compile(r"[\\']")
+
+
+def format_shell_command(*words: str) -> str:
+    """Return a command of ``ghost-pipeline`` that a shell reads as these words, whatever they contain.
+
+    A word that begins like an option comes after ``--``. A word with characters that can't be seen is written in bash's
+    ``$'…'``, so that what is copied is what is shown.
+    """
+    quoted = ["ghost-pipeline"]
+    for index, word in enumerate(words):
+        if index and word.startswith("-") and "--" not in quoted:
+            quoted.append("--")
+        quoted.append(_quote(word))
+    return " ".join(quoted)
+
+
+def _quote(word: str) -> str:
+    if printable(word) == word:
+        return shlex.quote(word)
+    escaped = printable(_IN_DOLLAR_QUOTES.sub(lambda found: f"\\{found[0]}", word))
+    return f"$'{escaped}'"
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "text": format_text,
+    "short": shorten_text,
+    "number": format_number,
+    "ago": time_element,
+    "lasting": lasting_element,
+    "instant": exact_time_element,
+    "fact": format_fact,
+    "pretty_json": format_json,
+    "visible": printable,
+}
+"""Name in a template -> function."""
+
+GLOBALS: Mapping[str, Callable[..., Any]] = {
+    "count": format_count,
+    "span": format_span,
+    "shell": format_shell_command,
+}
