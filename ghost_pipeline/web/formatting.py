@@ -100,7 +100,7 @@ def _time(at: datetime, text: str) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(stated, exact_instant(at), text)
 
 
-def format_fact(value: Any) -> str | Markup:
+def fact_element(value: Any) -> str | Markup:
     """Return the value of a fact, from a record or from the JSON of an event."""
     shown: str | Markup
     match value:
@@ -163,7 +163,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": time_element,
     "lasting": lasting_element,
     "instant": exact_time_element,
-    "fact": format_fact,
+    "fact": fact_element,
     "pretty_json": format_json,
     "visible": printable,
 }

@@ -12,8 +12,8 @@ from ghost_pipeline.redaction import printable
 from ghost_pipeline.web.formatting import (
     MOST_JSON,
     MOST_SHOWN,
+    fact_element,
     format_count,
-    format_fact,
     format_json,
     format_number,
     format_relative,
@@ -68,10 +68,10 @@ def test_a_number_goes_with_its_noun() -> None:
 
 
 def test_facts_look_like_their_kind() -> None:
-    assert "unknown" in format_fact(None)
-    assert (format_fact(True), format_fact(()), format_fact(2.5)) == ("yes", "none", "2.5")
-    assert format_fact(("text", "tools")) == "<bdi>text</bdi>, <bdi>tools</bdi>"
-    assert format_fact({"<b>": 1}) == '<code class="wrap"><bdi>{&#34;&lt;b&gt;&#34;: 1}</bdi></code>'
+    assert "unknown" in fact_element(None)
+    assert (fact_element(True), fact_element(()), fact_element(2.5)) == ("yes", "none", "2.5")
+    assert fact_element(("text", "tools")) == "<bdi>text</bdi>, <bdi>tools</bdi>"
+    assert fact_element({"<b>": 1}) == '<code class="wrap"><bdi>{&#34;&lt;b&gt;&#34;: 1}</bdi></code>'
 
 
 @given(st.text())

@@ -27,9 +27,7 @@ def test_an_unknown_value_breaks_the_line() -> None:
     points = [Point(BEGIN, 1.0), Point(BEGIN + DAY, None), Point(BEGIN + 2 * DAY, 1.0)]
     chart = draw_chart("one", "Price", "USD", [Series("input", points)], BEGIN + 4 * DAY)
     assert chart is not None
-    assert [
-        part[0] for part in chart.lines[0].path.replace("H", " H").replace("M", " M").split() if part[0] in "MH"
-    ] == [*("M", "H", "M", "H")]
+    assert [sign for sign in chart.lines[0].path if sign.isalpha()] == ["M", "H", "M", "H"]
 
 
 def test_without_a_value_there_is_no_chart() -> None:
