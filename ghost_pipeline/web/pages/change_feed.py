@@ -23,7 +23,7 @@ from ghost_pipeline.notifications.kinds.atom import feed_bytes, new_entry, new_f
 from ghost_pipeline.redaction import printable
 from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest, render_page
 from ghost_pipeline.web.links import format_query, model_page
-from ghost_pipeline.web.pages.parameters import Parameters
+from ghost_pipeline.web.pages.url_state import Parameters
 
 router = APIRouter(include_in_schema=False)
 

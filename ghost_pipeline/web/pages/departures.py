@@ -12,7 +12,7 @@ from ghost_pipeline.catalog.browsing.departed_models import DepartedModel
 from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS
 from ghost_pipeline.web.context import CatalogOfRequest, render_page
 from ghost_pipeline.web.formatting import format_shell_command
-from ghost_pipeline.web.pages.parameters import Parameters
+from ghost_pipeline.web.pages.url_state import Parameters
 
 router = APIRouter(include_in_schema=False)
 

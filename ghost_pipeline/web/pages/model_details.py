@@ -22,7 +22,7 @@ from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest, render_page
 from ghost_pipeline.web.formatting import format_shell_command
 from ghost_pipeline.web.pages.charts import Chart, Point, Series, draw_chart
-from ghost_pipeline.web.pages.parameters import Parameters
+from ghost_pipeline.web.pages.url_state import Parameters
 
 router = APIRouter(include_in_schema=False)
 

@@ -19,7 +19,7 @@ from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 from ghost_pipeline.settings import Thresholds
 from ghost_pipeline.web.context import CatalogOfRequest, render_page
-from ghost_pipeline.web.pages.parameters import Parameters
+from ghost_pipeline.web.pages.url_state import Parameters
 
 router = APIRouter(include_in_schema=False)
 

@@ -17,7 +17,7 @@ from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.lifecycle.records import Inference, ResponseSummary
 from ghost_pipeline.settings import Settings
 from ghost_pipeline.web.application import create_application
-from ghost_pipeline.web.serving import listen, quiet_server, route_by_prefix
+from ghost_pipeline.web.serving import QuietServer, listen, route_by_prefix
 from ghost_pipeline_tests.providers.samples import REAL_LISTINGS, REPOSITORY
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -156,12 +156,12 @@ def served(site: Site) -> Iterator[str]:
     with site.opened() as catalog:
         pages = create_application(catalog, clock=lambda: NOW, dagster_url=DAGSTER_URL)
         listener = listen("127.0.0.1", 0)
-        server = quiet_server(route_by_prefix(pages, pages))
+        server = QuietServer(route_by_prefix(pages, pages), threading.Event())
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join()
             listener.close()
