@@ -1,11 +1,13 @@
-"""OpenTelemetry span processor: record every successful GenAI span as a sighting.
+"""OpenTelemetry span processor: record every successful GenAI span as a sighting, and every refusal of a model.
 
 Install it with ``provider.add_span_processor(GhostSpanProcessor())``. Source of the attributes and their values:
-OpenTelemetry's semantic conventions for generative AI, "Inference" and "Embeddings" spans, and the attribute registry
-with the deprecated names (``gen_ai.system``).
+OpenTelemetry's semantic conventions for generative AI, "Inference" and "Embeddings" spans and "Exceptions", and the
+attribute registry with the deprecated names (``gen_ai.system``).
 """
 
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 try:
@@ -17,7 +19,10 @@ except ModuleNotFoundError as error:
     ) from error
 
 from ghost_pipeline.client import DiscoveryTracker
-from ghost_pipeline.providers import provider_of_host
+from ghost_pipeline.lifecycle.identity import provider_slug
+from ghost_pipeline.providers import is_own_answer, provider_of_host
+
+log = logging.getLogger("ghost_pipeline.integrations")
 
 INFERENCES = frozenset({"chat", "generate_content", "text_completion", "embeddings", None})
 """Operations in which a model answers; agents, tools and workflows only contain them. Older spans have no operation."""
@@ -36,12 +41,27 @@ class GhostSpanProcessor(SpanProcessor):
         """Track the span's model. Like the tracker, never raises and never waits."""
         attributes = span.attributes or {}
         provider = attributes.get("gen_ai.provider.name") or attributes.get("gen_ai.system")
-        if not isinstance(provider, str) or _has_failed(span, attributes):
+        if not isinstance(provider, str) or attributes.get("gen_ai.operation.name") not in INFERENCES:
             return
-        operation = attributes.get("gen_ai.operation.name")
+        if _has_failed(span, attributes):
+            self._track_refusal(span, attributes, _provider_name(provider, attributes))
+            return
         model: Any = attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model")
-        if model and operation in INFERENCES:
+        if model:
             self.tracker.track_successful_inference(_provider_name(provider, attributes), model)
+
+    def _track_refusal(self, span: ReadableSpan, attributes: Mapping[str, Any], provider: str) -> None:
+        try:
+            host = attributes.get("server.address")
+            is_own = is_own_answer(provider_slug(provider), host if isinstance(host, str) else None)
+            error = _read_error(span, attributes) if is_own else None
+        except Exception:  # instrumentations of any library and version, in the caller's hot path
+            log.debug("the error of a span can't be read", exc_info=True)
+            return
+        if error is not None:
+            self.tracker.track_refused_inference(
+                provider, error.model, status=error.status, code=error.code, message=error.message
+            )
 
     def shutdown(self) -> None:
         """Write what is pending and close the tracker."""
@@ -65,3 +85,36 @@ def _provider_name(provider: str, attributes: Mapping[str, Any]) -> str:
         if slug is not None:
             return slug
     return provider.replace(".", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class _SpanError:
+    """The error of a span, as the tracker takes it."""
+
+    model: str
+    status: int | None
+    code: str | None
+    message: str
+
+
+_EXCEPTION_EVENTS = frozenset({"exception", "gen_ai.client.operation.exception"})
+"""Not those of model servers, whose models are their own."""
+
+_MAX_MESSAGE_LENGTH = 20_000
+"""Characters of a message that are handed on."""
+
+
+def _read_error(span: ReadableSpan, attributes: Mapping[str, Any]) -> _SpanError | None:
+    """Return the error of a failed span, None if it has no text or no model. Stack traces are not read."""
+    model = attributes.get("gen_ai.request.model")
+    messages = [
+        (event.attributes or {}).get("exception.message") for event in span.events if event.name in _EXCEPTION_EVENTS
+    ]
+    message = messages[-1] if messages else None
+    if not isinstance(model, str) or not isinstance(message, str):
+        return None
+    status, error_type = attributes.get("http.response.status_code"), attributes.get("error.type")
+    code = error_type if isinstance(error_type, str) else None
+    if code is not None and code.isascii() and code.isdigit():
+        status, code = status or int(code[:9]), None
+    return _SpanError(model, status if isinstance(status, int) else None, code, message[:_MAX_MESSAGE_LENGTH])

@@ -2,7 +2,9 @@
 
 import pkgutil
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
+from urllib.parse import urlsplit
 
 from ghost_pipeline.providers import builtin
 from ghost_pipeline.providers.builtin.openai_compatible import GENERIC
@@ -41,3 +43,24 @@ def provider_of_host(host: str) -> str | None:
         if any(host == known or host.endswith(f".{known}") for known in provider.hosts):
             return slug
     return None
+
+
+def is_own_answer(provider_id: str, host: str | None) -> bool:
+    """Return False if an answer from this host is not the provider's own: a relay, a local server, an imitation.
+
+    Compare domains, because regions and services have hosts of their own (``eu.api.openai.com``). Without a host the
+    provider is believed, except for ``openai``: clients of OpenAI's protocol call every server so.
+    """
+    if not host:
+        return provider_id != "openai"
+    return any(f".{host.lower()}".endswith(f".{domain}") for domain in _domains_of(provider_id))
+
+
+@cache
+def _domains_of(provider_id: str) -> frozenset[str]:
+    provider = BUILTIN.get(provider_id)
+    if provider is None:
+        return frozenset()
+    endpoint = provider.endpoint and urlsplit(provider.endpoint.base_url).hostname
+    hosts = (*provider.hosts, endpoint) if endpoint else provider.hosts
+    return frozenset(".".join(host.split(".")[-2:]) for host in hosts if "." in host)

@@ -7,6 +7,7 @@ withdrawn id by its successor. Not here: what is recorded then (``catalog``).
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 MAX_COMPARED_LENGTH = 512
 """Characters of an id that are compared; the catalog stores no longer ones."""
@@ -38,8 +39,13 @@ def answers_for(requested: str, answered: str | None) -> bool:
     >>> answers_for("gpt-4o", "gpt-4o-2024-08-06"), answers_for("grok-3", "grok-4.3")
     (True, False)
     """
-    if not isinstance(answered, str) or not isinstance(requested, str):
+    if not isinstance(answered, str) or not isinstance(requested, str) or requested == answered:
         return True
+    return _is_same(requested[:MAX_COMPARED_LENGTH], answered[:MAX_COMPARED_LENGTH])
+
+
+@lru_cache(maxsize=1_024)  # a gateway compares the same two names with every response
+def _is_same(requested: str, answered: str) -> bool:
     requested, answered = _trim(requested, answered)
     if not answered or requested == answered:
         return True
@@ -71,9 +77,7 @@ def _read(model_id: str) -> _Words:
 
 def _trim(requested: str, answered: str) -> tuple[str, str]:
     """Return both ids in lower case, without the path or the tag that only one of them has."""
-    requested, answered = (
-        one[:MAX_COMPARED_LENGTH].strip().casefold().removeprefix("models/") for one in (requested, answered)
-    )
+    requested, answered = (one.strip().casefold().removeprefix("models/") for one in (requested, answered))
     if requested.count("/") != answered.count("/"):  # a maker's or a provider's prefix, a path of resources
         requested, answered = (one.rsplit("/", 1)[-1] for one in (requested, answered))
     if (":" in requested) != (":" in answered):  # OpenRouter's :free, Ollama's :latest, Bedrock's :0

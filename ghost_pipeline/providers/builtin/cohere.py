@@ -52,5 +52,6 @@ PROVIDERS = (
             paging=CursorPaging("next_page_token", "page_token"),
         ),
         route=api_key_route("cohere", "COHERE_API_KEY", chat_prefix="cohere_chat"),
+        hosts=("api.cohere.com", "api.cohere.ai"),
     ),
 )

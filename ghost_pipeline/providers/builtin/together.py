@@ -58,6 +58,6 @@ PROVIDERS = (
             key_variables=("TOGETHER_API_KEY",),
         ),
         route=api_key_route("together_ai", "TOGETHERAI_API_KEY"),
-        hosts=("api.together.xyz",),
+        hosts=("api.together.xyz", "api.together.ai"),
     ),
 )

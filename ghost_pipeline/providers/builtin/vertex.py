@@ -37,5 +37,6 @@ PROVIDERS = (
             {"vertex_project": "VERTEXAI_PROJECT", "vertex_location": "VERTEXAI_LOCATION"},
             format_id=_id_for_litellm,
         ),
+        hosts=("aiplatform.googleapis.com",),
     ),
 )
