@@ -76,12 +76,13 @@ class GhostCallback(CustomLogger):
         provider, model = _called_model(kwargs)
         if not provider:
             return
-        account = _account(kwargs)
-        answered = _answering_model(provider, response_obj)
-        if isinstance(model, str) and not answers_for(model, answered):
-            self.tracker.track_successful_inference(provider, answered, account=account, requested_model_id=model)
-        else:
-            self.tracker.track_successful_inference(provider, model, account=account)
+        answered = _find_other_model(provider, model, response_obj, kwargs)
+        self.tracker.track_successful_inference(
+            provider,
+            answered or model,
+            account=_account(kwargs),
+            requested_model_id=None if answered is None else model,
+        )
 
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: object, start_time: datetime, end_time: datetime
@@ -129,16 +130,18 @@ def _called_model(kwargs: dict[str, Any]) -> tuple[Any, Any]:
     return provider, _real_model(provider, kwargs.get("model"), deployment) if provider else None
 
 
-def _answering_model(provider: str, response: object) -> str | None:
-    """Return the model that the provider's response names; None if it names none, or only a deployment.
+def _find_other_model(provider: str, model: Any, response: object, kwargs: Mapping[str, Any]) -> str | None:
+    """Return the model that the provider's response names, if it is another one than the ``model`` that was called.
 
-    LiteLLM keeps it beside the response, in which a proxy replaces the model by its own alias.
+    LiteLLM keeps its name beside the response, in which a proxy replaces the model by its own alias. Azure's deployments
+    and relays have names of their own.
     """
     hidden = getattr(response, "_hidden_params", None)
     answered = hidden.get("provider_response_model") if isinstance(hidden, Mapping) else None
     if provider == "azure" or not isinstance(answered, str):
         return None
-    return answered.removeprefix(f"{provider}/")
+    answered = answered.removeprefix(f"{provider}/")
+    return None if answers_for(model, answered) or not _is_of_provider(provider, kwargs) else answered
 
 
 def _account(kwargs: Mapping[str, Any]) -> str | None:
@@ -180,8 +183,7 @@ def _read_refused_call(kwargs: Mapping[str, Any]) -> _RefusedCall | None:
     exception = kwargs.get("exception")
     text = _provider_text(getattr(exception, "message", None))
     provider, model = _called_model(dict(kwargs))
-    host = _host(kwargs.get("litellm_params") or {})
-    if text is None or not provider or not is_own_answer(provider_slug(provider), host):
+    if text is None or not provider or not _is_of_provider(provider, kwargs):
         return None
     return _RefusedCall(provider, model, _status(exception), _error_code(exception), text)
 
@@ -212,9 +214,10 @@ def _provider_text(message: object) -> str | None:
     return message[: min(ends, default=len(message))]
 
 
-def _host(deployment: Mapping[str, Any]) -> str | None:
-    base = deployment.get("api_base")
-    return urlsplit(base).hostname if isinstance(base, str) else None
+def _is_of_provider(provider: str, kwargs: Mapping[str, Any]) -> bool:
+    """Return False if the call went to another server than one of the provider's."""
+    base = (kwargs.get("litellm_params") or {}).get("api_base")
+    return is_own_answer(provider_slug(provider), urlsplit(base).hostname if isinstance(base, str) else None)
 
 
 def _status(exception: object) -> int | None:

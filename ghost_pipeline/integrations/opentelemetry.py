@@ -19,7 +19,9 @@ except ModuleNotFoundError as error:
     ) from error
 
 from ghost_pipeline.client import DiscoveryTracker
+from ghost_pipeline.errors import InvalidProvider
 from ghost_pipeline.lifecycle.identity import provider_slug
+from ghost_pipeline.lifecycle.refusals.substitution import answers_for
 from ghost_pipeline.providers import is_own_answer, provider_of_host
 
 log = logging.getLogger("ghost_pipeline.integrations")
@@ -46,15 +48,16 @@ class GhostSpanProcessor(SpanProcessor):
         if _has_failed(span, attributes):
             self._track_refusal(span, attributes, _provider_name(provider, attributes))
             return
-        model: Any = attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model")
+        requested: Any = attributes.get("gen_ai.request.model")
+        model: Any = attributes.get("gen_ai.response.model") or requested
         if model:
-            self.tracker.track_successful_inference(_provider_name(provider, attributes), model)
+            slug = _provider_name(provider, attributes)
+            is_other = bool(requested) and not answers_for(requested, model) and _is_own(slug, attributes)
+            self.tracker.track_successful_inference(slug, model, requested_model_id=requested if is_other else None)
 
     def _track_refusal(self, span: ReadableSpan, attributes: Mapping[str, Any], provider: str) -> None:
         try:
-            host = attributes.get("server.address")
-            is_own = is_own_answer(provider_slug(provider), host if isinstance(host, str) else None)
-            error = _read_error(span, attributes) if is_own else None
+            error = _read_error(span, attributes) if _is_own(provider, attributes) else None
         except Exception:  # instrumentations of any library and version, in the caller's hot path
             log.debug("the error of a span can't be read", exc_info=True)
             return
@@ -85,6 +88,15 @@ def _provider_name(provider: str, attributes: Mapping[str, Any]) -> str:
         if slug is not None:
             return slug
     return provider.replace(".", "-")
+
+
+def _is_own(provider: str, attributes: Mapping[str, Any]) -> bool:
+    """Return False if another server than one of the provider's was asked, or it is not known whose it is."""
+    host = attributes.get("server.address")
+    try:
+        return is_own_answer(provider_slug(provider), host if isinstance(host, str) else None)
+    except InvalidProvider:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from ghost_pipeline.reported_sightings.inbox_files import (
     is_inbox_name,
     is_rotated_name,
 )
-from ghost_pipeline.reported_sightings.report import DeadLetter, Location, Sighting, read_sighting
+from ghost_pipeline.reported_sightings.report import DeadLetter, Location, RefusedSighting, Sighting, read_sighting
 
 MAX_LINE_BYTES = 256 * 1024
 """64 KiB of metadata, written with escapes."""
@@ -107,6 +107,7 @@ class InboxPage:
     cursor: InboxCursor
     """Where to continue, once the page is recorded."""
     sightings: Sequence[Sighting] = ()
+    refused: Sequence[RefusedSighting] = ()
     rejected: Sequence[DeadLetter] = ()
     has_more: bool = False
     """True if more can be read at once. A page without sightings may have more behind it: blank lines or a long one."""
@@ -120,7 +121,7 @@ class InboxPage:
     @property
     def is_empty(self) -> bool:
         """True if there is nothing to record."""
-        return not self.sightings and not self.rejected and not self.vanished_bytes
+        return not (self.sightings or self.refused or self.rejected or self.vanished_bytes)
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ class _Reading:
     limit: int
     now: datetime
     files: dict[int, FilePosition] = field(default_factory=dict)
-    read: list[Sighting | DeadLetter] = field(default_factory=list)
+    read: list[Sighting | RefusedSighting | DeadLetter] = field(default_factory=list)
     bytes: int = 0
     has_more: bool = False
     resume_after: tuple[int, int] | None = None
@@ -164,6 +165,7 @@ def read_inbox(folder: Path, cursor: InboxCursor, limit: int, now: datetime) -> 
     return InboxPage(
         InboxCursor(reading.files, reading.resume_after),
         [one for one in reading.read if isinstance(one, Sighting)],
+        [one for one in reading.read if isinstance(one, RefusedSighting)],
         [one for one in reading.read if isinstance(one, DeadLetter)],
         reading.has_more,
         reading.unfinished,
@@ -260,7 +262,7 @@ def _read_file(file: InboxFile, reading: _Reading, limit: int, size: int) -> Non
 
 def _read_line(
     line: Line, content: bytes, file: InboxFile, default_at: datetime, now: datetime
-) -> Sighting | DeadLetter:
+) -> Sighting | RefusedSighting | DeadLetter:
     location: Location = {"file": _printable(file.path.name), "line": line.number}
     raw = content.decode(errors="backslashreplace")
     if line.is_too_long:

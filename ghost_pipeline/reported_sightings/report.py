@@ -1,9 +1,9 @@
-"""Parse one report or line into sightings and dead letters, and name the quarantine files of these."""
+"""Parse one report or line into sightings, refusals and dead letters, and name the quarantine files of these."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import groupby
@@ -13,6 +13,7 @@ import msgspec
 
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.records import Inference
+from ghost_pipeline.lifecycle.refusals.evidence import Refusal, classify, read_status, refusal_of, validate_account
 from ghost_pipeline.lifecycle.validation import is_implausible, parse_instant, validate_inference
 
 Location = Mapping[str, str | int]
@@ -25,6 +26,12 @@ MAX_REASON_LENGTH = 1_000
 """Characters that are kept of a reason, which may quote a key of any length."""
 
 
+class _RefusalPayload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    status: int | str | None = None
+    code: int | str | None = None
+    message: str | None = None
+
+
 class _SightingPayload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str
     model: str
@@ -33,6 +40,8 @@ class _SightingPayload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_at: str | int | float | None = None
     last_at: str | int | float | None = None
     count: Annotated[int, msgspec.Meta(ge=1)] = 1
+    account: str | None = None
+    refusal: _RefusalPayload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,18 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedSighting:
+    """One or many refused requests for a model that were reported correctly. The provider's text is not in it."""
+
+    refusal: Refusal | None
+    """None if the answer is not evidence of anything about the model."""
+    count: int
+    """How many requests it stands for."""
+    is_clamped: bool
+    """True if an instant was implausible and was replaced."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A line or a report that is not a valid sighting."""
 
@@ -71,8 +92,8 @@ class DeadLetter:
 
 def read_sighting(
     payload: bytes | Mapping[str, Any], location: Location, raw: str, default_at: datetime, now: datetime
-) -> Sighting | DeadLetter:
-    """Return the sighting in JSON text, or in an object that was JSON.
+) -> Sighting | RefusedSighting | DeadLetter:
+    """Return the sighting or the refusal in JSON text, or in an object that was JSON.
 
     ``default_at`` is its instant if it states none; ``raw`` is what a dead letter keeps of it.
     """
@@ -83,14 +104,39 @@ def read_sighting(
         inference = validate_inference(
             stated.provider, stated.model, first_at, last_at, stated.name, stated.metadata, now
         )
+        is_clamped = is_implausible(first_at, now) or is_implausible(last_at, now)
+        if stated.refusal is not None:
+            return RefusedSighting(_read_refusal(stated, stated.refusal, inference, now), stated.count, is_clamped)
+        inference = replace(inference, account=validate_account(stated.account))
     except UnicodeDecodeError as error:
         return DeadLetter(location, f"is not UTF-8 (byte {error.start})", raw)
     except UnicodeEncodeError:
         return DeadLetter(location, "contains a lone surrogate", raw)
     except (msgspec.MsgspecError, RecursionError, UsageError) as error:
         return DeadLetter(location, str(error) or type(error).__name__, raw)
-    is_clamped = is_implausible(first_at, now) or is_implausible(last_at, now)
     return Sighting(inference, stated.count, is_clamped, location, raw)
+
+
+def _read_refusal(
+    stated: _SightingPayload, refusal: _RefusalPayload, inference: Inference, now: datetime
+) -> Refusal | None:
+    """Return the refusal, None if the answer is not evidence. Raises UsageError for what no answer can contain."""
+    if refusal.status is None and refusal.code is None and refusal.message is None:
+        raise UsageError("the refusal is empty", "state the answer's status, code or message")
+    if refusal.status is not None and read_status(refusal.status) is None:
+        raise UsageError(
+            f"the refusal's status {str(refusal.status)[:40]!r} is not an HTTP status", "give a number such as 404"
+        )
+    if stated.name is not None or stated.metadata is not None:
+        raise UsageError("a refusal has neither name nor metadata", "report them with a successful inference")
+    account = validate_account(stated.account)
+    slug, model_id, found = classify(stated.provider, stated.model, refusal.status, refusal.code, refusal.message)
+    if not found.is_evidence:
+        return None
+    # one request has one instant, even where a report states the interval in which it happened
+    first_at = inference.first_at if stated.count > 1 else inference.last_at
+    one = refusal_of(slug, model_id, found, inference.last_at, now, account)
+    return replace(one, first_at=first_at, count=stated.count)
 
 
 def _decode_payload(payload: bytes | Mapping[str, Any]) -> _SightingPayload:
@@ -130,8 +176,8 @@ _BATCH = "sightings"
 
 def read_report(
     report: Mapping[str, Any], location: Location, default_at: datetime, now: datetime
-) -> list[Sighting | DeadLetter]:
-    """Return the sightings of a report. An invalid one becomes a DeadLetter and stops none of the others."""
+) -> list[Sighting | RefusedSighting | DeadLetter]:
+    """Return the sightings and refusals in a report. An invalid one becomes a DeadLetter and stops no other."""
     if _BATCH not in report:
         return [read_sighting(report, location, _to_raw(report), default_at, now)]
     batch = report[_BATCH]

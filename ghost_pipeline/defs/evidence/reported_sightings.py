@@ -1,4 +1,4 @@
-"""The sensors that record sightings of other programs: from reports over HTTP and from the inbox."""
+"""The sensors that record sightings and refusals of other programs: from reports over HTTP and from the inbox."""
 
 import time
 from collections import Counter, deque
@@ -20,6 +20,7 @@ from ghost_pipeline.reported_sightings import (
     DeadLetter,
     InboxCursor,
     InboxPage,
+    RefusedSighting,
     Sighting,
     dead_letter_files,
     read_inbox,
@@ -61,10 +62,32 @@ class SightingBatch:
     """Of the first rejections."""
     effects: dict[str, Counter[str]] = field(default_factory=dict)
     """Provider -> effect -> sightings."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Effect -> refused requests that were reported."""
 
-    def record(self, catalog: ModelCatalog, sightings: Sequence[Sighting], rejected: Sequence[DeadLetter]) -> None:
-        """Quarantine what was rejected and record the rest, in one transaction. Repeating it changes nothing."""
+    def record(
+        self,
+        catalog: ModelCatalog,
+        sightings: Sequence[Sighting],
+        refused: Sequence[RefusedSighting],
+        rejected: Sequence[DeadLetter],
+    ) -> None:
+        """Quarantine what was rejected and record the rest: the sightings in one transaction, then the refusals.
+
+        Repeating it changes nothing but counts of refusals.
+        """
         self._quarantine(catalog, rejected)
+        self._record_sightings(catalog, sightings)
+        self._record_refusals(catalog, refused)
+
+    def _record_refusals(self, catalog: ModelCatalog, refused: Sequence[RefusedSighting]) -> None:
+        evidence = [one.refusal for one in refused if one.refusal is not None]
+        for result in catalog.record_refusals(evidence) if evidence else ():
+            self.refusals[result.effect] += 1
+        self.refusals["not_evidence"] += len(refused) - len(evidence)
+        self.clamped += sum(one.is_clamped for one in refused)
+
+    def _record_sightings(self, catalog: ModelCatalog, sightings: Sequence[Sighting]) -> None:
         results, unstorable = catalog.record_reported([sighting.inference for sighting in sightings])
         refusals = deque(unstorable)  # in the order of the sightings
         recorded: list[Sighting] = []
@@ -94,7 +117,8 @@ class SightingBatch:
         new = [one for one, effects in self.effects.items() if one not in known and set(effects) != {"ignored"}]
         return dg.SensorResult(
             skip_reason=dg.SkipReason(
-                f"{self.sightings:,} sightings recorded, {self.rejected:,} rejected; no run needed"
+                f"{self.sightings:,} sightings and {self.refusals.total():,} refusals recorded, "
+                f"{self.rejected:,} rejected; no run needed"
             ),
             cursor=cursor,
             dynamic_partitions_requests=[providers.build_add_request(sorted(new))] if new else None,
@@ -107,7 +131,7 @@ class SightingBatch:
         return dg.AssetMaterialization(self.asset, metadata=self._counts(), tags={SUMMARY_TAG: "true"})
 
     def _evaluation(self) -> dg.AssetCheckEvaluation:
-        total = self.sightings + self.rejected
+        total = self.sightings + self.refusals.total() + self.rejected
         return dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(self.asset),
             check_name=ACCEPTED_CHECK,
@@ -132,6 +156,8 @@ class SightingBatch:
             "inferences": self.inferences,
             "providers": ", ".join(sorted(self.effects)),
             **{effect: total[effect] for effect in (*_REPORTED_EFFECTS, "ignored")},
+            "refusals": self.refusals.total(),
+            **{f"refusals_{effect}": number for effect, number in sorted(self.refusals.items())},
             "clamped": self.clamped,
             "rejected": self.rejected,
             "vanished_bytes": self.vanished_bytes,
@@ -184,8 +210,8 @@ def inbox_sensor(context: dg.SensorEvaluationContext, ghost: GhostCatalog) -> dg
     with ghost.opened() as catalog:
         while True:
             batch.vanished_bytes += page.vanished_bytes
-            if page.sightings or page.rejected:
-                batch.record(catalog, page.sightings, page.rejected)
+            if page.sightings or page.refused or page.rejected:
+                batch.record(catalog, page.sightings, page.refused, page.rejected)
             if not page.has_more or time.monotonic() >= ends_at:
                 break
             page = _read_on(folder, page.cursor, now, ends_at)
@@ -250,12 +276,17 @@ def inference_reports_sensor(
     batch = SightingBatch(inference_reports.key.to_user_string())
     with ghost.opened() as catalog:
         while reports:
-            sightings, rejected, after = _read_page(reports, now)
-            batch.record(catalog, sightings, rejected)
+            read, after = _read_page(reports, now)
+            batch.record(
+                catalog,
+                [one for one in read if isinstance(one, Sighting)],
+                [one for one in read if isinstance(one, RefusedSighting)],
+                [one for one in read if isinstance(one, DeadLetter)],
+            )
             if time.monotonic() >= ends_at:
                 break
             reports = _settled_reports(context.instance, after, now)
-    if not (batch.sightings or batch.rejected):  # only its own summaries
+    if not (batch.sightings or batch.refusals.total() or batch.rejected):  # only its own summaries
         return dg.SensorResult(skip_reason=dg.SkipReason("no new report"), cursor=str(after))
     return batch.to_sensor_result(context, str(after))
 
@@ -275,20 +306,22 @@ def _settled_reports(instance: dg.DagsterInstance, after: int, now: datetime) ->
     return settled
 
 
-def _read_page(reports: Sequence[dg.EventLogRecord], now: datetime) -> tuple[list[Sighting], list[DeadLetter], int]:
-    """Return the sightings and dead letters of as many reports as fit, and the storage id of the last of them."""
-    read: list[Sighting | DeadLetter] = []
+_Read = list[Sighting | RefusedSighting | DeadLetter]
+
+
+def _read_page(reports: Sequence[dg.EventLogRecord], now: datetime) -> tuple[_Read, int]:
+    """Return what as many reports contain as fit, and the storage id of the last of them."""
+    read: _Read = []
     after = 0
     for record in reports:
         read += _read_record(record, now)
         after = record.storage_id
         if len(read) >= SIGHTINGS_PER_PAGE:
             break
-    sightings = [one for one in read if isinstance(one, Sighting)]
-    return sightings, [one for one in read if isinstance(one, DeadLetter)], after
+    return read, after
 
 
-def _read_record(record: dg.EventLogRecord, now: datetime) -> list[Sighting | DeadLetter]:
+def _read_record(record: dg.EventLogRecord, now: datetime) -> _Read:
     materialization = record.asset_materialization
     if materialization is not None and SUMMARY_TAG in (materialization.tags or {}):
         return []
