@@ -133,8 +133,8 @@ def _called_model(kwargs: dict[str, Any]) -> tuple[Any, Any]:
 def _find_other_model(provider: str, model: Any, response: object, kwargs: Mapping[str, Any]) -> str | None:
     """Return the model that the provider's response names, if it is another one than the ``model`` that was called.
 
-    LiteLLM keeps its name beside the response, in which a proxy replaces the model by its own alias. Azure's deployments
-    and relays have names of their own.
+    LiteLLM keeps its name beside the response, in which a proxy replaces the model by its own alias. Azure's
+    deployments and relays have names of their own.
     """
     hidden = getattr(response, "_hidden_params", None)
     answered = hidden.get("provider_response_model") if isinstance(hidden, Mapping) else None

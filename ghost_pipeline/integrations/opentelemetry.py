@@ -128,5 +128,5 @@ def _read_error(span: ReadableSpan, attributes: Mapping[str, Any]) -> _SpanError
     status, error_type = attributes.get("http.response.status_code"), attributes.get("error.type")
     code = error_type if isinstance(error_type, str) else None
     if code is not None and code.isascii() and code.isdigit():
-        status, code = status or int(code[:9]), None
+        status, code = status or int(code[:4]), None
     return _SpanError(model, status if isinstance(status, int) else None, code, message[:_MAX_MESSAGE_LENGTH])

@@ -51,33 +51,23 @@ def error_body(seen: Seen) -> str:
     if seen.text.startswith(("{", "<")) or seen.text == "404 page not found":
         return seen.text
     status, code, text = seen.status or UNKNOWN_STATUS, seen.code, seen.text
-    envelope: dict[str, Any]
-    match seen.provider_id:
-        case "anthropic":
-            envelope = {"type": "error", "error": {"type": code, "message": text}}
-        case "google" | "vertex":
-            envelope = {"error": {"code": status, "message": text, "status": code}}
-        case "bedrock" | "cohere":
-            envelope = {"message": text}
-        case "nvidia":
-            envelope = {"type": "about:blank", "title": "Gone" if status == 410 else "Error", "detail": text}
-        case "mistral":
-            envelope = {"object": "error", "message": text, "type": code, "code": "1500", "raw_status_code": status}
-        case "xai":
-            envelope = {"code": code, "error": text}
-        case "cerebras":
-            envelope = {"message": text, "type": "not_found_error", "param": "model", "code": code}
-        case "cloudflare":
-            number = int(code) if code and code.isdigit() else code
-            envelope = {"success": False, "errors": [{"code": number, "message": text}], "result": {}}
-        case "ollama" | "ollama-cloud":
-            envelope = {"error": text}
-        case "openrouter":
-            envelope = {"error": {"message": text, "code": status}}
-        case _:
-            kind = code if code in ("invalid_model", "invalid_params") else "invalid_request_error"
-            envelope = {"error": {"message": text, "type": kind, "param": "model", "code": code}}
-    return json.dumps(envelope)
+    number = int(code) if code and code.isdigit() else code
+    envelopes: dict[str, dict[str, Any]] = {
+        "anthropic": {"type": "error", "error": {"type": code, "message": text}},
+        "bedrock": {"message": text},
+        "cerebras": {"message": text, "type": "not_found_error", "param": "model", "code": code},
+        "cloudflare": {"success": False, "errors": [{"code": number, "message": text}], "result": {}},
+        "cohere": {"message": text},
+        "google": {"error": {"code": status, "message": text, "status": code}},
+        "mistral": {"object": "error", "message": text, "type": code, "code": "1500", "raw_status_code": status},
+        "nvidia": {"type": "about:blank", "title": "Gone" if status == 410 else "Error", "detail": text},
+        "ollama": {"error": text},
+        "openrouter": {"error": {"message": text, "code": status}},
+        "xai": {"code": code, "error": text},
+    }
+    kind = code if code in ("invalid_model", "invalid_params") else "invalid_request_error"
+    openai = {"error": {"message": text, "type": kind, "param": "model", "code": code}}
+    return json.dumps(envelopes.get(seen.provider_id, openai))
 
 
 def completion_body(path: str, model: str) -> str:
@@ -87,8 +77,13 @@ def completion_body(path: str, model: str) -> str:
         content = [{"type": "text", "text": "hi"}]
         return json.dumps(
             {
-                **{"id": "1", "type": "message", "role": "assistant", "model": model, "content": content},
-                **{"stop_reason": "end_turn", "usage": usage},
+                "id": "1",
+                "type": "message",
+                "role": "assistant",
+                "model": model,
+                "content": content,
+                "stop_reason": "end_turn",
+                "usage": usage,
             }
         )
     if ":generateContent" in path:
@@ -103,6 +98,7 @@ def completion_body(path: str, model: str) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body in one packet: two would wait for each other's acknowledgement
     server: "AnsweringProviders"
 
     def do_POST(self) -> None:
@@ -134,9 +130,15 @@ class AnsweringProviders(ThreadingHTTPServer):
         """(Host, model) -> the model that its completions name, where that is another."""
         self.requested: list[tuple[str, str]] = []
 
-    def refuse(self, provider_id: str, model: str, status: int, body: str) -> None:
-        """Answer requests for the model of this provider so from now on."""
-        self.answers[host_of(provider_id), model] = status, body
+    def forget(self) -> None:
+        """Answer every request with a completion, and forget the requests."""
+        self.answers.clear()
+        self.answered_by.clear()
+        self.requested.clear()
+
+    def refuse(self, seen: Seen) -> None:
+        """Give this answer to requests for its model from now on."""
+        self.answers[host_of(seen.provider_id), seen.model_id] = seen.status or UNKNOWN_STATUS, error_body(seen)
 
     def answer(self, host: str, path: str, content: bytes) -> tuple[int, str]:
         """Return status and body of the answer to a request."""

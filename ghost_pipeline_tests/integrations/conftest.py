@@ -1,5 +1,6 @@
-"""A tracker whose catalog the tests can read."""
+"""A tracker whose catalog the tests can read, and the APIs of the providers on loopback."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,9 +8,18 @@ import pytest
 
 from ghost_pipeline import DiscoveryTracker, ModelCatalog
 from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.integrations.answering_providers import AnsweringProviders, serving_providers
 
 Found = Callable[[], set[tuple[str, str]]]
 """Gives (provider, model) of all that is in the catalog, once what is noted is written."""
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what LiteLLM does after it has returned."""
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -26,3 +36,20 @@ def found(tracker: DiscoveryTracker, tmp_path: Path) -> Found:
             return {(model.provider_id, model.model_id) for model in catalog.find_models()}
 
     return look
+
+
+@pytest.fixture(scope="session")
+def provider_server() -> Iterator[AnsweringProviders]:
+    with serving_providers() as server:
+        yield server
+
+
+@pytest.fixture
+def providers(provider_server: AnsweringProviders, monkeypatch: pytest.MonkeyPatch) -> AnsweringProviders:
+    """All providers' APIs at their real host names, as long as clients ask over HTTP."""
+    for variable in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(variable, provider_server.url)
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    provider_server.forget()
+    return provider_server

@@ -4,8 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from litellm.router import Router
 from ghost_pipeline import DiscoveryTracker, ModelCatalog
 from ghost_pipeline.integrations.litellm import GhostCallback
 from ghost_pipeline.settings import Settings
-from ghost_pipeline_tests.integrations.conftest import Found
+from ghost_pipeline_tests.integrations.conftest import Found, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore:Item .* is using the `ReadOnly` qualifier:UserWarning")
 # pydantic says so of LiteLLM's own types
@@ -44,13 +43,6 @@ def callback(tracker: DiscoveryTracker, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(litellm, "callbacks", [counting])
     yield counting
     litellm.logging_callback_manager._reset_all_callbacks()  # type: ignore[no-untyped-call]
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def complete(model: str, **more: Any) -> Any:

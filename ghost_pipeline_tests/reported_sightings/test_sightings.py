@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghost_pipeline.lifecycle.validation import MAX_SKEW
-from ghost_pipeline.reported_sightings import DeadLetter, Sighting, dead_letter_files, read_report
+from ghost_pipeline.reported_sightings import DeadLetter, RefusedSighting, Sighting, dead_letter_files, read_report
 from ghost_pipeline.reported_sightings.report import (
     MAX_RAW_LENGTH,
     MAX_REASON_LENGTH,
@@ -22,11 +22,11 @@ DEFAULT_AT = NOW - timedelta(minutes=5)
 MINIMAL = {"provider": "openai", "model": "gpt-x"}
 
 
-def read(**stated: Any) -> Sighting | DeadLetter:
+def read(**stated: Any) -> Sighting | RefusedSighting | DeadLetter:
     return read_text(json.dumps({**MINIMAL, **stated}))
 
 
-def read_text(text: str | bytes) -> Sighting | DeadLetter:
+def read_text(text: str | bytes) -> Sighting | RefusedSighting | DeadLetter:
     content = text.encode() if isinstance(text, str) else text
     return read_sighting(content, {"line": 1}, "its JSON", DEFAULT_AT, NOW)
 
@@ -37,7 +37,7 @@ def sighting(**stated: Any) -> Sighting:
     return one
 
 
-def reason(one: Sighting | DeadLetter) -> str:
+def reason(one: Sighting | RefusedSighting | DeadLetter) -> str:
     assert isinstance(one, DeadLetter), one
     assert one.raw == "its JSON"
     return one.reason

@@ -175,3 +175,40 @@ def test_the_inbox_is_in_the_home_unless_the_environment_says_otherwise(tmp_path
     with pytest.raises(SettingsError, match="set GHOST_INBOX_DIR to a folder"):
         assert Settings.from_environment(shared).inbox_dir
     assert Settings.from_environment({**shared, "GHOST_INBOX_DIR": str(tmp_path)}).inbox_dir == tmp_path
+
+
+GONE = "The model 'z-ai/glm4.7' has reached its end of life on 2026-05-14T00:00:00Z and is no longer available."
+
+
+def test_refusals_mark_models_and_are_counted_by_what_they_did(channel: Channel) -> None:
+    channel.append("gateway.jsonl", {"provider": "nvidia", "model": "z-ai/glm4.7", "last_at": "2026-04-20T12:00:00Z"})
+    channel.tick()
+
+    def refusal(**answer: object) -> dict[str, object]:
+        return {"provider": "nvidia", "model": "z-ai/glm4.7", "refusal": answer}
+
+    channel.append(
+        "gateway.jsonl",
+        refusal(status=410, message=GONE),
+        refusal(status=503, message=GONE),
+        refusal(status="gone"),
+        {**refusal(status=410, message=GONE.replace("z-ai/glm4.7", "x")), "model": "x"},
+    )
+    before = channel.cursor
+    taken = channel.taken()
+    assert {name: count for name, count in taken.items() if name.startswith("refusals") or name == "rejected"} == {
+        "refusals": 3,
+        "refusals_refused": 1,
+        "refusals_not_evidence": 1,
+        "refusals_unknown": 1,
+        "rejected": 1,
+    }
+    assert "is not an HTTP status" in channel.rejected[0]["reason"]
+    with channel.workshop.catalog() as catalog:
+        [model] = catalog.find_models()
+    assert model.refused_since is not None
+    assert model.is_active
+    channel.cursor = before  # Dagster lost the result, so the lines are read again
+    assert channel.taken()["refusals_still_refused"] == 1
+    with channel.workshop.catalog() as catalog:
+        assert catalog.find_models() == [model]
