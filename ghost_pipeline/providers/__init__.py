@@ -48,8 +48,8 @@ def provider_of_host(host: str) -> str | None:
 def is_own_answer(provider_id: str, host: str | None) -> bool:
     """Return False if an answer from this host is not the provider's own: a relay, a local server, an imitation.
 
-    Compare domains, because regions and services have hosts of their own (``eu.api.openai.com``). Without a host the
-    provider is believed, except for ``openai``: clients of OpenAI's protocol call every server so.
+    Compare domains, because regions and services have hosts of their own (``eu.api.openai.com``). Without a host an
+    answer is taken for the provider's, except for ``openai``: clients of OpenAI's protocol call every server so.
     """
     if not host:
         return provider_id != "openai"

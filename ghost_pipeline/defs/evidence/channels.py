@@ -27,7 +27,7 @@ inference_reports = dg.AssetSpec(
     kinds={"json"},
     tags={"channel": "inference"},
     description=(
-        "Successful and refused inferences reported over HTTP. Other programs POST to "
+        "Inferences reported over HTTP. Other programs POST to "
         "/report_asset_materialization/inference_reports, with the metadata provider and model, optionally name, "
         "metadata, account, first_at, last_at and count, and refusal for a refused one; or sightings, a list of such "
         "objects. inference_reports_sensor records them and materializes this asset with a summary. A rejected report "
@@ -41,7 +41,7 @@ inbox = dg.AssetSpec(
     kinds={"json", "file"},
     tags={"channel": "inference"},
     description=(
-        "Successful and refused inferences appended to the inbox. Other programs append them to "
+        "Inferences appended to the inbox. Other programs append them to "
         "GHOST_HOME/inbox/*.jsonl, one JSON object per line: provider and model, optionally name, metadata, account, "
         "first_at, last_at and count, and refusal for a refused one. inbox_sensor records them and materializes this "
         "asset whenever it has read lines, and every hour without any."
