@@ -1,6 +1,6 @@
 """The JSON documents that the command line (``--json``) and the web API share; docs/json.md describes their keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.fetching.configuration import ConfiguredProvider
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_complete_listing_overdue
+from ghost_pipeline.lifecycle.claims.resolution import Claim, resolve, sort_claims
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -19,9 +20,15 @@ from ghost_pipeline.settings import Thresholds
 
 
 def model_document(
-    provider_id: str, model_id: str, history: ModelHistory, explanation: ModelExplanation | None
+    provider_id: str,
+    model_id: str,
+    history: ModelHistory,
+    explanation: ModelExplanation | None,
+    facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a model with its listing and why it is in its state; without its facts if it left the catalog.
+
+    ``facts`` is a ``facts_document``: what every source states of the model now.
 
     Its events are not part of it: they are added by who reads them.
     """
@@ -32,7 +39,28 @@ def model_document(
         **({} if model is None else {name: getattr(model, name) for name in MODEL_FIELDS}),
         "listing": history.listing,
         **({} if explanation is None else {"explanation": explanation}),
+        **({} if facts is None else {"facts": facts}),
     }
+
+
+def facts_document(claims: Sequence[Claim], order: Sequence[str]) -> dict[str, Any]:
+    """Return fact -> the claim that counts, with ``others``: what other sources state of it.
+
+    ``order`` has the names of references in the order in which they count.
+    """
+    ranked = sort_claims(claims, order)
+    return {
+        fact: {
+            **_claim_document(winner),
+            "others": [_claim_document(one) for one in ranked if one.fact == fact and one is not winner],
+        }
+        for fact, winner in resolve(claims, order).items()
+    }
+
+
+def _claim_document(claim: Claim) -> dict[str, Any]:
+    names = ("value", "source", "first_stated_at", "last_stated_at", "sha256")
+    return {name: getattr(claim, name) for name in names}
 
 
 def past_model_document(past: PastModel) -> dict[str, Any]:

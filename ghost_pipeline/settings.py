@@ -133,6 +133,27 @@ class Thresholds:
         "models",
         maximum=1_000_000_000,
     )
+    implausible_price_factor: float = setting(
+        10,
+        "A price of a reference that moves by a larger factor, or to or from 0, is doubted until it is stated again.",
+        "GHOST_IMPLAUSIBLE_PRICE_FACTOR",
+        "times",
+        minimum=1,
+    )
+    implausible_context_percent: int = setting(
+        50,
+        "A context window of a reference that shrinks by more is doubted as well ...",
+        "GHOST_IMPLAUSIBLE_CONTEXT_PERCENT",
+        "percent",
+        maximum=100,
+    )
+    implausible_repriced_percent: int = setting(
+        50,
+        "... and so are prices, if those of a larger share of a provider's models change at once.",
+        "GHOST_IMPLAUSIBLE_REPRICED_PERCENT",
+        "percent",
+        maximum=100,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +289,11 @@ class Settings:
         maximum=100_000,
         default_text="unlimited",
     )
+    references: str = setting(
+        "models-dev,litellm,genai-prices",
+        "The order in which references count where a provider states no fact; those that are left out come last.",
+        "GHOST_REFERENCES",
+    )
     thresholds: Thresholds = field(default_factory=Thresholds)
     fetch_limits: FetchLimits = field(default_factory=FetchLimits)
 
@@ -277,6 +303,11 @@ class Settings:
         if self.home_url and not self.database_url:
             raise SettingsError("GHOST_HOME is a URL, which can't hold the embedded catalog", "set GHOST_DATABASE_URL")
         return self.database_url or f"sqlite:///{self.home.absolute() / 'catalog.db'}"
+
+    @property
+    def reference_order(self) -> tuple[str, ...]:
+        """The names of references in the order in which they count."""
+        return tuple(name.strip().lower() for name in self.references.split(",") if name.strip())
 
     @property
     def archive_location(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ghost_pipeline.catalog import queries
 from ghost_pipeline.catalog.browsing.browsing import Browsing
+from ghost_pipeline.catalog.claims.references import References
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.history import explanation, recent_events, retiring_models
 from ghost_pipeline.catalog.history.changes import MAX_PAGE, ChangePage
@@ -54,6 +55,8 @@ class CatalogQueries:
         """What changed, and what the catalog showed at any instant."""
         self.browsing = Browsing(database, settings, clock)
         """Pages of models, attempts, events and departures, for people who look around."""
+        self.references = References(database, settings, clock)
+        """What third parties state of models, which fills gaps and is never evidence."""
 
     # Models
 

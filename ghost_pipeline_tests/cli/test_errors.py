@@ -66,6 +66,13 @@ WRONG_USAGE = [
     ("export", "--to", "csv", "--output", "/dev/null"),
     ("notify",),
     ("notify", "--test", "chat"),
+    ("references", "import", "--as", "models-dev"),
+    ("references", "import", "no-such-file.json", "--as", "litellm"),
+    ("references", "import", "/dev/null", "--as", "litellm"),
+    ("references", "unmatched", "litellm"),
+    ("references", "remove", "litellm"),
+    ("conflicts", "--fact", "name"),
+    ("conflicts", "--provider", "nobody"),
     ("no-such-command",),
 ]
 NEED_A_CATALOG = [
@@ -88,6 +95,8 @@ NEED_A_CATALOG = [
     ("db", "current"),
     ("db", "adopt", "old_models"),
     ("notifications",),
+    ("references", "list"),
+    ("conflicts",),
 ]
 
 
@@ -251,6 +260,7 @@ def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tu
 def test_the_commands_are_those_that_are_promised() -> None:
     promised = "fetch ingest stats models show providers export track add reactivate release remove restore sweep purge"
     history = {"changes", "diff", "prices", "retiring", "announce", "notify", "notifications"}
+    history |= {"references", "conflicts"}
     assert {path[0] for path in COMMANDS} == {*promised.split(), *history, "ui", "web", "db", "doctor"}
     upkeep = {"prune-runs", "prune-listings", "backfill-history"}
     assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current", "adopt", "import", *upkeep}

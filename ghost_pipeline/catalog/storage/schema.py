@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0009"
+HEAD = "0010"
 """The revision that this program needs. A constant, so that opening a catalog need not load Alembic."""
 
 

@@ -328,6 +328,51 @@ catalog_identity = sa.Table(
 )
 """A copy and a restored dump keep the name, so cursors stay valid; another catalog refuses them."""
 
+reference_imports = sa.Table(
+    "reference_imports",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, comment="Number of the import."),
+    sa.Column("reference", sa.String(32), nullable=False, comment="Name of the reference, such as litellm."),
+    sa.Column("file_name", sa.Text, nullable=False, comment="Name of the file, or the package that carries it."),
+    sa.Column("sha256", sa.String(64), nullable=False, comment="Digest of its bytes, which are not kept."),
+    sa.Column("bytes", sa.BigInteger, nullable=False, comment="Size of the file."),
+    sa.Column("format_version", sa.Text, nullable=False, comment="Version of the code that reads the format."),
+    sa.Column("imported_at", Instant, nullable=False, comment="When it was imported."),
+    sa.Column("verdict", sa.String(16), nullable=False, comment="complete, shrunken, empty or malformed."),
+    sa.Column("reason", sa.Text, comment="Why the verdict is not complete."),
+    sa.Column("is_applied", sa.Boolean, nullable=False, comment="Its claims replaced those of the imports before it."),
+    sa.Column("entry_count", sa.Integer, nullable=False, comment="Entries of the file."),
+    sa.Column("model_count", sa.Integer, nullable=False, comment="Models of which it states a fact."),
+    sa.Column("added_count", sa.Integer, nullable=False, comment="Claims that it added."),
+    sa.Column("changed_count", sa.Integer, nullable=False, comment="Claims whose value it changed."),
+    sa.Column("ended_count", sa.Integer, nullable=False, comment="Claims that it states no more."),
+    sa.Column("doubted_count", sa.Integer, nullable=False, comment="Implausible changes that it did not make."),
+    _one_of("verdict", Verdict),
+    sa.Index(None, "reference", "id"),
+)
+"""Every import of a reference, refused ones too. References are never evidence that a model exists."""
+
+reference_claims = sa.Table(
+    "reference_claims",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, comment="Number of the claim."),
+    sa.Column("reference", sa.String(32), nullable=False, comment="Name of the reference that states it."),
+    sa.Column("provider_id", Slug, nullable=False, comment="Slug of the provider, which may be unknown here."),
+    sa.Column(
+        "model_id", ModelId, nullable=False, comment="The provider's id of the model, which may be unknown here."
+    ),
+    sa.Column("fact", sa.String(32), nullable=False, comment="Name of the column of models that it is about."),
+    sa.Column("value", Json, nullable=False, comment="Its value, in the unit of that column."),
+    sa.Column("first_stated_at", Instant, nullable=False, comment="When an import stated this value first."),
+    sa.Column("sha256", sa.String(64), nullable=False, comment="Digest of the file that did."),
+    sa.Column("doubted_value", Json, comment="A newer, implausible value that does not stand yet."),
+    sa.Column("doubted_at", Instant, comment="When that was stated first."),
+    sa.UniqueConstraint("provider_id", "model_id", "fact", "reference"),
+    sa.CheckConstraint("(doubted_at IS NULL) = (doubted_value IS NULL)", name="doubts_have_a_value"),
+    sa.Index(None, "reference"),
+)
+"""What references state of models now. Without foreign keys: a reference's models may be unknown here."""
+
 notification_destinations = sa.Table(
     "notification_destinations",
     metadata,

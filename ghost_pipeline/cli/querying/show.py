@@ -14,7 +14,8 @@ from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.history.past import at_option, read_history_at
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import format_state, format_value, print_json_object, print_table
-from ghost_pipeline.documents import model_document
+from ghost_pipeline.cli.querying.references import describe_references
+from ghost_pipeline.documents import facts_document, model_document
 from ghost_pipeline.lifecycle.absence import Presence, WayBack
 from ghost_pipeline.lifecycle.identity import format_command, model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord
@@ -31,7 +32,8 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
     """Show one model with its facts and all its events.
 
     Also shows the listing and the run that confirmed it last, why it is a ghost or left the catalog, what would bring
-    it back, and when a sweep takes it.
+    it back, and when a sweep takes it. What references state where the provider states nothing is marked with its
+    source.
     """
     with ModelCatalog.open() as catalog:
         if at is None:
@@ -41,10 +43,15 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
             history, state = read_history_at(catalog, provider, model_id, at)
             explanation = None
         events = catalog.iterate_events(provider, model_id, at)
+        is_known = at is None and history.model is not None
+        claims = catalog.references.list_claims(provider, model_id) if is_known else []
+        order = catalog.settings.reference_order
         if is_json:
-            print_json_object(model_document(provider, model_id, history, explanation), "events", events)
+            facts = facts_document(claims, order) if is_known else None
+            print_json_object(model_document(provider, model_id, history, explanation, facts), "events", events)
             return
-        _print_history(provider, model_id, history, state, explanation, events)
+        added = describe_references(provider, model_id, claims, order)
+        _print_history(provider, model_id, history, state, explanation, added, events)
         settings = catalog.settings
         if settings.model_partitions and history.events:
             named = history.events[0]
@@ -71,6 +78,7 @@ def _print_history(
     history: ModelHistory,
     state: str,
     explanation: ModelExplanation | None,
+    references: Iterable[str],
     events: Iterable[ModelEvent],
 ) -> None:
     click.echo(f"{provider} {model_id}: {state}")
@@ -82,6 +90,8 @@ def _print_history(
         for name, value in facts:
             if value is not None:
                 click.echo(f"  {name}: {format_value(value)}")
+    for line in references:
+        click.echo(f"  {printable(line)}")
     if history.listing is not None:
         listing = history.listing
         run = f", run {listing['run_id']}" if listing["run_id"] else ""

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ghost_pipeline.catalog.results import ModelHistory
-from ghost_pipeline.documents import model_document, past_model_document
+from ghost_pipeline.documents import facts_document, model_document, past_model_document
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.validation import parse_age
 from ghost_pipeline.web.api.parameters import (
@@ -78,14 +78,16 @@ def get_model(
     slug = provider_slug(provider)
     canonical = canonical_model_id(slug, model_id)
     instant = read_instant(at, "at")
-    explanation = None
+    explanation = facts = None
     if instant is None:
         history = catalog.get_model_history(slug, canonical, MAX_EVENTS)
         explanation = catalog.explain_model(slug, canonical)
+        if history.model is not None:
+            facts = facts_document(catalog.references.list_claims(slug, canonical), catalog.settings.reference_order)
     else:
         then = catalog.history.get_model(slug, canonical, instant, MAX_EVENTS)
         history = ModelHistory(None if then.past is None else then.past.model, then.events, None)
-    document = model_document(slug, canonical, history, explanation)
+    document = model_document(slug, canonical, history, explanation, facts)
     return json_response(request, {**document, "events": history.events})
 
 

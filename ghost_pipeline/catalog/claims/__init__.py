@@ -1,0 +1,1 @@
+"""What references state of models, beside what the catalog's evidence states of them."""

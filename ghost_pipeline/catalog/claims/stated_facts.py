@@ -1,0 +1,95 @@
+"""What the catalog's own evidence states of models, as claims: who stated each value, and since when.
+
+These claims have no rows of their own. The value is that of ``models``; the newest event that set it has its source and
+its first instant; the listing that confirmed the model last has the last instant and the digest. So a listing costs no
+more with claims than without.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, Key, is_one_of, model_record
+from ghost_pipeline.catalog.storage.tables import listings, model_events, models
+from ghost_pipeline.lifecycle.claims.resolution import STATED_SOURCES, Claim
+from ghost_pipeline.lifecycle.facts import FACT_NAMES
+from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+
+_SETTING_FACTS = (EventKind.CHANGED, EventKind.DISCOVERED, EventKind.RESTORED, EventKind.ADDED)
+
+
+PAGE = 1_000
+"""Events that are in memory at a time."""
+
+
+class _Origin(NamedTuple):
+    """The event that set a value."""
+
+    source: Source
+    at: datetime | None
+
+
+def read_stated_facts(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, list[Claim]]:
+    """Return the claims of the catalog's evidence about the models among ``keys`` that it has."""
+    if not keys:
+        return {}
+    query = (
+        sa.select(*MODEL_COLUMNS, listings.c.sha256)
+        .outerjoin(listings, listings.c.id == models.c.listing_id)
+        .where(is_one_of(connection, models, keys))
+    )
+    origins = _read_origins(connection, keys)
+    found = {}
+    for row in connection.execute(query):
+        model = model_record(row)
+        key = (model.provider_id, model.model_id)
+        found[key] = _claims_of(model, origins.get(key, {}), row.sha256)
+    return found
+
+
+def _claims_of(model: ModelRecord, origins: Mapping[str, _Origin], sha256: str | None) -> list[Claim]:
+    claims = []
+    for fact in FACT_NAMES:
+        value = getattr(model, fact)
+        if value is None:
+            continue
+        origin = origins.get(fact, _Origin(model.source, None))
+        is_listed = origin.source is Source.INDEX and model.listing_id is not None
+        claims.append(
+            Claim(
+                fact,
+                value,
+                STATED_SOURCES[origin.source],
+                origin.at,
+                model.last_listed_at if is_listed else origin.at,
+                sha256 if is_listed else None,
+            )
+        )
+    return claims
+
+
+def _read_origins(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, dict[str, _Origin]]:
+    """Return model -> fact -> the newest event that set it."""
+    columns = [model_events.c[name] for name in ("provider_id", "model_id", "kind", "source", "at", "details")]
+    query = (
+        sa.select(*columns)
+        .where(is_one_of(connection, model_events, keys))
+        .where(model_events.c.kind.in_([kind.value for kind in _SETTING_FACTS]))
+        .order_by(model_events.c.id.desc())
+    )
+    found: dict[Key, dict[str, _Origin]] = {}
+    # A page at a time: a model may have thousands of events, and each keeps old and new values.
+    for slug, model_id, kind, source, at, details in connection.execution_options(yield_per=PAGE).execute(query):
+        if source is None:
+            continue
+        origins = found.setdefault((slug, model_id), {})
+        stated = (details or {}) if kind == EventKind.CHANGED.value else FACT_NAMES
+        if kind == EventKind.ADDED.value and "previous_source" in (details or {}):
+            continue  # an operator added a model that was there; what it changed is an event of its own
+        for fact in FACT_NAMES:
+            if fact in stated:
+                origins.setdefault(fact, _Origin(Source(source), at))
+    return found

@@ -1,0 +1,178 @@
+"""What another import of a reference changes, and which of its changes are not taken over yet.
+
+As with shrunken listings, one file is not enough for what is hardly ever true: a price that goes to or from zero or
+moves by a large factor, a context window that shrinks by more than half, prices of most models of a provider at once.
+Such a claim is doubted: the old value stands until a later import, at least ``confirm_after`` later, states the new
+one again, or until an operator accepts it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from ghost_pipeline.lifecycle.claims.resolution import COMPARED_FACTS
+from ghost_pipeline.lifecycle.facts import FACTS, FactKind
+from ghost_pipeline.lifecycle.verdicts import is_shrunken
+from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.settings import Thresholds
+
+ClaimKey = tuple[str, str, str]
+"""Provider slug, canonical model id, name of the fact."""
+
+_PRICES = frozenset(fact.name for fact in FACTS if fact.kind is FactKind.PRICE) & set(COMPARED_FACTS)
+
+
+@dataclass(frozen=True, slots=True)
+class StatedClaim:
+    """What a reference states of a fact, as the catalog keeps it."""
+
+    value: Any
+    first_stated_at: datetime
+    sha256: str
+    """Digest of the file that stated this value first."""
+    doubted_value: Any = None
+    """Another value that a newer file states and that is not taken over yet."""
+    doubted_at: datetime | None = None
+    """When that was first stated; None without a doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A change that is not taken over yet, and why."""
+
+    provider_id: str
+    model_id: str
+    fact: str
+    value: Any
+    """What stands."""
+    doubted_value: Any
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceChanges:
+    """What an import changes."""
+
+    added: dict[ClaimKey, StatedClaim] = field(default_factory=dict)
+    updated: dict[ClaimKey, StatedClaim] = field(default_factory=dict)
+    """Claims with another value or another doubt."""
+    ended: list[ClaimKey] = field(default_factory=list)
+    """Claims that the reference does not state any more."""
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+def assess_reference(
+    known: Mapping[ClaimKey, StatedClaim],
+    stated: Mapping[ClaimKey, Any],
+    malformed_reason: str | None,
+    thresholds: Thresholds,
+) -> tuple[Verdict, str | None]:
+    """Return the verdict on a reference and its reason: malformed, empty, shrunken or complete.
+
+    It is shrunken if as many of the models that it stated before are missing as makes a listing shrunken.
+    """
+    if malformed_reason is not None:
+        return Verdict.MALFORMED, malformed_reason
+    if not stated:
+        return Verdict.EMPTY, "the reference states no fact of any model"
+    before, after = ({key[:2] for key in keys} for keys in (known, stated))
+    missing = len(before - after)
+    if is_shrunken(missing, len(before), thresholds):
+        return Verdict.SHRUNKEN, f"{missing:,} of the {len(before):,} models that it stated before are missing"
+    return Verdict.COMPLETE, None
+
+
+def compare_claims(
+    known: Mapping[ClaimKey, StatedClaim],
+    stated: Mapping[ClaimKey, Any],
+    sha256: str,
+    now: datetime,
+    thresholds: Thresholds,
+    *,
+    is_accepted: bool = False,
+) -> ReferenceChanges:
+    """Return what an import ``now`` changes, given what the reference stated before.
+
+    Args:
+        known: The claims of the reference so far.
+        stated: What it states now.
+        sha256: Digest of the file.
+        now: When it is imported.
+        thresholds: What is implausible, and how much later it can be confirmed.
+        is_accepted: An operator accepts what is implausible.
+    """
+    changes = ReferenceChanges(ended=sorted(known.keys() - stated.keys()))
+    repriced = _repriced_providers(known, stated, thresholds)
+    for key, value in stated.items():
+        before = known.get(key)
+        if before is None:
+            changes.added[key] = StatedClaim(value, now, sha256)
+            continue
+        reason = None if is_accepted else _doubt_reason(key, before, value, repriced, now, thresholds)
+        if reason is not None:
+            changes.doubts.append(Doubt(*key, before.value, value, reason))
+        after = _after(before, value, sha256, now, is_doubted=reason is not None)
+        if after != before:
+            changes.updated[key] = after
+    return changes
+
+
+def _after(before: StatedClaim, value: Any, sha256: str, now: datetime, *, is_doubted: bool) -> StatedClaim:
+    if is_doubted:
+        is_same_doubt = before.doubted_at is not None and before.doubted_value == value
+        return before if is_same_doubt else replace(before, doubted_value=value, doubted_at=now)
+    if value != before.value:
+        return StatedClaim(value, now, sha256)
+    return replace(before, doubted_value=None, doubted_at=None)
+
+
+def _doubt_reason(
+    key: ClaimKey,
+    before: StatedClaim,
+    value: Any,
+    repriced: Mapping[str, str],
+    now: datetime,
+    thresholds: Thresholds,
+) -> str | None:
+    """Return why the value is not taken over yet; None if it is."""
+    if value == before.value:
+        return None
+    doubted_at = before.doubted_at if before.doubted_value == value else None
+    if doubted_at is not None and now >= doubted_at + thresholds.confirm_after:
+        return None
+    provider_id, _, fact = key
+    reason = implausible_reason(fact, before.value, value, thresholds)
+    if reason is None and fact in _PRICES:
+        reason = repriced.get(provider_id)
+    # A change that was doubted for its number of companions stays so when it is repeated without them.
+    return reason or (None if doubted_at is None else "it was doubted before")
+
+
+def implausible_reason(fact: str, old: Any, new: Any, thresholds: Thresholds) -> str | None:
+    """Return why it is implausible that a fact changes from ``old`` to ``new``; None if it is not."""
+    if fact in _PRICES:
+        if (old == 0) is not (new == 0):
+            return "the price goes to or from 0"
+        factor = max(old, new) / min(old, new) if min(old, new) > 0 else 1
+        if factor > thresholds.implausible_price_factor:
+            return f"the price changes by a factor of {factor:,.3g}"
+    if fact == "context_window" and new * 100 < old * (100 - thresholds.implausible_context_percent):
+        return f"the context window shrinks by {100 - new * 100 / old:.0f} %"
+    return None
+
+
+def _repriced_providers(
+    known: Mapping[ClaimKey, StatedClaim], stated: Mapping[ClaimKey, Any], thresholds: Thresholds
+) -> dict[str, str]:
+    """Return provider -> why its changes of prices are implausible: too many at once."""
+    priced = {key[:2] for key in known if key[2] in _PRICES and key in stated}
+    changed = {key[:2] for key in known if key[2] in _PRICES and key in stated and known[key].value != stated[key]}
+    totals, counts = (Counter(provider_id for provider_id, _ in models) for models in (priced, changed))
+    return {
+        provider_id: f"prices of {count:,} of {totals[provider_id]:,} models of {provider_id} change at once"
+        for provider_id, count in counts.items()
+        if count > thresholds.shrunken_above_count
+        and count * 100 > totals[provider_id] * thresholds.implausible_repriced_percent
+    }

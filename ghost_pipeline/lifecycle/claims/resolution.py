@@ -1,0 +1,170 @@
+"""Which of several statements of a fact counts, and where sources contradict each other.
+
+The rule is :func:`resolve`, fact by fact: an operator counts before the provider's own listing, that before what was
+reported with an inference, and references come last, in the configured order. A fact that no source states stays
+unknown. A reference's price of 0 fills no gap: there 0 is filler or a subscription as often as a price, and a model
+must not appear free because a third party has no price for it. For the same reason nothing states ``is_free``.
+
+The order in which claims arrive never matters, and without a reference's claims the result is what it was before them.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ghost_pipeline.lifecycle.facts import FACTS, FactKind
+from ghost_pipeline.lifecycle.vocabulary import Source
+
+REFERENCE_PREFIX = "reference:"
+
+STATED_SOURCES: Mapping[Source, str] = {
+    Source.MANUAL: "manual",
+    Source.INDEX: "listing",
+    Source.INFERENCE: "inference",
+}
+"""The channel of evidence -> the source of a claim, the strongest first."""
+
+_RANKS = {name: rank for rank, name in enumerate(STATED_SOURCES.values())}
+
+REFERENCE_FACTS = ("name", "context_window", "max_output_tokens", "input_price", "output_price", "capabilities")
+"""Facts that a reference can state. The others are the provider's alone, such as when it withdraws a model."""
+
+_KINDS = {fact.name: fact.kind for fact in FACTS}
+
+COMPARED_FACTS = tuple(name for name in REFERENCE_FACTS if _KINDS[name] in (FactKind.TOKENS, FactKind.PRICE))
+"""Facts on which sources can contradict each other: numbers. Names differ in style, and an absent capability is not a
+"no"."""
+
+SAME_WITHIN = 1e-6
+"""Two numbers that differ by less, relative to the larger one, are the same number in different units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one source states of one fact of a model."""
+
+    fact: str
+    value: Any
+    """As ``Facts`` has it: tokens, USD per million tokens."""
+    source: str
+    """``manual``, ``listing``, ``inference``, or ``reference:`` and the name of the reference."""
+    first_stated_at: datetime | None = None
+    """Since when the source states this value; None if that is not recorded."""
+    last_stated_at: datetime | None = None
+    sha256: str | None = None
+    """Digest of the bytes that state it: the newest listing, or the file in which a reference stated it first."""
+
+
+def reference_source(name: str) -> str:
+    """Return the source of the claims of a reference."""
+    return f"{REFERENCE_PREFIX}{name}"
+
+
+def is_reference(source: str) -> bool:
+    """Return True if the source of a claim is a reference."""
+    return source.startswith(REFERENCE_PREFIX)
+
+
+def rank_source(source: str, order: Sequence[str]) -> int:
+    """Return the place of a source in the order in which sources count, 0 for the first.
+
+    ``order`` has the names of references. Those that it lacks come last.
+    """
+    if not is_reference(source):
+        return _RANKS.get(source, len(_RANKS))
+    name = source.removeprefix(REFERENCE_PREFIX)
+    return len(_RANKS) + 1 + (order.index(name) if name in order else len(order))
+
+
+def sort_claims(claims: Iterable[Claim], order: Sequence[str]) -> list[Claim]:
+    """Return the claims by the order in which their sources count; equal ranks by name."""
+    return sorted(claims, key=lambda claim: (rank_source(claim.source, order), claim.source, repr(claim.value)))
+
+
+def fills_gap(claim: Claim) -> bool:
+    """Return True if the claim counts where no stronger source states the fact."""
+    if claim.value is None:
+        return False
+    is_price = _KINDS[claim.fact] is FactKind.PRICE
+    return not (is_price and claim.value == 0 and is_reference(claim.source))
+
+
+def resolve(claims: Iterable[Claim], order: Sequence[str]) -> dict[str, Claim]:
+    """Return fact -> the claim that counts, of the facts that any source states."""
+    found: dict[str, Claim] = {}
+    for claim in sort_claims(claims, order):
+        if fills_gap(claim):
+            found.setdefault(claim.fact, claim)
+    return {name: found[name] for name in _KINDS if name in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Sources that contradict each other on one fact of a model."""
+
+    provider_id: str
+    model_id: str
+    fact: str
+    winner: Claim
+    """The claim that counts."""
+    others: tuple[Claim, ...]
+    """The claims that contradict it, the strongest first."""
+    factor: float | None
+    """The largest value divided by the smallest one; None if that is 0."""
+    since: datetime | None
+    """When the newest of these claims was first stated."""
+    reason: str
+    """Why the winner counts."""
+
+
+def find_conflicts(provider_id: str, model_id: str, claims: Iterable[Claim], order: Sequence[str]) -> list[Conflict]:
+    """Return the facts on which the claims of one model contradict each other, in the order of ``COMPARED_FACTS``."""
+    by_fact: dict[str, list[Claim]] = defaultdict(list)
+    for claim in sort_claims(claims, order):
+        if claim.value is not None:
+            by_fact[claim.fact].append(claim)
+    outputs = {claim.value for claim in by_fact["max_output_tokens"]}
+    found = []
+    for fact in COMPARED_FACTS:
+        stated = by_fact[fact]
+        winner = next((claim for claim in stated if fills_gap(claim)), None)
+        if winner is None:
+            continue
+        others = tuple(
+            one for one in stated if one is not winner and not _agree(fact, winner.value, one.value, outputs)
+        )
+        if others:
+            found.append(_conflict(provider_id, model_id, winner, others))
+    return found
+
+
+def _agree(fact: str, one: float, other: float, outputs: Collection[float]) -> bool:
+    difference = abs(one - other)
+    if difference <= SAME_WITHIN * max(abs(one), abs(other)):
+        return True
+    # Some sources state the longest input instead, which is the context window without the longest answer.
+    return fact == "context_window" and difference in outputs
+
+
+def _conflict(provider_id: str, model_id: str, winner: Claim, others: tuple[Claim, ...]) -> Conflict:
+    values = [winner.value, *(claim.value for claim in others)]
+    starts = [claim.first_stated_at for claim in (winner, *others) if claim.first_stated_at is not None]
+    return Conflict(
+        provider_id,
+        model_id,
+        winner.fact,
+        winner,
+        others,
+        factor=max(values) / min(values) if min(values) > 0 else None,
+        since=max(starts, default=None),
+        reason=_REASONS.get(winner.source, "it is the first of the configured references"),
+    )
+
+
+_REASONS = {
+    "manual": "an operator counts before every other source",
+    "listing": "the provider's own listing counts before references",
+    "inference": "what was reported with a use counts before references",
+}

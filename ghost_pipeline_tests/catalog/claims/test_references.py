@@ -1,0 +1,249 @@
+"""References in the catalog: what an import replaces, what it never touches, and what contradicts what."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ghost_pipeline import ModelCatalog
+from ghost_pipeline.catalog.claims.references import ImportOutcome
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
+from ghost_pipeline.catalog.storage.tables import metadata, reference_claims, reference_imports
+from ghost_pipeline.errors import UnknownProvider, UsageError
+from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline_tests.catalog.backends import Place
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+OF_REFERENCES = (reference_claims, reference_imports)
+
+
+class Story:
+    """A catalog in which each step is an hour after the one before."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.now = NOON
+        self.catalog = place.opened(lambda: self.now)
+        self.references = self.catalog.references
+
+    def list_models(self, *ids: str, context: int | None = None, price: str | None = None) -> None:
+        """Let OpenRouter list models."""
+        self.now += HOUR
+        rows = [{"id": one, "context_length": context, "pricing": {"prompt": price}} for one in ids]
+        content = json.dumps({"data": rows}).encode()
+        listed = self.catalog.admit(SubmittedListing("openrouter", "openrouter.json", content, self.now))
+        self.catalog.reconcile(listed.listing_id)
+
+    def models_dev(self, models: dict[str, dict[str, Any]], *, is_accepted: bool = False) -> ImportOutcome:
+        """Import what models.dev states of OpenRouter's models."""
+        self.now += HOUR
+        content = json.dumps({"openrouter": {"models": models}}).encode()
+        return self.references.import_content("models-dev", "api.json", content, is_accepted=is_accepted)
+
+    def litellm(self, models: dict[str, dict[str, Any]]) -> ImportOutcome:
+        """Import what LiteLLM states of OpenRouter's models."""
+        self.now += HOUR
+        entries = {f"openrouter/{one}": {"litellm_provider": "openrouter", **stated} for one, stated in models.items()}
+        return self.references.import_content("litellm", "map.json", json.dumps(entries).encode())
+
+    def resolved(self, model_id: str) -> dict[str, tuple[Any, str]]:
+        """Return fact -> value and source."""
+        found = self.references.resolve_model("openrouter", model_id)
+        return {fact: (claim.value, claim.source) for fact, claim in found.items()}
+
+    def rows(self, *, is_of_references: bool) -> dict[str, list[Any]]:
+        """Return the rows of the tables of references, or of all others."""
+        database = self.place.database()
+        tables = [one for one in metadata.sorted_tables if (one in OF_REFERENCES) is is_of_references]
+        with database.reading() as connection:
+            found = {
+                table.name: [tuple(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key))]
+                for table in tables
+            }
+        database.close()
+        return found
+
+
+@pytest.fixture
+def story(place: Place) -> Story:
+    return Story(place)
+
+
+def models_dev(price: float | None = None, context: int | None = None) -> dict[str, Any]:
+    return {"cost": {"input": price}, "limit": {"context": context}}
+
+
+def test_a_reference_fills_gaps_and_the_listing_counts_before_it(story: Story) -> None:
+    story.list_models("a", "b", context=8_000)
+    story.list_models("a", "b", context=16_000)
+    story.models_dev({"a": models_dev(2, 128_000), "unknown": models_dev(1)})
+    assert story.resolved("a") == {
+        "context_window": (16_000, "listing"),
+        "input_price": (2.0, "reference:models-dev"),
+    }
+    claims = {
+        claim.source: claim for claim in story.references.list_claims("openrouter", "a") if "window" in claim.fact
+    }
+    listed, stated = claims["listing"], claims["reference:models-dev"]
+    assert (listed.first_stated_at, listed.last_stated_at) == (NOON + 2 * HOUR, NOON + 2 * HOUR)
+    assert (stated.value, stated.first_stated_at) == (128_000, NOON + 3 * HOUR)
+    history = story.catalog.get_model_history("openrouter", "a")
+    assert history.listing is not None
+    assert listed.sha256 == history.listing["sha256"] != stated.sha256
+    assert story.references.find_unmatched("models-dev") == [("openrouter", "unknown")]
+    assert history.model is not None
+    assert (history.model.input_price, history.model.is_free) == (None, None)
+
+
+def test_a_value_that_an_operator_gave_is_a_claim_of_the_operator(story: Story) -> None:
+    story.list_models("a", context=8_000)
+    story.now += HOUR
+    story.catalog.add_manual_model("openrouter", "a", context_window=9_000)
+    story.models_dev({"a": models_dev(2, 128_000)})
+    assert story.resolved("a")["context_window"] == (9_000, "manual")
+    story.catalog.add_manual_model("openai", "new", name="New")
+    assert story.references.resolve_model("openai", "new")["name"].source == "manual"
+
+
+def test_a_model_that_was_used_has_its_name_from_the_use(story: Story) -> None:
+    story.catalog.track_successful_inference("openrouter", "a", name="A")
+    assert story.resolved("a") == {"name": ("A", "inference")}
+
+
+def test_a_reference_never_touches_what_evidence_states(story: Story) -> None:
+    """Lifecycle, facts and events are the same with references and without them."""
+    story.list_models("a", "b")
+    story.catalog.track_successful_inference("openai", "used")
+    story.now += timedelta(days=2)
+    story.catalog.mark_stale_models_inactive()
+    before = story.rows(is_of_references=False)
+    story.models_dev({"a": models_dev(2, 5), "never-seen": models_dev(1)})
+    story.litellm({"b": {"input_cost_per_token": 1e-06}})
+    story.references.remove("litellm")
+    assert story.rows(is_of_references=False) == before
+    models = story.catalog.find_models(ModelFilter(is_active=None))
+    assert [(one.model_id, one.is_active) for one in models] == [("used", False), ("a", False), ("b", False)]
+
+
+def test_importing_the_same_again_writes_one_row(story: Story) -> None:
+    stated = {"a": models_dev(2, 5), "b": models_dev(3)}
+    story.models_dev(stated)
+    before = story.rows(is_of_references=True)
+    again = story.models_dev(stated)
+    after = story.rows(is_of_references=True)
+    assert after["reference_claims"] == before["reference_claims"]
+    assert len(after["reference_imports"]) == 2
+    assert again.imported.is_applied
+    assert (again.imported.added_count, again.imported.changed_count, again.imported.ended_count) == (0, 0, 0)
+    [claim] = [one for one in story.references.list_claims("openrouter", "b") if one.fact == "input_price"]
+    assert (claim.first_stated_at, claim.last_stated_at) == (NOON + HOUR, NOON + 2 * HOUR)
+
+
+def test_what_a_reference_states_no_more_ends(story: Story) -> None:
+    story.models_dev({"a": models_dev(2, 5), "b": models_dev(3)})
+    imported = story.models_dev({"a": models_dev(4)}).imported
+    assert (imported.added_count, imported.changed_count, imported.ended_count) == (0, 1, 2)
+    assert story.resolved("a") == {"input_price": (4.0, "reference:models-dev")}
+    assert story.resolved("b") == {}
+
+
+@pytest.mark.parametrize("order", [("models_dev", "litellm", "listing"), ("listing", "litellm", "models_dev")])
+def test_the_order_of_arrival_never_matters(place: Place, order: tuple[str, ...]) -> None:
+    story = Story(place)
+    steps: dict[str, Callable[[], object]] = {
+        "models_dev": lambda: story.models_dev({"a": models_dev(2, 5)}),
+        "litellm": lambda: story.litellm({"a": {"input_cost_per_token": 1e-06, "max_output_tokens": 7}}),
+        "listing": lambda: story.list_models("a", context=9),
+    }
+    for step in order:
+        steps[step]()
+    assert story.resolved("a") == {
+        "context_window": (9, "listing"),
+        "max_output_tokens": (7, "reference:litellm"),
+        "input_price": (2.0, "reference:models-dev"),
+    }
+
+
+def test_removing_a_reference_restores_what_was_there_before(story: Story) -> None:
+    story.list_models("a", context=9)
+    story.models_dev({"a": models_dev(2, 5)})
+    before = (story.rows(is_of_references=True), story.resolved("a"), story.references.list_conflicts())
+    story.litellm({"a": {"input_cost_per_token": 1e-06, "max_output_tokens": 7}})
+    assert story.resolved("a") != before[1]
+    assert story.references.remove("litellm") == 2
+    assert (story.rows(is_of_references=True), story.resolved("a"), story.references.list_conflicts()) == before
+    with pytest.raises(UsageError, match="the reference litellm was never imported"):
+        story.references.remove("litellm")
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict"),
+    [
+        (b"{", Verdict.MALFORMED),
+        (b'{"openrouter": {"models": {}}}', Verdict.EMPTY),
+        (b'{"openrouter": {"models": {"m1": {"name": "M"}}}}', Verdict.SHRUNKEN),
+    ],
+)
+def test_a_bad_file_replaces_nothing_and_is_recorded(story: Story, content: bytes, verdict: Verdict) -> None:
+    story.models_dev({f"m{number}": {"name": "M"} for number in range(10)})
+    before = story.rows(is_of_references=True)["reference_claims"]
+    outcome = story.references.import_content("models-dev", "api.json", content)
+    assert (outcome.imported.verdict, outcome.imported.is_applied) == (verdict, False)
+    assert story.rows(is_of_references=True)["reference_claims"] == before
+    [state] = story.references.list_states()
+    assert state.newest.verdict is verdict
+    assert state.applied is not None
+    assert state.applied.verdict is Verdict.COMPLETE
+    accepted = story.references.import_content("models-dev", "api.json", content, is_accepted=True)
+    assert accepted.imported.is_applied is (verdict is Verdict.SHRUNKEN)
+
+
+def test_an_implausible_price_stands_when_it_is_stated_again_or_accepted(story: Story) -> None:
+    story.models_dev({"a": models_dev(2), "b": models_dev(2)})
+    outcome = story.models_dev({"a": models_dev(50), "b": models_dev(2)})
+    assert [(doubt.model_id, doubt.value, doubt.doubted_value) for doubt in outcome.doubts] == [("a", 2.0, 50.0)]
+    assert outcome.imported.doubted_count == 1
+    assert story.resolved("a")["input_price"] == (2.0, "reference:models-dev")
+    assert story.references.list_states()[0].doubted_count == 1
+    assert story.models_dev({"a": models_dev(50), "b": models_dev(100)}).imported.changed_count == 1
+    assert story.resolved("a")["input_price"] == (50.0, "reference:models-dev")
+    assert story.resolved("b")["input_price"] == (2.0, "reference:models-dev")
+    story.models_dev({"a": models_dev(50), "b": models_dev(100)}, is_accepted=True)
+    assert story.resolved("b")["input_price"] == (100.0, "reference:models-dev")
+
+
+def test_conflicts_name_who_wins_since_when_and_by_how_much(story: Story) -> None:
+    story.list_models("a", "agreed", "unpriced", price="0.000002")
+    story.models_dev({"a": models_dev(4), "agreed": models_dev(2), "unlisted": models_dev(3)})
+    story.litellm({"a": {"input_cost_per_token": 1e-06}, "unlisted": {"input_cost_per_token": 9e-06}})
+    [conflict] = story.references.list_conflicts()
+    assert (conflict.provider_id, conflict.model_id, conflict.fact) == ("openrouter", "a", "input_price")
+    assert (conflict.winner.value, conflict.winner.source) == (2.0, "listing")
+    assert conflict.winner.first_stated_at == NOON + HOUR
+    assert [(one.value, one.source) for one in conflict.others] == [
+        (4.0, "reference:models-dev"),
+        (1.0, "reference:litellm"),
+    ]
+    assert (conflict.factor, conflict.since) == (4.0, NOON + 3 * HOUR)
+    assert story.references.list_conflicts("input_price", ["open-router"]) == [conflict]
+    assert story.references.list_conflicts("output_price") == []
+    with pytest.raises(UsageError, match="is not compared"):
+        story.references.list_conflicts("name")
+    with pytest.raises(UnknownProvider):
+        story.references.list_conflicts(provider_ids=["nobody"])
+
+
+def test_references_come_in_the_configured_order(place: Place) -> None:
+    story = Story(place)
+    story.models_dev({"a": models_dev(4)})
+    story.litellm({"a": {"input_cost_per_token": 1e-06}})
+    assert story.resolved("a")["input_price"] == (4.0, "reference:models-dev")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GHOST_REFERENCES", "LiteLLM, models-dev")
+        environment.setenv("GHOST_DATABASE_URL", place.url)
+        with ModelCatalog.open() as catalog:
+            assert catalog.references.resolve_model("openrouter", "a")["input_price"].source == "reference:litellm"

@@ -1,0 +1,107 @@
+"""``references`` and ``conflicts``, and what ``show`` makes of references."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ghost_pipeline_tests.cli.run_cli import Shell
+
+API = {
+    "openrouter": {
+        "models": {
+            "acme/paid": {"cost": {"input": 4, "output": 2}, "limit": {"context": 128_000}},
+            "acme/other": {"cost": {"input": 1}},
+        }
+    }
+}
+ORIGIN = {"value", "source", "first_stated_at", "last_stated_at", "sha256"}
+
+
+def import_api(shell: Shell, folder: Path, document: Any = API, *options: str, exit_code: int = 0) -> Any:
+    """Import a file as models.dev's."""
+    file = folder / "api.json"
+    file.write_text(json.dumps(document))
+    return shell.json("references", "import", str(file), "--as", "models-dev", *options, exit_code=exit_code)
+
+
+def test_an_imported_reference_is_listed_shown_and_compared(stocked: Shell, tmp_path: Path) -> None:
+    outcome = import_api(stocked, tmp_path)
+    assert outcome.keys() == {"imported", "warnings", "doubts"}
+    assert (outcome["imported"]["verdict"], outcome["imported"]["added_count"]) == ("complete", 4)
+    [state] = stocked.json("references", "list")
+    assert (state["name"], state["claim_count"], state["matched_count"]) == ("models-dev", 4, 3)
+    assert stocked.json("references", "unmatched", "models-dev") == [
+        {"provider_id": "openrouter", "model_id": "acme/other"}
+    ]
+    [conflict] = stocked.json("conflicts", "--fact", "input_price")
+    assert (conflict["model_id"], conflict["winner"]["value"], conflict["winner"]["source"]) == (
+        "acme/paid",
+        1.0,
+        "listing",
+    )
+    assert [(one["value"], one["source"]) for one in conflict["others"]] == [(4.0, "reference:models-dev")]
+    assert (conflict["factor"], conflict["reason"]) == (4.0, "the provider's own listing counts before references")
+    shown = stocked.json("show", "openrouter", "acme/paid")
+    assert shown["context_window"] is None
+    assert shown["facts"]["context_window"].keys() == ORIGIN | {"others"}
+    assert shown["facts"]["context_window"]["value"] == 128_000
+    assert shown["facts"]["input_price"]["source"] == "listing"
+    assert [one["value"] for one in shown["facts"]["input_price"]["others"]] == [4.0]
+
+
+def test_people_see_what_a_reference_adds_and_what_it_contradicts(stocked: Shell, tmp_path: Path) -> None:
+    assert stocked.run("conflicts").stderr == "0 conflicts\n"
+    import_api(stocked, tmp_path)
+    shown = stocked.run("show", "openrouter", "acme/paid").stdout
+    assert "  context_window: 128,000 (reference:models-dev, since " in shown
+    assert "  ! input_price: reference:models-dev states 4\n" in shown
+    assert "  input_price: 1\n" in shown
+    [_, row] = stocked.run("conflicts").stdout.splitlines()
+    assert row.split()[:5] == ["openrouter", "acme/paid", "input_price", "1", "listing"]
+    assert "4 reference:models-dev" in row
+    assert "models-dev" in stocked.run("references", "list").stdout
+    assert "acme/other" in stocked.run("references", "unmatched", "models-dev").stdout
+    assert stocked.run("references", "remove", "models-dev").stdout == "models-dev: 4 claims removed\n"
+    assert "reference:" not in stocked.run("show", "openrouter", "acme/paid").stdout
+
+
+def test_a_refused_file_is_exit_code_1_and_replaces_nothing(stocked: Shell, tmp_path: Path) -> None:
+    import_api(stocked, tmp_path)
+    assert import_api(stocked, tmp_path, [], exit_code=1)["imported"]["verdict"] == "malformed"
+    file = tmp_path / "api.json"
+    output = stocked.run("references", "import", str(file), "--as", "models-dev", exit_code=1).stdout
+    assert output.startswith("models-dev: malformed: the file is not api.json of models.dev")
+    assert "Nothing was replaced." in output
+    [state] = stocked.json("references", "list")
+    assert (state["newest"]["verdict"], state["applied"]["verdict"], state["claim_count"]) == (
+        "malformed",
+        "complete",
+        4,
+    )
+
+
+def test_a_doubted_change_is_a_warning_and_accepted_on_request(stocked: Shell, tmp_path: Path) -> None:
+    import_api(stocked, tmp_path)
+    dear = json.loads(json.dumps(API).replace('"input": 4', '"input": 400'))
+    [doubt] = import_api(stocked, tmp_path, dear)["doubts"]
+    assert (doubt["fact"], doubt["value"], doubt["doubted_value"]) == ("input_price", 4.0, 400.0)
+    ran = stocked.run("references", "import", str(tmp_path / "api.json"), "--as", "models-dev")
+    assert "input_price 4 -> 400 is doubted: the price changes by a factor of 100" in ran.stderr
+    assert "1 change not made until a later import" in ran.stderr
+    assert import_api(stocked, tmp_path, dear, "--accept")["imported"]["changed_count"] == 1
+
+
+def test_without_a_file_an_installed_package_is_the_reference(stocked: Shell) -> None:
+    ran = stocked.run("references", "import", "--as", "litellm")
+    assert ran.stdout.startswith("litellm: ")
+    assert "0 claims about models of the catalog" in ran.stdout
+    assert "litellm" in stocked.json("references", "list")[0]["newest"]["file_name"]
+
+
+@pytest.mark.parametrize("model", ["gpt-a", "gpt-secret", "gpt-tuned"])
+def test_every_known_model_has_its_facts_with_their_sources(stocked: Shell, model: str) -> None:
+    assert stocked.json("show", "openai", model)["facts"] == {}
+    stocked.run("add", "openai", model, "--context-window", "5")
+    assert stocked.json("show", "openai", model)["facts"]["context_window"]["source"] == "manual"
