@@ -2,7 +2,8 @@
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,27 +137,43 @@ def _run(
     # until the end, and to look through it for garbage again and again costs a tenth of the whole command.
     gc.disable()
     from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415
-    from ghost_pipeline.defs.local_runs import Ingestion, open_instance  # noqa: PLC0415
+    from ghost_pipeline.defs.local_runs import Assignment, Ingestion, open_instance  # noqa: PLC0415
+    from ghost_pipeline.defs.parallel_runs import Workers, count_processes  # noqa: PLC0415
     from ghost_pipeline.defs.upkeep.dagster_storage import cheap_commits  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
-    ingested = []
-    with open_instance(settings) as instance, cheap_commits(instance), ModelCatalog.open(settings) as catalog:
-        ingestion = Ingestion(build_definitions(), instance)
+    with ModelCatalog.open(settings) as catalog:
         failed_at = _last_failure(catalog)
+    ingested: dict[str, IngestResult] = {}
+
+    def assignments() -> Iterator[Assignment]:
         for number, file in enumerate(files, 1):
-            progress.update(number - 1, len(files), f"ingesting {file.path.name}")
+            progress.update(len(ingested), len(files), f"ingesting {file.path.name}")
             if not progress.is_shown:
                 click.echo(f"[{number}/{len(files)}] {file.path.name}", err=True)
-            seen_at = observed_at or _observed_at(file, now, failed_at.get(file.provider_id))
-            report = ingestion.ingest(file, seen_at)
-            listing_id = catalog.find_listing(file.provider_id, report.run_id)
+            yield Assignment(file, observed_at or _observed_at(file, now, failed_at.get(file.provider_id)))
+
+    definitions = build_definitions()
+    with ExitStack() as stack:
+        instance = stack.enter_context(open_instance(settings))
+        with progress.without_threads():
+            processes = count_processes(len(files))
+            workers = Workers(processes, definitions, settings, instance) if processes > 1 else None
+        if workers is not None:
+            stack.enter_context(workers)
+        stack.enter_context(cheap_commits(instance))
+        catalog = stack.enter_context(ModelCatalog.open(settings))
+        ingestion = Ingestion(definitions, instance)
+        by_provider = {file.provider_id: file for file in files}
+        for report in workers.ingest(assignments()) if workers else map(ingestion.ingest, assignments()):
+            listing_id = catalog.find_listing(report.provider_id, report.run_id)
             outcome = None if listing_id is None else catalog.get_listing(listing_id)
-            ingested.append(IngestResult(file, report.is_success, outcome, report.error))
+            file = by_provider[report.provider_id]
+            ingested[report.provider_id] = IngestResult(file, report.is_success, outcome, report.error)
         progress.update(len(files), len(files), "refreshing the statistics")
         ingestion.finish(catalog)
-    return ingested
+    return [ingested[provider_id] for provider_id in by_provider]
 
 
 def _listing_json(one: IngestResult) -> dict[str, Any]:

@@ -8,6 +8,7 @@ report plain numbers and know nothing of terminals.
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,13 +21,46 @@ SHOWN_AFTER_SECONDS = 1.0
 """A command that is done sooner shows no bar."""
 
 
+class _DelayedBar:
+    """A bar that appears SHOWN_AFTER_SECONDS after the first start, drawn by threads of its own."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._shown_at = time.monotonic() + SHOWN_AFTER_SECONDS
+        self._timer = threading.Timer(0, bar.start)
+
+    def start(self) -> None:
+        self._timer = threading.Timer(max(self._shown_at - time.monotonic(), 0), self._bar.start)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Remove the bar and end its threads."""
+        self._timer.cancel()
+        self._timer.join()  # it may be starting the bar just now
+        self._bar.stop()
+
+
 class ProgressReport:
     """What a command is doing, and how far it is. Does nothing where no bar is shown."""
 
-    def __init__(self, bar: Progress | None, description: str) -> None:
+    def __init__(self, bar: Progress | None, description: str, delayed: _DelayedBar | None = None) -> None:
         self.is_shown = bar is not None
         self._bar = bar
+        self._delayed = delayed
         self._task = None if bar is None else bar.add_task(_plain(description), total=None)
+
+    @contextmanager
+    def without_threads(self) -> Iterator[None]:
+        """Remove the bar for the block, which forks: a process that has other threads can't do that safely."""
+        if self._delayed is None:
+            yield
+            return
+        self._delayed.stop()
+        try:
+            yield
+        finally:
+            self._delayed.start()
 
     def update(self, done: int, total: int | None = None, description: str | None = None) -> None:
         """Show that ``done`` steps of ``total`` are done; None as the total means that it is not known."""
@@ -53,12 +87,9 @@ def show_progress(description: str, *, is_json: bool = False) -> Iterator[Progre
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
-    timer = threading.Timer(SHOWN_AFTER_SECONDS, bar.start)
-    timer.daemon = True
-    timer.start()
+    delayed = _DelayedBar(bar)
+    delayed.start()
     try:
-        yield ProgressReport(bar, description)
+        yield ProgressReport(bar, description, delayed)
     finally:
-        timer.cancel()
-        timer.join()  # it may be starting the bar just now
-        bar.stop()
+        delayed.stop()

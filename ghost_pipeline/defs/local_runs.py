@@ -1,10 +1,11 @@
 """The Dagster instance under GHOST_HOME, and runs in this process."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 from filelock import FileLock, Timeout
@@ -102,6 +103,15 @@ def _open_storages(home: Path) -> dg.DagsterInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """A file to ingest."""
+
+    file: ListingFile
+    observed_at: datetime
+    run_id: str = field(default_factory=lambda: str(uuid4()))
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """How one run ended; a refused listing is a failed run too."""
 
@@ -120,13 +130,15 @@ class Ingestion:
         self._ingest = definitions.resolve_job_def(ingest_listing.name)
         self._statistics = definitions.resolve_job_def(refresh_statistics.name)
 
-    def ingest(self, file: ListingFile, observed_at: datetime) -> RunReport:
+    def ingest(self, assignment: Assignment) -> RunReport:
         """Admit and reconcile one file."""
+        file = assignment.file
         self._instance.add_dynamic_partitions(str(providers.name), [file.provider_id])
         result = self._ingest.execute_in_process(
             instance=self._instance,
             partition_key=file.provider_id,
-            run_config={**listing_run_config(file.path, observed_at), **_QUIET},
+            run_config={**listing_run_config(file.path, assignment.observed_at), **_QUIET},
+            run_id=assignment.run_id,
             tags=INGEST_COMMAND_TAGS,
             raise_on_error=False,
         )

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.definitions import build_definitions
 from ghost_pipeline.defs import resource
-from ghost_pipeline.defs.local_runs import Ingestion, open_instance
+from ghost_pipeline.defs.local_runs import Assignment, Ingestion, open_instance
 from ghost_pipeline.listings.files import find_listings, newest_listings
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.catalog.storage.test_faults import NOON, PASSWORD, guarded
@@ -59,7 +59,7 @@ def test_no_password_is_in_what_dagster_keeps_of_a_failed_run(
     monkeypatch.setenv("DAGSTER_HOME", "")
     file = newest_listings(find_listings(SAMPLES).files)["openai"]
     with open_instance(Settings.from_environment()) as instance:
-        report = Ingestion(build_definitions(), instance).ingest(file, NOON)
+        report = Ingestion(build_definitions(), instance).ingest(Assignment(file, NOON))
     assert not report.is_success
     assert report.error is not None
     assert "check the user and the password" in report.error
@@ -77,7 +77,7 @@ def test_a_catalog_that_is_away_is_waited_for_longer_and_longer(
     monkeypatch.setenv("DAGSTER_HOME", "")
     file = newest_listings(find_listings(SAMPLES).files)["openai"]
     with open_instance(Settings.from_environment()) as instance:
-        report = Ingestion(build_definitions(), instance).ingest(file, NOON)
+        report = Ingestion(build_definitions(), instance).ingest(Assignment(file, NOON))
         events = [entry.dagster_event for entry in instance.all_logs(report.run_id)]
     waits = [
         event.step_retry_data.seconds_to_wait

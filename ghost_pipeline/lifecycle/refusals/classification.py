@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ghost_pipeline.errors import InvalidModelId
-from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS, canonical_model_id
+from ghost_pipeline.lifecycle.identity import canonical_model_id
 from ghost_pipeline.lifecycle.refusals.rules import RULES, Rule
 from ghost_pipeline.lifecycle.refusals.templates import Found, match_template
 from ghost_pipeline.lifecycle.refusals.unwrapping import Answer, read_code, unwrap
@@ -72,7 +72,9 @@ UNRELATED_CODES = frozenset(
 
 UNRELATED_WORDS = (
     "does not have access to model",
-    "to new users",
+    "new users",
+    "in your region",
+    "in your country",
     "not been actively using",
     "not allowed to access model",
     "is not available for this api key",
@@ -119,8 +121,8 @@ def classify_refusal(
         code: The error's code or type, if it is known.
         message: The error's text or the whole body, with whatever a client or a gateway put around it.
     """
-    if provider_id in LOCAL_PROVIDERS or provider_id not in RULES or not message:
-        return NOT_EVIDENCE  # the "not found" of a local server is about one machine
+    if provider_id not in RULES or not message:
+        return NOT_EVIDENCE
     if not model_id or model_id.strip() != model_id or (status is not None and status not in EVIDENCE_STATUSES):
         return NOT_EVIDENCE
     answer = unwrap(provider_id, message)

@@ -8,7 +8,8 @@ an answer, and choose the weaker class when in doubt:
   sends a padded or prefixed id gets the same text, with that id in it.
 - AMBIGUOUS: the text names several causes, or contains no id, or live models got it too.
 
-Deliberately without rules: Azure, whose answers are about a customer's deployment, and local servers.
+Deliberately without rules: Azure, whose answers are about a customer's deployment, and local servers, whose "not
+found" is about one machine.
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS
 from ghost_pipeline.lifecycle.refusals.classification import NOT_EVIDENCE, Classification, classify_refusal
 from ghost_pipeline.lifecycle.refusals.rules import RULES
 from ghost_pipeline.lifecycle.refusals.templates import PLACES
@@ -155,6 +156,48 @@ def test_a_bare_status_is_not_evidence(status: int | None) -> None:
             for code in codes:
                 found = classify_refusal(provider_id, "gpt-4", status=status, code=code, message=message)
                 assert found == NOT_EVIDENCE
+
+
+def test_local_servers_and_deployments_have_no_rules() -> None:
+    assert RULES.keys().isdisjoint({*LOCAL_PROVIDERS, "azure"})
+
+
+@pytest.mark.parametrize("seen", EVIDENCE, ids=ids_of)
+def test_a_code_about_something_else_overrules_the_text(seen: Seen) -> None:
+    for code in ("permission_error", "openai.PermissionDeniedError", "model_not_supported", "insufficient_quota"):
+        assert classify(seen._replace(code=code)) == NOT_EVIDENCE
+        assert classify(seen, json.dumps({"error": {"message": seen.text, "type": code}})) == NOT_EVIDENCE
+        assert classify(seen, json.dumps({"error": seen.text, "code": code})) == NOT_EVIDENCE
+    for status in ("403", 403, 429, 500):
+        assert classify(seen, json.dumps({"error": {"message": seen.text, "code": status}})) == NOT_EVIDENCE
+        assert classify(seen, json.dumps({"status": status, "detail": seen.text})) == NOT_EVIDENCE
+
+
+def test_the_exceptions_of_aws_are_read() -> None:
+    text = "This model version has reached the end of its life. Please refer to the AWS documentation."
+
+    def is_evidence(code: str, operation: str) -> bool:
+        message = f"An error occurred ({code}) when calling the {operation} operation: {text}"
+        return classify_refusal("bedrock", "m", status=None, code=None, message=message).is_evidence
+
+    assert is_evidence("ResourceNotFoundException", "Converse")
+    assert is_evidence("ResourceNotFoundException", "InvokeModelWithResponseStream")
+    assert not is_evidence("AccessDeniedException", "Converse")
+    assert not is_evidence("ResourceNotFoundException", "GetFoundationModel")
+
+
+def test_a_text_that_is_too_common_needs_its_code() -> None:
+    for code, message in ((None, "Model does not exist"), ("404", "Model does not exist"), ("3042", "Model not exist")):
+        assert classify_refusal("zenmux", "m", status=404, code=code, message=message) == NOT_EVIDENCE
+    inside = '{"error": {"type": "invalid_model", "code": "404", "message": "Model does not exist"}}'
+    assert classify_refusal("zenmux", "m", status=404, code=None, message=inside).is_evidence
+
+
+def test_a_phrase_is_some_words_on_one_line() -> None:
+    for phrase, is_evidence in (("a or b", True), ("", False), ("a\nb", False), ("a, " * 900, False)):
+        message = f"The supported API model names are {phrase}, but you passed m."
+        found = classify_refusal("deepseek", "m", status=400, code=None, message=message)
+        assert found.is_evidence == is_evidence
 
 
 def test_an_id_that_no_catalog_has_is_not_evidence() -> None:
