@@ -29,7 +29,8 @@ _EXCEPTION_NAME = re.compile(
 )
 _PROVIDER_NAME = re.compile(r"(?P<provider>[A-Za-z][A-Za-z0-9_]{1,40}?) ?Exception - ")
 _STATUS = re.compile(
-    r"(?:Error code: |HTTP(?: error)? |status_code: |API error occurred: Status )?(?P<status>[1-9][0-9]{2})"
+    r"(?:headers: \{[^{}]*\}, )?(?:Error code: |HTTP(?: error)? |status_code: |API error occurred: Status )?"
+    r"(?P<status>[1-9][0-9]{2})"
     r"(?:, model_name: [^\s,{]{1,512})?"
     r"(?: - |: |, body: |\. Body: |\.? ?\n| [A-Z_]{4,40}\. | (?=[^\s0-9]))"
 )

@@ -82,7 +82,10 @@ def wrappings(seen: Seen) -> Iterator[str]:
     yield f"Error code: {status} - {body!r}"
     yield f"openai.NotFoundError: Error code: {status} - {body!r}"
     yield f"{status} {as_json}"
+    yield f"{status} NOT_FOUND. {body!r}"
     yield f"API error occurred: Status {status}\n{as_json}"
+    yield f"API error occurred: Status {status}. Body: {as_json}"
+    yield f"headers: {{'content-type': 'application/json'}}, status_code: {status}, body: {body!r}"
     yield f"status_code: {status}, model_name: some-model, body: {body!r}"
     by_litellm = [
         f"litellm.BadRequestError: {token}Exception - {as_json}",

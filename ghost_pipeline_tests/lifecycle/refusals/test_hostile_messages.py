@@ -50,6 +50,7 @@ HOSTILE = {
     "names": "NotFoundError: " * 300_000,
     "litellm": "litellm.NotFoundError: GroqException - " * 100_000,
     "modules": "a." * 2_500_000,
+    "headers": "headers: {" + "a: b, headers: " * 300_000,
     "letters": "a" * 5_000_000,
     "blanks": " " * 5_000_000,
     "lines": "\n" * 5_000_000,
