@@ -92,7 +92,10 @@ def one_transaction_each(url: str, content: bytes) -> float:
         record = ModelRecord("openrouter", one.model_id, Source.INDEX, True, NOON, NOON, name=one.facts.name)
         with database.writing() as connection:
             known = read_model(connection, record.provider_id, record.model_id)
-            (insert_models if known is None else update_models)(connection, [record])
+            if known is None:
+                insert_models(connection, [record])
+            else:
+                update_models(connection, [(known, record)])
     span = time.perf_counter() - begun
     database.close()
     return parsed + span * len(listed) / SINGLE_ROWS

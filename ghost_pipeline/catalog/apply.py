@@ -93,5 +93,5 @@ def apply_batch(connection: sa.Connection, steps: Iterable[Step]) -> list[Change
 def _write(connection: sa.Connection, known: dict[Key, ModelRecord], current: dict[Key, ModelRecord | None]) -> None:
     final = [(known.get(key), record) for key, record in current.items() if record is not None]
     insert_models(connection, [after for before, after in final if before is None])
-    update_models(connection, [after for before, after in final if before not in (None, after)])
+    update_models(connection, [(before, after) for before, after in final if before is not None and before != after])
     delete_models(connection, [key for key, record in current.items() if record is None and key in known])

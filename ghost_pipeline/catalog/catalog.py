@@ -16,6 +16,7 @@ from ghost_pipeline.catalog.results import (
     AnnouncementResult,
     FailedAttempt,
     ImportResult,
+    ListingAttempt,
     ListingOutcome,
     PrunedListings,
     RefusalResult,
@@ -85,8 +86,8 @@ class ModelCatalog(CatalogQueries):
     ) -> None:
         super().__init__(Database(settings.catalog_url, is_read_only=is_read_only), settings, clock)
         self._reader = reader
-        self._admitted: tuple[int, Listing] | None = None
-        """The id and the parsed listing of the last admission, until it is reconciled."""
+        self._admitted: tuple[ListingAttempt, Listing | None] | None = None
+        """The last admission until it is reconciled, with its parsed listing unless its bytes repeat an earlier one."""
         self._archive = Archive(settings.archive_location)
         self.notifications = NotificationStates(self._database)
         """How far each destination of notifications is."""
@@ -162,7 +163,7 @@ class ModelCatalog(CatalogQueries):
         outcome, listing = admission.admit(
             self._database, self._archive, self.settings.thresholds, self._reader, submission, now
         )
-        self._admitted = None if listing is None else (outcome.listing_id, listing)
+        self._admitted = None if outcome.is_finished else (outcome.attempt, listing)
         return outcome
 
     def reconcile(self, listing_id: int) -> ListingOutcome:
@@ -170,9 +171,9 @@ class ModelCatalog(CatalogQueries):
 
         Its bytes come from the archive unless this catalog admitted it last.
         """
-        listing = self._take_admitted(listing_id)
+        admitted = self._take_admitted(listing_id)
         return reconcile.reconcile(
-            self._database, self._archive, self.settings.thresholds, self._reader, listing_id, self._clock(), listing
+            self._database, self._archive, self.settings.thresholds, self._reader, listing_id, self._clock(), admitted
         )
 
     def record_failed_attempt(
@@ -585,13 +586,13 @@ class ModelCatalog(CatalogQueries):
     ) -> None:
         self.close()
 
-    def _take_admitted(self, listing_id: int) -> Listing | None:
-        """Return the parsed listing if it is the one that was admitted last, and forget it."""
+    def _take_admitted(self, listing_id: int) -> tuple[ListingAttempt, Listing | None] | None:
+        """Return the last admission if it is the one of this listing, and forget it."""
         admitted = self._admitted
-        if admitted is None or admitted[0] != listing_id:
+        if admitted is None or admitted[0].id != listing_id:
             return None
         self._admitted = None
-        return admitted[1]
+        return admitted
 
     def _as_of(self, now: datetime | None) -> datetime:
         """Return the instant that an operation is as of: the current time, or one in the past that the caller gives.

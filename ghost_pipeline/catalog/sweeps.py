@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.ingestion.attempts import complete_of
 from ghost_pipeline.catalog.ingestion.future_instants import read_corrected_instants
 from ghost_pipeline.catalog.results import DueModel, SweepResult
 from ghost_pipeline.catalog.storage.database import Database
@@ -304,18 +305,19 @@ def _parts(model_ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _complete_listing_id(connection: sa.Connection, provider: ProviderRecord) -> int | None:
     """Return the listing that the provider's last complete instant stands for; None if there is none."""
-    unreadable = [verdict.value for verdict in Verdict if not verdict.is_readable]
-    query = (
-        sa.select(listings.c.id)
-        .where(
-            listings.c.provider_id == provider.id,
-            listings.c.observed_at == provider.last_complete_at,
-            listings.c.verdict.not_in(unreadable),
-        )
-        .order_by(listings.c.id.desc())
-        .limit(1)
+    return None if provider.last_complete_at is None else connection.execute(_COMPLETE, complete_of(provider)).scalar()
+
+
+_COMPLETE = (
+    sa.select(listings.c.id)
+    .where(
+        listings.c.provider_id == sa.bindparam("provider_id"),
+        listings.c.observed_at == sa.bindparam("last_complete_at", type_=listings.c.observed_at.type),
+        listings.c.verdict.not_in([verdict.value for verdict in Verdict if not verdict.is_readable]),
     )
-    return None if provider.last_complete_at is None else connection.execute(query).scalar()
+    .order_by(listings.c.id.desc())
+    .limit(1)
+)
 
 
 def selection_details(

@@ -129,7 +129,7 @@ class Interleaver:
         hooks: list[tuple[Any, str, Any]] = []
         for catalog in self._catalogs:
             engine = catalog._database.engine
-            hooks += [(engine, name, self._hook(name)) for name in ("before_cursor_execute", "commit")]
+            hooks += [(engine, name, self._hook(name)) for name in ("begin", "before_cursor_execute", "commit")]
         for hook in hooks:
             sa.event.listen(*hook)
         try:
@@ -141,11 +141,18 @@ class Interleaver:
     def _hook(self, name: str) -> Callable[..., None]:
         if name == "commit":
             return lambda _connection: self._turns.wait_for_turn()
+        if name == "begin":
+            return self._before_begin
         return self._before_statement
+
+    def _before_begin(self, connection: sa.Connection) -> None:
+        # On PostgreSQL a transaction begins with its first statement.
+        if connection.dialect.name == "sqlite":
+            self._turns.wait_for_turn()
 
     def _before_statement(self, connection: sa.Connection, _cursor: object, statement: str, *_rest: object) -> None:
         # On SQLite the statements of a transaction that writes are one step: nobody else can write, or see them.
-        is_one_step = connection.get_execution_options().get("is_writing") and not statement.startswith("BEGIN")
+        is_one_step = connection.get_execution_options().get("is_writing")
         if not is_one_step and not statement.lstrip().startswith(OWN_TABLES):
             self._turns.wait_for_turn()
 

@@ -66,12 +66,12 @@ def _admit_unchanged(
 ) -> ListingOutcome | None:
     provider = repository.get_or_create_provider(connection, submission.provider_id)
     provider = correct_future_instants(connection, provider, submission.observed_at, now)
-    earlier = find_unchanged(connection, provider, submission.sha256, version, submission.observed_at)
-    if earlier is None:
+    found = find_unchanged(connection, provider, submission.sha256, version, submission.observed_at)
+    if found is None:
         return None
     assessment = Assessment(Verdict.COMPLETE)
     _update_provider(connection, provider, submission.observed_at, assessment)
-    return attempts.insert_attempt(connection, submission, version, assessment, earlier.attempt.inactive)
+    return attempts.insert_attempt(connection, submission, version, assessment, found.earlier.attempt.inactive)
 
 
 def _admit_parsed(

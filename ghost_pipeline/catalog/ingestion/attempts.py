@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,7 +45,7 @@ def lists_models_sql() -> sa.ColumnElement[bool]:
 
 
 _OUTCOME_OF = _OUTCOME.where(listings.c.id == sa.bindparam("listing_id"))
-_LATEST_RECONCILED = (
+LATEST_RECONCILED = (
     _OUTCOME.where(
         listings.c.provider_id == sa.bindparam("provider_id"),
         listings.c.model_count.is_not(None),
@@ -54,6 +55,7 @@ _LATEST_RECONCILED = (
     .order_by(*NEWEST_FIRST)
     .limit(1)
 )
+"""The newest reconciled listing of ``provider_id`` that was not late."""
 _INSERT = sa.insert(listings)
 _COMPLETE = (
     sa.update(listings)
@@ -158,7 +160,7 @@ def read_outcome(connection: sa.Connection, listing_id: int) -> ListingOutcome:
     row = connection.execute(_OUTCOME_OF, {"listing_id": listing_id}).one_or_none()
     if row is None:
         raise CatalogError(f"the catalog has no listing {listing_id}", "ingest the provider's file again")
-    return _outcome(row)
+    return listing_outcome(row)
 
 
 def find_attempt(connection: sa.Connection, provider_id: str, run_id: str | None) -> int | None:
@@ -172,12 +174,6 @@ def find_attempt(connection: sa.Connection, provider_id: str, run_id: str | None
     return connection.execute(query.order_by(*NEWEST_FIRST).limit(1)).scalar()
 
 
-def latest_reconciled(connection: sa.Connection, provider_id: str) -> ListingOutcome | None:
-    """Return the provider's newest reconciled listing that was not late."""
-    row = connection.execute(_LATEST_RECONCILED, {"provider_id": provider_id}).one_or_none()
-    return None if row is None else _outcome(row)
-
-
 def list_attempts_before(connection: sa.Connection, provider_id: str, before: datetime) -> list[ListingOutcome]:
     """Return the provider's finished attempts that were observed before an instant and not late, the oldest first."""
     query = _OUTCOME.where(
@@ -186,7 +182,7 @@ def list_attempts_before(connection: sa.Connection, provider_id: str, before: da
         listings.c.model_count.is_not(None),
         listings.c.is_late.is_(False),
     )
-    return [_outcome(row) for row in connection.execute(query.order_by(listings.c.observed_at, listings.c.id))]
+    return [listing_outcome(row) for row in connection.execute(query.order_by(listings.c.observed_at, listings.c.id))]
 
 
 def latest_readable_at(connection: sa.Connection, provider_id: str) -> datetime | None:
@@ -255,7 +251,8 @@ def _shrunken_listings(connection: sa.Connection, provider: ProviderRecord) -> t
     return tuple(ShrunkenListing(observed_at, frozenset(missing)) for observed_at, missing in rows)
 
 
-def _outcome(row: sa.Row[tuple[object, ...]]) -> ListingOutcome:
+def listing_outcome(row: sa.Row[Any]) -> ListingOutcome:
+    """Return the outcome in a row that has at least the columns of LATEST_RECONCILED."""
     values = row._mapping
     assessment: dict[str, object] = {column.name: values[column.name] for column in _ASSESSMENT_COLUMNS}
     assessment["verdict"] = Verdict(values["verdict"])

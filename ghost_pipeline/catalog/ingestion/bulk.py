@@ -83,18 +83,21 @@ def analyze(connection: sa.Connection, table: sa.Table, column: str) -> None:
 
 
 def unstage(connection: sa.Connection) -> None:
-    """Drop the temporary tables."""
+    """Remove the listing's rows: on SQLite from the temporary tables, on PostgreSQL together with them."""
     for statement in _definitions(connection.dialect.name)[1]:
         connection.exec_driver_sql(statement)
 
 
 @cache
 def _definitions(dialect_name: str) -> tuple[list[str], list[str]]:
-    """Return the statements that create the temporary tables and those that drop them, compiled once."""
+    """Return the statements that create the temporary tables and those that empty or drop them, compiled once."""
     dialect = sa.make_url(f"{dialect_name}://").get_dialect()()
     tables = staged.metadata.sorted_tables
-    created = [str(CreateTable(table).compile(dialect=dialect)) for table in tables]
-    return created, [str(DropTable(table).compile(dialect=dialect)) for table in tables]
+    # SQLite prepares every statement anew after a table was created or dropped, so there the tables stay.
+    is_kept = dialect_name == "sqlite"
+    created = [CreateTable(table, if_not_exists=is_kept) for table in tables]
+    ended = [sa.delete(table) if is_kept else DropTable(table) for table in tables]
+    return [str(one.compile(dialect=dialect)) for one in created], [str(one.compile(dialect=dialect)) for one in ended]
 
 
 def _storable(model: ListedModel, format_instant: Callable[[datetime], str]) -> tuple[object, ...]:

@@ -16,6 +16,8 @@ It may also be this clock that is wrong, namely behind, and then the stored inst
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -97,17 +99,22 @@ def read_corrected_instants(
     connection: sa.Connection, provider_id: str, model_ids: Collection[str]
 ) -> dict[str, list[datetime]]:
     """Return model id -> the instants that were corrected, which may have been right."""
-    query = sa.select(model_events.c.model_id, model_events.c.details).where(
-        repository.has_key_in(connection.dialect.name, model_events),
-        model_events.c.kind == EventKind.CHANGED.value,
-        model_events.c.source.is_(None),
-    )
+    query = _corrections(connection.dialect.name)
     keys = repository.key_parameters(connection, [(provider_id, model_id) for model_id in model_ids])
     corrected: dict[str, list[datetime]] = {}
     for model_id, details in connection.execute(query, keys):
         changes = [details[name] for name in _OF_MODELS if name in details]
         corrected.setdefault(model_id, []).extend(parse_instant(change["old"]) for change in changes)
     return corrected
+
+
+@cache
+def _corrections(dialect_name: str) -> sa.Select[tuple[Any, Any]]:
+    return sa.select(model_events.c.model_id, model_events.c.details).where(
+        repository.has_key_in(dialect_name, model_events),
+        model_events.c.kind == EventKind.CHANGED.value,
+        model_events.c.source.is_(None),
+    )
 
 
 def _may_be_behind(connection: sa.Connection, limit: datetime) -> bool:
@@ -144,7 +151,7 @@ def _correct_models(
             for name in changes
         }
         events.append(ModelEvent(before.provider_id, before.model_id, EventKind.CHANGED, now, details=details))
-    update_models(connection, after)
+    update_models(connection, list(zip(ahead, after, strict=True)))
     write_events(connection, events)
     return after
 

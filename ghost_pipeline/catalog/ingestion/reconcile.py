@@ -69,30 +69,36 @@ def reconcile(
     reader: ListingReader,
     listing_id: int,
     now: datetime,
-    listing: Listing | None = None,
+    admitted: tuple[ListingAttempt, Listing | None] | None = None,
 ) -> ListingOutcome:
-    """Reconcile the admitted listing ``listing_id`` as of its own instant; parse its archived bytes unless given.
+    """Reconcile the admitted listing ``listing_id`` as of its own instant.
 
-    The listing is assessed again, with the catalog as it is now; a refused listing and a failed attempt change nothing.
-    A second call is harmless. Raises CatalogError, ArchiveError.
+    ``admitted`` is what its admission returned, if the caller has it; otherwise the attempt is read and its archived
+    bytes are parsed. The listing is assessed again, with the catalog as it is now; a refused listing and a failed
+    attempt change nothing. A second call is harmless. Raises CatalogError, ArchiveError.
     """
-    with database.reading() as connection:
-        admitted = attempts.read_outcome(connection, listing_id)
-    attempt = admitted.attempt
-    if attempt.sha256 is None:
-        return admitted
-    outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
-    if outcome is None:
-        parsed = reader.parse(attempt.provider_id, archive.load(attempt.sha256)) if listing is None else listing
-        outcome = database.write(lambda connection: _reconcile_parsed(connection, admitted, parsed, thresholds, now))
-    return outcome
+    if admitted is None:
+        with database.reading() as connection:
+            stored = attempts.read_outcome(connection, listing_id)
+        if stored.attempt.sha256 is None:
+            return stored
+        admitted = stored.attempt, None
+    attempt, listing = admitted
+    if listing is None:
+        outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
+        if outcome is not None:
+            return outcome
+        listing = reader.parse(attempt.provider_id, archive.load(str(attempt.sha256)))
+    parsed = listing
+    return database.write(lambda connection: _reconcile_parsed(connection, attempt, parsed, thresholds, now))
 
 
 def _reconcile_parsed(
-    connection: sa.Connection, admitted: ListingOutcome, listing: Listing, thresholds: Thresholds, now: datetime
+    connection: sa.Connection, attempt: ListingAttempt, listing: Listing, thresholds: Thresholds, now: datetime
 ) -> ListingOutcome:
-    attempt = admitted.attempt
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
+    admitted = attempts.read_outcome(connection, attempt.id)
+    attempt = admitted.attempt  # as it is now: its instant may have been corrected
     assessment = assess(listing, attempt.observed_at, attempts.read_expectation(connection, provider), thresholds)
     if not assessment.verdict.lists_models:
         return admitted  # admission finished it, and whether it was accepted stays as it was recorded

@@ -5,6 +5,7 @@ taken only where its result is that of the full one, which a property test prove
 """
 
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -23,20 +24,49 @@ from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.verdicts import Assessment, is_late
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
-_IS_CONFIRMED = sa.and_(
-    models.c.provider_id == sa.bindparam("of_provider"),
-    # This narrows it to an index range; listing_id alone has no index.
-    models.c.last_listed_at >= sa.bindparam("confirmed_at", type_=models.c.last_listed_at.type),
-    models.c.listing_id == sa.bindparam("confirmed_by"),
+
+def _is_confirmed_by(at: sa.ColumnElement[datetime], listing_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Return the condition that the listing, observed at ``at``, confirmed the model, and no later one."""
+    return sa.and_(
+        models.c.provider_id == sa.bindparam("of_provider"),
+        models.c.last_listed_at >= at,  # narrows it to an index range; listing_id alone has no index
+        models.c.listing_id == listing_id,
+    )
+
+
+def _repeated() -> sa.Select[Any]:
+    """Return the query of the latest reconciled listing, and if it has the given bytes, of its models.
+
+    Namely how many it confirmed, whether one of them is a ghost, and whether any other model is expected.
+    """
+    latest = attempts.LATEST_RECONCILED.subquery()
+    is_confirmed = _is_confirmed_by(latest.c.observed_at, latest.c.id)
+    confirmed = sa.select(sa.func.count()).select_from(models).where(is_confirmed).scalar_subquery()
+    ghost = sa.exists().where(is_confirmed, models.c.is_active == sa.false())
+    other = sa.exists().where(is_listed_sql(), models.c.listing_id.is_distinct_from(latest.c.id))
+    is_same = latest.c.sha256 == sa.bindparam("digest")
+    return sa.select(
+        *latest.c,
+        sa.case((is_same, confirmed)).label("confirmed"),
+        sa.case((is_same, ghost)).label("has_ghosts"),
+        sa.case((is_same, other)).label("is_more_expected"),
+    )
+
+
+_REPEATED = _repeated()
+_IS_CONFIRMED = _is_confirmed_by(
+    sa.bindparam("confirmed_at", type_=models.c.last_listed_at.type), sa.bindparam("confirmed_by")
 )
-"""The earlier listing confirmed the model, and no later one."""
-_CONFIRMED = sa.select(
-    sa.select(sa.func.count()).select_from(models).where(_IS_CONFIRMED).scalar_subquery(),
-    sa.exists().where(is_listed_sql(), models.c.listing_id.is_distinct_from(sa.bindparam("confirmed_by"))),
-)
-"""How many models the earlier listing confirmed, and whether any other model is expected."""
 _CONFIRMED_GHOSTS = select_ghosts(_IS_CONFIRMED)
 _MARK_CONFIRMED = mark_as_listed(_IS_CONFIRMED)
+
+
+class Repeated(NamedTuple):
+    """The listing whose bytes came again."""
+
+    earlier: ListingOutcome
+    has_ghosts: bool
+    """Whether one of its models is a ghost now."""
 
 
 def find_unchanged(
@@ -45,34 +75,39 @@ def find_unchanged(
     digest: str | None,
     format_version: str | None,
     observed_at: datetime,
-) -> ListingOutcome | None:
+) -> Repeated | None:
     """Return the listing that these bytes repeat, if confirming its models is all that there is to do.
 
     It must have been complete without a reason (such as models that an operator removed), the catalog must have every
     model of it as it left them, nothing else may be expected of the provider, and the repetition must not be late.
     """
-    earlier = attempts.latest_reconciled(connection, provider.id)
+    row = connection.execute(
+        _REPEATED, {**complete_of(provider), "of_provider": provider.id, "digest": digest}
+    ).one_or_none()
+    if row is None:
+        return None
+    earlier = attempts.listing_outcome(row)
     if (
-        earlier is None
-        or (earlier.attempt.sha256, earlier.attempt.format_version) != (digest, format_version)
+        (earlier.attempt.sha256, earlier.attempt.format_version) != (digest, format_version)
         or earlier.verdict is not Verdict.COMPLETE
         or earlier.reason is not None
         or is_late(observed_at, provider.last_listing_at)
     ):
         return None
-    parameters = _parameters(earlier.attempt) | complete_of(provider)
-    confirmed_count, is_more_expected = connection.execute(_CONFIRMED, parameters).one()
-    return earlier if confirmed_count == _model_count(earlier) and not is_more_expected else None
+    is_all = row.confirmed == _model_count(earlier) and not row.is_more_expected
+    return Repeated(earlier, row.has_ghosts) if is_all else None
 
 
 def reconcile_unchanged(connection: sa.Connection, attempt: ListingAttempt) -> ListingOutcome | None:
     """Confirm the models of the listing that this attempt repeats; return None if it has to be parsed."""
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
-    earlier = find_unchanged(connection, provider, attempt.sha256, attempt.format_version, attempt.observed_at)
-    if earlier is None:
+    attempt = attempts.read_outcome(connection, attempt.id).attempt  # as it is now: its instant may have been corrected
+    found = find_unchanged(connection, provider, attempt.sha256, attempt.format_version, attempt.observed_at)
+    if found is None:
         return None
+    earlier = found.earlier
     parameters = _parameters(earlier.attempt)
-    reactivated = write_reactivations(connection, _CONFIRMED_GHOSTS, attempt, parameters)
+    reactivated = write_reactivations(connection, _CONFIRMED_GHOSTS, attempt, parameters) if found.has_ghosts else 0
     mark_listed(connection, _MARK_CONFIRMED, attempt, parameters)
     count = _model_count(earlier)
     counts = ListingCounts(models=count, confirmed=count, reactivated=reactivated)

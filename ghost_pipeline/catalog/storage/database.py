@@ -1,8 +1,10 @@
 """The connection to the catalog's database: one transaction per call, retried where that can help."""
 
 import os
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -28,6 +30,9 @@ POSTGRESQL_CONNECT_SECONDS = 10
 TRIES = 4
 """How often a transaction is tried that is rolled back by a deadlock, a conflict or a dropped connection."""
 
+FIRST_WAIT_SECONDS = 0.05
+"""How long to wait at most before the second try; before each later one twice as long."""
+
 READING_SECONDS = 15
 """How long a statement may take on PostgreSQL in a database that is opened for reading only."""
 
@@ -38,6 +43,8 @@ FileIdentity = tuple[int, int]
 """The device and inode of a file."""
 
 _Result = TypeVar("_Result")
+_BEGIN = "begin"
+"""The key of a connection's ``info`` for the statement that begins its next transaction."""
 _SQLITE_WRITING = {"is_writing": True}
 _POSTGRESQL_WRITING = {
     "isolation_level": "READ COMMITTED"
@@ -65,7 +72,8 @@ class Database:
             sa.event.listen(self.engine, "connect", _query_only if is_read_only else _use_write_ahead_log)
             sa.event.listen(self.engine, "connect", self._remember_file)
             sa.event.listen(self.engine, "close", self._empty_log_of_replaced_file)
-            sa.event.listen(self.engine, "begin", _begin_sqlite)
+            # Not by an event: a listener of one kind makes every statement look for listeners of all kinds.
+            self.engine.dialect.do_begin = _begin_sqlite  # type: ignore[method-assign]
         else:
             sa.event.listen(self.engine, "connect", _use_utc)
             if is_read_only:
@@ -97,6 +105,8 @@ class Database:
             self._connected(options) as connection,
             _foreign_keys(connection, is_enforced=has_foreign_keys),
         ):
+            if self.is_sqlite:
+                connection.info[_BEGIN] = "BEGIN IMMEDIATE"
             transaction = connection.begin()
             try:
                 yield connection
@@ -112,18 +122,19 @@ class Database:
 
         Not if the connection broke during the commit, because the change may have been made. Raises CatalogError.
         """
-        for attempt in tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(CatalogConflict),
-            stop=tenacity.stop_after_attempt(TRIES),
-            wait=tenacity.wait_random_exponential(multiplier=0.05, max=1.0),
-            reraise=True,
-        ):
-            with attempt:
-                file = self._file_identity()
-                with self.writing() as connection:
-                    result = work(connection)
-                if file is not None and file != self._file_identity():
-                    raise CatalogConflict(f"catalog {self.shown_url} was replaced by another file during a transaction")
+        for earlier in range(TRIES - 1):
+            try:
+                return self._write_once(work)
+            except CatalogConflict:
+                time.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**earlier))  # noqa: S311 - not a secret
+        return self._write_once(work)
+
+    def _write_once(self, work: Callable[[sa.Connection], _Result]) -> _Result:
+        file = self._file_identity()
+        with self.writing() as connection:
+            result = work(connection)
+        if file is not None and file != self._file_identity():
+            raise CatalogConflict(f"catalog {self.shown_url} was replaced by another file during a transaction")
         return result
 
     def make_folder(self) -> None:
@@ -307,6 +318,6 @@ def _foreign_keys(connection: sa.Connection, *, is_enforced: bool) -> Iterator[N
         driver.execute("PRAGMA foreign_keys = ON")
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
-    is_writing = connection.get_execution_options().get("is_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+def _begin_sqlite(connection: sa.PoolProxiedConnection) -> None:
+    driver: Any = connection.dbapi_connection
+    driver.execute(connection.info.pop(_BEGIN, "BEGIN"))

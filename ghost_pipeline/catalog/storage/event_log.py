@@ -12,6 +12,7 @@ provider the events that are recorded after any instant are the last ones by id.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,15 @@ PREPEND_LOCK = 0x67686F7376
 """PostgreSQL's advisory lock for a lowest position, which no other writer waits for."""
 
 _OPTION = "event_log"
+
+_NEWEST = sa.select(
+    providers.c.id,
+    sa.select(sa.func.coalesce(sa.func.max(model_events.c.id), 0)).scalar_subquery(),
+    sa.select(sa.func.max(event_batches.c.recorded_at))
+    .where(event_batches.c.provider_id == providers.c.id)
+    .scalar_subquery(),
+).where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
+"""The newest event of all, and when the latest event of each of the providers was recorded."""
 
 
 @dataclass(slots=True)
@@ -59,12 +69,7 @@ def recording_instants(connection: sa.Connection, operations: Mapping[str, datet
     recordings = connection.get_execution_options()[_OPTION].recordings
     new = [slug for slug in operations if slug not in recordings]
     if new:
-        newest_id = sa.select(sa.func.coalesce(sa.func.max(model_events.c.id), 0)).scalar_subquery()
-        latest = sa.select(sa.func.max(event_batches.c.recorded_at)).where(
-            event_batches.c.provider_id == providers.c.id
-        )
-        query = sa.select(providers.c.id, newest_id, latest.scalar_subquery()).where(providers.c.id.in_(new))
-        for slug, after_id, recorded_at in connection.execute(query):
+        for slug, after_id, recorded_at in connection.execute(_NEWEST, {"slugs": new}):
             recordings[slug] = _Recording(after_id, recorded_at or operations[slug])
     for slug, at in operations.items():
         recordings[slug].at = max(recordings[slug].at, at)
@@ -78,8 +83,10 @@ def take_positions(connection: sa.Connection) -> None:
         return
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({COMMIT_LOCK})")
-    columns = ["position", "provider_id", "recorded_at", "first_id", "last_id", "event_count"]
-    connection.execute(sa.insert(event_batches).from_select(columns, _batches(recordings)))
+    parameters: dict[str, object] = {"lowest": min(one.after_id for one in recordings.values())}
+    for number, (slug, one) in enumerate(recordings.items()):
+        parameters |= {f"slug_{number}": slug, f"after_{number}": one.after_id}
+    connection.execute(_insert_batches(len(recordings)), parameters)
 
 
 def cap_recorded_at(connection: sa.Connection, provider_id: str, limit: datetime, corrected: datetime) -> None:
@@ -153,17 +160,24 @@ def prepend_batches(
     return begin
 
 
-def _batches(recordings: Mapping[str, _Recording]) -> sa.Select[Any]:
-    """Return the query of the transaction's events by provider and instant, with the next positions.
+@lru_cache(maxsize=20)
+def _insert_batches(count: int) -> sa.Insert:
+    """Return the statement that gives the transaction's events of ``count`` providers the next positions.
 
-    While it holds a provider's lock, no other transaction writes events of that provider.
+    A position is of one provider and instant. While it holds a provider's lock, no other transaction writes events of
+    that provider.
     """
     events = model_events.c
     first_id = sa.func.min(events.id)
     last_position = sa.select(sa.func.coalesce(sa.func.max(event_batches.c.position), 0)).scalar_subquery()
     # A CASE can't be looked up in an index, so that both databases read the newest rows and not all of a provider.
-    after_id = sa.case({slug: one.after_id for slug, one in recordings.items()}, value=events.provider_id)
-    return (
+    after_id = sa.case(
+        *(
+            (events.provider_id == sa.bindparam(f"slug_{number}"), sa.bindparam(f"after_{number}", type_=sa.BigInteger))
+            for number in range(count)
+        )
+    )
+    batches = (
         sa.select(
             last_position + sa.func.row_number().over(order_by=first_id),
             events.provider_id,
@@ -172,6 +186,8 @@ def _batches(recordings: Mapping[str, _Recording]) -> sa.Select[Any]:
             sa.func.max(events.id),
             sa.func.count(),
         )
-        .where(events.id > min(one.after_id for one in recordings.values()), events.id > after_id)
+        .where(events.id > sa.bindparam("lowest", type_=sa.BigInteger), events.id > after_id)
         .group_by(events.provider_id, events.recorded_at)
     )
+    columns = ["position", "provider_id", "recorded_at", "first_id", "last_id", "event_count"]
+    return sa.insert(event_batches).from_select(columns, batches)

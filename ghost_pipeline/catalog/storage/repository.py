@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,16 +35,11 @@ Key = tuple[str, str]
 _OF_PROVIDER = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == sa.bindparam("provider_id"))
 _LOCK_PROVIDER = _OF_PROVIDER.with_for_update()
 _PROVIDERS = sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id)
+_ANNOUNCEMENT = (
+    sa.select(announcements.c.id).where(announcements.c.provider_id == sa.bindparam("provider_id"), IS_CURRENT).limit(1)
+)
 _INSERT_MODELS = sa.insert(models)
 _INSERT_EVENTS = sa.insert(model_events)
-_STATED = tuple(name for name in MODEL_FIELDS if name not in ("provider_id", "model_id"))
-_UPDATE_MODELS = (
-    sa.update(models)
-    .where(
-        models.c.provider_id == sa.bindparam("known_provider_id"), models.c.model_id == sa.bindparam("known_model_id")
-    )
-    .values({name: sa.bindparam(name) for name in _STATED})
-)
 
 
 def model_record(row: sa.Row[Any] | Mapping[str, Any]) -> ModelRecord:
@@ -136,13 +131,34 @@ def insert_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> 
         connection.execute(_INSERT_MODELS, [model_values(record) for record in records])
 
 
-def update_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> None:
-    """Update models that the catalog has."""
-    if not records:
+def update_models(connection: sa.Connection, changes: Sequence[tuple[ModelRecord, ModelRecord]]) -> None:
+    """Update models that the catalog has: (as stored, as to be stored) of each.
+
+    One statement writes the columns that differ for any of them, mostly two of instants, and leaves the other indexes
+    alone.
+    """
+    names = tuple(
+        name for name in MODEL_FIELDS if any(getattr(before, name) != getattr(after, name) for before, after in changes)
+    )
+    if not names:
         return
-    rows = [model_values(record) for record in records]
-    parameters = [{name if name in _STATED else f"known_{name}": value for name, value in row.items()} for row in rows]
-    connection.execute(_UPDATE_MODELS, parameters)
+    parameters = []
+    for _, after in changes:
+        values = {"known_provider_id": after.provider_id, "known_model_id": after.model_id}
+        parameters.append(values | {name: getattr(after, name) for name in names})
+    if "source" in names:
+        for one in parameters:
+            one["source"] = Source(one["source"]).value
+    connection.execute(_update_models(names), parameters)
+
+
+@lru_cache(maxsize=100)
+def _update_models(names: tuple[str, ...]) -> sa.Update:
+    of_model = (
+        models.c.provider_id == sa.bindparam("known_provider_id"),
+        models.c.model_id == sa.bindparam("known_model_id"),
+    )
+    return sa.update(models).where(*of_model).values({name: sa.bindparam(name) for name in names})
 
 
 def delete_models(connection: sa.Connection, keys: Sequence[Key]) -> None:
@@ -306,8 +322,13 @@ def find_announcements(connection: sa.Connection, keys: Sequence[Key]) -> dict[K
     """Return the current announcements of the models among ``keys`` that have one."""
     if not keys:
         return {}
-    query = sa.select(*ANNOUNCEMENT_COLUMNS).where(is_one_of(connection, announcements, keys), IS_CURRENT)
-    return {(row.provider_id, row.model_id): Announcement(*row) for row in connection.execute(query)}
+    query, parameters = _announcements_of(connection.dialect.name), key_parameters(connection, keys)
+    return {(row.provider_id, row.model_id): Announcement(*row) for row in connection.execute(query, parameters)}
+
+
+@cache
+def _announcements_of(dialect_name: str) -> sa.Select[Any]:
+    return sa.select(*ANNOUNCEMENT_COLUMNS).where(has_key_in(dialect_name, announcements), IS_CURRENT)
 
 
 def split_announcements(connection: sa.Connection) -> tuple[dict[Key, Announcement], list[Announcement]]:
@@ -334,8 +355,7 @@ def split_announcements(connection: sa.Connection) -> tuple[dict[Key, Announceme
 
 def has_announcements(connection: sa.Connection, provider_id: str) -> bool:
     """Return True if a model of the provider has a current announcement."""
-    query = sa.select(announcements.c.id).where(announcements.c.provider_id == provider_id, IS_CURRENT).limit(1)
-    return connection.execute(query).one_or_none() is not None
+    return connection.execute(_ANNOUNCEMENT, {"provider_id": provider_id}).one_or_none() is not None
 
 
 def insert_announcements(connection: sa.Connection, added: Iterable[Announcement]) -> None:
