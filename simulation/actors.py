@@ -29,7 +29,7 @@ logging.getLogger("ghost_pipeline.client").addHandler(logging.NullHandler())
 PAGE = 100
 PENDING = 10_000
 """Models that a tracker keeps in memory."""
-OPENS_EVERY = 10
+OPENS_EVERY = 40
 
 
 class Used(NamedTuple):

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -27,12 +26,16 @@ class State(NamedTuple):
 
 _ALL = sa.select(models.c.provider_id, *(models.c[name] for name in State._fields))
 _OF_ONE = _ALL.where(models.c.provider_id == sa.bindparam("provider"))
-_IN_SQLITE = {query: str(query.compile(dialect=sqlite.dialect(paramstyle="qmark"))) for query in (_ALL, _OF_ONE)}
 _KINDS = (
     sa.select(model_events.c.model_id, model_events.c.kind)
-    .where(model_events.c.provider_id == sa.bindparam("provider"), model_events.c.kind != "changed")
+    .where(
+        model_events.c.provider_id == sa.bindparam("provider"), model_events.c.kind != sa.literal_column("'changed'")
+    )
     .order_by(model_events.c.id)
 )
+_IN_SQLITE = {
+    query: str(query.compile(dialect=sqlite.dialect(paramstyle="qmark"))) for query in (_ALL, _OF_ONE, _KINDS)
+}
 
 
 class StateReader:
@@ -51,24 +54,29 @@ class StateReader:
     def read_states(self, provider_id: str | None) -> dict[str, dict[str, State]]:
         """Return provider -> model id -> state, of one provider or of all."""
         query, parameters = (_ALL, ()) if provider_id is None else (_OF_ONE, (provider_id,))
-        rows: Iterable[Any]
         if self._driver is not None:
-            found = self._driver.execute(_IN_SQLITE[query], parameters)
-            rows = ((*row[:2], row[2] == 1, _instant(row[3]), row[4] and _instant(row[4]), row[5]) for row in found)
-        else:
-            with self._catalog._database.reading() as connection:
-                rows = connection.execute(query, {"provider": provider_id}).all()
-        states: dict[str, dict[str, State]] = defaultdict(dict)
+            states: dict[str, dict[str, State]] = defaultdict(dict)
+            for row in self._driver.execute(_IN_SQLITE[query], parameters):
+                states[row[0]][row[1]] = _state(row)
+            return states
+        with self._catalog._database.reading() as connection:
+            rows = connection.execute(query, {"provider": provider_id}).all()
+        states = defaultdict(dict)
         for slug, *values in rows:
             states[slug][values[0]] = State(*values)
         return states
 
     def read_latest_kinds(self, provider_id: str) -> dict[str, str]:
         """Return model id -> kind of its latest event that changed its state."""
+        if self._driver is not None:
+            return dict(self._driver.execute(_IN_SQLITE[_KINDS], (provider_id,)))
         with self._catalog._database.reading() as connection:
             return {row.model_id: row.kind for row in connection.execute(_KINDS, {"provider": provider_id})}
 
 
 @lru_cache(maxsize=10_000)
-def _instant(text: str) -> datetime:
-    return parse_instant(text)
+def _state(row: tuple[Any, ...]) -> State:
+    """Return the state in a row of SQLite; most rows are those of the step before."""
+    _, model_id, is_active, first_seen_at, last_used_at, input_price = row
+    used_at = None if last_used_at is None else parse_instant(last_used_at)
+    return State(model_id, is_active == 1, parse_instant(first_seen_at), used_at, input_price)

@@ -33,6 +33,8 @@ class TrueModel:
 
     def price(self, at: datetime) -> str:
         """Return what the listing states at ``at``, in USD per token."""
+        if len(self.prices) == 1:
+            return self.prices[0][1]
         return next((price for since, price in reversed(self.prices) if since <= at), self.prices[0][1])
 
 

@@ -95,10 +95,12 @@ def run(
         else:
             swept = _with_candidates(connection, sweep, now, thresholds)
         for provider in swept:
-            is_unlocked = is_dry_run or not _has_candidates(connection, provider, sweep, now, thresholds)
-            results[provider.id] = (
-                _sweep_provider(connection, provider, sweep, now, thresholds) if is_unlocked else None
-            )
+            if is_dry_run:
+                results[provider.id] = _sweep_provider(connection, provider, sweep, now, thresholds)
+            elif _has_candidates(connection, provider, sweep, now, thresholds):
+                results[provider.id] = None  # under its lock, below
+            else:
+                results[provider.id] = SweepResult(held=_held(connection, provider, sweep, now, thresholds))
 
     def change(connection: sa.Connection, slug: str) -> SweepResult:
         provider = get_provider(connection, slug, for_update=True)
@@ -153,9 +155,7 @@ def _sweep_provider(
         due = [one for one in due if not may_have_been_seen(corrected.get(one.model_id, ()), now, limit)]
     if cause is not None and due:
         _change(connection, provider, sweep, due, thresholds, cause)
-    held = {}
-    if _is_holding_any(connection, provider, sweep, now, thresholds):
-        held[provider.id] = provider.held_reason or ""
+    held = _held(connection, provider, sweep, now, thresholds)
     keys = tuple((record.provider_id, record.model_id) for record in due)
     if cause is not None:
         return SweepResult(keys, held)
@@ -256,15 +256,16 @@ def _has_candidates(
     return connection.execute(query, _parameters(provider, sweep, now, thresholds)).first() is not None
 
 
-def _is_holding_any(
+def _held(
     connection: sa.Connection, provider: ProviderRecord, sweep: Sweep, now: datetime, thresholds: Thresholds
-) -> bool:
-    """Return True if the provider has a listed model that only its hold keeps from the sweep."""
+) -> dict[str, str]:
+    """Return provider -> why it is held, if it has a listed model that only its hold keeps from the sweep."""
     if not sweep.holds_listed(provider, now, thresholds):
-        return False
+        return {}
     released = replace(provider, held_since=None, held_reason=None)
     listed = connection.execute(_listed_candidate(sweep), _parameters(provider, sweep, now, thresholds))
-    return any(sweep.rule(model_record(row), released, now, thresholds) for row in listed)
+    is_holding = any(sweep.rule(model_record(row), released, now, thresholds) for row in listed)
+    return {provider.id: provider.held_reason or ""} if is_holding else {}
 
 
 def _change(
@@ -294,8 +295,17 @@ def _change(
 
 def _deactivate(connection: sa.Connection, provider_id: str, model_ids: Sequence[str], now: datetime) -> None:
     for some in _parts(model_ids):
-        which = (models.c.provider_id == provider_id, models.c.model_id.in_(some))
-        connection.execute(sa.update(models).where(*which).values(is_active=False, deactivated_at=now))
+        connection.execute(_DEACTIVATE, {"of_provider": provider_id, "model_ids": some, "deactivated_at": now})
+
+
+_DEACTIVATE = (
+    sa.update(models)
+    .where(
+        models.c.provider_id == sa.bindparam("of_provider"),
+        models.c.model_id.in_(sa.bindparam("model_ids", expanding=True)),
+    )
+    .values(is_active=False, deactivated_at=sa.bindparam("deactivated_at"))
+)
 
 
 def _parts(model_ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -17,6 +17,9 @@ from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline.settings import Thresholds
 
+SMALL_LISTING = 100_000
+"""Bytes that are parsed in about a millisecond, while the provider is locked: a second transaction costs more."""
+
 
 def admit(
     database: Database,
@@ -35,14 +38,24 @@ def admit(
     """
     archive.store(submission.content, submission.sha256)
     version = reader.format_version(submission.provider_id)
-    unchanged = database.write(lambda connection: _admit_unchanged(connection, submission, version, now))
-    if unchanged is not None:
-        archive.store(submission.content, submission.sha256)
-        return unchanged, None
-    listing = reader.parse(submission.provider_id, submission.content)
-    outcome = database.write(
-        lambda connection: _admit_parsed(connection, submission, version, listing, thresholds, now)
-    )
+    listing: Listing | None = None
+
+    def assess_and_record(connection: sa.Connection) -> ListingOutcome | None:
+        nonlocal listing
+        provider = repository.get_or_create_provider(connection, submission.provider_id)
+        provider = correct_future_instants(connection, provider, submission.observed_at, now)
+        if listing is None:
+            unchanged = _admit_unchanged(connection, provider, submission, version)
+            if unchanged is not None or len(submission.content) > SMALL_LISTING:
+                return unchanged
+            listing = reader.parse(submission.provider_id, submission.content)
+        return _admit_parsed(connection, provider, submission, version, listing, thresholds)
+
+    outcome = database.write(assess_and_record)
+    if outcome is None:
+        listing = reader.parse(submission.provider_id, submission.content)
+        outcome = database.write(assess_and_record)
+    assert outcome is not None  # noqa: S101 - a parsed listing is always recorded
     # Again, now that the row is visible: the archive may have been pruned of the same bytes meanwhile.
     archive.store(submission.content, submission.sha256)
     return outcome, None if outcome.is_finished else listing
@@ -62,10 +75,8 @@ def _record_failure(connection: sa.Connection, failed: FailedAttempt, now: datet
 
 
 def _admit_unchanged(
-    connection: sa.Connection, submission: SubmittedListing, version: str, now: datetime
+    connection: sa.Connection, provider: ProviderRecord, submission: SubmittedListing, version: str
 ) -> ListingOutcome | None:
-    provider = repository.get_or_create_provider(connection, submission.provider_id)
-    provider = correct_future_instants(connection, provider, submission.observed_at, now)
     found = find_unchanged(connection, provider, submission.sha256, version, submission.observed_at)
     if found is None:
         return None
@@ -76,14 +87,12 @@ def _admit_unchanged(
 
 def _admit_parsed(
     connection: sa.Connection,
+    provider: ProviderRecord,
     submission: SubmittedListing,
     version: str,
     listing: Listing,
     thresholds: Thresholds,
-    now: datetime,
 ) -> ListingOutcome:
-    provider = repository.get_or_create_provider(connection, submission.provider_id)
-    provider = correct_future_instants(connection, provider, submission.observed_at, now)
     expectation = attempts.read_expectation(connection, provider)
     assessment = assess(listing, submission.observed_at, expectation, thresholds)
     _update_provider(connection, provider, submission.observed_at, assessment)

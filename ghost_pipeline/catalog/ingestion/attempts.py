@@ -196,6 +196,11 @@ def latest_readable_at(connection: sa.Connection, provider_id: str) -> datetime 
     return connection.execute(query).scalar()
 
 
+_IS_CONFIRMABLE = sa.and_(
+    listings.c.provider_id == _PROVIDER_ID,
+    listings.c.observed_at > _LAST_COMPLETE_AT,
+    listings.c.missing_ids.is_not(None),
+)
 _EXPECTATION_FLAGS = sa.select(
     sa.exists().where(models.c.provider_id == _PROVIDER_ID, models.c.last_listed_at.is_not(None)),
     sa.exists().where(
@@ -204,28 +209,26 @@ _EXPECTATION_FLAGS = sa.select(
         listings.c.verdict == Verdict.EMPTY.value,
         listings.c.is_late.is_(False),
     ),
+    sa.exists().where(_IS_CONFIRMABLE),
 )
+"""Whether a model was ever listed, whether the last complete listing is empty, and whether any may be confirmed."""
 _EXPECTED = sa.select(models.c.model_id).where(is_listed_sql())
 _SHRUNKEN = (
-    sa.select(listings.c.observed_at, listings.c.missing_ids)
-    .where(
-        listings.c.provider_id == _PROVIDER_ID,
-        listings.c.observed_at > _LAST_COMPLETE_AT,
-        listings.c.missing_ids.is_not(None),
-    )
-    .order_by(listings.c.observed_at)
+    sa.select(listings.c.observed_at, listings.c.missing_ids).where(_IS_CONFIRMABLE).order_by(listings.c.observed_at)
 )
 
 
 def read_expectation(connection: sa.Connection, provider: ProviderRecord) -> Expectation:
     """Return what the catalog expects of the provider's next listing."""
-    flags = connection.execute(_EXPECTATION_FLAGS, complete_of(provider)).one()
+    has_listed_models, is_released_empty, has_shrunken = connection.execute(
+        _EXPECTATION_FLAGS, complete_of(provider)
+    ).one()
     return Expectation(
         expected_ids=_expected_ids(connection, provider),
         last_listing_at=provider.last_listing_at,
-        shrunken=_shrunken_listings(connection, provider),
-        has_listed_models=flags[0],
-        is_released_empty=flags[1],
+        shrunken=_shrunken_listings(connection, provider) if has_shrunken else (),
+        has_listed_models=has_listed_models,
+        is_released_empty=is_released_empty,
     )
 
 
@@ -245,8 +248,6 @@ def _expected_ids(connection: sa.Connection, provider: ProviderRecord) -> frozen
 
 
 def _shrunken_listings(connection: sa.Connection, provider: ProviderRecord) -> tuple[ShrunkenListing, ...]:
-    if provider.last_complete_at is None:
-        return ()
     rows = connection.execute(_SHRUNKEN, complete_of(provider))
     return tuple(ShrunkenListing(observed_at, frozenset(missing)) for observed_at, missing in rows)
 

@@ -1,5 +1,6 @@
 """The archive: the raw bytes of every listing, by their sha256, in a folder or behind a URL."""
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ class Folder:
     def size(self, name: str) -> int | None:
         """Return the size of a file in bytes; None if it does not exist."""
         try:
-            return (self._path / name).stat().st_size
+            return os.stat(f"{self._path}/{name}").st_size
         except FileNotFoundError:
             return None
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -35,6 +36,12 @@ Key = tuple[str, str]
 _OF_PROVIDER = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == sa.bindparam("provider_id"))
 _LOCK_PROVIDER = _OF_PROVIDER.with_for_update()
 _PROVIDERS = sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id)
+_LOCK_PROVIDERS = (
+    sa.select(*PROVIDER_COLUMNS)
+    .where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
+    .order_by(providers.c.id)
+    .with_for_update()
+)
 _ANNOUNCEMENT = (
     sa.select(announcements.c.id).where(announcements.c.provider_id == sa.bindparam("provider_id"), IS_CURRENT).limit(1)
 )
@@ -137,9 +144,11 @@ def update_models(connection: sa.Connection, changes: Sequence[tuple[ModelRecord
     One statement writes the columns that differ for any of them, mostly two of instants, and leaves the other indexes
     alone.
     """
-    names = tuple(
-        name for name in MODEL_FIELDS if any(getattr(before, name) != getattr(after, name) for before, after in changes)
-    )
+    differing: set[int] = set()
+    for pair in changes:
+        values = enumerate(zip(*map(msgspec.structs.astuple, pair), strict=True))
+        differing |= {number for number, (old, new) in values if old is not new and old != new}
+    names = tuple(name for number, name in enumerate(ModelRecord.__struct_fields__) if number in differing)
     if not names:
         return
     parameters = []
@@ -185,11 +194,15 @@ def get_or_create_providers(connection: sa.Connection, provider_ids: Iterable[st
         row = connection.execute(_LOCK_PROVIDER, {"provider_id": slugs[0]}).one_or_none()
         if row is not None:
             return [provider_record(row)]
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = [{"id": slug, "label": provider_label(slug)} for slug in slugs]
-    connection.execute(insert(providers).values(values).on_conflict_do_nothing())
-    query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id.in_(slugs)).order_by(providers.c.id)
-    return [provider_record(row) for row in connection.execute(query.with_for_update())]
+    connection.execute(_insert_new_providers(connection.dialect.name), values)
+    return [provider_record(row) for row in connection.execute(_LOCK_PROVIDERS, {"slugs": slugs})]
+
+
+@cache
+def _insert_new_providers(dialect_name: str) -> sa.Insert:
+    insert = postgresql.insert if dialect_name == "postgresql" else sqlite.insert
+    return insert(providers).on_conflict_do_nothing()
 
 
 def lock_known_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> set[str]:
