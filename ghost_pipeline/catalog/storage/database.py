@@ -73,7 +73,7 @@ class Database:
             sa.event.listen(self.engine, "connect", self._remember_file)
             sa.event.listen(self.engine, "close", self._empty_log_of_replaced_file)
             # Not by an event: a listener of one kind makes every statement look for listeners of all kinds.
-            self.engine.dialect.do_begin = _begin_sqlite  # type: ignore[method-assign]
+            self.engine.dialect.do_begin = _begin_sqlite  # type: ignore[method-assign, assignment]
         else:
             sa.event.listen(self.engine, "connect", _use_utc)
             if is_read_only:

@@ -146,8 +146,8 @@ def update_models(connection: sa.Connection, changes: Sequence[tuple[ModelRecord
     """
     differing: set[int] = set()
     for pair in changes:
-        values = enumerate(zip(*map(msgspec.structs.astuple, pair), strict=True))
-        differing |= {number for number, (old, new) in values if old is not new and old != new}
+        both = enumerate(zip(*map(msgspec.structs.astuple, pair), strict=True))
+        differing |= {number for number, (old, new) in both if old is not new and old != new}
     names = tuple(name for number, name in enumerate(ModelRecord.__struct_fields__) if number in differing)
     if not names:
         return
