@@ -164,7 +164,15 @@ def failing_database(catalog: ModelCatalog, kind: str, seed: int) -> Iterator[No
             raise error_class(messages[kind])
         return execute(*arguments, **options)
 
-    with _replaced(engine.dialect, "do_execute", failing_execute):
+    begin = engine.dialect.do_begin
+
+    def failing_begin(connection: Any) -> None:
+        left[0] -= 1
+        if left[0] <= 0 and kind != "restarted":
+            raise error_class(messages[kind])
+        begin(connection)
+
+    with _replaced(engine.dialect, "do_execute", failing_execute), _replaced(engine.dialect, "do_begin", failing_begin):
         yield
 
 

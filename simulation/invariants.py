@@ -82,14 +82,22 @@ class Checks:
         record: State | None,
         step: Step,
     ) -> None:
-        name = f"{provider.provider_id} {model_id}"
         if known.is_removed:
-            if record is not None and not known.is_uncertain:
-                raise InvariantBroken("a removed model stays away", f"{name} is back")
+            if record is not None:
+                raise InvariantBroken("a removed model stays away", f"{provider.provider_id} {model_id} is back")
             return
         if record is None:
             self._check_absent(catalog, provider, model_id, known, step)
             return
+        self._check_evidence(f"{provider.provider_id} {model_id}", known, record, step)
+        known.absent = None
+        if record.is_active:
+            known.ghost_since = None
+        else:
+            known.ghost_since = known.ghost_since or step.at
+        self._check_activity(provider, model_id, known, record, step)
+
+    def _check_evidence(self, name: str, known: Known, record: State, step: Step) -> None:
         if known.first_at is not None and record.first_seen_at > known.first_at:
             raise InvariantBroken("first evidence is kept", f"{name} of {known.first_at}, now {record.first_seen_at}")
         if known.last_used_at is not None and (record.last_used_at is None or record.last_used_at < known.last_used_at):
@@ -100,12 +108,6 @@ class Checks:
             raise InvariantBroken(
                 "facts are those of the latest listing", f"{name} costs {known.price}, stored {record.input_price}"
             )
-        known.absent = None
-        if record.is_active:
-            known.ghost_since = None
-        else:
-            known.ghost_since = known.ghost_since or step.at
-        self._check_activity(provider, model_id, known, record, step)
 
     def check_history(self) -> None:
         """Check that events explain the state of every model. Raises InvariantBroken."""
@@ -152,11 +154,13 @@ class Checks:
         known.price, known.was_listed = None, False
 
     def _check_activity(self, provider: TrueProvider, model_id: str, known: Known, record: State, step: Step) -> None:
-        if known.last_at is None or self._clock_was_wrong(step):
+        if known.last_at is None:
             return
-        name, truth = f"{provider.provider_id} {model_id}", provider.models.get(model_id)
+        truth = provider.models.get(model_id)
         is_served = truth is not None and truth.is_served(step.at)
-        age = step.at - known.last_at
+        if (record.is_active and (is_served or known.is_manual)) or self._clock_was_wrong(step):
+            return
+        name, age = f"{provider.provider_id} {model_id}", step.at - known.last_at
         if not record.is_active:
             if known.is_manual:
                 raise InvariantBroken("a manual model stays active", f"{name} is inactive")
@@ -164,7 +168,7 @@ class Checks:
                 raise InvariantBroken("fresh evidence means active", f"{name}, {age} ago")
             if is_served and self._is_protected(provider, model_id, known, step):
                 raise InvariantBroken("bad listings cost no model", f"{name} is inactive")
-        elif not known.is_manual and truth is not None and not is_served:
+        elif truth is not None:
             self._check_retired(provider, name, truth.retired_at, known, step)
 
     def _feed(self, provider: TrueProvider) -> Feed:

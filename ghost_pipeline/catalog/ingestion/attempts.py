@@ -41,7 +41,8 @@ NEWEST_FIRST = (listings.c.observed_at.desc(), listings.c.id.desc())
 
 def lists_models_sql() -> sa.ColumnElement[bool]:
     """Return the SQL equivalent of ``Verdict.lists_models`` over rows of ``listings``."""
-    return listings.c.verdict.in_([verdict.value for verdict in Verdict if verdict.lists_models])
+    # Literals, because SQLAlchemy expands a list of parameters again whenever the statement is executed.
+    return listings.c.verdict.in_([sa.literal_column(f"'{one.value}'") for one in Verdict if one.lists_models])
 
 
 _OUTCOME_OF = _OUTCOME.where(listings.c.id == sa.bindparam("listing_id"))
