@@ -53,3 +53,17 @@ def test_a_clock_that_went_back_before_all_evidence_purges_no_ghost_early() -> N
     assert run(scenario, GHOST_BEFORE_A_CLOCK_WENT_BACK).failure is None
     with mock.patch.object(sweeps, "may_have_been_seen", return_value=False):
         assert "a ghost is kept for 30 days" in str(run(scenario, GHOST_BEFORE_A_CLOCK_WENT_BACK).failure)
+
+
+HOLD_OF_AN_ADMISSION_WITHOUT_AN_ANSWER = [
+    Step(_at("09-21 00:13"), "fetch", fault="duplicated", seed=4101936612),
+    Step(_at("09-21 11:48"), "fetch", fault="error_page", seed=458979911, crash="after_commit"),
+    Step(_at("09-27 12:15"), "fetch", fault="partial", seed=472423878),
+    Step(_at("09-28 13:36"), "infer", seed=3724208493),
+    Step(_at("09-28 17:22"), "sweep", seed=1921219409),
+]
+
+
+def test_a_hold_protects_from_its_beginning_also_if_the_process_died_before_it_knew() -> None:
+    # The check expected seven days from the second bad listing, the first that was answered.
+    assert run(Scenario(seed=3010, days=365, providers=1), HOLD_OF_AN_ADMISSION_WITHOUT_AN_ANSWER).failure is None

@@ -198,10 +198,10 @@ class Checks:
             )
 
     def _is_protected(self, provider: TrueProvider, model_id: str, known: Known, step: Step) -> bool:
-        bad_since = self._feed(provider).bad_since
+        held_since = self._feed(provider).may_hold_since  # a hold protects for so long from when it began
         return (
-            bad_since is not None
-            and step.at - bad_since <= PROTECTED - numbers.FETCH_JITTER
+            held_since is not None
+            and step.at - held_since <= PROTECTED - numbers.FETCH_JITTER
             and self._is_behind_bad_listings(provider, provider.models[model_id], known)
         )
 

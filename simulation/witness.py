@@ -64,6 +64,8 @@ class Feed:
     """Since when no listing was both true and reconciled."""
     held_by: datetime | None = None
     """When a hold has begun at the latest, if there is one."""
+    may_hold_since: datetime | None = None
+    """When it may have begun, with an admission that ended without an answer."""
     lifted_at: datetime | None = None
     """When the last hold may have been lifted."""
     last_listed_at: datetime | None = None
@@ -193,11 +195,12 @@ class Witness:
             # listing confirms it.
             feed.good_since = step.at
             feed.bad_since, feed.held_by = feed.bad_since or step.at, feed.held_by or step.at
+            feed.may_hold_since = feed.may_hold_since or step.at
             feed.shrunken.append(shown)
             return
         feed.good_since = feed.good_since or step.at
         feed.lifted_at = step.at if feed.held_by is not None else feed.lifted_at
-        feed.bad_since = feed.held_by = None
+        feed.bad_since = feed.held_by = feed.may_hold_since = None
         feed.is_released = False
         feed.shrunken.clear()
         feed.listed = set(shown)
@@ -213,6 +216,7 @@ class Witness:
         feed.held_by = step.at if delivered.is_true or feed.held_by is None else feed.held_by
         if is_late:
             return  # documentation: a late listing neither sets nor lifts nor confirms anything
+        feed.may_hold_since = feed.may_hold_since or step.at
         if step.fault == "shrunken" and delivered.model_ids:
             shown, expected = delivered.model_ids, self._expected(feed, happened)
             # Documentation: a listing that lacks few of the models that the catalog expects is complete.
