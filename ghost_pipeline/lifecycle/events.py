@@ -50,7 +50,7 @@ def events_between(
         events.append(reactivation_event(before, cause))
     elif before.is_active and not after.is_active:
         events.append(_event(after, EventKind.DEACTIVATED, cause))
-    changes = changed_facts(_compared(before, after), _compared(after, after))
+    changes = changed_facts(*_compared(before, after))
     if changes:
         events.append(_event(after, EventKind.CHANGED, cause, changes))
     return events
@@ -105,10 +105,15 @@ def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _compared(record: ModelRecord, after: ModelRecord) -> dict[str, Any]:
+def _compared(before: ModelRecord, after: ModelRecord) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the old and the new facts, without those of which a copy of the record shares the value."""
     # That a model became MANUAL is an event of its own.
-    names = LISTED_COLUMNS if after.source is Source.MANUAL else (*LISTED_COLUMNS, "source")
-    return {name: getattr(record, name) for name in names}
+    names = LISTED_COLUMNS if after.source is Source.MANUAL else _WITH_SOURCE
+    some = [name for name in names if getattr(before, name) is not getattr(after, name)]
+    return {name: getattr(before, name) for name in some}, {name: getattr(after, name) for name in some}
+
+
+_WITH_SOURCE = (*LISTED_COLUMNS, "source")
 
 
 def _departure_kind(cause: Cause) -> EventKind:
