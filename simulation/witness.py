@@ -156,6 +156,9 @@ class Witness:
             for known in models.values() if provider_id in (None, of_provider) else ():
                 if known.last_used_at is not None:
                     known.last_used_at = min(known.last_used_at, corrected)
+        for of_provider, feed in self.feeds.items():
+            if provider_id in (None, of_provider) and feed.may_hold_since is not None:
+                feed.may_hold_since = min(feed.may_hold_since, corrected)
 
     def _note_fetch(self, step: Step, happened: Happened) -> None:
         delivered, listed_at = happened.delivered, happened.listed_at
@@ -168,7 +171,8 @@ class Witness:
         if happened.is_acknowledged:
             for model_id in sorted(delivered.model_ids):
                 known = self.of(happened.provider_id, model_id)
-                known.was_listed = True
+                # Documentation: a late listing protects nothing. What it shows first may have been a ghost before.
+                known.was_listed |= not is_late
                 if not (known.is_removed or known.is_uncertain):
                     known.add(min(listed_at, step.at), listed_at, is_late=is_late)
                     known.arrived_at = step.at
