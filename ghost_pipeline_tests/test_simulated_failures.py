@@ -67,3 +67,16 @@ HOLD_OF_AN_ADMISSION_WITHOUT_AN_ANSWER = [
 def test_a_hold_protects_from_its_beginning_also_if_the_process_died_before_it_knew() -> None:
     # The check expected seven days from the second bad listing, the first that was answered.
     assert run(Scenario(seed=3010, days=365, providers=1), HOLD_OF_AN_ADMISSION_WITHOUT_AN_ANSWER).failure is None
+
+
+USED_BEFORE_A_LATE_LISTING = [
+    Step(_at("07-06 05:46"), "infer", provider=2, fault="unset", seed=581672507, clock_error=timedelta(hours=78.8)),
+    Step(_at("07-06 11:46"), "fetch", provider=2, fault="late", seed=3588807730),
+]
+
+
+def test_a_late_listing_dates_no_use_back_that_a_clock_ahead_has_recorded() -> None:
+    scenario = Scenario(seed=3026, days=365, providers=3)
+    assert run(scenario, USED_BEFORE_A_LATE_LISTING).failure is None
+    with mock.patch.object(future_instants, "_UNTIL_NOW", ()):
+        assert "an acknowledged use is kept" in str(run(scenario, USED_BEFORE_A_LATE_LISTING).failure)

@@ -168,7 +168,7 @@ class Checks:
                 raise InvariantBroken("fresh evidence means active", f"{name}, {age} ago")
             if is_served and self._is_protected(provider, model_id, known, step):
                 raise InvariantBroken("bad listings cost no model", f"{name} is inactive")
-        elif truth is not None:
+        elif truth is not None and not known.was_manual:
             self._check_retired(provider, name, truth.retired_at, known, step)
 
     def _feed(self, provider: TrueProvider) -> Feed:

@@ -32,6 +32,8 @@ class Known:
     """When evidence of it arrived last, however old: it makes a ghost active until the next sweep. Documentation."""
     is_manual: bool = False
     is_removed: bool = False
+    was_manual: bool = False
+    """When an operator removed it: a restored model keeps its source. Documentation."""
     price: float | None = None
     """In the latest listing that was not late, USD per million tokens; None if it is not certain."""
     was_listed: bool = False
@@ -253,6 +255,7 @@ class Witness:
             known.is_manual, known.is_removed, known.is_uncertain = True, False, False
             known.add(step.at, max(step.at, step.host_time))
         elif step.action == "remove":
+            known.was_manual |= known.is_manual
             known.is_removed, known.is_uncertain, known.is_manual = True, False, False
         elif step.action in ("restore", "reactivate"):
             known.is_removed, known.is_uncertain = False, False

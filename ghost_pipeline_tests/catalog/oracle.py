@@ -336,7 +336,7 @@ class Oracle:
         provider.last_listing_at = corrected(provider.last_listing_at)
         if self._may_be_behind(now):
             return
-        provider.held_since = corrected(provider.held_since)
+        provider.held_since = self._corrected(now, now, provider.held_since)
         provider.last_complete_at = corrected(provider.last_complete_at)
         for attempt in self.attempts.values():
             if attempt.provider_id == provider_id:
@@ -361,6 +361,8 @@ class Oracle:
         self, key: Key, model: ModelRecord, corrected: Callable[[datetime | None], datetime | None], now: datetime
     ) -> None:
         instants = {name: corrected(getattr(model, name)) for name in INSTANTS}
+        for name in ("last_seen_at", "last_used_at", "deactivated_at"):  # of which late evidence shows nothing
+            instants[name] = self._corrected(now, now, getattr(model, name))
         after = replace(model, **instants)
         if after != model:
             changed = [getattr(model, name) for name in INSTANTS if instants[name] != getattr(model, name)]

@@ -30,6 +30,8 @@ from ghost_pipeline.lifecycle.validation import MAX_SKEW, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 
 _OF_MODELS = ("first_seen_at", "last_seen_at", "last_listed_at", "last_used_at", "deactivated_at")
+_UNTIL_NOW = ("last_seen_at", "last_used_at", "deactivated_at", "held_since")
+"""These may be any time before the present; the others have to be before the listing, so that it is not late."""
 _OF_PROVIDERS = ("last_listing_at", "last_complete_at", "held_since")
 
 _LIMIT = sa.bindparam("limit", type_=models.c.last_seen_at.type)
@@ -51,9 +53,11 @@ def correct_future_instants(
 ) -> ProviderRecord:
     """Set the instants of the provider and of its models that are later than ``now`` to just before ``at``.
 
-    Each model that is corrected gets a ``changed`` event with the old and the new instants, and events that were
-    recorded in the future are then recorded just before ``at``. Without such instants this is one query on indexes.
-    While the clock may be behind, only ``last_listing_at`` is corrected, so that the evidence is not late.
+    When a model was seen or used last, or became a ghost, and since when the provider is held is set to just before
+    ``now``: evidence may come late, and what a clock that was ahead has recorded may be newer. Each model that is
+    corrected gets a ``changed`` event with the old and the new instants, and events that were recorded in the future
+    are then recorded just before ``at``. Without such instants this is one query on indexes. While the clock may be
+    behind, only ``last_listing_at`` is corrected, so that the evidence is not late.
 
     Args:
         connection: In a transaction that holds the provider's lock.
@@ -79,7 +83,7 @@ def correct_future_instants(
     if not future:
         return provider
     of_provider = sa.update(providers).where(providers.c.id == provider.id)
-    connection.execute(of_provider.values(dict.fromkeys(future, corrected)))
+    connection.execute(of_provider.values({name: _corrected(name, corrected, now) for name in future}))
     return repository.get_provider(connection, provider.id)
 
 
@@ -142,18 +146,24 @@ def _correct_models(
 ) -> list[ModelRecord]:
     after, events = [], []
     for before in ahead:
-        changes = {name: corrected for name in _OF_MODELS if _is_after(getattr(before, name), limit)}
+        changes = {
+            name: _corrected(name, corrected, now) for name in _OF_MODELS if _is_after(getattr(before, name), limit)
+        }
         # A model was not seen first after it was seen last.
         first_seen_at = min(before.first_seen_at, changes.get("last_seen_at", before.first_seen_at))
         after.append(msgspec.structs.replace(before, **{**changes, "first_seen_at": first_seen_at}))
         details = {
-            name: {"old": msgspec.to_builtins(getattr(before, name)), "new": msgspec.to_builtins(corrected)}
-            for name in changes
+            name: {"old": msgspec.to_builtins(getattr(before, name)), "new": msgspec.to_builtins(instant)}
+            for name, instant in changes.items()
         }
         events.append(ModelEvent(before.provider_id, before.model_id, EventKind.CHANGED, now, details=details))
     update_models(connection, list(zip(ahead, after, strict=True)))
     write_events(connection, events)
     return after
+
+
+def _corrected(name: str, before_evidence: datetime, now: datetime) -> datetime:
+    return now - timedelta(microseconds=1) if name in _UNTIL_NOW else before_evidence
 
 
 def _is_after(instant: datetime | None, limit: datetime) -> bool:
