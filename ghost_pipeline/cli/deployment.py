@@ -10,7 +10,8 @@ import click
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.cli.options import json_option
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json
-from ghost_pipeline.settings import Settings
+from ghost_pipeline.errors import SettingsError
+from ghost_pipeline.settings import Settings, read_secret
 
 _allow_host_option = click.option(
     "--allow-host",
@@ -24,24 +25,42 @@ _allow_host_option = click.option(
 @click.command(epilog="Example: ghost-pipeline web --port 3001")
 @click.option("--port", type=click.IntRange(1, 65535), default=3001, show_default=True, help="The port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
+@click.option(
+    "--token-variable",
+    metavar="NAME",
+    help="The environment variable with the token that every request must carry; needed for other addresses.",
+)
 @_allow_host_option
 @json_option
-def web_command(port: int, host: str, allowed_hosts: Sequence[str], is_json: bool) -> None:
+def web_command(port: int, host: str, token_variable: str | None, allowed_hosts: Sequence[str], is_json: bool) -> None:
     """Serve the catalog as web pages and as a JSON API on 127.0.0.1, until Ctrl-C or SIGTERM.
 
     Nothing is changed: the database itself refuses it. 'ghost-pipeline ui' serves the same below /ghost/.
+
+    Programs send the token as a bearer, browsers ask for it as the password of any user.
     """
     from ghost_pipeline.web.application import create_application  # noqa: PLC0415 - loads FastAPI
+    from ghost_pipeline.web.security import SHORTEST_TOKEN  # noqa: PLC0415
     from ghost_pipeline.web.serving import serve_pages  # noqa: PLC0415
 
     def announce() -> None:
         shown = f"[{host}]" if ":" in host else host
         _announce({"url": f"http://{shown}:{port}/"}, "{url} shows the catalog; Ctrl-C stops it", is_json=is_json)
 
+    token = None if token_variable is None else _read_token(token_variable, SHORTEST_TOKEN)
+    settings = Settings.from_environment()
     stopping = threading.Event()
-    with ModelCatalog.open_read_only() as catalog:
+    with ModelCatalog.open_read_only(settings) as catalog:
         pages = create_application(catalog, is_stopping=stopping.is_set)
-        serve_pages(pages, host, port, allowed_hosts, announce, stopping)
+        serve_pages(pages, host, port, allowed_hosts, announce, stopping, token)
+
+
+def _read_token(variable: str, shortest: int) -> str:
+    token = (read_secret(variable) or "").strip()
+    if len(token) < shortest:
+        state = "has a token of fewer characters" if token else "is not set"
+        raise SettingsError(f"{variable} {state}", f"set it to a random text of at least {shortest} characters")
+    return token
 
 
 def _announce(document: dict[str, str], line: str, *, is_json: bool) -> None:
@@ -61,7 +80,9 @@ def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
 
     Runs the daemon with its sensors and schedules, too, until Ctrl-C or SIGTERM.
     """
-    from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415 - loads Dagster
+    from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415 - loads Dagster
+    from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415
+    from ghost_pipeline.defs.upkeep.diagnosis import diagnose  # noqa: PLC0415
     from ghost_pipeline.web.application import create_application  # noqa: PLC0415
     from ghost_pipeline.web.dagster_ui import serve_ui  # noqa: PLC0415
     from ghost_pipeline.web.links import PREFIX  # noqa: PLC0415
@@ -76,7 +97,12 @@ def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
 
     stopping = threading.Event()
     with ModelCatalog.open_read_only(settings) as catalog:
-        pages = create_application(catalog, dagster_url=settings.dagster_url or "/", is_stopping=stopping.is_set)
+        pages = create_application(
+            catalog,
+            dagster_url=settings.dagster_url or "/",
+            is_stopping=stopping.is_set,
+            check=lambda: diagnose(settings, build_definitions(), datetime.now(UTC)),
+        )
         serve_ui(lambda: open_instance(settings), port, allowed_hosts, announce, pages, stopping)
 
 

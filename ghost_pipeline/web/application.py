@@ -12,6 +12,8 @@ from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.web import api, pages
 from ghost_pipeline.web.api.openapi_document import describe_with
 from ghost_pipeline.web.context import STATIC_FILES, WebContext
+from ghost_pipeline.web.probe import Check, HealthCheck, check_catalog
+from ghost_pipeline.web.probe import router as health_router
 from ghost_pipeline.web.problems import Problem, add_error_pages, problem_response
 from ghost_pipeline.web.security import Application, Message, Receive, Scope, Send
 
@@ -34,6 +36,7 @@ def create_application(
     clock: Callable[[], datetime] = utc_now,
     dagster_url: str | None = None,
     is_stopping: Callable[[], bool] = lambda: False,
+    check: Check | None = None,
 ) -> Application:
     """Return the ASGI application on a catalog, which ``ModelCatalog.open_read_only`` returned.
 
@@ -44,6 +47,7 @@ def create_application(
         clock: Returns the current time.
         dagster_url: Where Dagster's UI is; by default the setting GHOST_DAGSTER_URL.
         is_stopping: Returns True once the server stops, so that no client waits for changes any more.
+        check: Checks the deployment for ``/health``; by default the catalog alone is checked.
     """
     settings = catalog.settings
     application = FastAPI(
@@ -51,12 +55,19 @@ def create_application(
         openapi_url=f"{api.PATH}/openapi.json",
         docs_url=None,  # loads its scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would have the scheme and host of this side of a proxy
     )
     application.state.context = WebContext(
-        catalog, settings, clock, settings.dagster_url if dagster_url is None else dagster_url, is_stopping
+        catalog,
+        settings,
+        HealthCheck(check or check_catalog(catalog), clock),
+        clock,
+        settings.dagster_url if dagster_url is None else dagster_url,
+        is_stopping,
     )
     application.mount("/static", StaticFiles(directory=STATIC_FILES), name="static")
     application.include_router(api.router)
+    application.include_router(health_router)
     application.include_router(pages.router)
     add_error_pages(application)
     describe_with(application)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import jinja2
 from fastapi import Depends
@@ -21,6 +21,9 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.settings import Settings
 from ghost_pipeline.web import formatting, links
+
+if TYPE_CHECKING:
+    from ghost_pipeline.web.probe import HealthCheck
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC_FILES = Path(__file__).parent / "static"
@@ -54,6 +57,7 @@ class WebContext:
     catalog: ModelCatalog
     """Opened for reading only."""
     settings: Settings
+    health: "HealthCheck"
     clock: Callable[[], datetime] = utc_now
     dagster_url: str = ""
     """Where Dagster's UI is; empty if it is not known."""

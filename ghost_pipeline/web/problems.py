@@ -27,14 +27,12 @@ from ghost_pipeline.errors import (
 )
 from ghost_pipeline.redaction import printable
 from ghost_pipeline.web.context import render_page
+from ghost_pipeline.web.security import FOR_PROGRAMS
 
 MEDIA_TYPE = "application/problem+json"
 
 RETRY_SECONDS = 5
 """After this long a client may try again what was not possible just now."""
-
-FOR_PROGRAMS = ("/api/", "/v1/", "/health")
-"""Paths whose errors are JSON."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -98,8 +96,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, CatalogUnavailable):
         headers["retry-after"] = str(RETRY_SECONDS)
     headers["cache-control"] = "no-store"
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path.startswith(FOR_PROGRAMS):
+    if request.scope["path"].startswith(FOR_PROGRAMS):
         return problem_response(problem, headers)
     page = render_page(request, "problem.html", problem.status, problem=problem)
     page.headers.update(headers)

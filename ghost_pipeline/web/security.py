@@ -1,12 +1,18 @@
-"""The guard in front of a web application that trusts everyone who can reach it: plain ASGI, no framework.
+"""The guards in front of a web application that trusts everyone who can reach it: plain ASGI, no framework.
 
 A server on loopback is still reachable by every web page in the user's browser. A page can send requests to it across
 origins, open websockets to it, or point a host name of its own at 127.0.0.1 and read the answers (DNS rebinding). The
 guard refuses these with 403 and a reason. Programs such as ``curl`` send no ``Origin`` and pass.
+
+A server that others than this machine's user can reach has a ``TokenGuard`` as well.
 """
 
+import base64
+import binascii
+import hmac
+import json
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +25,18 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+FOR_PROGRAMS = ("/api/", "/v1/", "/health", "/ghost/api/", "/ghost/v1/", "/ghost/health")
+"""Paths whose errors are JSON (RFC 9457)."""
+
+OPEN_PATHS = frozenset({"/health", "/ghost/health"})
+"""Paths that need no token, for the probes of containers. They show nothing else to those who have none."""
+
+HAS_TOKEN = "ghost_pipeline.has_token"  # noqa: S105 - the name of a key
+"""The key of an ASGI scope that is False for a request without the token; it is missing where none is needed."""
+
+SHORTEST_TOKEN = 16
+"""Characters of a token, which must be too many to be guessed."""
 
 _MUTATION = re.compile(r"\bmutation\b", re.ASCII)
 """The keyword. GraphQL has no other spelling of it, so a document without the word can't change anything. A query that
@@ -41,7 +59,47 @@ class RequestGuard:
         if reason is None:
             await self._application(scope, receive, send)
         else:
-            await _refuse(scope, receive, send, reason)
+            await _refuse(scope, receive, send, f"Refused: {reason}.")
+
+
+class TokenGuard:
+    """An ASGI application that passes on what carries the token, as a bearer or as the password of a browser's form."""
+
+    def __init__(self, application: Application, token: str) -> None:
+        """Guard ``application``; ``token`` is the secret."""
+        self._application = application
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._application(scope, receive, send)
+            return
+        stated = _headers(scope).get("authorization", [])
+        has_token = len(stated) == 1 and hmac.compare_digest(_credential(stated[0]), self._token)
+        if has_token or scope["path"] in OPEN_PATHS:
+            await self._application({**scope, HAS_TOKEN: has_token}, receive, send)
+            return
+        schemes = [
+            (b"www-authenticate", b'Basic realm="Ghost Pipeline", charset="UTF-8"'),
+            (b"www-authenticate", b"Bearer"),
+        ]
+        text = "The token is missing or wrong: send it as a bearer token, or as the password of any user."
+        await _refuse(scope, receive, send, text, 401, schemes)
+
+
+def _credential(header: str) -> bytes:
+    """Return the token in an Authorization header; empty if there is none."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip().encode("latin-1")
+    if scheme.lower() != "basic":
+        return b""
+    try:
+        _, _, password = base64.b64decode(value.strip(), validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return b""
+    return password
 
 
 def refusal_reason(scope: Scope, allowed_hosts: Collection[str] = ()) -> str | None:
@@ -122,23 +180,37 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
     return headers
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-    """Answer 403 with the reason as plain text."""
+async def _refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    reason: str,
+    status: int = 403,
+    more_headers: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
+    """Answer with a status and the reason: as plain text, or as JSON where programs read it."""
     kind = "http.response"
     if scope["type"] == "websocket":
         await receive()  # the event that announces the connection
         kind = "websocket.http.response"
         if kind not in (scope.get("extensions") or {}):
-            await send({"type": "websocket.close", "code": 1008, "reason": reason[:100]})
+            await send(
+                {"type": "websocket.close", "code": 1008, "reason": reason.encode()[:100].decode(errors="ignore")}
+            )
             return
     # What a client sent comes back in the reason: never as markup, never with control characters.
-    text = "".join(character if character.isprintable() else "?" for character in f"Refused: {reason}.")[:500]
-    body = f"{text}\n".encode()
+    text = "".join(character if character.isprintable() else "?" for character in reason)[:500]
+    content_type, body = b"text/plain; charset=utf-8", f"{text}\n".encode()
+    if scope["path"].startswith(FOR_PROGRAMS):
+        title = {401: "Unauthorized", 403: "Forbidden"}[status]
+        content_type = b"application/problem+json"
+        body = json.dumps({"title": title, "status": status, "detail": text}).encode()
     headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
+        *more_headers,
     ]
-    await send({"type": f"{kind}.start", "status": 403, "headers": headers})
-    await send({"type": f"{kind}.body", "body": body})
+    await send({"type": f"{kind}.start", "status": status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": b"" if scope.get("method") == "HEAD" else body})

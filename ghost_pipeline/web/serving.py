@@ -11,10 +11,11 @@ from contextlib import closing, contextmanager, suppress
 from types import FrameType
 
 import uvicorn
+from starlette.responses import RedirectResponse
 
-from ghost_pipeline.errors import OrchestratorError
+from ghost_pipeline.errors import OrchestratorError, SettingsError
 from ghost_pipeline.web.links import PREFIX
-from ghost_pipeline.web.security import Application, Receive, RequestGuard, Scope, Send
+from ghost_pipeline.web.security import Application, Receive, RequestGuard, Scope, Send, TokenGuard, is_allowed_host
 
 LOOPBACK = "127.0.0.1"
 
@@ -29,6 +30,7 @@ def serve_pages(
     allowed_hosts: Sequence[str],
     announce: Callable[[], None],
     stopping: threading.Event,
+    token: str | None = None,
 ) -> None:
     """Serve the web page until SIGTERM or SIGINT: at the root, and below ``links.PREFIX`` for proxies that keep it.
 
@@ -39,12 +41,22 @@ def serve_pages(
         allowed_hosts: Host names that requests may carry besides loopback's, such as that of a reverse proxy.
         announce: Called once requests are accepted.
         stopping: Set once the server stops.
+        token: What every request must carry; None if anyone who reaches the server may read.
 
     Raises:
         OrchestratorError: The port is taken.
+        SettingsError: Others can reach ``host``, and there is no token.
     """
+    if token is None and not is_allowed_host(host):
+        raise SettingsError(
+            f"others than this machine can reach {host}", "name the variable of a token with --token-variable"
+        )
     with closing(listen(host, port)) as listener, interrupted_by_signals():
-        server = QuietServer(RequestGuard(route_by_prefix(pages, pages), allowed_hosts), stopping)
+        guarded = route_by_prefix(pages, pages)
+        if token is not None:
+            guarded = TokenGuard(guarded, token)
+        own = [] if host in ("0.0.0.0", "::") else [host]  # noqa: S104 - these are no names of a server
+        server = QuietServer(RequestGuard(guarded, [*allowed_hosts, *own]), stopping)
         announce()
         server.run(sockets=[listener])
 
@@ -54,7 +66,9 @@ def route_by_prefix(pages: Application, other: Application) -> Application:
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if scope["type"] == "http" and (path == PREFIX or path.startswith(f"{PREFIX}/")):
+        if scope["type"] == "http" and path == PREFIX:
+            await RedirectResponse(f"{PREFIX}/")(scope, receive, send)
+        elif scope["type"] == "http" and path.startswith(f"{PREFIX}/"):
             await pages({**scope, "root_path": PREFIX}, receive, send)
         else:
             await other(scope, receive, send)
@@ -70,6 +84,7 @@ class QuietServer(uvicorn.Server):
             application,
             log_level="warning",
             access_log=False,
+            server_header=False,
             proxy_headers=False,  # nothing here depends on the client's address, and anyone can send these
             timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
         )

@@ -90,6 +90,22 @@ def test_a_websocket_from_another_origin_is_refused(ui: UiProcess) -> None:
     assert ui.request("GET", "/graphql", headers=WEBSOCKET)[0] == 101
 
 
+def test_the_catalogs_own_pages_are_below_a_prefix_and_dagsters_at_the_root(ui: UiProcess) -> None:
+    assert f"http://127.0.0.1:{ui.port}/ghost/" in ui.log.read_text()
+    ModelCatalog.open(Settings.from_environment(environment(ui.folder))).close()
+    assert json.loads(ui.request("GET", "/ghost/api/v1/stats")[1])["total"] == 0
+    status, page = ui.request("GET", "/ghost/", headers={"Host": "models.example"})
+    assert status == 200
+    assert "/ghost/static/" in page
+    assert ui.request("POST", "/ghost/")[0] == 405
+    assert ui.request("GET", "/ghost/", headers={"Host": "evil.example"})[0] == 403
+    assert "Dagster" in ui.request("GET", "/")[1]
+    status, found = ui.request("GET", "/ghost/health")
+    findings = json.loads(found)["findings"]
+    assert {"database", "daemon", "disk", "sensors"} <= {one["check"] for one in findings}, findings
+    assert status == (503 if any(one["status"] == "wrong" for one in findings) else 200)
+
+
 def test_a_listing_that_arrives_is_ingested_without_filling_the_log(ui: UiProcess) -> None:
     (ui.folder / "models" / "openai_models.json").write_bytes(listing("one", "two"))
     settings = Settings.from_environment(environment(ui.folder))
