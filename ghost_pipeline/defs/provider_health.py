@@ -21,7 +21,9 @@ from ghost_pipeline.lifecycle.absence import (
     is_protection_ending,
     protection_ends_at,
 )
+from ghost_pipeline.lifecycle.claims.resolution import Conflict, is_reference
 from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.retirement import USED_WITHIN
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.notifications.delivery import find_failing
 from ghost_pipeline.notifications.destinations import NOTIFICATIONS_FILE, read_destinations
@@ -59,6 +61,8 @@ class CatalogHealth:
     """Models that are used although their provider's list does not contain them any more."""
     retiring: Sequence[ModelRecord]
     """Models that are used although they retire soon, or should have."""
+    contradicted: Sequence[Conflict]
+    """What providers state of used models, and references contradict."""
     failing_notifications: Mapping[str, str]
     """Destination -> why the last attempts to reach it failed; or the file of destinations -> why it is invalid."""
     thresholds: Thresholds
@@ -72,10 +76,16 @@ def read_health(catalog: ModelCatalog, now: datetime | None = None) -> CatalogHe
         catalog.list_provider_health(),
         catalog.find_delisted_models(),
         catalog.find_retiring_models(at),
+        _contradicted(catalog, at),
         _failing_notifications(catalog),
         catalog.settings.thresholds,
         at,
     )
+
+
+def _contradicted(catalog: ModelCatalog, now: datetime) -> list[Conflict]:
+    conflicts = catalog.references.list_conflicts(used_since=now - USED_WITHIN)
+    return [conflict for conflict in conflicts if not is_reference(conflict.winner.source)]
 
 
 def _failing_notifications(catalog: ModelCatalog) -> dict[str, str]:
@@ -164,6 +174,31 @@ def _used_models_are_not_retiring(health: CatalogHealth) -> dg.AssetCheckResult:
     )
 
 
+def _references_agree_on_used_models(health: CatalogHealth) -> dg.AssetCheckResult:
+    contradicted = health.contradicted
+    if not contradicted:
+        return dg.AssetCheckResult(passed=True)
+    count = _count(len({(one.provider_id, one.model_id) for one in contradicted}), "used model")
+    records = [
+        dg.TableRecord(
+            {
+                "provider_id": one.provider_id,
+                "model_id": one.model_id,
+                "fact": one.fact,
+                "stated": f"{one.winner.value:g}",
+                "references": "; ".join(f"{claim.value:g} ({claim.source})" for claim in one.others),
+            }
+        )
+        for one in contradicted[:PREVIEW_LENGTH]
+    ]
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"References contradict what is stated of {count}. 'ghost-pipeline conflicts' shows all.",
+        metadata={"conflicts": dg.MetadataValue.table(records), "count": len(contradicted)},
+    )
+
+
 def _days(health: CatalogHealth) -> str:
     days = health.thresholds.retiring_within / timedelta(days=1)
     return "1 day" if days == 1 else f"{days:g} days"
@@ -199,6 +234,10 @@ _CHECKS = {
     "used_models_are_not_retiring": (
         _used_models_are_not_retiring,
         "No model that was used in the last 30 days is about to be withdrawn (GHOST_RETIRING_DAYS).",
+    ),
+    "references_agree_on_used_models": (
+        _references_agree_on_used_models,
+        "No reference contradicts what is stated of a model that was used in the last 30 days.",
     ),
     "notifications_are_delivered": (
         _notifications_are_delivered,

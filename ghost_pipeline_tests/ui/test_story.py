@@ -218,7 +218,7 @@ class Story:
 
 def _all_passed() -> dict[str, str]:
     names = ("latest_listings_are_complete", "complete_listings_are_recent", "holds_are_not_expiring")
-    models = ("used_models_are_listed", "used_models_are_not_retiring")
+    models = ("used_models_are_listed", "used_models_are_not_retiring", "references_agree_on_used_models")
     return dict.fromkeys((*names, *models, "notifications_are_delivered"), "SUCCEEDED")
 
 

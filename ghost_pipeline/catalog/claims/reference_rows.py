@@ -151,14 +151,21 @@ def read_reference_claims(connection: sa.Connection, keys: Sequence[Key]) -> dic
 
 
 def find_claimed_models(
-    connection: sa.Connection, facts: Sequence[str], provider_ids: Sequence[str]
+    connection: sa.Connection, facts: Sequence[str], provider_ids: Sequence[str], used_since: datetime | None
 ) -> Iterator[tuple[Key, dict[str, Any]]]:
-    """Yield key and stated facts of each model of the catalog of which a reference states one of the facts."""
+    """Yield key and stated facts of each model of the catalog of which a reference states one of the facts.
+
+    ``used_since`` selects models that were used since then.
+    """
+    if connection.execute(sa.select(reference_claims.c.id).limit(1)).one_or_none() is None:
+        return  # nearly every catalog: no model needs to be read
     is_claimed = sa.exists().where(_IS_SAME_MODEL, reference_claims.c.fact.in_(facts))
     columns = (models.c.provider_id, models.c.model_id, *(models.c[fact] for fact in facts))
     query = sa.select(*columns).where(is_claimed).order_by(models.c.provider_id, models.c.model_id)
     if provider_ids:
         query = query.where(models.c.provider_id.in_(provider_ids))
+    if used_since is not None:
+        query = query.where(models.c.last_used_at >= used_since)
     for slug, model_id, *values in connection.execute(query):
         yield (slug, model_id), dict(zip(facts, values, strict=True))
 

@@ -173,10 +173,13 @@ class References:
         """Return fact -> the claim that counts, of the facts of a model that any source states."""
         return resolve(self.list_claims(provider_id, model_id), self._settings.reference_order)
 
-    def list_conflicts(self, fact: str | None = None, provider_ids: Sequence[str] = ()) -> list[Conflict]:
+    def list_conflicts(
+        self, fact: str | None = None, provider_ids: Sequence[str] = (), used_since: datetime | None = None
+    ) -> list[Conflict]:
         """Return the facts of the catalog's models on which sources contradict each other, by provider and id.
 
-        Raises UsageError for a fact that is not compared, UnknownProvider.
+        ``used_since`` selects models that were used since then. Raises UsageError for a fact that is not compared,
+        UnknownProvider.
         """
         if fact is not None and fact not in COMPARED_FACTS:
             raise UsageError(f"{fact[:40]!r} is not compared", f"the facts are: {', '.join(COMPARED_FACTS)}")
@@ -186,20 +189,20 @@ class References:
             repository.require_providers(connection, slugs)
             return [
                 conflict
-                for slug, model_id, claims in _compared_claims(connection, slugs, order)
+                for slug, model_id, claims in _compared_claims(connection, slugs, used_since, order)
                 for conflict in find_conflicts(slug, model_id, claims, order)
                 if fact in (None, conflict.fact)
             ]
 
 
 def _compared_claims(
-    connection: sa.Connection, provider_ids: Sequence[str], order: Sequence[str]
+    connection: sa.Connection, provider_ids: Sequence[str], used_since: datetime | None, order: Sequence[str]
 ) -> Iterator[tuple[str, str, list[Claim]]]:
     """Yield each model with a possible conflict, with all claims about it.
 
     Who stated the catalog's own values is read of these models only: it takes their events.
     """
-    models = iter(list(reference_rows.find_claimed_models(connection, COMPARED_FACTS, provider_ids)))
+    models = iter(list(reference_rows.find_claimed_models(connection, COMPARED_FACTS, provider_ids, used_since)))
     while batch := list(islice(models, BATCH)):
         claims = reference_rows.read_reference_claims(connection, [key for key, _ in batch])
         candidates = []
