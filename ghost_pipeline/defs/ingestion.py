@@ -27,6 +27,7 @@ from ghost_pipeline.defs.listing_checks import (
     check_specs,
     describe_refusal,
     listing_metadata,
+    page_links,
     reconcile_metadata,
 )
 from ghost_pipeline.defs.provider_health import HealthEvent, health_events_of_run, log_health
@@ -35,6 +36,7 @@ from ghost_pipeline.errors import NoListings
 from ghost_pipeline.lifecycle.validation import cap_instant, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.files import find_newest_file, instant_in_name, read_listing_file
+from ghost_pipeline.web.links import provider_page
 
 
 class ListingConfig(dg.Config):
@@ -106,7 +108,7 @@ def _admit(
         outcome = catalog.admit(submission)
         health: list[HealthEvent] = health_events_of_run(catalog, context.run) if outcome.is_refused else []
     metadata = {
-        **listing_metadata(outcome),
+        **listing_metadata(outcome, ghost.settings().web_url),
         "bytes": str(len(submission.content)),
         "path": dg.MetadataValue.path(str(path)),
     }
@@ -200,7 +202,9 @@ def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.
     with translate_errors(), ghost.opened() as catalog:
         listing_id = admitted_listing(catalog, provider_id, context.run) or catalog.find_listing(provider_id)
         if listing_id is None:
-            return dg.MaterializeResult(metadata=_metadata_without_listing(catalog, provider_id))
+            return dg.MaterializeResult(
+                metadata=_metadata_without_listing(catalog, provider_id, ghost.settings().web_url)
+            )
         outcome = catalog.reconcile(listing_id)
         if not outcome.is_refused:
             log_health(context, health_events_of_run(catalog, context.run))
@@ -208,13 +212,13 @@ def model_catalog(context: dg.AssetExecutionContext, ghost: GhostCatalog) -> dg.
         # A refused listing fails its run; this fails a later run of the catalog alone.
         raise dg.Failure(
             describe_refusal(outcome),
-            metadata=reconcile_metadata(outcome, context.run.run_id),
+            metadata=reconcile_metadata(outcome, context.run.run_id, ghost.settings().web_url),
             allow_retries=False,
         )
-    return dg.MaterializeResult(metadata=reconcile_metadata(outcome, context.run.run_id))
+    return dg.MaterializeResult(metadata=reconcile_metadata(outcome, context.run.run_id, ghost.settings().web_url))
 
 
-def _metadata_without_listing(catalog: ModelCatalog, provider_id: str) -> dict[str, Any]:
+def _metadata_without_listing(catalog: ModelCatalog, provider_id: str, web_url: str) -> dict[str, Any]:
     """Return what a partition shows whose models came from other channels only. Raises NoListings without any."""
     is_known = any(provider.id == provider_id for provider in catalog.list_providers())
     models = catalog.find_models(ModelFilter((provider_id,), is_active=None)) if is_known else []
@@ -225,6 +229,7 @@ def _metadata_without_listing(catalog: ModelCatalog, provider_id: str) -> dict[s
         "models": str(len(models)),
         **as_text(Counter(f"source_{model.source.value.lower()}" for model in models)),
         "dagster/partition_row_count": len(models),
+        **page_links(web_url, provider_page(provider_id)),
     }
 
 

@@ -13,6 +13,7 @@ from ghost_pipeline.defs.resource import providers
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.listings.files import instant_in_name
+from ghost_pipeline.web.links import absolute_url, listing_page, provider_page
 
 RAW_ASSET = "raw_provider_models"
 
@@ -37,8 +38,8 @@ def as_text(counts: Mapping[str, int | float]) -> dict[str, str]:
     return {name: str(count) for name, count in counts.items()}
 
 
-def listing_metadata(outcome: ListingOutcome) -> dict[str, Any]:
-    """Return where the listing came from and its verdict."""
+def listing_metadata(outcome: ListingOutcome, web_url: str = "") -> dict[str, Any]:
+    """Return where the listing came from and its verdict; with links if it is known where the web page is."""
     in_name = instant_in_name(outcome.attempt.file_name or "")
     return {
         "file": outcome.attempt.file_name,
@@ -49,20 +50,27 @@ def listing_metadata(outcome: ListingOutcome) -> dict[str, Any]:
         **({"reason": outcome.reason} if outcome.reason else {}),
         **({"late": _LATE} if outcome.assessment.is_late else {}),
         "listing": str(outcome.listing_id),
+        **page_links(web_url, provider_page(outcome.provider_id), listing_page(outcome.listing_id)),
     }
+
+
+def page_links(web_url: str, *paths: str) -> dict[str, dg.UrlMetadataValue]:
+    """Return links to pages of the catalog, by the kind of each page; none if it is not known where they are."""
+    addresses = {path.split("/")[1].removesuffix("s"): absolute_url(web_url, path) for path in paths}
+    return {f"{kind}_page": dg.MetadataValue.url(address) for kind, address in addresses.items() if address}
 
 
 _LATE = "yes: a newer listing was observed before, so this one only adds models and changes none"
 
 
-def reconcile_metadata(outcome: ListingOutcome, run_id: str) -> Mapping[str, Any]:
+def reconcile_metadata(outcome: ListingOutcome, run_id: str, web_url: str = "") -> Mapping[str, Any]:
     """Return what the listing did to the catalog, with the first of the models that it created and that it lacks."""
     counts = outcome.counts
     numbers = {name: getattr(counts, name) for name in counts.__dataclass_fields__} if counts else {}
     changes = [(model_id, "created") for model_id in outcome.created_ids]
     changes += [(model_id, "missing") for model_id in outcome.missing_ids]
     return {
-        **listing_metadata(outcome),
+        **listing_metadata(outcome, web_url),
         **as_text(numbers),
         **({"changes": _changes_table(changes)} if changes else {}),
         **({"where_from": _where_from(outcome.provider_id, [model_id for model_id, _ in changes])} if changes else {}),

@@ -5,18 +5,19 @@ proxies rewrite in a path. Paths are without the prefix under which the applicat
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from starlette.requests import Request
-
 from ghost_pipeline.lifecycle.identity import model_page_path
+
+if TYPE_CHECKING:
+    from starlette.requests import Request  # the assets need the addresses alone
 
 PREFIX = "/ghost"
 """Where the pages are on a port that other pages share, such as that of Dagster's UI."""
 
 
-def path_under(request: Request, path: str, parameters: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()) -> str:
+def path_under(request: "Request", path: str, parameters: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()) -> str:
     """Return the path of a page on this server, with the prefix of the application and the parameters of a query."""
     root = request.scope.get("root_path", "").rstrip("/")
     return f"{root}{path}{format_query(parameters)}"
@@ -51,8 +52,8 @@ def listing_page(listing_id: int) -> str:
 
 
 def absolute_url(web_url: str, path: str) -> str | None:
-    """Return the address of a page as others reach it; None if ``web_url``, the setting, is empty."""
-    return f"{web_url.rstrip('/')}{path}" if web_url else None
+    """Return the address of a page as others reach it; None unless ``web_url``, the setting, is that of a web page."""
+    return f"{web_url.rstrip('/')}{path}" if web_url.startswith(("http://", "https://")) else None
 
 
 def dagster_run_url(dagster_url: str, run_id: str | None) -> str | None:

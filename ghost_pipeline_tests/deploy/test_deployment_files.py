@@ -13,6 +13,7 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths  # wha
 
 from ghost_pipeline.catalog.storage import schema
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.cli import main
 from ghost_pipeline.defs.local_runs import DAGSTER_YAML
 from ghost_pipeline_tests.deploy.compose import DEPLOY, ROOT, SERVICES, TARGETS, environment, parsed
 from ghost_pipeline_tests.postgres import server
@@ -91,7 +92,7 @@ def test_no_port_is_open_to_the_world() -> None:
     assert open_ports
     assert all(port.startswith("127.0.0.1:") for port in open_ports)
     outside = {name for name, service in SERVICES.items() if service["networks"] != ["inside"]}
-    assert outside == {"webserver"}
+    assert outside == {"webserver", "web"}
     assert parsed("docker-compose.yml")["networks"]["inside"]["internal"]
 
 
@@ -100,6 +101,8 @@ def test_a_secret_comes_from_the_environment_and_without_it_nothing_starts() -> 
         for variable, value in environment(name).items():
             if "PASSWORD" in variable:
                 assert re.match(r"\$\{POSTGRES_PASSWORD:\?.+\}$", value), (name, variable)
+            elif "TOKEN" in variable:
+                assert re.match(r"\$\{GHOST_WEB_TOKEN:\?.+\}$", value), (name, variable)
             else:
                 assert not re.search(r"://[^/@]*:[^/@]*@", value), (name, variable)
 
@@ -108,10 +111,31 @@ def test_what_stays_has_a_health_check_and_comes_back_after_a_crash() -> None:
     restarted = {name: service["restart"] for name, service in SERVICES.items() if "restart" in service}
     assert {restarted.pop(name) for name in ("upgrade-catalog", "upgrade-dagster")} == {"on-failure:5"}
     lasting = set(restarted)
-    assert lasting == {"postgres", "code-server", "daemon", "webserver"}
+    assert lasting == {"postgres", "code-server", "daemon", "webserver", "web"}
     for name in lasting:
         assert SERVICES[name]["restart"] == "unless-stopped"
         assert SERVICES[name]["healthcheck"]["test"]
+
+
+def test_the_web_page_can_only_read_and_has_a_token_wherever_it_runs() -> None:
+    web = SERVICES["web"]
+    assert [volume for volume in web["volumes"] if not volume.endswith(":ro")] == []
+    assert set(environment("web")) & {"DAGSTER_POSTGRES_URL", "GHOST_MODELS_DIR"} == set()
+    deployment, service = yaml.safe_load_all((DEPLOY / "web.yaml").read_text())
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["command"] == web["command"]
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert service["spec"]["type"] == "ClusterIP"
+    image = parsed("helm-values.yaml")["image"]
+    assert container["image"] == f"{image['repository']}:{image['tag']}"
+    ((user,),) = instructions("USER")
+    assert str(pod["securityContext"]["runAsUser"]) == user.split(":")[0]
+    program, command, *options = container["command"]
+    assert program == "ghost-pipeline"
+    main.commands[command].make_context(command, list(options))  # the options exist; a context runs nothing
+    assert "--token-variable" in options
 
 
 def test_the_image_is_built_once() -> None:
