@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import dagster as dg
+import pytest
 
 from ghost_pipeline_tests.defs.builders import NOON, Workshop, failed_checks, failure_of, listing, materialized
 
@@ -126,6 +127,27 @@ def test_a_materialization_shows_where_the_models_came_from(workshop: Workshop) 
     assert isinstance(preview, dg.TableMetadataValue)
     shown = {(record.data["change"], record.data["model"]) for record in preview.records}
     assert shown == {("created", "gpt-c"), ("missing", "gpt-a")}
+
+
+def test_a_run_links_to_the_pages_of_its_provider_and_listing_where_they_are_known(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def links(run: dg.ExecuteInProcessResult) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for event in run.get_asset_materialization_events():
+            for name, value in event.step_materialization_data.materialization.metadata.items():
+                if isinstance(value, dg.UrlMetadataValue):
+                    found.setdefault(name, set()).add(str(value.value))
+        return found
+
+    assert links(workshop.ingest("openai_models.json", listing("gpt-a"), NOON)) == {}
+    monkeypatch.setenv("GHOST_WEB_URL", "https://models.example/ghost/")
+    assert links(workshop.ingest("openai_models.json", listing("gpt-b"), NOON + timedelta(hours=1))) == {
+        "provider_page": {"https://models.example/ghost/providers/openai"},
+        "listing_page": {"https://models.example/ghost/listings/2"},
+    }
+    monkeypatch.setenv("GHOST_WEB_URL", "javascript:alert(1)")
+    assert links(workshop.ingest("openai_models.json", listing("gpt-c"), NOON + timedelta(hours=2))) == {}
 
 
 def test_a_catalog_row_leads_to_its_listing_and_its_run(workshop: Workshop) -> None:
