@@ -28,7 +28,7 @@ from ghost_pipeline.catalog.storage.repository import (
 from ghost_pipeline.catalog.storage.tables import models, refusals
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import Inference, ModelEvent, ProviderRecord
-from ghost_pipeline.lifecycle.refusals.evidence import Refusal, Substitution, begin_of_bucket
+from ghost_pipeline.lifecycle.refusals.evidence import Refusal, Substitution, begin_of_bucket, minutes_of
 from ghost_pipeline.lifecycle.refusals.state import is_too_late
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.settings import Thresholds
@@ -171,6 +171,7 @@ def record_substitutions(
                 "hour": begin_of_bucket(one.last_at),
                 "first_at": one.first_at,
                 "last_at": one.last_at,
+                "minutes": minutes_of(one.last_at, one.last_at),
                 "count": one.count,
                 "words": "",
                 "replaced_by": one.answered_by,

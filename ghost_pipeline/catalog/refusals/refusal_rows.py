@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from operator import or_
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ghost_pipeline.catalog.storage.repository import Key, has_key_in, key_parameters
 from ghost_pipeline.catalog.storage.tables import models, refusal_clearances, refusals
-from ghost_pipeline.lifecycle.refusals.evidence import Refusal, begin_of_bucket
+from ghost_pipeline.lifecycle.refusals.evidence import Refusal, begin_of_bucket, minutes_of, split_by_hour
 from ghost_pipeline.lifecycle.refusals.state import RefusalEvidence, RefusalSpan
 from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 
@@ -39,8 +40,9 @@ def merge_refusals(connection: sa.Connection, added: Iterable[Refusal]) -> None:
     merge_rows(
         connection,
         [
-            _row((one.provider_id, one.model_id), one, (one.account, one.refusal_class.value, one.rule_id))
+            _row((part.provider_id, part.model_id), part, (part.account, part.refusal_class.value, part.rule_id))
             for one in added
+            for part in split_by_hour(one)
         ],
     )
 
@@ -50,9 +52,10 @@ def merge_unknown(connection: sa.Connection, added: Iterable[Refusal]) -> None:
     merge_rows(
         connection,
         [
-            _row((one.provider_id, UNKNOWN_MODELS), one, ("", one.refusal_class.value, one.rule_id))
+            _row((part.provider_id, UNKNOWN_MODELS), part, ("", part.refusal_class.value, part.rule_id))
             | {"replaced_by": ""}
             for one in added
+            for part in split_by_hour(one)
         ],
     )
 
@@ -68,6 +71,7 @@ def _row(key: Key, one: Refusal, rest: tuple[str, str, str]) -> dict[str, Any]:
         "hour": begin_of_bucket(one.last_at),
         "first_at": one.first_at,
         "last_at": one.last_at,
+        "minutes": minutes_of(one.first_at, one.last_at),
         "count": one.count,
         "words": one.words,
         "replaced_by": one.replaced_by,
@@ -78,6 +82,7 @@ _ROW_KEY = tuple(refusals.primary_key.columns.keys())
 _MERGED: Mapping[str, Callable[[Any, Any], Any]] = {
     "first_at": min,
     "last_at": max,
+    "minutes": or_,
     "count": lambda one, other: one + other,
     "words": max,
     "replaced_by": max,
@@ -106,6 +111,7 @@ def _merge(dialect_name: str) -> Any:
     old, new = refusals.c, insert.excluded
     merged = {
         "first_at": sa.case((new.first_at < old.first_at, new.first_at), else_=old.first_at),
+        "minutes": old.minutes.bitwise_or(new.minutes),
         "count": old["count"] + new["count"],
         **{
             name: sa.case((new[name] > old[name], new[name]), else_=old[name])
@@ -183,6 +189,7 @@ def _span(row: sa.Row[Any]) -> RefusalSpan:
         row.rule_id,
         row.first_at,
         row.last_at,
+        row.minutes,
         row._mapping["count"],
         row.account,
         row.words,

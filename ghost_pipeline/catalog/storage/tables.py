@@ -230,13 +230,14 @@ refusals = sa.Table(
     sa.Column("hour", Instant, primary_key=True, comment="Beginning of the hour of these refusals."),
     sa.Column("first_at", Instant, nullable=False, comment="The first of them."),
     sa.Column("last_at", Instant, nullable=False, comment="The last of them."),
+    sa.Column("minutes", sa.BigInteger, nullable=False, comment="Bit n is set for one in minute n of the hour."),
     sa.Column("count", sa.BigInteger, nullable=False, comment="How many were reported."),
     sa.Column("words", ModelId, nullable=False, comment="Our own words for what the provider stated."),
     sa.Column("replaced_by", ModelId, nullable=False, comment="The provider's id of the successor; empty for none."),
     sa.Index(None, "last_at"),
 )
-"""What providers refused, by the hour. Rows merge by minimum, maximum and sum, so the order of arrival never matters.
-A row that can't count any more is deleted."""
+"""What providers refused, by the hour. Rows merge by minimum, maximum, union and sum, so the order of arrival never
+matters. A row that can't count any more is deleted."""
 
 refusal_clearances = sa.Table(
     "refusal_clearances",

@@ -1,7 +1,7 @@
 """What clients report of refused requests, validated: labels of accounts, refusals, answers by another model."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -153,6 +153,24 @@ def refusal_of(
 def begin_of_bucket(at: datetime) -> datetime:
     """Return the beginning of the hour in which an instant in UTC is."""
     return at.replace(minute=0, second=0, microsecond=0)
+
+
+def minutes_of(*instants: datetime) -> int:
+    """Return instants of one hour as bits: bit n is set for one in minute n."""
+    bits = 0
+    for at in instants:
+        bits |= 1 << at.minute
+    return bits
+
+
+def split_by_hour(one: Refusal) -> list[Refusal]:
+    """Return refusals of one hour each. Of those between the first and the last, no instants are known."""
+    if begin_of_bucket(one.first_at) == begin_of_bucket(one.last_at):
+        return [one]
+    return [
+        replace(one, last_at=one.first_at, count=1),
+        replace(one, first_at=one.last_at, count=max(1, one.count - 1)),
+    ]
 
 
 def find_substitution(inference: Inference, requested_model_id: str | None) -> Substitution | None:

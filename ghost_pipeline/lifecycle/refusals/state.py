@@ -1,14 +1,15 @@
 """When a model is refused: the verdict on all refusals of it that the catalog keeps.
 
-The verdict is a pure function of aggregates that merge by minimum, maximum and sum, so the order in which refusals and
-successes arrive never matters. A refused model is only marked: whether it is active does not depend on it.
+The verdict is a pure function of aggregates that merge by minimum, maximum, union and sum, so the order in which
+refusals and successes arrive never matters. A refused model is only marked: whether it is active does not depend on it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.refusals.evidence import begin_of_bucket
 from ghost_pipeline.lifecycle.transitions import latest_known
 from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.settings import Thresholds
@@ -22,6 +23,8 @@ class RefusalSpan:
     rule_id: str
     first_at: datetime
     last_at: datetime
+    minutes: int = 0
+    """Bit n is set if there was a refusal in minute n of the hour."""
     count: int = 1
     account: str = ""
     """The label of the account that was refused; empty if none was given."""
@@ -82,6 +85,13 @@ def refused_state(
     """
     if not evidence.spans:
         return _carried_state(evidence, model, now, thresholds)
+    state = _state_of_spans(evidence, model, provider, now, thresholds)
+    return None if state is None else _with_older_beginning(state, evidence, model, now, thresholds)
+
+
+def _state_of_spans(
+    evidence: RefusalEvidence, model: ModelRecord, provider: ProviderRecord, now: datetime, thresholds: Thresholds
+) -> RefusedState | None:
     floor = counting_from(evidence, model)
     uses = _uses_by_account(evidence, model)
     expires_after = thresholds.refusal_expires_after
@@ -123,10 +133,14 @@ def is_absent_from_listing(model: ModelRecord, provider: ProviderRecord) -> bool
 def counts_no_more(
     span: RefusalSpan, evidence: RefusalEvidence, model: ModelRecord, now: datetime, thresholds: Thresholds
 ) -> bool:
-    """Return True if the span can't count for any state of the model from ``now`` on."""
+    """Return True if the span can't count for any state of the model from ``now`` on.
+
+    A span of the hour of the last success stays: later refusals of that hour merge with it, and must do so whether
+    they arrive before the success or after it.
+    """
     floor = counting_from(evidence, model)
     last_at = min(span.last_at, now)
-    is_over = floor is not None and last_at <= floor
+    is_over = floor is not None and begin_of_bucket(last_at) < begin_of_bucket(floor)
     return is_over or (span.refusal_class is not RefusalClass.RETIRED and _is_expired(last_at, now, thresholds))
 
 
@@ -137,6 +151,19 @@ def is_too_late(at: datetime, now: datetime, thresholds: Thresholds) -> bool:
 
 def _is_expired(last_at: datetime, now: datetime, thresholds: Thresholds) -> bool:
     return now - last_at > thresholds.refusal_expires_after
+
+
+def _with_older_beginning(
+    state: RefusedState, evidence: RefusalEvidence, model: ModelRecord, now: datetime, thresholds: Thresholds
+) -> RefusedState:
+    """Return the state with the beginning that the model's columns have, if it is older than what the catalog keeps."""
+    known, floor = state_of(model), counting_from(evidence, model)
+    if known is None or known.reason.partition(":")[0] != state.reason.partition(":")[0]:
+        return state
+    is_older = known.since < min(state.since, now - thresholds.refusal_expires_after)
+    is_continued = state.since - known.last_at <= thresholds.refusal_expires_after
+    is_undisputed = floor is None or floor < known.since
+    return replace(state, since=known.since) if is_older and is_continued and is_undisputed else state
 
 
 def _carried_state(
@@ -171,16 +198,26 @@ class _Counted:
 def _of_class(
     evidence: RefusalEvidence, wanted: RefusalClass, now: datetime, counts: Callable[[str, datetime], bool]
 ) -> list[_Counted]:
-    """Return what counts of the spans of a class. Of a span that counts in part, only its end is known.
-
-    Instants after ``now`` come from a clock that was ahead, and count as ``now``.
-    """
+    """Return what counts of the spans of a class. Instants after ``now`` are of a clock that was ahead: as ``now``."""
     found = []
     for span in evidence.spans:
-        first_at, last_at = min(span.first_at, now), min(span.last_at, now)
+        last_at = min(span.last_at, now)
         if span.refusal_class is wanted and counts(span.account, last_at):
-            found.append(_Counted(first_at if counts(span.account, first_at) else last_at, last_at, span))
+            first_at = next(at for at in _instants(span, now) if counts(span.account, at))
+            found.append(_Counted(first_at, last_at, span))
     return found
+
+
+def _instants(span: RefusalSpan, now: datetime) -> Iterator[datetime]:
+    """Yield what is known of the instants of a span, the earliest first: both ends, and the minutes in between."""
+    first_at, last_at = min(span.first_at, now), min(span.last_at, now)
+    yield first_at
+    hour = begin_of_bucket(span.last_at)
+    for minute in range(span.minutes.bit_length()):
+        at = hour + timedelta(minutes=minute)
+        if span.minutes >> minute & 1 and first_at < at < last_at:
+            yield at
+    yield last_at
 
 
 def _latest_run(counted: Iterable[_Counted], now: datetime, expires_after: timedelta) -> list[_Counted]:

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("hour", INSTANT, nullable=False),
         sa.Column("first_at", INSTANT, nullable=False),
         sa.Column("last_at", INSTANT, nullable=False),
+        sa.Column("minutes", sa.BigInteger, nullable=False),
         sa.Column("count", sa.BigInteger, nullable=False),
         sa.Column("words", TEXT, nullable=False),
         sa.Column("replaced_by", TEXT, nullable=False),
