@@ -33,6 +33,7 @@ COSTS: Mapping[str, dict[str, Any]] = {
 }
 MARKS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "unlisted": ("used, but not listed", {"is_unlisted": True}),
+    "refused": ("refuses to answer", {"is_refused": True}),
     "retiring": ("end was announced", {"is_retiring": True}),
 }
 """Value of the parameter ``mark`` -> its label and its condition. Several can be given."""

@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.history.changes import Change, ChangeFilter
-from ghost_pipeline.catalog.results import SweepResult
+from ghost_pipeline.catalog.results import ModelFilter, SweepResult
+from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.retirement import RetiringModel
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest, render_page
@@ -57,6 +58,10 @@ class Overview:
     overdue_ends: int
     """Models past their date that are listed, active or used all the same."""
     sweeps: Sequence[NextSweep]
+    refused: Sequence[ModelRecord]
+    """The models that were refused last."""
+    refused_count: int
+    """Models that their providers list, or not, and refuse to serve."""
 
     @property
     def attention(self) -> list[ProviderRow]:
@@ -79,6 +84,9 @@ def view_overview(catalog: ModelCatalog, now: datetime) -> Overview:
     counted = catalog.get_discovery_stats(now)
     recent = ChangeFilter(since=now - RECENT)
     listed = ChangeFilter(since=now - RECENT, kinds=tuple(kind for kind in EventKind if kind is not EventKind.CHANGED))
+    refused = catalog.browsing.list_models(
+        ModelFilter(is_active=None, is_refused=True, sort="-last_refused_at"), limit=MOST_ROWS
+    )
     dated = catalog.list_retiring(RETIRING_WITHIN, now=now)
     retiring = [one for one in dated if not one.is_past]
     return Overview(
@@ -89,6 +97,8 @@ def view_overview(catalog: ModelCatalog, now: datetime) -> Overview:
         retiring=retiring[:MOST_ROWS],
         retiring_count=len(retiring),
         overdue_ends=len(dated) - len(retiring),
+        refused=[one.model for one in refused.models],
+        refused_count=refused.count,
         sweeps=[
             NextSweep("stale sweep", "makes ghosts of", catalog.mark_stale_models_inactive(is_dry_run=True)),
             NextSweep("purge sweep", "deletes", catalog.delete_old_inactive_models(is_dry_run=True)),

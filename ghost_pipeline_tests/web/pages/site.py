@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.lifecycle.records import Inference, ResponseSummary
+from ghost_pipeline.lifecycle.refusals.evidence import Refusal
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.settings import Settings
 from ghost_pipeline.web.application import create_application
 from ghost_pipeline.web.serving import QuietServer, listen, route_by_prefix
@@ -27,6 +29,7 @@ BEGIN = NOW - 45 * DAY
 STORY_PROVIDER = "together"
 """Its models change, vanish and come back."""
 
+REFUSED_MODEL = "lab/model-10"
 HELD_PROVIDER = "cohere"
 RUN_ID = "0b6e9f52-1c0e-4d3b-9a55-2f1f6f0f7a11"
 DAGSTER_URL = "http://127.0.0.1:3000"
@@ -121,6 +124,8 @@ def build_site(home: Path) -> Site:
         clock[0] = NOW - timedelta(hours=1)
         used = [(STORY_PROVIDER, "lab/model-05"), (STORY_PROVIDER, "lab/model-00"), ("openai", "private-preview")]
         catalog.record_inferences([Inference(*key, clock[0] - DAY / 24, clock[0], metadata=None) for key in used])
+        refused = Refusal(STORY_PROVIDER, REFUSED_MODEL, RefusalClass.RETIRED, "together.retired", clock[0], clock[0])
+        catalog.record_refusals([replace(refused, words="end of life", replaced_by="lab/newcomer")])
         catalog.add_manual_model("openai", "by-hand", input_price=1.0, output_price=2.0)
         catalog.remove_model(STORY_PROVIDER, "lab/model-29")
         catalog.announce_retirement(

@@ -28,6 +28,7 @@ from ghost_pipeline_tests.web.pages.site import (
     HOSTILE_IDS,
     HOSTILE_PROVIDER,
     NOW,
+    REFUSED_MODEL,
     RUN_ID,
     STORY_PROVIDER,
     Site,
@@ -134,6 +135,7 @@ def test_the_overview_counts_the_changes_of_a_day_as_changes_does(client: TestCl
         ("cost=free", "is_free = 1"),
         ("cost=unknown", "is_free IS NULL"),
         ("mark=retiring", "expires_at IS NOT NULL"),
+        ("mark=refused", "refused_since IS NOT NULL"),
         ("min_context=100,000&max_input=2", "context_window >= 100000 AND input_price <= 2"),
         ("capability=tools&capability=text", "capabilities LIKE '%\"tools\"%' AND capabilities LIKE '%\"text\"%'"),
         ("provider=together&provider=openai&search=MODEL", "provider_id IN ('together', 'openai') AND (model_id LIKE"
@@ -181,6 +183,18 @@ def test_a_ghost_shows_when_it_was_seen_and_when_it_is_purged(client: TestClient
     assert "It became a ghost 19 days ago: not seen for more than 24 hours" in page
     assert "It comes back with a new listing that contains it, a successful use, the command add or the command" in page
     assert "ghost-pipeline reactivate together lab/model-07" in page
+
+
+def test_a_model_that_refuses_to_answer_shows_since_when_and_why(client: TestClient) -> None:
+    warning = "refuses to answer since 2026-06-30 11:00: retired: end of life"
+    assert warning in words(client.get("/").text)
+    [row] = rows(client.get("/models?mark=refused").text)
+    assert row[0].startswith(REFUSED_MODEL)
+    assert warning in row[1]
+    page = words(client.get(f"/model?provider={STORY_PROVIDER}&id={REFUSED_MODEL}").text)
+    assert "refuses requests for it since 2026-06-30 11:00, last 1 hour ago: retired: end of life" in page
+    assert "ghost-pipeline reactivate together lab/model-10" in page
+    assert f"/model?provider={STORY_PROVIDER}&amp;id=lab%2Fmodel-10" in client.get("/changes?kind=refused").text
 
 
 def test_the_downloads_have_the_whole_selection(client: TestClient, catalog: ModelCatalog) -> None:
