@@ -57,7 +57,7 @@ class Watched:
             self.errors.append(f"loaded from elsewhere: {request.url}")
 
     def _note(self, message: ConsoleMessage) -> None:
-        # The browser reports each answer that is no success, which some pages are meant to be.
+        # The browser reports each answer with an error status, which some pages are meant to have.
         if message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text:
             self.errors.append(message.text)
 
