@@ -150,8 +150,8 @@ def _correct_models(
             name: _corrected(name, corrected, now) for name in _OF_MODELS if _is_after(getattr(before, name), limit)
         }
         # A model was not seen first after it was seen last.
-        first_seen_at = min(before.first_seen_at, changes.get("last_seen_at", before.first_seen_at))
-        after.append(msgspec.structs.replace(before, **{**changes, "first_seen_at": first_seen_at}))
+        instants = {name: changes.get(name, getattr(before, name)) for name in ("first_seen_at", "last_seen_at")}
+        after.append(msgspec.structs.replace(before, **{**changes, "first_seen_at": min(instants.values())}))
         details = {
             name: {"old": msgspec.to_builtins(getattr(before, name)), "new": msgspec.to_builtins(instant)}
             for name, instant in changes.items()
