@@ -78,15 +78,23 @@ def find_expired(
     connection: sa.Connection, provider_id: str | None, now: datetime, thresholds: Thresholds
 ) -> list[Key]:
     """Return the models whose refusal has expired, of one provider or of all: by an index of the refused."""
+    parameters: dict[str, object] = {"before": now - thresholds.refusal_expires_after}
+    if provider_id is not None:
+        parameters["provider_id"] = provider_id
+    return [(row[0], row[1]) for row in connection.execute(_expired(is_of_one=provider_id is not None), parameters)]
+
+
+@cache
+def _expired(*, is_of_one: bool) -> sa.Select[tuple[str, str]]:
     is_expired = sa.and_(
         models.c.refused_since.is_not(None),
-        models.c.last_refused_at < now - thresholds.refusal_expires_after,
+        models.c.last_refused_at < sa.bindparam("before", type_=models.c.last_refused_at.type),
         models.c.refusal_reason.not_like(f"{RETIRED_PREFIX}%"),
     )
     query = sa.select(models.c.provider_id, models.c.model_id).where(is_expired)
-    if provider_id is not None:
-        query = query.where(models.c.provider_id == provider_id)
-    return [(row[0], row[1]) for row in connection.execute(query.order_by(models.c.provider_id, models.c.model_id))]
+    if is_of_one:
+        query = query.where(models.c.provider_id == sa.bindparam("provider_id"))
+    return query.order_by(models.c.provider_id, models.c.model_id)
 
 
 _HAS_REFUSALS = sa.exists().where(
