@@ -93,8 +93,8 @@ class Checks:
         known.absent = None
         if record.is_active:
             known.ghost_since = None
-        else:
-            known.ghost_since = known.ghost_since or step.at
+        elif known.ghost_since is None:
+            known.ghost_since, known.is_doubtful_ghost = step.at, self._clock_was_wrong(step)
         self._check_activity(provider, model_id, known, record, step)
 
     def _check_evidence(self, name: str, known: Known, record: State, step: Step) -> None:
@@ -201,6 +201,7 @@ class Checks:
         held_since = self._feed(provider).may_hold_since  # a hold protects for so long from when it began
         return (
             held_since is not None
+            and not known.is_doubtful_ghost
             and step.at - held_since <= PROTECTED - numbers.FETCH_JITTER
             and self._is_behind_bad_listings(provider, provider.models[model_id], known)
         )

@@ -41,6 +41,8 @@ class Known:
     """An operator's change ended without an answer: it may be done or not."""
     ghost_since: datetime | None = None
     """Since when it was seen to be inactive."""
+    is_doubtful_ghost: bool = False
+    """A clock was wrong when it became inactive, and only evidence makes it active again."""
     absent: tuple[datetime | None, datetime | None] | None = None
     """First and last evidence when its absence was found to be right."""
 
