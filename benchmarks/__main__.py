@@ -21,6 +21,7 @@ from benchmarks import (
     table,
     tracker,
     watch,
+    web,
 )
 
 MEASUREMENTS = {
@@ -38,6 +39,7 @@ MEASUREMENTS = {
     "history-full": history.measure_full,
     "references": references.measure,
     "search": search.measure,
+    "web": web.measure,
     "model-pages": model_pages.measure,
     "months": months.measure,
     "months-full": months.measure_full,

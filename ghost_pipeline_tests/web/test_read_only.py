@@ -11,10 +11,10 @@ from starlette.testclient import TestClient
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.errors import CatalogError
+from ghost_pipeline.errors import CatalogError, CatalogUnavailable
 from ghost_pipeline.settings import Settings
 from ghost_pipeline.web.application import create_application
-from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
+from ghost_pipeline_tests.catalog.backends import BACKENDS, POSTGRESQL, new_place
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -46,6 +46,18 @@ def test_the_database_refuses_every_change(backend: str, tmp_path: Path) -> None
                     call()
             assert [model.model_id for model in catalog.find_models()] == ["one"]
             assert catalog.mark_stale_models_inactive(is_dry_run=True).changed == 0
+    finally:
+        database.close()
+        place.remove()
+
+
+def test_a_statement_that_takes_too_long_ends_on_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ghost_pipeline.catalog.storage.database.READING_SECONDS", 1)
+    place = new_place(POSTGRESQL, tmp_path)
+    database = Database(place.url, is_read_only=True)
+    try:
+        with pytest.raises(CatalogUnavailable, match="try again"), database.reading() as connection:
+            connection.execute(sa.text("SELECT pg_sleep(20)"))
     finally:
         database.close()
         place.remove()
