@@ -24,19 +24,13 @@ def median(spans: Iterable[float]) -> float:
     return statistics.median(spans)
 
 
-def cpu_ratio(action: Callable[[], object], baseline: Callable[[], object], times: int) -> float:
-    """Return the median ratio of CPU seconds, of runs one after the other: both read one file that is in memory."""
-    return _ratio(action, baseline, times, time.process_time)
-
-
-def time_ratio(action: Callable[[], object], baseline: Callable[[], object], times: int) -> float:
-    """Return the median ratio of seconds, of runs one after the other: for work of which a server does a part."""
-    return _ratio(action, baseline, times, time.perf_counter)
-
-
-def _ratio(
-    action: Callable[[], object], baseline: Callable[[], object], times: int, clock: Callable[[], float]
+def cpu_ratio(
+    action: Callable[[], object],
+    baseline: Callable[[], object],
+    times: int,
+    clock: Callable[[], float] = time.process_time,
 ) -> float:
+    """Return the median ratio of CPU seconds, of runs one after the other: both read what is in memory."""
     ratios = []
     for _ in range(times):
         begun = clock()

@@ -95,6 +95,15 @@ class Server:
         for process in processes:
             process.wait()
 
+    def cpu_seconds(self) -> float:
+        """Return how much CPU time the server has taken, if it is its own: of its processes and those that ended."""
+        assert self._own is not None
+        master = self._own.get_postmaster_info().process
+        assert master is not None
+        ended = master.cpu_times()
+        running = [process.cpu_times() for process in (master, *master.children())]
+        return sum(one.user + one.system for one in running) + ended.children_user + ended.children_system
+
     def start_again(self) -> None:
         """Start it after a crash."""
         assert self._own is not None

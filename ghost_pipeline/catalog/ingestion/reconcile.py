@@ -281,11 +281,23 @@ def _statements_of_changes() -> tuple[sa.Select[Any], sa.Update]:
     query = sa.select(
         models.c.id,
         models.c.model_id,
-        *(models.c[name].label(f"old_{name}") for name in LISTED_COLUMNS),
-        *(sa.type_coerce(stated[name], models.c[name].type).label(f"new_{name}") for name in LISTED_COLUMNS),
+        *(_if_changed(name, stated[name], models.c[name]).label(f"old_{name}") for name in LISTED_COLUMNS),
+        *(_if_changed(name, stated[name], stated[name]).label(f"new_{name}") for name in LISTED_COLUMNS),
     ).select_from(both)
     same = sa.and_(models.c.id == matched.c.known_id, matched.c.model_id == staged.c.model_id)
     return query.where(differs), sa.update(models).where(same, differs).values(stated)
+
+
+def _if_changed(name: str, stated: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a value of a model; of a small document NULL if the listing states the same, so that it is not read."""
+    column = models.c[name]
+    if name in _SMALL_DOCUMENTS:
+        value = sa.case((column.is_distinct_from(stated), value), else_=sa.null())
+    return sa.type_coerce(value, column.type)
+
+
+_SMALL_DOCUMENTS = ("capabilities", "prices")
+"""Columns of JSON that seldom change."""
 
 
 _FIND_CHANGED, _WRITE_CHANGED = _statements_of_changes()

@@ -23,7 +23,8 @@ from ghost_pipeline.lifecycle.vocabulary import TOMBSTONE_KINDS, EventKind, Sour
 
 MODEL_COLUMNS = tuple(models.c[name] for name in MODEL_FIELDS)
 PROVIDER_COLUMNS = tuple(providers.c[field.name] for field in fields(ProviderRecord))
-EVENT_COLUMNS = tuple(model_events.c[field.name] for field in fields(ModelEvent))
+_EVENT_FIELDS = tuple(field.name for field in fields(ModelEvent))
+EVENT_COLUMNS = tuple(model_events.c[name] for name in _EVENT_FIELDS)
 ANNOUNCEMENT_COLUMNS = tuple(announcements.c[field.name] for field in fields(Announcement))
 
 IS_CURRENT = announcements.c.ended_at.is_(None)
@@ -73,7 +74,7 @@ def provider_record(row: sa.Row[Any]) -> ProviderRecord:
 
 def model_event(row: sa.Row[Any]) -> ModelEvent:
     """Return the event in a row that has at least EVENT_COLUMNS."""
-    values = {field.name: row._mapping[field.name] for field in fields(ModelEvent)}
+    values = {name: row._mapping[name] for name in _EVENT_FIELDS}
     values["kind"] = EventKind(values["kind"])
     values["source"] = None if values["source"] is None else Source(values["source"])
     return ModelEvent(**values)
@@ -81,7 +82,7 @@ def model_event(row: sa.Row[Any]) -> ModelEvent:
 
 def event_values(event: ModelEvent, recorded_at: datetime) -> dict[str, Any]:
     """Return the column values of an event that is recorded now, which is ``recorded_at``."""
-    values = {field.name: getattr(event, field.name) for field in fields(ModelEvent)} | {"recorded_at": recorded_at}
+    values = {name: getattr(event, name) for name in _EVENT_FIELDS} | {"recorded_at": recorded_at}
     values["kind"] = event.kind.value
     values["source"] = None if event.source is None else event.source.value
     return values
