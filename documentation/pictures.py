@@ -1,6 +1,7 @@
-"""``python -m documentation.pictures``: take the pictures of Dagster's UI in ``docs/`` with the system's Chromium.
+"""``python -m documentation.pictures``: take the pictures of both UIs in ``docs/`` with the system's Chromium.
 
-The UI runs on a temporary home with the sample listings; one provider then answers with an empty listing.
+Dagster's UI runs on a temporary home with the sample listings; one provider then answers with an empty listing. The
+catalog's own pages show the history that their tests have.
 """
 
 import json
@@ -14,6 +15,7 @@ from documentation.__main__ import DOCS
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline_tests.ui.browser import opened_browser
 from ghost_pipeline_tests.ui.pages import DagsterPages
+from ghost_pipeline_tests.web.pages.site import STORY_PROVIDER, build_site, served
 from ghost_pipeline_tests.web.ui_process import environment, running_ui
 
 SAMPLES = DOCS.parent / "latest_models"
@@ -22,12 +24,37 @@ MODEL = ("anthropic", "claude-sonnet-4-5-20250929")
 WIDTH, HEIGHT = 1400, 800
 """Size of a picture, in pixels."""
 
+WEB_PICTURES = {
+    "web-overview.png": "/",
+    "web-models.png": f"/models?provider={STORY_PROVIDER}&sort=state",
+    "web-model.png": f"/model?provider={STORY_PROVIDER}&id=lab/model-00",
+    "web-provider.png": f"/providers/{STORY_PROVIDER}",
+}
+"""The catalog's own pages: file -> path."""
+
 DRAWING_MILLISECONDS = 4_000
 """How long a page may still move after its text is there: the graph zooms and its nodes load one by one."""
 
 
 def main() -> None:
-    """Write the pictures."""
+    """Write the pictures: all, or with ``web`` those of the catalog's own pages alone."""
+    take_web_pictures()
+    if "web" not in sys.argv[1:]:
+        _take_dagster_pictures()
+
+
+def take_web_pictures() -> None:
+    """Write the pictures of the catalog's own pages."""
+    with tempfile.TemporaryDirectory() as name:
+        site = build_site(Path(name), is_hostile=False)
+        with served(site) as url, opened_browser() as browser:
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+            for file, path in WEB_PICTURES.items():
+                page.goto(f"{url}{path}")
+                page.screenshot(path=DOCS / file)
+
+
+def _take_dagster_pictures() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(SAMPLES, folder / "models")

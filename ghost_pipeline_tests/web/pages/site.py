@@ -89,8 +89,8 @@ def story_rows(day: int) -> list[dict[str, Any]]:
     return rows
 
 
-def build_site(home: Path) -> Site:
-    """Create the catalog in a folder."""
+def build_site(home: Path, *, is_hostile: bool = True) -> Site:
+    """Create the catalog in a folder; unless ``is_hostile``, without the names that are chosen to break pages."""
     settings = Settings(home=home, models_dir=home / "models")
     clock = [BEGIN]
     with ModelCatalog.open(settings, clock=lambda: clock[0]) as catalog:
@@ -120,7 +120,8 @@ def build_site(home: Path) -> Site:
             submit(provider, content, NOW - timedelta(hours=3))
         submit(STORY_PROVIDER, json.dumps(story_rows(45)).encode(), NOW - timedelta(hours=3))
         submit(HELD_PROVIDER, b'{"models": []}', NOW - timedelta(hours=2))
-        submit(HOSTILE_PROVIDER, hostile_listing(), NOW - timedelta(hours=2))
+        if is_hostile:
+            submit(HOSTILE_PROVIDER, hostile_listing(), NOW - timedelta(hours=2))
         clock[0] = NOW - timedelta(hours=1)
         used = [(STORY_PROVIDER, "lab/model-05"), (STORY_PROVIDER, "lab/model-00"), ("openai", "private-preview")]
         catalog.record_inferences([Inference(*key, clock[0] - DAY / 24, clock[0], metadata=None) for key in used])
