@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from ghost_pipeline.cli.options import json_option
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json
 from ghost_pipeline.errors import SettingsError
 from ghost_pipeline.settings import Settings, read_secret
+
+if TYPE_CHECKING:
+    from ghost_pipeline.defs.upkeep.diagnosis import Finding
 
 _allow_host_option = click.option(
     "--allow-host",
@@ -80,9 +84,7 @@ def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
 
     Runs the daemon with its sensors and schedules, too, until Ctrl-C or SIGTERM.
     """
-    from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415 - loads Dagster
-    from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415
-    from ghost_pipeline.defs.upkeep.diagnosis import diagnose  # noqa: PLC0415
+    from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415 - loads Dagster
     from ghost_pipeline.web.application import create_application  # noqa: PLC0415
     from ghost_pipeline.web.dagster_ui import serve_ui  # noqa: PLC0415
     from ghost_pipeline.web.links import PREFIX  # noqa: PLC0415
@@ -101,9 +103,17 @@ def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
             catalog,
             dagster_url=settings.dagster_url or "/",
             is_stopping=stopping.is_set,
-            check=lambda: diagnose(settings, build_definitions(), datetime.now(UTC)),
+            check=lambda: _diagnose(settings),
         )
         serve_ui(lambda: open_instance(settings), port, allowed_hosts, announce, pages, stopping)
+
+
+def _diagnose(settings: Settings) -> "Sequence[Finding]":
+    """Return what is found in this deployment. The definitions are loaded here, and not when the UI starts."""
+    from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415
+    from ghost_pipeline.defs.upkeep.diagnosis import diagnose  # noqa: PLC0415
+
+    return diagnose(settings, build_definitions(), datetime.now(UTC))
 
 
 _MARKS = {"ok": "ok", "warning": "warn", "wrong": "WRONG"}
@@ -117,11 +127,10 @@ def doctor_command(is_json: bool) -> None:
     Checks the home, the database and its schema, the disk, the clock, the inbox, the keys, the provider files, the
     daemon, and the last tick of each sensor and schedule. Exits with 1 if something is wrong, with 0 at warnings alone.
     """
-    from ghost_pipeline.definitions import build_definitions  # noqa: PLC0415 - loads Dagster
-    from ghost_pipeline.defs.upkeep.diagnosis import Status, diagnose  # noqa: PLC0415
+    from ghost_pipeline.defs.upkeep.diagnosis import Status  # noqa: PLC0415 - loads Dagster
 
     now = datetime.now(UTC)
-    findings = diagnose(Settings.from_environment(), build_definitions(), now)
+    findings = _diagnose(Settings.from_environment())
     wrong = [one for one in findings if one.status is Status.WRONG]
     if is_json:
         print_json({"is_ok": not wrong, "checked_at": now, "findings": findings})

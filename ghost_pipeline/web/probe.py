@@ -8,7 +8,7 @@ findings name folders and providers.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as LateError
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,6 @@ class HealthCheck:
         self._check = check
         self._clock = clock
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(1, "health")
         self._running: Future[dict[str, Any]] | None = None
         self._ended_at = 0.0
 
@@ -50,21 +49,24 @@ class HealthCheck:
         with self._lock:
             running = self._running
             if running is None or (running.done() and time.monotonic() - self._ended_at > CACHE_SECONDS):
-                running = self._running = self._pool.submit(self._run)
+                running = self._running = Future()
+                # A daemon, so that a check which hangs does not keep the process from ending.
+                threading.Thread(target=self._run, args=(running,), daemon=True).start()
         try:
             return running.result(LONGEST_SECONDS)
         except LateError:
             late = _finding("health", "wrong", f"the checks take longer than {LONGEST_SECONDS:g} s", "see 'doctor'")
             return {"is_ok": False, "checked_at": self._clock(), "findings": [late]}
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self, running: Future[dict[str, Any]]) -> None:
         now = self._clock()
         try:
             findings = msgspec.to_builtins(self._check())
         except Exception as error:  # noqa: BLE001 - a probe must get an answer; the type has no secret
             findings = [_finding("health", "wrong", f"the checks ended with {type(error).__name__}", "see 'doctor'")]
         self._ended_at = time.monotonic()
-        return {"is_ok": all(one["status"] != "wrong" for one in findings), "checked_at": now, "findings": findings}
+        is_ok = all(one["status"] != "wrong" for one in findings)
+        running.set_result({"is_ok": is_ok, "checked_at": now, "findings": findings})
 
 
 def check_catalog(catalog: ModelCatalog) -> Check:
