@@ -6,7 +6,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def measure() -> list[tuple[str, float, str]]:
 
 def _tracked(settings: Settings) -> tuple[list[int], float, float]:
     """Return the nanoseconds of each call, the row changes of the one interval, and the seconds for all of it."""
-    changes = _row_changes(settings)
+    changes = count_row_changes(settings, ["models"])
     spans: list[list[int]] = [[] for _ in range(THREADS)]
     with DiscoveryTracker(settings, interval=3600) as tracker:
         threads = [threading.Thread(target=_call, args=(tracker, spans[part], part)) for part in range(THREADS)]
@@ -62,14 +63,14 @@ def _call(tracker: DiscoveryTracker, spans: list[int], part: int) -> None:
         spans.append(clock() - begun)
 
 
-def _row_changes(settings: Settings) -> Callable[[], int]:
-    """Let the database count its row changes; return a function that reads the count."""
+def count_row_changes(settings: Settings, tables: Sequence[str]) -> Callable[[], int]:
+    """Let the database count the row changes of some tables; return a function that reads the count."""
     ModelCatalog.open(settings).close()
     connection = sqlite3.connect(settings.home / "catalog.db", isolation_level=None)
     connection.execute("CREATE TABLE row_changes AS SELECT 0 AS number")
-    for change in ("INSERT", "UPDATE"):
+    for change, table in product(("INSERT", "UPDATE"), tables):
         connection.execute(
-            f"CREATE TRIGGER count_{change} AFTER {change} ON models "
+            f"CREATE TRIGGER count_{change}_{table} AFTER {change} ON {table} "
             "BEGIN UPDATE row_changes SET number = number + 1; END"
         )
     return lambda: int(connection.execute("SELECT number FROM row_changes").fetchone()[0])

@@ -193,6 +193,12 @@ class CatalogQueries:
         with self._database.reading() as connection:
             return queries.find_retiring_models(connection, until, used_since)
 
+    def find_refused_models(self, now: datetime | None = None) -> list[ModelRecord]:
+        """Return the models that their providers refuse and that were used within 30 days before."""
+        at = self._clock() if now is None else require_in_range(now)
+        with self._database.reading() as connection:
+            return queries.find_refused_models(connection, at - USED_WITHIN)
+
     def list_inactive_models(self, limit: int = 50) -> list[ModelRecord]:
         """Return at most ``limit`` ghosts, the latest first."""
         with self._database.reading() as connection:
@@ -262,7 +268,7 @@ class CatalogQueries:
             database.close()
 
     def get_discovery_stats(self, now: datetime | None = None) -> dict[str, Any]:
-        """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same in ``by_provider``.
+        """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, ``refused``, ``by_provider``.
 
         ``unlisted`` models are used but not listed (see find_models).
         """

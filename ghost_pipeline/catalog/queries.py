@@ -152,7 +152,7 @@ def _listing(connection: sa.Connection, listing_id: int | None) -> dict[str, Any
 
 
 def count_models(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) -> dict[str, Any]:
-    """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, and the same in ``by_provider``.
+    """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, ``refused``, ``by_provider``.
 
     ``unlisted`` is the condition that unlisted models meet.
     """
@@ -163,6 +163,7 @@ def count_models(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) ->
             models.c.is_active,
             sa.func.count(),
             sa.func.sum(sa.case((unlisted, 1), else_=0)),
+            sa.func.count(models.c.refused_since),
         )
         .group_by(models.c.provider_id, models.c.source, models.c.is_active)
         .order_by(models.c.provider_id)
@@ -172,15 +173,16 @@ def count_models(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) ->
         for provider_id in connection.execute(sa.select(providers.c.id).order_by(providers.c.id)).scalars()
     }
     everything = _nothing()
-    for provider_id, source, is_active, count, unlisted_count in connection.execute(query):
+    for provider_id, source, is_active, count, unlisted_count, refused_count in connection.execute(query):
         for stats in (everything, by_provider[provider_id]):
             add_to_statistics(stats, source, count, is_active=is_active)
             stats["unlisted"] += unlisted_count
+            stats["refused"] += refused_count
     return {**everything, "by_provider": by_provider}
 
 
 def _nothing() -> dict[str, Any]:
-    return {**no_models(), "unlisted": 0}
+    return {**no_models(), "unlisted": 0, "refused": 0}
 
 
 def no_models() -> dict[str, Any]:
@@ -229,5 +231,15 @@ def find_retiring_models(connection: sa.Connection, until: datetime, used_since:
         sa.select(*MODEL_COLUMNS)
         .where(models.c.expires_at <= until, models.c.last_used_at >= used_since)
         .order_by(models.c.expires_at, models.c.provider_id, models.c.model_id)
+    )
+    return [model_record(row) for row in connection.execute(query)]
+
+
+def find_refused_models(connection: sa.Connection, used_since: datetime) -> list[ModelRecord]:
+    """Return the models that are refused and were used since, by provider and id: by the index of the refused."""
+    query = (
+        sa.select(*MODEL_COLUMNS)
+        .where(models.c.refused_since.is_not(None), models.c.last_used_at >= used_since)
+        .order_by(models.c.provider_id, models.c.model_id)
     )
     return [model_record(row) for row in connection.execute(query)]

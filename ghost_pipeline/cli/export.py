@@ -19,6 +19,7 @@ from ghost_pipeline.cli.output import count, print_json, warn
 from ghost_pipeline.cli.progress import ProgressReport, show_progress
 from ghost_pipeline.exports import FORMATS, open_export, write_models
 from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import Source
 
 
 @click.command(epilog="Example: ghost-pipeline export --to litellm --free --output litellm_models.yaml")
@@ -32,6 +33,7 @@ from ghost_pipeline.lifecycle.records import ModelRecord
 @click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
 @capability_option
 @click.option("--ghosts", "includes_ghosts", is_flag=True, help="Include ghosts, with is_active: false.")
+@click.option("--include-refused", "includes_refused", is_flag=True, help="Include models that their provider refuses.")
 @json_option
 def export_command(
     to: str | None,
@@ -40,9 +42,12 @@ def export_command(
     is_free: bool,
     capabilities: Sequence[str],
     includes_ghosts: bool,
+    includes_refused: bool,
     is_json: bool,
 ) -> None:
     """Export the active models for gateways and other programs.
+
+    Models that their provider refuses are left out; of those that an operator added, a warning appears instead.
 
     The formats are a LiteLLM model_list (YAML), an OpenAI /v1/models response, JSON, CSV and Parquet.
 
@@ -61,8 +66,12 @@ def export_command(
     counts = Counter[str]()
     with _opened(output) as file:
         with ModelCatalog.open() as catalog, show_progress(f"writing {to}", is_json=is_json) as progress:
-            models = _counted(catalog.iterate_models(wanted), to, counts, progress)
+            found = catalog.iterate_models(wanted)
+            usable = found if includes_refused else _without_refused(found, counts)
+            models = _counted(usable, to, counts, progress)
             write_models(models, to, file, catalog.find_shared_ids(wanted))
+        if counts["refused"]:
+            warn(f"{count(counts['refused'], 'refused model')} left out; --include-refused exports them")
         if not counts["models"]:
             warn("no model matches; the export is empty")
         if output is None:
@@ -73,7 +82,14 @@ def export_command(
     ghosts = counts["ghosts"]
     if is_json:
         print_json(
-            {"to": to, "output": str(output), "models": counts["models"], "ghosts": ghosts, "bytes": written},
+            {
+                "to": to,
+                "output": str(output),
+                "models": counts["models"],
+                "ghosts": ghosts,
+                "refused": counts["refused"],
+                "bytes": written,
+            },
         )
     else:
         including = f", including {count(ghosts, 'ghost')}" if ghosts else ""
@@ -82,6 +98,18 @@ def export_command(
 
 _PROGRESS_STEP = 1_000
 """Models between two updates of the progress bar."""
+
+
+def _without_refused(models: Iterable[ModelRecord], counts: Counter[str]) -> Iterator[ModelRecord]:
+    """Yield the models that are not refused, and those that an operator added, with a warning. Count the others."""
+    for model in models:
+        if model.refused_since is None:
+            yield model
+        elif model.source is Source.MANUAL:
+            warn(f"{model.provider_id}/{model.model_id} is refused: {model.refusal_reason}")
+            yield model
+        else:
+            counts["refused"] += 1
 
 
 def _counted(

@@ -183,10 +183,12 @@ def format_value(value: Any) -> str:
     return text
 
 
-def format_state(*, is_active: bool, last_seen_at: datetime, is_exact: bool = True) -> str:
+def format_state(
+    *, is_active: bool, last_seen_at: datetime, is_exact: bool = True, refused_since: datetime | None = None
+) -> str:
     """Return the state of a model; if not ``is_exact``, it was seen last at ``last_seen_at`` or before."""
     if is_active:
-        return "active"
+        return "active" if refused_since is None else f"! active, but refused since {format_value(refused_since)}"
     return f"! ghost, last seen {'' if is_exact else 'by '}{format_value(last_seen_at)}"
 
 

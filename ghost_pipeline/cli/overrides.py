@@ -1,6 +1,7 @@
 """``reactivate``, ``release``, ``remove``, ``restore``, ``sweep``, ``purge``: change the state of models by hand."""
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
@@ -157,11 +158,16 @@ def purge_command(
     _print(result, "would be purged" if is_dry_run else "purged", is_dry_run=is_dry_run, is_json=is_json)
 
 
+def _as_objects(models: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"provider_id": provider_id, "model_id": model_id} for provider_id, model_id in models]
+
+
 def _print(result: SweepResult, what: str, *, is_dry_run: bool, is_json: bool) -> None:
     if is_json:
-        models = [{"provider_id": provider_id, "model_id": model_id} for provider_id, model_id in result.models]
+        models = _as_objects(result.models)
         document = {"changed": result.changed, "held": result.held, "models": result.due if is_dry_run else models}
-        print_json({**document, "due_within_24h": result.due_within_24h if is_dry_run else None})
+        due = result.due_within_24h if is_dry_run else None
+        print_json({**document, "due_within_24h": due, "expired_refusals": _as_objects(result.expired_refusals)})
         return
     if is_dry_run and result.due:
         columns = ("provider", "model", "last seen", "last listed", "last used", "due")
@@ -175,6 +181,9 @@ def _print(result: SweepResult, what: str, *, is_dry_run: bool, is_json: bool) -
             click.echo(f"{provider_id} {model_id}")
     for provider_id, reason in result.held.items():
         warn(f"{provider_id} is held, its models were skipped: {reason}")
+    if result.expired_refusals:
+        expired = "would no longer count" if is_dry_run else "no longer count"
+        click.echo(f"{count(len(result.expired_refusals), 'model')} {expired} as refused")
     click.echo(f"{count(result.changed, 'model')} {what}")
     if result.due_within_24h:
         click.echo(f"{count(result.due_within_24h, 'more model')} within 24 hours, unless seen before")

@@ -41,7 +41,7 @@ def discovery_stats(ghost: GhostCatalog) -> dg.MaterializeResult[None]:
 
 def stats_metadata(stats: Mapping[str, Any]) -> dict[str, Any]:
     """Return the statistics for Dagster: numbers that it plots, and a table by provider."""
-    numbers = ("total", "active", "inactive", "unlisted", *(source.value for source in Source))
+    numbers = ("total", "active", "inactive", "unlisted", "refused", *(source.value for source in Source))
     records = [
         dg.TableRecord({"provider": provider_id, **{name: {**one, **one["by_source"]}[name] for name in numbers}})
         for provider_id, one in stats["by_provider"].items()
@@ -52,6 +52,7 @@ def stats_metadata(stats: Mapping[str, Any]) -> dict[str, Any]:
         "active": stats["active"],
         "inactive": stats["inactive"],
         "unlisted": stats["unlisted"],
+        "refused": stats["refused"],
         **{f"source_{source.lower()}": count for source, count in stats["by_source"].items()},
         "by_provider": dg.MetadataValue.table(records, dg.TableSchema(columns=columns)),
         "dagster/row_count": stats["total"],

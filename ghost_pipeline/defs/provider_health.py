@@ -61,6 +61,8 @@ class CatalogHealth:
     """Models that are used although their provider's list does not contain them any more."""
     retiring: Sequence[ModelRecord]
     """Models that are used although they retire soon, or should have."""
+    refused: Sequence[ModelRecord]
+    """Models that were used and that their providers refuse."""
     contradicted: Sequence[Conflict]
     """What providers state of used models, and references contradict."""
     failing_notifications: Mapping[str, str]
@@ -76,6 +78,7 @@ def read_health(catalog: ModelCatalog, now: datetime | None = None) -> CatalogHe
         catalog.list_provider_health(),
         catalog.find_delisted_models(),
         catalog.find_retiring_models(at),
+        catalog.find_refused_models(at),
         _contradicted(catalog, at),
         _failing_notifications(catalog),
         catalog.settings.thresholds,
@@ -204,6 +207,24 @@ def _days(health: CatalogHealth) -> str:
     return "1 day" if days == 1 else f"{days:g} days"
 
 
+def _used_models_are_not_refused(health: CatalogHealth) -> dg.AssetCheckResult:
+    refused = health.refused
+    if not refused:
+        return dg.AssetCheckResult(passed=True)
+    names = ", ".join(f"{model.provider_id}/{model.model_id}" for model in refused[:NAMED_MODELS])
+    rest = f" and {len(refused) - NAMED_MODELS:,} more" if len(refused) > NAMED_MODELS else ""
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"refused by the provider: {names}{rest}. 'ghost-pipeline models --refused' shows why.",
+        metadata={"models": _models_table(refused[:PREVIEW_LENGTH], _REFUSALS), "count": len(refused)},
+    )
+
+
+NAMED_MODELS = 5
+"""How many models the description of a check names; its table has more."""
+
+
 def _notifications_are_delivered(health: CatalogHealth) -> dg.AssetCheckResult:
     failing = health.failing_notifications
     return dg.AssetCheckResult(
@@ -234,6 +255,10 @@ _CHECKS = {
     "used_models_are_not_retiring": (
         _used_models_are_not_retiring,
         "No model that was used in the last 30 days is about to be withdrawn (GHOST_RETIRING_DAYS).",
+    ),
+    "used_models_are_not_refused": (
+        _used_models_are_not_refused,
+        "No provider refuses a model that was used in the last 30 days.",
     ),
     "references_agree_on_used_models": (
         _references_agree_on_used_models,
@@ -372,6 +397,7 @@ def _describe_hold(health: ProviderHealth) -> str:
 
 
 _SIGHTINGS = ("provider_id", "model_id", "last_used_at", "last_listed_at")
+_REFUSALS = ("provider_id", "model_id", "refused_since", "last_used_at", "refusal_reason")
 _RETIREMENTS = ("provider_id", "model_id", "expires_at", "last_used_at", "replaced_by")
 
 
@@ -379,7 +405,9 @@ def _models_table(models: Sequence[ModelRecord], columns: Sequence[str]) -> dg.T
     records = [
         dg.TableRecord(
             {
-                name: format_instant(getattr(model, name)) if name.endswith("_at") else getattr(model, name) or ""
+                name: format_instant(getattr(model, name))
+                if name.endswith(("_at", "_since"))
+                else getattr(model, name) or ""
                 for name in columns
             }
         )

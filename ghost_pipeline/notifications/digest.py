@@ -27,6 +27,8 @@ class Section(StrEnum):
 
     GONE = "gone"
     RETIRING = "retiring"
+    REFUSED = "refused"
+    ANSWERS = "answers"
     UNLISTED = "unlisted"
     UNCLEAR = "unclear"
     DEARER = "dearer"
@@ -134,6 +136,8 @@ class _Model:
     old: dict[str, Any] = field(default_factory=dict)
     new: dict[str, Any] = field(default_factory=dict)
     last_fact: Change | None = None
+    refusals: list[Change] = field(default_factory=list)
+    """Its first and its latest change between refused and not refused."""
     name: str | None = None
     is_used: bool = False
 
@@ -147,6 +151,8 @@ class _Model:
             self.is_first_sight = change.kind in (EventKind.DISCOVERED, EventKind.ADDED)
         if after is not None and after != self.after:
             self.after, self.cause = after, change
+        if change.kind in _REFUSALS:
+            self.refusals = [*self.refusals[:1], change]
         if change.kind is EventKind.CHANGED:
             for fact in _REPORTED_FACTS & (change.new or {}).keys():
                 self.old.setdefault(fact, (change.old or {}).get(fact))
@@ -154,6 +160,7 @@ class _Model:
                 self.last_fact = change
 
 
+_REFUSALS = (EventKind.REFUSED, EventKind.ANSWERS_AGAIN, EventKind.REFUSAL_ENDED)
 _PRICES = ("input_price", "output_price")
 _REPORTED_FACTS = frozenset({*_PRICES, "expires_at", "replaced_by"})
 
@@ -190,6 +197,7 @@ def fold_changes(changes: Iterable[Change], wanted: Filter) -> list[Entry]:
             entries += _presence_entries(key, model)
             if model.after != "absent" and not model.is_first_sight:
                 entries += _fact_entries(key, model, wanted)
+            entries += _refusal_entries(key, model)
     return entries
 
 
@@ -205,6 +213,17 @@ def _presence_entries(key: tuple[str, str], model: _Model) -> list[Entry]:
     else:
         return []
     return [Entry(section, *key, model.name, model.cause.at, model.cause.reason)]
+
+
+def _refusal_entries(key: tuple[str, str], model: _Model) -> list[Entry]:
+    """Return an entry if the model is refused now and was not before, or the reverse."""
+    if not model.refusals or model.after == "absent":
+        return []
+    first, last = model.refusals[0], model.refusals[-1]
+    is_refused = last.kind is EventKind.REFUSED
+    if (first.kind is EventKind.REFUSED) is not is_refused:
+        return []
+    return [Entry(Section.REFUSED if is_refused else Section.ANSWERS, *key, model.name, last.at, last.reason)]
 
 
 def _fact_entries(key: tuple[str, str], model: _Model, wanted: Filter) -> list[Entry]:

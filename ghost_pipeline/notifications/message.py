@@ -38,7 +38,10 @@ class Message(msgspec.Struct, frozen=True):
         return TITLE_PREFIX + (", ".join(parts) or "nothing")
 
 
-_NOUNS: Mapping[Section, str] = {Section.UNLISTED: "used but unlisted"}
+_NOUNS: Mapping[Section, str] = {
+    Section.UNLISTED: "used but unlisted",
+    Section.ANSWERS: "not refused any more",
+}
 
 
 def read_message(values: Mapping[str, Any]) -> Message:

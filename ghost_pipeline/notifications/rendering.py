@@ -17,6 +17,8 @@ MAX_TEXT = 300
 HEADINGS = {
     Section.GONE: "Gone",
     Section.RETIRING: "Retiring",
+    Section.REFUSED: "Refused by their providers",
+    Section.ANSWERS: "Not refused any more",
     Section.UNLISTED: "Used, but not listed any more",
     Section.UNCLEAR: "Unclear providers",
     Section.DEARER: "Dearer",

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from ghost_pipeline.catalog.results import ListingCounts
 from ghost_pipeline.errors import ModelExists, UnknownAnnouncement, UnknownModel, UnknownProvider
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
-from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
+from ghost_pipeline.lifecycle.vocabulary import EventKind, RefusalClass, Source, Verdict
+from ghost_pipeline_tests.catalog.oracle_refusals import WEEK, Refusals
 from ghost_pipeline_tests.catalog.oracle_values import (
     Announced,
     Attempt,
@@ -73,6 +74,7 @@ class Oracle:
     announced: dict[Key, Announced] = field(default_factory=dict)
     corrections: dict[Key, list[datetime]] = field(default_factory=dict)
     """Instants that were corrected, and may have been right."""
+    refusals: Refusals = field(default_factory=Refusals)
 
     def admit(self, listing_id: int, listing: Listing, observed_at: datetime, now: datetime = LONG_AFTER) -> Outcome:
         """Record a listing, and hold its provider where the verdict asks for it."""
@@ -95,10 +97,11 @@ class Oracle:
         self.attempts[listing_id] = Attempt(provider_id, Listing(provider_id), attempted_at, Verdict.FAILED, is_late)
         provider.last_listing_at = max(provider.last_listing_at or attempted_at, attempted_at)
         if not is_late:
+            provider.is_held_by_models = provider.is_held_by_models and provider.held_since is not None
             self._begin_hold(provider, attempted_at)
         return Outcome(Verdict.FAILED, is_late, False, ListingCounts())
 
-    def reconcile(self, listing_id: int) -> Outcome:
+    def reconcile(self, listing_id: int, now: datetime = LONG_AFTER) -> Outcome:
         """Reconcile an admitted listing, assessed against the current models."""
         attempt = self.attempts[listing_id]
         if attempt.verdict is Verdict.FAILED:
@@ -117,15 +120,29 @@ class Oracle:
         if judged.verdict is Verdict.COMPLETE and not judged.is_late:
             provider.last_complete_at = max(provider.last_complete_at or attempt.observed_at, attempt.observed_at)
             provider.held_since = None
+        if not judged.is_late:
+            self._settle(self._of(attempt.provider_id), attempt.observed_at, Source.INDEX, now)
         counts = count([effect for effect in effects if effect], len(judged.missing))
         return Outcome(*judged[:3], counts)
 
     def track(
-        self, key: Key, name: str | None, metadata: Metadata | None, observed_at: datetime, now: datetime = LONG_AFTER
+        self,
+        key: Key,
+        name: str | None,
+        metadata: Metadata | None,
+        observed_at: datetime,
+        now: datetime = LONG_AFTER,
+        account: str = "",
     ) -> str:
         """Record a successful inference."""
         self.providers.setdefault(key[0], Provider())
         self._correct_future(key[0], now, now)
+        effect = self._track(key, name, metadata, observed_at)
+        self.refusals.use(key, account, observed_at)
+        self._settle([key], observed_at, Source.INFERENCE, now)
+        return effect
+
+    def _track(self, key: Key, name: str | None, metadata: Metadata | None, observed_at: datetime) -> str:
         model, effect = self._found(key, Source.INFERENCE, observed_at)
         if model is None:
             return "ignored"
@@ -146,6 +163,43 @@ class Oracle:
             inference_metadata=merged_metadata(model.inference_metadata, metadata, is_newer=is_newer),
         )
         return effect
+
+    def refuse(self, key: Key, refusal_class: RefusalClass, account: str, at: datetime, now: datetime) -> str:
+        """Record a refused request."""
+        if key[0] in self.providers:
+            self.refusals.forget(self._of(key[0], with_refusals=True), self.models, now)
+        if now - at > WEEK:
+            return "ignored"
+        if key not in self.models:
+            return "unknown"
+        before = self.models[key]
+        self.refusals.add(key, refusal_class, account, at)
+        self._settle([key], at, Source.INFERENCE, now)
+        if self.models[key].refused_since is None:
+            return "recorded"
+        return "refused" if before.refused_since is None else "still_refused"
+
+    def _of(self, provider_id: str, *, with_refusals: bool = False) -> list[Key]:
+        known = {*self.models, *self.refusals.rows, *self.refusals.uses, *self.refusals.cleared}
+        return [key for key in (known if with_refusals else self.models) if key[0] == provider_id]
+
+    def _settle(self, keys: Iterable[Key], at: datetime, source: Source | None, now: datetime) -> None:
+        """Bring the columns of refused models in line with the refusals."""
+        for key in keys:
+            before = self.models.get(key)
+            if before is None or not (before.refused_since or self.refusals.rows.get(key)):
+                continue
+            complete_at = self.providers[key[0]].last_complete_at
+            after = replace(before, **self.refusals.columns(key, before, complete_at, now))
+            self.models[key] = after
+            self.refusals.drop_dead(key, before, now)
+            if before.refused_since is None and after.refused_since is not None:
+                self._note(key, EventKind.REFUSED, at, source)
+            elif before.refused_since is not None and after.refused_since is None:
+                was_used = before.last_used_at is not None and before.last_used_at >= (before.last_refused_at or now)
+                self._note(key, EventKind.ANSWERS_AGAIN if was_used else EventKind.REFUSAL_ENDED, at, source)
+            elif (before.refused_since, before.refusal_reason) != (after.refused_since, after.refusal_reason):
+                self._note(key, EventKind.CHANGED, at, source)
 
     def add(
         self,
@@ -189,6 +243,8 @@ class Oracle:
         if not model.is_active:
             self._note(key, EventKind.REACTIVATED, now, Source.MANUAL)
         self.models[key] = replace(seen(model, now), is_active=True, deactivated_at=None)
+        self.refusals.clear(key, now)
+        self._settle([key], now, Source.MANUAL, now)
 
     def remove(self, key: Key, now: datetime) -> None:
         """Remove a model and keep it out."""
@@ -280,9 +336,14 @@ class Oracle:
         if provider.last_complete_at is not None:
             complete.append(provider.last_complete_at)
         provider.last_complete_at = max(complete, default=None)
+        self._settle(self._of(provider_id), now, Source.MANUAL, now)
 
     def sweep_stale(self, provider_id: str | None, hours: float, now: datetime, *, is_dry: bool = False) -> Swept:
         """Deactivate models that were not seen for long."""
+        if provider_id is not None:
+            self._known(provider_id)
+        if not is_dry:
+            self._settle([key for key in self.models if self._has_expired(key, provider_id, now)], now, None, now)
         before = now - timedelta(hours=hours)
         due = [key for key, model in self.models.items() if is_overdue(model, before)]
         swept = self._pass_over(due, provider_id, protected_since=now - timedelta(days=7))
@@ -291,6 +352,13 @@ class Oracle:
             self.models[key] = replace(self.models[key], is_active=False, deactivated_at=now)
             self._note(key, EventKind.DEACTIVATED, now, None)
         return swept
+
+    def _has_expired(self, key: Key, provider_id: str | None, now: datetime) -> bool:
+        """Return True if the model is refused for a reason that expires, and was not refused within a week."""
+        model = self.models[key]
+        is_end = (model.refusal_reason or "").startswith("retired")
+        is_old = model.last_refused_at is not None and model.last_refused_at < now - WEEK
+        return provider_id in (None, key[0]) and is_old and not is_end
 
     def sweep_purgeable(self, provider_id: str | None, days: float, now: datetime, *, is_dry: bool = False) -> Swept:
         """Replace old ghosts by tombstones."""
@@ -408,8 +476,17 @@ class Oracle:
     def _begin_hold(provider: Provider, at: datetime) -> None:
         provider.held_since = provider.held_since or max(at, provider.last_complete_at or at)
 
+    def _is_withdrawn(self, model: ModelRecord) -> bool:
+        """Return True if the model is refused as retired, and the last listing that can show its absence lacks it."""
+        provider = self.providers[model.provider_id]
+        shown = [provider.last_complete_at, provider.held_since if provider.is_held_by_models else None]
+        is_missing = any(at is not None and (model.last_listed_at or at) < at for at in shown)
+        return is_missing and (model.refusal_reason or "").startswith("retired")
+
     def _hold(self, provider: Provider, judged: Judgement, observed_at: datetime) -> None:
         if judged.verdict is not Verdict.COMPLETE and not judged.is_late and not judged.is_accepted_empty:
+            if provider.held_since is None:
+                provider.is_held_by_models = judged.verdict not in WITHOUT_MODELS
             self._begin_hold(provider, observed_at)
         if judged.is_accepted_empty and not judged.is_late:
             provider.held_since = None
@@ -437,6 +514,7 @@ class Oracle:
         key = (attempt.provider_id, row.model_id)
         if not is_late:
             self._compare_with_announced(key, row)
+            self._clear_if_back(key, at)
         model, effect = self._found(key, Source.INDEX, at)
         if model is None:
             return set()
@@ -455,6 +533,17 @@ class Oracle:
             self._note(key, EventKind.REACTIVATED, at, Source.INDEX)
         self.models[key] = replace(fresh, listing_id=listing_id)
         return effects
+
+    def _clear_if_back(self, key: Key, at: datetime) -> None:
+        """Let earlier refusals of a model not count that the latest complete listing lacked, or that was purged."""
+        complete_at, model = self.providers[key[0]].last_complete_at, self.models.get(key)
+        if model is None:
+            is_back = key in self.tombstones and self.tombstones[key][0] is EventKind.PURGED
+        else:
+            listed_at = model.last_listed_at
+            is_back = complete_at is not None and (listed_at is None or listed_at < complete_at)
+        if is_back:
+            self.refusals.clear(key, at)
 
     def _compare_with_announced(self, key: Key, row: ListedModel) -> None:
         if key in self.announced:
@@ -498,7 +587,8 @@ class Oracle:
             is_held = held_since is not None and (protected_since is None or held_since >= protected_since)
             if provider_id not in (None, key[0]):
                 continue
-            if is_held and self.models[key].last_listed_at is not None:
+            is_withdrawn = protected_since is not None and self._is_withdrawn(self.models[key])
+            if is_held and self.models[key].last_listed_at is not None and not is_withdrawn:
                 swept.held.add(key[0])
             else:
                 swept.models.add(key)

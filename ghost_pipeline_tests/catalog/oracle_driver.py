@@ -17,7 +17,8 @@ from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter, Submitte
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
-from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.lifecycle.refusals.evidence import Refusal
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass, Source
 from ghost_pipeline.listings.parsing import ListingReader
 from ghost_pipeline_tests.catalog.oracle import Oracle
 from ghost_pipeline_tests.catalog.oracle_values import Event, Key, Metadata, Outcome, Provider, Swept
@@ -116,7 +117,7 @@ class Pair:
     def reconcile(self, listing_id: int) -> ListingOutcome:
         """Reconcile an admitted listing on both sides."""
         outcome = self.catalog.reconcile(listing_id)
-        _agree({"reconciled": settled(outcome)}, {"reconciled": self.oracle.reconcile(listing_id)})
+        _agree({"reconciled": settled(outcome)}, {"reconciled": self.oracle.reconcile(listing_id, self.now)})
         assert outcome.listing_id == listing_id
         return outcome
 
@@ -125,13 +126,26 @@ class Pair:
         return self.reconcile(self.admit(provider_id, content, observed_at).listing_id)
 
     def track(
-        self, key: Key, name: str | None = None, metadata: Metadata | None = None, observed_at: datetime | None = None
+        self,
+        key: Key,
+        name: str | None = None,
+        metadata: Metadata | None = None,
+        observed_at: datetime | None = None,
+        account: str = "",
     ) -> str:
         """Record a successful inference on both sides, an instant in the future as now."""
-        result = self.catalog.track_successful_inference(*key, name, metadata, observed_at)
+        result = self.catalog.track_successful_inference(*key, name, metadata, observed_at, account=account)
         clamped_at = min(observed_at or self.now, self.now)
-        assert result.effect == self.oracle.track(key, name, metadata, clamped_at, self.now)
+        assert result.effect == self.oracle.track(key, name, metadata, clamped_at, self.now, account)
         assert (result.provider_id, result.model_id) == key
+        return result.effect
+
+    def refuse(self, key: Key, refusal_class: RefusalClass, account: str, observed_at: datetime) -> str:
+        """Record a refused request on both sides, an instant in the future as now."""
+        at = min(observed_at, self.now)
+        refusal = Refusal(*key, refusal_class, "rule", at, at, account=account, words="gone")
+        [result] = self.catalog.record_refusals([refusal])
+        assert result.effect == self.oracle.refuse(key, refusal_class, account, at, self.now)
         return result.effect
 
     def add(
@@ -268,6 +282,7 @@ def _statistics(models: Collection[ModelRecord], unlisted: Collection[Key]) -> d
         "active": active,
         "inactive": len(models) - active,
         "unlisted": sum((model.provider_id, model.model_id) in unlisted for model in models),
+        "refused": sum(model.refused_since is not None for model in models),
     }
 
 

@@ -1,7 +1,7 @@
 """The oracle's values, and its arithmetic on single rows."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from json import loads
 from typing import Any, NamedTuple
@@ -34,6 +34,8 @@ class Provider:
     held_since: datetime | None = None
     last_listing_at: datetime | None = None
     last_complete_at: datetime | None = None
+    is_held_by_models: bool = field(default=False, compare=False)
+    """A listing with models set its hold."""
 
 
 @dataclass

@@ -15,6 +15,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter
 from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
 from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline_tests.catalog.backends import BACKENDS, POSTGRESQL, SQLITE, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, MODEL_IDS, PROVIDERS, Pair, listing_bytes
 from ghost_pipeline_tests.catalog.oracle_values import Swept
@@ -38,6 +39,7 @@ waits = st.sampled_from((1, 2, 12, 24, 25, 72, 24 * 7, 24 * 8, 24 * 30, 24 * 31)
 )
 ages = st.sampled_from((0, 0, 0, 0, 0, 0, -1, 1, 2, 24, 25, 24 * 8, 24 * 31)).map(lambda hours: timedelta(hours=hours))
 names = st.sampled_from((None, None, "Name", "Other name"))
+accounts = st.sampled_from(("", "", "a", "b"))
 metadata = st.sampled_from((None, {"latency": 1}, {"latency": 2, "region": "eu"}))
 manual_facts: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     (
@@ -74,9 +76,12 @@ def contents(draw: st.DrawFn) -> bytes:
     return listing_bytes(rows)
 
 
+REBUILT = ("source", "is_active", "deactivated_at", "refused_since", "refusal_reason")
+
+
 def as_rebuilt(model: ModelRecord) -> dict[str, object]:
     """Return what events keep of a model: everything but the instants and the metadata of sightings."""
-    return {name: getattr(model, name) for name in ("source", "is_active", "deactivated_at", *LISTED_COLUMNS)}
+    return {name: getattr(model, name) for name in (*REBUILT, *LISTED_COLUMNS)}
 
 
 def rebuilt(catalog: ModelCatalog, provider_id: str, at: datetime) -> dict[Any, dict[str, object]]:
@@ -170,6 +175,27 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(key=keys, name=names, metadata=metadata, age=ages)
     def track(self, key: tuple[str, str], name: str | None, metadata: dict[str, Any] | None, age: timedelta) -> None:
         event(f"track: {self.pair.track(key, name, metadata, self.pair.now - age)}")
+
+    @rule(
+        key=keys,
+        refusal_class=st.sampled_from((RefusalClass.RETIRED, RefusalClass.NOT_FOUND, RefusalClass.AMBIGUOUS)),
+        account=accounts,
+        age=ages,
+        hours=st.sampled_from((None, 1, 25)),
+    )
+    def refuse(
+        self, key: tuple[str, str], refusal_class: RefusalClass, account: str, age: timedelta, hours: int | None
+    ) -> None:
+        """Report a refused request, or two with some hours between them."""
+        event(f"refuse: {self.pair.refuse(key, refusal_class, account, self.pair.now - age)}")
+        if hours is not None:
+            self.pair.now += timedelta(hours=hours)
+            self.pair.compare()
+            event(f"refuse again: {self.pair.refuse(key, refusal_class, account, self.pair.now)}")
+
+    @rule(key=keys, account=accounts, age=ages)
+    def use_with_an_account(self, key: tuple[str, str], account: str, age: timedelta) -> None:
+        self.pair.track(key, None, None, self.pair.now - age, account)
 
     @rule(key=keys, name=names, facts=manual_facts, age=ages.filter(lambda age: age >= timedelta(0)))
     def add(self, key: tuple[str, str], name: str | None, facts: dict[str, Any], age: timedelta) -> None:

@@ -47,7 +47,7 @@ def test_a_tracked_model_is_in_the_catalog_as_inference(run: Run) -> None:
 def test_an_added_model_is_manual_and_is_never_swept(run: Run) -> None:
     assert run("add", "openai", "ft:x", "--context-window", "1000", "-c", "tools", "--input-price", "0").code == 0
     swept = run("sweep", "--hours", "0", "--json").document
-    assert swept == {"changed": 0, "held": {}, "models": [], "due_within_24h": None}
+    assert swept == {"changed": 0, "held": {}, "models": [], "due_within_24h": None, "expired_refusals": []}
     (model,) = run("models", "--source", "manual", "--capability", "tools", "--json").document
     assert (model["context_window"], model["is_free"]) == (1000, None)
 
@@ -82,7 +82,7 @@ def test_a_removed_model_stays_out_until_it_is_added(run: Run) -> None:
 def test_stats_and_providers_have_the_documented_shape(run: Run) -> None:
     run("track", "openai", "beta")
     stats = run("stats", "--json").document
-    assert set(stats) == {"total", "by_source", "active", "inactive", "unlisted", "by_provider"}
+    assert set(stats) == {"total", "by_source", "active", "inactive", "unlisted", "refused", "by_provider"}
     assert stats["by_source"] == {"INDEX": 0, "INFERENCE": 1, "MANUAL": 0}
     providers = run("providers", "--json").document
     assert "openai" in [provider["id"] for provider in providers]

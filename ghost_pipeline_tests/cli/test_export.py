@@ -50,7 +50,14 @@ def test_each_format_reaches_stdout_and_the_file_with_the_same_bytes(stocked: Sh
     for to in ("litellm", "openai", "json", "csv", "parquet"):
         path = home.parent / f"models.{to}"
         output = stocked.json("export", "--to", to, "--output", str(path))
-        assert output == {"to": to, "output": str(path), "models": 2, "ghosts": 0, "bytes": path.stat().st_size}
+        assert output == {
+            "to": to,
+            "output": str(path),
+            "models": 2,
+            "ghosts": 0,
+            "refused": 0,
+            "bytes": path.stat().st_size,
+        }
         assert stocked.run("export", "--to", to).stdout_bytes == path.read_bytes()
     assert len(pd.read_parquet(io.BytesIO(path.read_bytes()))) == 2
 

@@ -132,6 +132,7 @@ def test_sweep_and_purge_report_what_they_changed(shell: Shell) -> None:
         "held": {},
         "models": [{"provider_id": "openai", "model_id": "a"}, {"provider_id": "openai", "model_id": "b"}],
         "due_within_24h": None,
+        "expired_refusals": [],
     }
     at = ("--now", "2025-12-07T08:00:00Z")
     planned = shell.json("sweep", *at, "--dry-run")

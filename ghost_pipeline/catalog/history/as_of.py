@@ -245,6 +245,7 @@ def _past(record: ModelRecord, at: datetime, last_evidence_at: datetime | None) 
     is_exact = record.last_seen_at <= at
     is_listed_later = record.last_listed_at is not None and record.last_listed_at > at
     is_used_later = record.last_used_at is not None and record.last_used_at > at
+    is_refused_later = record.last_refused_at is not None and record.last_refused_at > at
     # A use writes no event, so the last use can have been at any moment.
     latest = at if record.last_used_at is not None or last_evidence_at is None else last_evidence_at
     known = replace(
@@ -252,6 +253,7 @@ def _past(record: ModelRecord, at: datetime, last_evidence_at: datetime | None) 
         last_seen_at=record.last_seen_at if is_exact else max(min(latest, at), record.first_seen_at),
         last_listed_at=None if is_listed_later else record.last_listed_at,
         last_used_at=None if is_used_later else record.last_used_at,
+        last_refused_at=None if is_refused_later else record.last_refused_at,
         listing_id=None if is_listed_later else record.listing_id,
         inference_metadata=None if is_used_later else record.inference_metadata,
     )

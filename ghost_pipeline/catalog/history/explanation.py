@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.history.descriptions import describe_event
 from ghost_pipeline.catalog.ingestion.future_instants import read_corrected_instants
+from ghost_pipeline.catalog.refusals.refusal_rows import read_evidence
 from ghost_pipeline.catalog.storage.repository import (
     EVENT_COLUMNS,
     MODEL_COLUMNS,
@@ -23,6 +24,7 @@ from ghost_pipeline.errors import UnknownProvider
 from ghost_pipeline.lifecycle.absence import (
     Presence,
     WayBack,
+    is_listed,
     postpone,
     protection_ends_at,
     purge_due_at,
@@ -30,6 +32,7 @@ from ghost_pipeline.lifecycle.absence import (
     ways_back,
 )
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.refusals.state import RefusalSpan, state_of
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Thresholds
 
@@ -52,6 +55,17 @@ class Hold:
     reason: str
     protects_until: datetime
     """After it, listed models become stale all the same. Ghosts that were listed are not purged while it lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Since when and why the provider refuses a model."""
+
+    since: datetime
+    last_at: datetime
+    reason: str
+    is_listed: bool
+    """As in ``absence.is_listed``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,10 @@ class ModelExplanation:
     """The first instant at which the stale sweep makes it a ghost if nothing happens; None if it never does."""
     purge_at: datetime | None
     """The same of the purge sweep."""
+    refusal: Refused | None = None
+    """None for a model that is not refused."""
+    refusals: tuple[RefusalSpan, ...] = ()
+    """What the catalog keeps of its refusals, by time, also of a model that is not refused (yet)."""
 
 
 _OF_GHOSTS = (EventKind.DEACTIVATED, EventKind.RESTORED, EventKind.DISCOVERED)
@@ -148,7 +166,21 @@ def _explanation(
         ways_back=ways_back(presence),
         stale_at=stale_at if is_present else None,
         purge_at=purge_at if is_present else None,
+        refusal=_refused(model, provider) if is_present else None,
+        refusals=_refusals(connection, model),
     )
+
+
+def _refused(model: ModelRecord, provider: ProviderRecord) -> Refused | None:
+    state = state_of(model)
+    return None if state is None else Refused(state.since, state.last_at, state.reason, is_listed(model, provider))
+
+
+def _refusals(connection: sa.Connection, model: ModelRecord) -> tuple[RefusalSpan, ...]:
+    key = (model.provider_id, model.model_id)
+    found = read_evidence(connection, [key]).get(key)
+    spans = () if found is None else found.spans
+    return tuple(sorted(spans, key=lambda span: (span.first_at, span.rule_id, span.account)))
 
 
 def _hold(provider: ProviderRecord, thresholds: Thresholds) -> Hold | None:

@@ -85,7 +85,7 @@ def reconcile(
         admitted = stored.attempt, None
     attempt, listing = admitted
     if listing is None:
-        outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt))
+        outcome = database.write(lambda connection: reconcile_unchanged(connection, attempt, now, thresholds))
         if outcome is not None:
             return outcome
         listing = reader.parse(attempt.provider_id, archive.load(str(attempt.sha256)))

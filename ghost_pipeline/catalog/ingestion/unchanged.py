@@ -17,12 +17,15 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     select_ghosts,
     write_reactivations,
 )
+from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.results import ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.tables import models
+from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.verdicts import Assessment, is_late
-from ghost_pipeline.lifecycle.vocabulary import Verdict
+from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
+from ghost_pipeline.settings import Thresholds
 
 
 def _is_confirmed_by(at: sa.ColumnElement[datetime], listing_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
@@ -98,7 +101,9 @@ def find_unchanged(
     return Repeated(earlier, row.has_ghosts) if is_all else None
 
 
-def reconcile_unchanged(connection: sa.Connection, attempt: ListingAttempt) -> ListingOutcome | None:
+def reconcile_unchanged(
+    connection: sa.Connection, attempt: ListingAttempt, now: datetime, thresholds: Thresholds
+) -> ListingOutcome | None:
     """Confirm the models of the listing that this attempt repeats; return None if it has to be parsed."""
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
     attempt = attempts.read_outcome(connection, attempt.id).attempt  # as it is now: its instant may have been corrected
@@ -114,6 +119,8 @@ def reconcile_unchanged(connection: sa.Connection, attempt: ListingAttempt) -> L
     assessment = Assessment(Verdict.COMPLETE)
     attempts.complete_attempt(connection, attempt, assessment, counts)
     repository.lift_hold(connection, provider, attempt.observed_at)
+    cause = Cause(attempt.observed_at, Source.INDEX, attempt.id, attempt.run_id)
+    settle_provider(connection, provider.id, cause, now, thresholds)
     return ListingOutcome(attempt, assessment, counts)
 
 

@@ -231,7 +231,7 @@ def delete_old_rows(connection: sa.Connection, provider_id: str, now: datetime, 
     catalog has the model.
     """
     of_provider = refusals.c.provider_id == provider_id
-    is_old = sa.and_(of_provider, refusals.c.last_at < now - expires_after)
+    is_old = sa.and_(of_provider, refusals.c.last_at < now - 2 * expires_after)
     is_retired = refusals.c.refusal_class == RefusalClass.RETIRED.value
     other = refusals.alias("other")
     same = sa.and_(
@@ -249,5 +249,5 @@ def delete_old_rows(connection: sa.Connection, provider_id: str, now: datetime, 
     is_over = sa.or_(sa.not_(is_retired), is_between, sa.not_(is_in_catalog))
     deleted = connection.execute(sa.delete(refusals).where(is_old, is_over)).rowcount
     of_cleared = refusal_clearances.c.provider_id == provider_id
-    is_past = refusal_clearances.c.at < now - 2 * expires_after
+    is_past = refusal_clearances.c.at < now - 3 * expires_after
     return deleted + connection.execute(sa.delete(refusal_clearances).where(of_cleared, is_past)).rowcount

@@ -141,7 +141,12 @@ def _past_rows(found: Iterable[Any], counts: Counter[str], columns: Sequence[str
 
 def _past_state(past: Any) -> str:
     model = past.model
-    return format_state(is_active=model.is_active, last_seen_at=model.last_seen_at, is_exact=past.is_last_seen_exact)
+    return format_state(
+        is_active=model.is_active,
+        last_seen_at=model.last_seen_at,
+        is_exact=past.is_last_seen_exact,
+        refused_since=model.refused_since,
+    )
 
 
 def read_stats_at(catalog: ModelCatalog, at: datetime) -> dict[str, Any]:

@@ -34,12 +34,12 @@ def stats_command(at: datetime | None, is_json: bool) -> None:
         print_stats(counted)
 
 
-_OPTIONAL_STATS = ("inactive", "MANUAL", "INFERENCE", "INDEX", "unlisted")
+_OPTIONAL_STATS = ("inactive", "MANUAL", "INFERENCE", "INDEX", "unlisted", "refused")
 
 
 def print_stats(counted: dict[str, Any]) -> None:
     """Print the statistics as a table: one line for each provider and one for all."""
-    columns = ("total", "active", "inactive", *(source.value for source in Source), "unlisted")
+    columns = ("total", "active", "inactive", *(source.value for source in Source), "unlisted", "refused")
     everything = {"all providers": {key: value for key, value in counted.items() if key != "by_provider"}}
     rows = [
         [name, *({**one, **one["by_source"]}.get(column) for column in columns)]
@@ -73,6 +73,12 @@ def print_stats(counted: dict[str, Any]) -> None:
 @click.option("--free", "is_free", is_flag=True, help="Only models known to be free.")
 @capability_option
 @click.option("--unlisted", "is_unlisted", is_flag=True, help="Only models that are used but not listed.")
+@click.option(
+    "--refused/--not-refused",
+    "is_refused",
+    default=None,
+    help="Only models that their provider refuses, or only the others.",
+)
 @at_option
 @json_option
 def models_command(
@@ -83,6 +89,7 @@ def models_command(
     is_free: bool,
     capabilities: Sequence[str],
     is_unlisted: bool,
+    is_refused: bool | None,
     at: datetime | None,
     is_json: bool,
     **conditions: Any,
@@ -90,6 +97,7 @@ def models_command(
     """List the models, ghosts included unless a flag excludes them. Unknown values match no filter.
 
     Unlisted models were used within the last 24 hours, but are missing from their provider's latest complete listing.
+    Refused models are those for which their provider answers that it has them no more, whatever its list contains.
 
     Capabilities: text, vision, audio, speech, image_generation, video, embedding, rerank, moderation, tools,
     reasoning, json, streaming.
@@ -101,6 +109,7 @@ def models_command(
         capabilities=capabilities,
         source=source and source.upper(),
         is_unlisted=is_unlisted,
+        is_refused=is_refused,
         **conditions,
     )
     with ModelCatalog.open() as catalog:
@@ -113,9 +122,9 @@ def models_command(
         if is_json:
             print_json_list(catalog.iterate_models(wanted))
             return
-        shown = _SIGHTINGS if is_unlisted else _FACTS
+        shown = _SIGHTINGS if is_unlisted else _REFUSALS if is_refused else _FACTS
         printed = Counter[str]()
-        found = catalog.iterate_columns(wanted, (*shown.values(), "is_active", "last_seen_at"))
+        found = catalog.iterate_columns(wanted, (*shown.values(), "is_active", "last_seen_at", "refused_since"))
         rows = _table_rows(found, printed, is_unlisted=is_unlisted)
         print_table((*shown, "state"), rows, numbers=_NUMBERS, optional=_OPTIONAL)
         undecided = catalog.count_undecided_models(wanted)
@@ -153,6 +162,7 @@ _NUMBERS = ("context", "in $/M", "out $/M")
 
 _NAMES = {"provider": "provider_id", "model": "model_id", "name": "name", "source": "source"}
 _FACTS = {**_NAMES, "context": "context_window", "in $/M": "input_price", "out $/M": "output_price"}
+_REFUSALS = {**_NAMES, "last refused": "last_refused_at", "reason": "refusal_reason"}
 _SIGHTINGS = {**_NAMES, "last used": "last_used_at", "last listed": "last_listed_at"}
 """Heading -> column of the catalog."""
 
@@ -160,8 +170,9 @@ _SIGHTINGS = {**_NAMES, "last used": "last_used_at", "last listed": "last_listed
 def _table_rows(
     found: Iterable[tuple[Any, ...]], printed: Counter[str], *, is_unlisted: bool
 ) -> Iterator[Sequence[Any]]:
-    for *cells, is_active, last_seen_at in found:
+    for *cells, is_active, last_seen_at, refused_since in found:
         printed["rows"] += 1
         if is_unlisted:
             cells[-1] = cells[-1] or "never"
-        yield [*cells, format_state(is_active=is_active, last_seen_at=last_seen_at)]
+        state = format_state(is_active=is_active, last_seen_at=last_seen_at, refused_since=refused_since)
+        yield [*cells, state]

@@ -1,5 +1,6 @@
 """``show``: one model with its facts, its state and its events."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.history.descriptions import changed_values
+from ghost_pipeline.catalog.history.descriptions import changed_values, describe_event
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.history.past import at_option, read_history_at
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument
-from ghost_pipeline.cli.output import format_state, format_value, print_json_object, print_table
+from ghost_pipeline.cli.output import count, format_state, format_value, print_json_object, print_table
 from ghost_pipeline.cli.querying.references import describe_references
 from ghost_pipeline.documents import facts_document, model_document
 from ghost_pipeline.lifecycle.absence import Presence, WayBack
@@ -63,7 +64,7 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
 def _current_state(model: ModelRecord | None) -> str:
     if model is None:
         return "not in the catalog"
-    return format_state(is_active=model.is_active, last_seen_at=model.last_seen_at)
+    return format_state(is_active=model.is_active, last_seen_at=model.last_seen_at, refused_since=model.refused_since)
 
 
 _OBJECTS = ("provider_data", "prices", "inference_metadata")
@@ -119,12 +120,29 @@ def _describe(provider: str, model_id: str, explanation: ModelExplanation) -> It
             yield f"{sweep}: by the first sweep from {format_value(due_at)} on, unless it is seen before"
     if explanation.presence is Presence.GHOST and explanation.purge_at is None:
         yield f"is purged: not {'while its provider is held' if explanation.hold else 'by a sweep'}"
+    yield from _describe_refusals(explanation)
     if explanation.hold is not None:
         hold = explanation.hold
         yield (
             f"{provider} is held since {format_value(hold.since)}, because {hold.reason}; "
             f"its listed models stay active until {format_value(hold.protects_until)}"
         )
+
+
+def _describe_refusals(explanation: ModelExplanation) -> Iterator[str]:
+    """Yield since when and why the provider refuses the model, and which accounts it refused."""
+    refusal = explanation.refusal
+    if refusal is not None:
+        listed = "listed, but refused" if refusal.is_listed else "refused"
+        yield f"{listed} since {format_value(refusal.since)}: {refusal.reason}; last at {format_value(refusal.last_at)}"
+    counts = Counter[str]()
+    for span in explanation.refusals:
+        counts[span.account] += span.count
+    if counts:
+        number = count(counts.total(), "refusal")
+        accounts = [f"{account or 'without an account'} {refused:,}" for account, refused in sorted(counts.items())]
+        by_account = f" ({', '.join(accounts)})" if any(counts) else ""
+        yield f"{number} kept{by_account}{'' if refusal else ', which do not make it refused'}"
 
 
 _EVIDENCE = {WayBack.LISTING: "a new listing that contains it", WayBack.USE: "a successful use"}
@@ -153,6 +171,8 @@ def _details(event: Any) -> str | None:
         return None
     if event.kind.is_tombstone:
         return "can be restored with 'ghost-pipeline restore'"
+    if event.kind in (EventKind.REFUSED, EventKind.ANSWERED_BY_ANOTHER):
+        return describe_event(event.kind, event.source, event.details)
     if event.kind is EventKind.CHANGED:
         old, new = changed_values(event.kind, event.details)
         changed = [

@@ -136,12 +136,14 @@ def counts_no_more(
     """Return True if the span can't count for any state of the model from ``now`` on.
 
     A span of the hour of the last success stays: later refusals of that hour merge with it, and must do so whether
-    they arrive before the success or after it.
+    they arrive before the success or after it. An expired one stays as long again: a refusal that followed it in time
+    may arrive so late.
     """
     floor = counting_from(evidence, model)
     last_at = min(span.last_at, now)
     is_over = floor is not None and begin_of_bucket(last_at) < begin_of_bucket(floor)
-    return is_over or (span.refusal_class is not RefusalClass.RETIRED and _is_expired(last_at, now, thresholds))
+    is_old = now - last_at > 2 * thresholds.refusal_expires_after
+    return is_over or (is_old and span.refusal_class is not RefusalClass.RETIRED)
 
 
 def is_too_late(at: datetime, now: datetime, thresholds: Thresholds) -> bool:

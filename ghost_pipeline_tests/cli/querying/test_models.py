@@ -22,6 +22,7 @@ def test_stats_count_by_source_state_and_provider(stocked: Shell) -> None:
         "active": 5,
         "inactive": 2,
         "unlisted": 1,
+        "refused": 0,
         "by_provider": {
             "openai": {
                 "total": 4,
@@ -29,6 +30,7 @@ def test_stats_count_by_source_state_and_provider(stocked: Shell) -> None:
                 "active": 2,
                 "inactive": 2,
                 "unlisted": 1,
+                "refused": 0,
             },
             "openrouter": {
                 "total": 3,
@@ -36,6 +38,7 @@ def test_stats_count_by_source_state_and_provider(stocked: Shell) -> None:
                 "active": 3,
                 "inactive": 0,
                 "unlisted": 0,
+                "refused": 0,
             },
         },
     }
@@ -43,17 +46,27 @@ def test_stats_count_by_source_state_and_provider(stocked: Shell) -> None:
 
 def test_stats_of_an_empty_catalog_are_zeros(shell: Shell) -> None:
     none = {"INDEX": 0, "INFERENCE": 0, "MANUAL": 0}
-    zeros = {"total": 0, "active": 0, "inactive": 0, "unlisted": 0}
+    zeros = {"total": 0, "active": 0, "inactive": 0, "unlisted": 0, "refused": 0}
     assert shell.json("stats") == {**zeros, "by_source": none, "by_provider": {}}
 
 
 def test_stats_for_people_have_a_line_a_provider_and_one_for_all(stocked: Shell) -> None:
     lines = stocked.run("stats").stdout.splitlines()
-    assert lines[0].split() == ["provider", "total", "active", "inactive", "INDEX", "INFERENCE", "MANUAL", "unlisted"]
+    assert lines[0].split() == [
+        "provider",
+        "total",
+        "active",
+        "inactive",
+        "INDEX",
+        "INFERENCE",
+        "MANUAL",
+        "unlisted",
+        "refused",
+    ]
     assert [line.split() for line in lines[1:]] == [
-        ["openai", "4", "2", "2", "2", "1", "1", "1"],
-        ["openrouter", "3", "3", "0", "3", "0", "0", "0"],
-        ["all", "providers", "7", "5", "2", "5", "1", "1", "1"],
+        ["openai", "4", "2", "2", "2", "1", "1", "1", "0"],
+        ["openrouter", "3", "3", "0", "3", "0", "0", "0", "0"],
+        ["all", "providers", "7", "5", "2", "5", "1", "1", "1", "0"],
     ]
 
 
