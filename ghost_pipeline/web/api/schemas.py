@@ -104,6 +104,8 @@ class ProviderStatistics(msgspec.Struct):
     by_source: Mapping[str, int]
     unlisted: int | msgspec.UnsetType = msgspec.UNSET
     """Used but not listed; not with ``at``."""
+    refused: int | msgspec.UnsetType = msgspec.UNSET
+    """Refused by their providers; not with ``at``."""
 
 
 class Statistics(ProviderStatistics, kw_only=True):
