@@ -34,7 +34,7 @@ def measure() -> list[tuple[str, float, str]]:
     return [
         ("a refused call, 8 threads: median of its wall time, in µs", spans[len(spans) // 2] / 1e3, "<= 20"),
         ("a refused call, 8 threads: 99.9th percentile, in µs", spans[len(spans) * 999 // 1000] / 1e3, ""),
-        ("a call with an answer that is no evidence: median, in µs", busy[len(busy) // 2] / 1e3, "<= 20"),
+        ("a call with an answer that is not evidence: median, in µs", busy[len(busy) // 2] / 1e3, "<= 20"),
         ("1,000,000 refusals over 500 models: row changes an interval", first, "<= 1000"),
         ("500 more in the next interval", second, "<= 1000"),
     ]
