@@ -36,7 +36,7 @@ def test_many_refusals_become_one_row_with_their_number(settings: Settings, trac
     assert tracker.dropped == 0
 
 
-def test_what_is_no_evidence_or_of_an_unknown_model_changes_nothing(
+def test_what_is_not_evidence_or_of_an_unknown_model_changes_nothing(
     settings: Settings, tracker: DiscoveryTracker
 ) -> None:
     for status, message in ((429, "Rate limit reached"), (503, GONE[:10]), (404, ""), (None, None)):
