@@ -32,6 +32,7 @@ def url(site: Site) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=60_000)  # milliseconds; a busy machine must not fail a test
     with opened_browser() as browser:
         yield browser
 
