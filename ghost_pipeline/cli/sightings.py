@@ -1,4 +1,4 @@
-"""``track`` and ``add``: record a successful inference, or add models by hand."""
+"""``track`` and ``add``: record an inference that succeeded or was refused, or add models by hand."""
 
 import json
 import sys
@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from ghost_pipeline.additions import AdditionFile
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import SightingResult
+from ghost_pipeline.catalog.results import RefusalEffect, SightingResult
 from ghost_pipeline.cli.options import END, MODEL_ID, PROVIDER, json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, print_json
 from ghost_pipeline.errors import InvalidAdditions
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.identity import format_command
+from ghost_pipeline.lifecycle.refusals.answer_reasons import explain
+from ghost_pipeline.lifecycle.refusals.evidence import classify
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 
@@ -29,22 +32,82 @@ def _object(ctx: click.Context, param: click.Parameter, value: str | None) -> di
     return parsed
 
 
-@click.command(epilog="Example: ghost-pipeline track openai gpt-5-preview --metadata '{\"latency_ms\": 412}'")
+@click.command(
+    epilog="Examples: ghost-pipeline track openai gpt-5-preview --metadata '{\"latency_ms\": 412}'; "
+    "ghost-pipeline track openai gpt-4-old --refused --status 404 --message 'The requested model …'"
+)
 @provider_argument
 @model_argument
 @click.option("--name", help="The display name, if none is known.")
 @click.option("--metadata", callback=_object, help="A JSON object, merged into the known metadata.")
+@click.option("--account", help="A label of the account whose key was used, never the key.")
+@click.option("--refused", "is_refused", is_flag=True, help="The provider refused the request.")
+@click.option("--status", type=click.IntRange(100, 599), help="With --refused: the HTTP status.")
+@click.option("--code", help="With --refused: the code or type of the error.")
+@click.option("--message", help="With --refused: the text of the error, or the whole body. It is not stored.")
 @json_option
 def track_command(
-    provider: str, model_id: str, name: str | None, metadata: dict[str, Any] | None, is_json: bool
+    provider: str,
+    model_id: str,
+    name: str | None,
+    metadata: dict[str, Any] | None,
+    account: str | None,
+    is_refused: bool,
+    status: int | None,
+    code: str | None,
+    message: str | None,
+    is_json: bool,
 ) -> None:
-    """Record a successful inference.
+    """Record a successful inference, or with --refused one that the provider refused.
 
-    A model that is not in the catalog is added with the source INFERENCE.
+    A model that is not in the catalog is added with the source INFERENCE by a success. A refusal is evidence only if
+    its text is one with which the provider refuses a missing model; the output has the reason otherwise.
     """
+    answer = (status, code, message)
+    if is_refused:
+        if name is not None or metadata is not None:
+            raise click.UsageError("--name and --metadata are of successful inferences: leave them out.")
+        if answer == (None, None, None):
+            raise click.UsageError("--refused needs --status, --code or --message of the provider's answer.")
+        _track_refusal(provider, model_id, status, code, message, account, is_json)
+        return
+    if answer != (None, None, None):
+        raise click.UsageError("--status, --code and --message are of a refused request: add --refused.")
     with ModelCatalog.open() as catalog:
-        result = catalog.track_successful_inference(provider, model_id, name, metadata)
+        result = catalog.track_successful_inference(provider, model_id, name, metadata, account=account)
     _print_sighting(result, is_json)
+
+
+_OUTCOMES: Mapping[RefusalEffect, str] = {
+    "refused": "recorded as evidence: {}; the model is refused",
+    "still_refused": "recorded as evidence: {}; the model was refused before",
+    "recorded": "recorded as evidence: {}; it takes more until the model is refused",
+    "not_evidence": "not evidence, because {}",
+    "unknown": "evidence ({}) of a model that the catalog does not know, counted for its provider",
+    "ignored": "not recorded, because it is older than refusals are kept: {}",
+}
+
+
+def _track_refusal(
+    provider: str,
+    model_id: str,
+    status: int | None,
+    code: str | None,
+    message: str | None,
+    account: str | None,
+    is_json: bool,
+) -> None:
+    found = classify(provider, model_id, status, code, message)[2]
+    with ModelCatalog.open() as catalog:
+        result = catalog.track_refused_inference(
+            provider, model_id, status=status, code=code, message=message, account=account
+        )
+    explanation = explain(result.provider_id, found, status, code, message)
+    if is_json:
+        print_json({**msgspec.to_builtins(result), "explanation": explanation})
+    else:
+        outcome = _OUTCOMES[result.effect].format(explanation)
+        click.echo(f"{result.provider_id} {result.model_id}: {outcome}")
 
 
 _OPTION_TYPES: Mapping[FactKind, Any] = {FactKind.TOKENS: int, FactKind.PRICE: float, FactKind.INSTANT: END}
