@@ -239,7 +239,8 @@ def find_refused_models(connection: sa.Connection, used_since: datetime) -> list
     """Return the models that are refused and were used since, by provider and id: by the index of the refused."""
     query = (
         sa.select(*MODEL_COLUMNS)
+        .select_from(providers.join(models, models.c.provider_id == providers.c.id))
         .where(models.c.refused_since.is_not(None), models.c.last_used_at >= used_since)
-        .order_by(models.c.provider_id, models.c.model_id)
     )
-    return [model_record(row) for row in connection.execute(query)]
+    found = (model_record(row) for row in connection.execute(query))
+    return sorted(found, key=lambda model: (model.provider_id, model.model_id))

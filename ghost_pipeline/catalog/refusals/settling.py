@@ -81,7 +81,8 @@ def find_expired(
     parameters: dict[str, object] = {"before": now - thresholds.refusal_expires_after}
     if provider_id is not None:
         parameters["provider_id"] = provider_id
-    return [(row[0], row[1]) for row in connection.execute(_expired(is_of_one=provider_id is not None), parameters)]
+    rows = connection.execute(_expired(is_of_one=provider_id is not None), parameters)
+    return sorted((row[0], row[1]) for row in rows)
 
 
 @cache
@@ -91,10 +92,10 @@ def _expired(*, is_of_one: bool) -> sa.Select[tuple[str, str]]:
         models.c.last_refused_at < sa.bindparam("before", type_=models.c.last_refused_at.type),
         models.c.refusal_reason.not_like(f"{RETIRED_PREFIX}%"),
     )
-    query = sa.select(models.c.provider_id, models.c.model_id).where(is_expired)
-    if is_of_one:
-        query = query.where(models.c.provider_id == sa.bindparam("provider_id"))
-    return query.order_by(models.c.provider_id, models.c.model_id)
+    # From the providers, so that each range is one of an index.
+    of_providers = providers.join(models, models.c.provider_id == providers.c.id)
+    query = sa.select(models.c.provider_id, models.c.model_id).select_from(of_providers).where(is_expired)
+    return query.where(providers.c.id == sa.bindparam("provider_id")) if is_of_one else query
 
 
 _HAS_REFUSALS = sa.exists().where(

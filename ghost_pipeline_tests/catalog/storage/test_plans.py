@@ -112,6 +112,7 @@ def test_no_statement_reads_a_large_table_from_end_to_end(large: Place, what: st
             catalog.record_failed_attempt("p07", "no connection")
             assert len(catalog.list_provider_health()) > 1
             assert catalog.find_retiring_models() == []
+            assert catalog.find_refused_models() == []
             assert len(catalog.list_retiring(timedelta(days=100_000))) < 2
     assert len(plans) > (1 if what == "health" else 5)
     scanned = {statement: plan for statement, plan in plans.items() if _scans(plan)}
