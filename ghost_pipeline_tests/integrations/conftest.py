@@ -14,12 +14,12 @@ Found = Callable[[], set[tuple[str, str]]]
 """Gives (provider, model) of all that is in the catalog, once what is noted is written."""
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
     """Wait for what LiteLLM does after it has returned."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
+        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.integrations.answering_providers import BASES, AnsweringProviders
 from ghost_pipeline_tests.integrations.conftest import Found, wait_until
 from ghost_pipeline_tests.integrations.evidence_of_refusals import expected, kept, know, refused, retired
+from ghost_pipeline_tests.integrations.litellm_routes import THROUGH_LITELLM, parameters
 from ghost_pipeline_tests.lifecycle.refusals.seen_refusals import SEEN, Seen
 
 pytestmark = pytest.mark.filterwarnings(
@@ -30,25 +31,6 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 MESSAGES = [{"role": "user", "content": "hi"}]
-
-ROUTES = {
-    "cohere": "cohere_chat",
-    "fireworks": "fireworks_ai",
-    "google": "gemini",
-    "lmstudio": "lm_studio",
-    "nvidia": "nvidia_nim",
-    "ollama": "ollama_chat",
-    "together": "together_ai",
-    "vllm": "hosted_vllm",
-}
-"""Provider -> LiteLLM's name for it, where that is another. It has none for ZenMux."""
-
-SETTINGS: Mapping[str, dict[str, str]] = {
-    "azure": {"api_version": "2024-10-21"},
-    "bedrock": {"aws_access_key_id": "a", "aws_secret_access_key": "b", "aws_region_name": "us-east-1"},
-}
-
-THROUGH_LITELLM = [one for one in SEEN if one.provider_id in BASES.keys() - {"zenmux"}]
 
 
 @pytest.fixture
@@ -63,18 +45,6 @@ def callback(tracker: DiscoveryTracker, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(litellm, "suppress_debug_info", True)
     yield callback
     litellm.logging_callback_manager._reset_all_callbacks()  # type: ignore[no-untyped-call]
-
-
-def parameters(provider_id: str, model: str) -> dict[str, Any]:
-    """Return how LiteLLM reaches a model of a provider."""
-    route = ROUTES.get(provider_id, provider_id)
-    return {
-        "model": f"{route}/{model}",
-        "api_base": BASES[provider_id],
-        "api_key": "k",
-        "max_retries": 0,
-        **SETTINGS.get(provider_id, {}),
-    }
 
 
 def ask(provider_id: str, model: str, **more: Any) -> Exception | None:
