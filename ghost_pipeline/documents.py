@@ -95,6 +95,8 @@ class ProviderDocument(msgspec.Struct, frozen=True):
     last_seconds: float | None
     consecutive_failures: int
     is_overdue: bool
+    refusals_unknown: int
+    """Refusals of models that the catalog does not know, as recent as those that count."""
     is_configured: bool
     is_fetched: bool
     """It is part of a fetch of all providers."""
@@ -117,6 +119,7 @@ def provider_document(
         last_seconds=health.last_duration_seconds,
         consecutive_failures=health.consecutive_failures,
         is_overdue=is_complete_listing_overdue(health, now, thresholds),
+        refusals_unknown=health.refusals_unknown,
         is_configured=configuration is not None,
         is_fetched=configuration is not None and configuration.is_enabled and configuration.blocked_reason is None,
         is_key_present=configuration is not None and configuration.is_key_present,

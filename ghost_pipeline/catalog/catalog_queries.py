@@ -290,8 +290,9 @@ class CatalogQueries:
 
     def list_provider_health(self) -> list[ProviderHealth]:
         """Return every provider with a summary of its attempts, by slug."""
+        refused_since = self._clock() - self.settings.thresholds.refusal_expires_after
         with self._database.reading() as connection:
-            return list_health(connection)
+            return list_health(connection, refused_since)
 
     def list_providers(self) -> list[ProviderRecord]:
         """Return every provider, by slug."""

@@ -1,13 +1,15 @@
 """Provider health, in one statement that reads by index however long the history is."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion.attempts import NEWEST_FIRST, is_refused_sql
+from ghost_pipeline.catalog.refusals.refusal_rows import UNKNOWN_MODELS
 from ghost_pipeline.catalog.storage.repository import PROVIDER_COLUMNS
-from ghost_pipeline.catalog.storage.tables import listings, models, providers
+from ghost_pipeline.catalog.storage.tables import listings, models, providers, refusals
 from ghost_pipeline.lifecycle.absence import ProviderHealth
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -28,11 +30,19 @@ _KNOWN = sa.select(
     .where(models.c.provider_id == providers.c.id, models.c.last_listed_at.is_not(None))
     .exists()
     .label("has_listed_models"),
+    sa.select(sa.func.sum(refusals.c["count"]))
+    .where(
+        refusals.c.provider_id == providers.c.id,
+        refusals.c.model_id == UNKNOWN_MODELS,
+        refusals.c.last_at >= sa.bindparam("refused_since", type_=refusals.c.last_at.type),
+    )
+    .scalar_subquery()
+    .label("refusals_unknown"),
 ).subquery()
 
 
-def list_health(connection: sa.Connection) -> list[ProviderHealth]:
-    """Return the health of every provider, by slug."""
+def list_health(connection: sa.Connection, refused_since: datetime) -> list[ProviderHealth]:
+    """Return the health of every provider, by slug; it counts refusals of unknown models from ``refused_since`` on."""
     last, good = listings.alias(), listings.alias()
     query = (
         sa.select(_KNOWN, last.c.verdict, last.c.reason, last.c.seconds, _failures_after(good).label("failures"))
@@ -40,7 +50,7 @@ def list_health(connection: sa.Connection) -> list[ProviderHealth]:
         .outerjoin(good, good.c.id == _KNOWN.c.good_id)
         .order_by(_KNOWN.c.id)
     )
-    return [_health(row) for row in connection.execute(query)]
+    return [_health(row) for row in connection.execute(query, {"refused_since": refused_since})]
 
 
 def _failures_after(good: sa.FromClause) -> sa.ScalarSelect[int]:
@@ -72,4 +82,5 @@ def _health(row: sa.Row[tuple[object, ...]]) -> ProviderHealth:
         consecutive_failures=values["failures"],
         first_attempt_at=values["first_attempt_at"],
         has_listed_models=bool(values["has_listed_models"]),
+        refusals_unknown=int(values["refusals_unknown"] or 0),
     )

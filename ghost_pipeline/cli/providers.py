@@ -26,7 +26,8 @@ def providers_command(is_json: bool) -> None:
     """Show the health of each provider.
 
     That is the last attempt, the last complete listing, the hold and its reason. Also shows providers that were
-    never fetched, with the API key variables that are set or missing; never the keys.
+    never fetched, with the API key variables that are set or missing; never the keys. "unknown refused" counts
+    recent refusals of models that the catalog does not know.
     """
     settings = Settings.from_environment()
     configured = configured_providers(settings)
@@ -50,6 +51,7 @@ def _print(known: Sequence[tuple[ProviderHealth, ConfiguredProvider | None]]) ->
         "seconds",
         "failures",
         "last complete",
+        "unknown refused",
         "held since",
         "why",
     )
@@ -67,12 +69,12 @@ def _print(known: Sequence[tuple[ProviderHealth, ConfiguredProvider | None]]) ->
                     seconds,
                 ),
                 *(health.consecutive_failures or None, provider.last_complete_at),
+                health.refusals_unknown or None,
                 *(provider.held_since, provider.held_reason),
             ]
         )
-    print_table(
-        columns, rows, numbers=("seconds", "failures"), optional=("seconds", "failures", "last complete", "key")
-    )
+    numbers = ("seconds", "failures", "unknown refused")
+    print_table(columns, rows, numbers=numbers, optional=(*numbers, "last complete", "key"))
 
 
 def _describe_key(configuration: ConfiguredProvider | None) -> str | None:

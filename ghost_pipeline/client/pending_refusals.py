@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from ghost_pipeline.client.drops import Drops
 from ghost_pipeline.lifecycle.refusals.classification import Classification
 from ghost_pipeline.lifecycle.refusals.evidence import (
-    MAX_MESSAGE_LENGTH,
     Refusal,
     Substitution,
     classify,
     refusal_of,
     validate_account,
 )
+from ghost_pipeline.lifecycle.refusals.unwrapping import MAX_EXAMINED
 from ghost_pipeline.lifecycle.validation import clamp_instant
 
 RefusalKey = tuple[str, ...]
@@ -70,7 +70,7 @@ def classify_cached(
     if _is_cacheable(message) and _is_cacheable(code) and (type(status) is int or _is_cacheable(status)):
         return _classify(provider_id, model_id, status, code, message)
     if isinstance(message, str | bytes | bytearray):
-        message = message[: MAX_MESSAGE_LENGTH * 4]
+        message = message[: MAX_EXAMINED * 4]
     return classify(provider_id, model_id, status, code, message)
 
 

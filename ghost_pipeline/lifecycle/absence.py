@@ -172,6 +172,8 @@ class ProviderHealth:
     first_attempt_at: datetime | None = None
     has_listed_models: bool = False
     """True if the catalog has a model of the provider that was ever listed."""
+    refusals_unknown: int = 0
+    """Refusals of models that the catalog does not know, as recent as those that count."""
 
 
 def incomplete_since(health: ProviderHealth) -> datetime | None:

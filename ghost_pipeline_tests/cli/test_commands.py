@@ -90,6 +90,7 @@ def test_stats_and_providers_have_the_documented_shape(run: Run) -> None:
         assert set(provider) == {
             *("id", "label", "held_since", "held_reason", "last_listing_at", "last_complete_at"),
             *("last_verdict", "last_reason", "last_seconds", "consecutive_failures", "is_overdue"),
+            "refusals_unknown",
             *("is_configured", "is_fetched", "is_key_present", "is_key_required", "key_variables", "url", "obstacle"),
         }
     assert "openai" in run("providers").out

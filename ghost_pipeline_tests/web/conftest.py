@@ -10,6 +10,8 @@ from starlette.testclient import TestClient
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.lifecycle.refusals.evidence import Refusal
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.settings import Settings
 from ghost_pipeline.web.application import create_application
 from ghost_pipeline_tests.defs.builders import listing
@@ -34,7 +36,10 @@ ODD_IDS = (
 
 
 def fill_catalog(settings: Settings) -> None:
-    """Fill a new catalog with 2 providers and what happened to their models in the last days."""
+    """Fill a new catalog with 2 providers and what happened to their models in the last days.
+
+    OpenAI refuses gpt-4 as withdrawn, and two requests for a model that the catalog does not know.
+    """
     days = iter([NOW - 3 * DAY, NOW - 2 * DAY, NOW - DAY])
     for models in (["gpt-1", "gpt-2", "gpt-3"], ["gpt-1", "gpt-2", "gpt-4"], ["gpt-1", "gpt-4"]):
         at = next(days)
@@ -53,6 +58,14 @@ def fill_catalog(settings: Settings) -> None:
         catalog.mark_stale_models_inactive()
         catalog.remove_model("openai", "gpt-2")
         catalog.record_failed_attempt("openai", "status 500; try again later")
+        catalog.record_refusals(
+            [
+                Refusal(
+                    "openai", model_id, RefusalClass.RETIRED, "openai.rule", NOW - DAY, NOW - DAY, words="end of life"
+                )
+                for model_id in ("gpt-4", "nobody", "nobody")
+            ]
+        )
 
 
 @pytest.fixture(scope="session")

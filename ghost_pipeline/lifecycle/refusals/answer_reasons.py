@@ -6,7 +6,7 @@ the provider's text is repeated.
 
 from ghost_pipeline.lifecycle.identity import LOCAL_PROVIDERS, provider_label
 from ghost_pipeline.lifecycle.refusals.classification import EVIDENCE_STATUSES, UNRELATED_CODES, Classification
-from ghost_pipeline.lifecycle.refusals.evidence import MAX_MESSAGE_LENGTH, describe
+from ghost_pipeline.lifecycle.refusals.evidence import describe
 from ghost_pipeline.lifecycle.refusals.rules import RULES
 from ghost_pipeline.lifecycle.refusals.unwrapping import read_code, unwrap
 
@@ -49,7 +49,7 @@ def _reason_of_text(provider_id: str, code: str | None, message: str) -> str:
     label = provider_label(provider_id)
     if not message.strip():
         return "an answer without a text may be about anything"
-    answer = unwrap(provider_id, message[:MAX_MESSAGE_LENGTH])
+    answer = unwrap(provider_id, message)
     if answer is None:
         return f"the text is not {label}'s own, but a gateway's or another provider's"
     codes = {*answer.codes, read_code(code)}

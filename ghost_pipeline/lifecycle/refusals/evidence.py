@@ -10,14 +10,12 @@ from ghost_pipeline.lifecycle.identity import canonical_model_id, is_usable_text
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.refusals.classification import Classification, classify_refusal
 from ghost_pipeline.lifecycle.refusals.substitution import answers_for
+from ghost_pipeline.lifecycle.refusals.unwrapping import MAX_EXAMINED
 from ghost_pipeline.lifecycle.validation import clamp_instant
 from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.redaction import contains_secret, printable
 
 MAX_ACCOUNT_LENGTH = 64
-
-MAX_MESSAGE_LENGTH = 16_384
-"""Characters of an error's text that are read: a proxy may answer with megabytes of HTML."""
 
 MAX_CODE_LENGTH = 200
 
@@ -96,7 +94,7 @@ def classify(
         canonical,
         status=read_status(status),
         code=_read_text(code, MAX_CODE_LENGTH),
-        message=_read_text(message, MAX_MESSAGE_LENGTH),
+        message=_read_text(message, MAX_EXAMINED),
     )
     return slug, canonical, found
 

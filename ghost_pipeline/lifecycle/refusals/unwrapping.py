@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ghost_pipeline.lifecycle.identity import PROVIDER_ALIASES
 
 MAX_EXAMINED = 16_384
-"""Characters of a message that are read at all. The bodies of refusals have some hundred."""
+"""Characters of a message that are read: refusals have some hundred, and a proxy may answer with megabytes of HTML."""
 MAX_LAYERS = 32
 _MAX_CODE = 100
 

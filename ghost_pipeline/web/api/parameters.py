@@ -46,6 +46,9 @@ def read_filter(
         str | None, Query(description="Text that the id or the name contains, in any case.", max_length=2_000)
     ] = None,
     free: Annotated[bool | None, Query(description="Only models known to be free, or known not to be.")] = None,
+    cost_unknown: Annotated[
+        bool, Query(description="Only models of which it is not known whether they are free.")
+    ] = False,
     capability: Annotated[
         list[str],
         Query(
@@ -54,6 +57,10 @@ def read_filter(
         ),
     ] = [],  # noqa: B006
     unlisted: Annotated[bool, Query(description="Only models that are used but not listed.")] = False,
+    refused: Annotated[
+        bool | None, Query(description="Only models that their providers refuse, or only the others.")
+    ] = None,
+    retiring: Annotated[bool, Query(description="Only models whose end was announced, past dates included.")] = False,
     min_context: Annotated[int | None, Query(description="The smallest context window, in tokens.")] = None,
     max_input_price: Annotated[float | None, Query(description="In USD per million tokens.")] = None,
     max_output_price: Annotated[float | None, Query(description="In USD per million tokens.")] = None,
@@ -70,8 +77,11 @@ def read_filter(
         source=source,
         search=search,
         is_free=free,
+        is_cost_unknown=cost_unknown,
         capabilities=capability,
         is_unlisted=unlisted,
+        is_refused=refused,
+        is_retiring=retiring,
         min_context_window=min_context,
         max_input_price=max_input_price,
         max_output_price=max_output_price,

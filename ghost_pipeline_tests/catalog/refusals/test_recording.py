@@ -114,6 +114,22 @@ def test_refusals_of_unknown_models_make_no_row_and_no_provider(story: Story) ->
     assert story.since() is None
 
 
+def test_refusals_of_unknown_models_are_counted_for_their_provider_while_they_are_recent(story: Story) -> None:
+    def counted() -> int:
+        [health] = story.catalog.list_provider_health()
+        return health.refusals_unknown
+
+    story.refuse()
+    assert counted() == 0
+    for model, age in (("one", HOUR), ("other", HOUR), ("other", timedelta(0))):
+        story.refuse(model=model, age=age)
+    assert counted() == 3
+    story.now += 7 * DAY - MINUTE
+    assert counted() == 1
+    story.now += 2 * MINUTE
+    assert counted() == 0
+
+
 def test_a_success_of_another_account_protects_the_model_for_a_week(story: Story) -> None:
     story.use(account="a")
     for days, effect in ((1, "recorded"), (6, "recorded"), (8, "recorded"), (9, "refused")):

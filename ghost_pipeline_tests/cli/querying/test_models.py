@@ -223,6 +223,7 @@ def test_providers_shows_holds_and_their_reasons(shell: Shell, monkeypatch: pyte
         "last_seconds": None,
         "consecutive_failures": 0,
         "is_overdue": True,
+        "refusals_unknown": 0,
         "is_configured": True,
         "is_fetched": True,
         "is_key_present": True,

@@ -96,12 +96,37 @@ def test_filters_are_those_of_the_command_line(web_client: TestClient, printed: 
         "--min-context=9": {"min_context": 9},
         "--max-input-price=1": {"max_input_price": 1},
         "--unlisted": {"unlisted": True},
+        "--refused": {"refused": True},
+        "--not-refused": {"refused": False},
         "--sort=-name": {"sort": "-name"},
     }
     for option, parameters in filters.items():
         found = get(web_client, "models", **parameters)["models"]
         assert found == printed("models", option)
         assert found or option == "--unlisted"
+
+
+def test_refused_and_retiring_models_and_those_of_unknown_cost_can_be_selected(web_client: TestClient) -> None:
+    def selected(**parameters: Any) -> set[tuple[str, str]]:
+        return {(one["provider_id"], one["model_id"]) for one in walk(web_client, "models", "models", **parameters)}
+
+    everything = selected()
+    assert selected(refused=True) == {("openai", "gpt-4")}
+    assert selected(refused=False) == everything - {("openai", "gpt-4")}
+    assert selected(retiring=True) == {("openai", "gpt-1")}
+    unknown = selected(cost_unknown=True)
+    assert ("acme", ODD_IDS[0]) in unknown
+    assert unknown == everything - selected(free=True) - selected(free=False)
+    assert everything > unknown
+    assert selected(refused=True, provider="acme") == set()
+
+
+def test_a_provider_has_the_count_of_refusals_of_models_that_the_catalog_does_not_know(web_client: TestClient) -> None:
+    assert get(web_client, "providers/openai")["refusals_unknown"] == 2
+    assert get(web_client, "providers/acme")["refusals_unknown"] == 0
+    counted = "refused 2 requests of late for models that the catalog does not know"
+    assert counted in web_client.get("/providers/openai").text
+    assert "refused" not in web_client.get("/providers/acme").text
 
 
 def test_pages_in_any_order_have_each_model_once(web_client: TestClient, printed: Any) -> None:
