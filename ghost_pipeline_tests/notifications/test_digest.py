@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ghost_pipeline.catalog.history.changes import Change
 from ghost_pipeline.lifecycle.absence import ProviderHealth
@@ -130,6 +131,42 @@ def test_only_used_models_can_be_wanted() -> None:
     assert len(folded(change("deactivated", is_used=None), wanted=used_only)) == 1
 
 
+@pytest.mark.parametrize(
+    ("kinds", "sections"),
+    [
+        (["refused"], ["refused"]),
+        (["answers_again"], ["answers"]),
+        (["refusal_ended"], ["answers"]),
+        (["refused", "answers_again"], []),
+        (["refused", "refusal_ended"], []),
+        (["refused", "answers_again", "refused"], ["refused"]),
+        (["answers_again", "refused"], []),
+        (["answers_again", "refused", "refusal_ended"], ["answers"]),
+        (["discovered", "refused"], ["new", "refused"]),
+        (["deactivated", "refused"], ["gone", "refused"]),
+        (["refused", "removed"], ["gone"]),
+        (["refused", "purged"], []),
+    ],
+)
+def test_only_the_net_effect_of_refusals_counts(kinds: list[str], sections: list[str]) -> None:
+    assert [section for section, _ in folded(*map(change, kinds))] == sections
+
+
+def test_the_latest_reason_of_a_refusal_is_given() -> None:
+    again = [change("refused", "first"), change("answers_again"), change("refused", "last")]
+    assert folded(*again) == [("refused", "last")]
+
+
+def test_refusals_of_unused_models_and_other_sections_can_be_left_out() -> None:
+    assert folded(change("refused"), wanted=Filter(is_used_only=True)) == []
+    assert folded(change("refused", is_used=True), wanted=Filter(is_used_only=True)) == [("refused", "why")]
+    state = CurrentState([], [], Thresholds(), AT)
+    both = [change("refused"), replace(change("answers_again"), model_id="other")]
+    for section in (Section.REFUSED, Section.ANSWERS):
+        entries, _ = compose(both, state, Notices(), Filter(sections=frozenset({section})))
+        assert [one.section for one in entries] == [section]
+
+
 def health(held_since: datetime | None, last_complete_at: datetime = AT) -> ProviderHealth:
     provider = ProviderRecord(
         "openai", "OpenAI", held_since, None if held_since is None else "why", AT, last_complete_at
@@ -218,4 +255,21 @@ def test_a_provider_that_an_operator_removes_and_restores_is_as_it_was(world: Wo
     world.catalog.remove_provider("openai")
     assert [one.text for one in entries_of(world, since)] == ["removed by an operator"] * 2
     world.catalog.restore_provider("openai")
+    assert entries_of(world, since) == []
+
+
+def test_a_model_that_its_provider_refuses_and_serves_again(world: World) -> None:
+    world.list_models("groq", "m", "n")
+    since = world.catalog.history.find_end()
+    world.pass_time(HOUR)
+    stated = "The model `m` has been decommissioned and is no longer supported."
+    world.catalog.track_refused_inference("groq", "m", status=400, code="model_decommissioned", message=stated)
+    [refused] = entries_of(world, since)
+    assert (refused.section, refused.model_id, refused.at) == (Section.REFUSED, "m", world.now)
+    assert refused.text.startswith("retired: ")
+    until = world.catalog.history.find_end()
+    world.pass_time(HOUR)
+    world.catalog.track_successful_inference("groq", "m")
+    [answers] = entries_of(world, until)
+    assert (answers.section, answers.model_id, answers.text) == (Section.ANSWERS, "m", "used again")
     assert entries_of(world, since) == []
