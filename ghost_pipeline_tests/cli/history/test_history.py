@@ -162,7 +162,9 @@ def test_an_instant_without_an_answer_is_refused_or_shown_as_empty(shell: Shell)
 
 def follow(cursor: str, *options: str) -> "subprocess.Popen[str]":
     """Start a program that follows the changes after a cursor."""
-    command = (sys.executable, "-m", "ghost_pipeline", "changes", "--follow", "--since", cursor, *options)
+    program = (sys.executable, "-m", "ghost_pipeline", "changes", "--follow", "--since", cursor, *options)
+    # A shell without job control starts its background jobs, and so these tests, with SIGINT ignored.
+    command = ("env", "--default-signal=INT", *program)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
