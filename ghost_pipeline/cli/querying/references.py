@@ -32,7 +32,7 @@ providers_option = click.option(
 )
 
 
-@click.group("references")
+@click.group("references", epilog="Example: ghost-pipeline references list")
 def references_group() -> None:
     """Third parties' data about models: it fills gaps of listings and is never evidence of a model."""
 
@@ -42,7 +42,7 @@ def references_group() -> None:
 @click.option("--as", "name", type=REFERENCE, required=True, help="Which reference the file is.")
 @click.option("--accept", "is_accepted", is_flag=True, help="Accept a shrunken file, and changes that are implausible.")
 @json_option
-def import_reference_command(file: Path | None, name: str, is_accepted: bool, is_json: bool) -> None:
+def import_references_command(file: Path | None, name: str, is_accepted: bool, is_json: bool) -> None:
     """Import what a reference states of models, in place of what it stated before.
 
     Without FILE, the data that the installed package litellm or genai-prices carries. A malformed, empty or shrunken
@@ -120,7 +120,7 @@ def list_references_command(is_json: bool) -> None:
 @click.argument("name", type=REFERENCE)
 @providers_option
 @json_option
-def unmatched_command(name: str, providers: Sequence[str], is_json: bool) -> None:
+def unmatched_references_command(name: str, providers: Sequence[str], is_json: bool) -> None:
     """List the models that a reference states and the catalog does not have.
 
     Without --provider, those of providers of which the catalog has a model.
@@ -137,7 +137,7 @@ def unmatched_command(name: str, providers: Sequence[str], is_json: bool) -> Non
 @references_group.command("remove", epilog="Example: ghost-pipeline references remove litellm")
 @click.argument("name", type=REFERENCE)
 @json_option
-def remove_reference_command(name: str, is_json: bool) -> None:
+def remove_references_command(name: str, is_json: bool) -> None:
     """Remove a reference and everything that it stated."""
     with ModelCatalog.open() as catalog:
         removed = catalog.references.remove(name)

@@ -10,7 +10,7 @@ from ghost_pipeline_tests.cli.run_cli import DAY_1, Shell, list_models, listing_
 
 EXPLANATION_KEYS = [
     *("presence", "since", "reason", "rule", "limit_hours", "last_evidence_at", "missing_from", "hold", "ways_back"),
-    *("stale_at", "purge_at"),
+    *("stale_at", "purge_at", "refusal", "refusals"),
 ]
 
 
