@@ -30,7 +30,7 @@ _DTYPE_OF_KIND = {
 }
 _DTYPES = {
     **dict.fromkeys(MODEL_FIELDS, "string"),
-    **{name: "datetime64[us, UTC]" for name in MODEL_FIELDS if name.endswith("_at")},
+    **{name: "datetime64[us, UTC]" for name in MODEL_FIELDS if name.endswith(("_at", "_since"))},
     **{name: "boolean" for name in MODEL_FIELDS if name.startswith("is_")},
     "listing_id": "Int64",
     **{fact.name: _DTYPE_OF_KIND[fact.kind] for fact in FACTS},

@@ -20,7 +20,8 @@ DTYPES = {
     **dict.fromkeys(("context_window", "max_output_tokens", "listing_id"), "Int64"),
     **dict.fromkeys(("input_price", "output_price"), "Float64"),
     **dict.fromkeys(("first_seen_at", "last_seen_at", "last_listed_at", "last_used_at"), "datetime64[us, UTC]"),
-    **dict.fromkeys(("deactivated_at", "expires_at"), "datetime64[us, UTC]"),
+    **dict.fromkeys(("deactivated_at", "expires_at", "refused_since", "last_refused_at"), "datetime64[us, UTC]"),
+    "refusal_reason": "string",
     "capabilities": "object",
 }
 

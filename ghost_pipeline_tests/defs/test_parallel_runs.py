@@ -44,7 +44,8 @@ class Command:
     def start(self) -> subprocess.Popen[str]:
         """Start the command in a process group of its own, as a shell does."""
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "ghost_pipeline", "ingest", "--json"],
+            # A shell without job control starts a background job, and so these tests, with SIGINT ignored.
+            ["env", "--default-signal=INT", sys.executable, "-W", "error", "-m", "ghost_pipeline", "ingest", "--json"],
             cwd=self.folder,
             env=environment(self.folder),
             stdout=subprocess.PIPE,
