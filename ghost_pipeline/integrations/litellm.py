@@ -31,6 +31,7 @@ except ModuleNotFoundError as error:
 from ghost_pipeline.client import DiscoveryTracker
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.lifecycle.refusals.substitution import answers_for
+from ghost_pipeline.lifecycle.refusals.unwrapping import MAX_EXAMINED
 from ghost_pipeline.providers import is_own_answer
 
 log = logging.getLogger("ghost_pipeline.integrations")
@@ -191,9 +192,6 @@ def _read_refused_call(kwargs: Mapping[str, Any]) -> _RefusedCall | None:
 _NOT_SENT = "litellm_no_upstream_llm_call"
 """True where the proxy reports a request that it refused itself; the model is whatever the client wrote."""
 
-_MAX_MESSAGE_LENGTH = 20_000
-"""Characters that are handed on; a proxy in between may answer with megabytes of HTML."""
-
 _ANSWERED = re.compile(r"(?:[\w.]{1,60}(?: Error)?: ){0,4}[A-Za-z][\w.-]{0,60}Exception(?: \w{1,40})? - ")
 """What LiteLLM writes before the text of a provider: ``litellm.NotFoundError: OpenAIException - ``. Its own refusals
 have no such beginning; further on it may be quoted from a prompt."""
@@ -206,7 +204,7 @@ def _provider_text(message: object) -> str | None:
     """Return a message with a provider's answer, up to the router's remarks; None for a text of LiteLLM's own."""
     if not isinstance(message, str):
         return None
-    message = message[:_MAX_MESSAGE_LENGTH]
+    message = message[:MAX_EXAMINED]  # a proxy in between may answer with megabytes of HTML
     found = _ANSWERED.match(message)
     if found is None:
         return None

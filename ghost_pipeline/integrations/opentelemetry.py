@@ -22,6 +22,7 @@ from ghost_pipeline.client import DiscoveryTracker
 from ghost_pipeline.errors import InvalidProvider
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.lifecycle.refusals.substitution import answers_for
+from ghost_pipeline.lifecycle.refusals.unwrapping import MAX_EXAMINED
 from ghost_pipeline.providers import is_own_answer, provider_of_host
 
 log = logging.getLogger("ghost_pipeline.integrations")
@@ -112,9 +113,6 @@ class _SpanError:
 _EXCEPTION_EVENTS = frozenset({"exception", "gen_ai.client.operation.exception"})
 """Not those of model servers, whose models are their own."""
 
-_MAX_MESSAGE_LENGTH = 20_000
-"""Characters of a message that are handed on."""
-
 
 def _read_error(span: ReadableSpan, attributes: Mapping[str, Any]) -> _SpanError | None:
     """Return the error of a failed span, None if it has no text or no model. Stack traces are not read."""
@@ -129,4 +127,4 @@ def _read_error(span: ReadableSpan, attributes: Mapping[str, Any]) -> _SpanError
     code = error_type if isinstance(error_type, str) else None
     if code is not None and code.isascii() and code.isdigit():
         status, code = status or int(code[:4]), None
-    return _SpanError(model, status if isinstance(status, int) else None, code, message[:_MAX_MESSAGE_LENGTH])
+    return _SpanError(model, status if isinstance(status, int) else None, code, message[:MAX_EXAMINED])
