@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion.attempts import complete_of
-from ghost_pipeline.catalog.ingestion.future_instants import read_corrected_instants
+from ghost_pipeline.catalog.ingestion.future_instants import MAY_BE_CORRECTION, read_corrected_instants
 from ghost_pipeline.catalog.results import DueModel, SweepResult
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import (
@@ -44,7 +44,7 @@ from ghost_pipeline.lifecycle.events import Cause, events_between
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.refusals.state import RETIRED_PREFIX
 from ghost_pipeline.lifecycle.transitions import deactivate
-from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
+from ghost_pipeline.lifecycle.vocabulary import Source, Verdict
 from ghost_pipeline.settings import Thresholds
 
 UPDATE_SIZE = 1000
@@ -224,10 +224,7 @@ def _corrected_candidates(sweep: Sweep, *, is_holding: bool) -> sa.Select[tuple[
     """Return the query of the candidates of which an instant may have been corrected."""
     events = model_events.c
     is_of_model = sa.and_(events.provider_id == models.c.provider_id, events.model_id == models.c.model_id)
-    correction = sa.select(sa.literal(1)).where(
-        is_of_model, events.kind == EventKind.CHANGED.value, events.source.is_(None)
-    )
-    return _candidates(sweep, is_holding=is_holding).where(correction.exists())
+    return _candidates(sweep, is_holding=is_holding).where(sa.exists().where(is_of_model, MAY_BE_CORRECTION))
 
 
 @cache

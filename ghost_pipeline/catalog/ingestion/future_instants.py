@@ -99,6 +99,10 @@ def correct_restored_model(connection: sa.Connection, record: ModelRecord, now: 
     return record
 
 
+MAY_BE_CORRECTION = sa.and_(model_events.c.kind == EventKind.CHANGED.value, model_events.c.source.is_(None))
+"""Every event of a correction meets this condition: no evidence of the model caused it."""
+
+
 def read_corrected_instants(
     connection: sa.Connection, provider_id: str, model_ids: Collection[str]
 ) -> dict[str, list[datetime]]:
@@ -115,9 +119,7 @@ def read_corrected_instants(
 @cache
 def _corrections(dialect_name: str) -> sa.Select[tuple[Any, Any]]:
     return sa.select(model_events.c.model_id, model_events.c.details).where(
-        repository.has_key_in(dialect_name, model_events),
-        model_events.c.kind == EventKind.CHANGED.value,
-        model_events.c.source.is_(None),
+        repository.has_key_in(dialect_name, model_events), MAY_BE_CORRECTION
     )
 
 
