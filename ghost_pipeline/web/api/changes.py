@@ -1,4 +1,4 @@
-"""Operations on changes: pages of them, and waiting for the next one.
+"""Operations on changes: pages of them, waiting for the next one, and what differs between two instants.
 
 A client that waits holds no thread and no connection: the changes are looked up again now and then, as
 ``changes --follow`` does. Few clients can wait, each for a short time, and none once the server stops.
@@ -7,6 +7,7 @@ A client that waits holds no thread and no connection: the changes are looked up
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import dropwhile, islice
 from typing import Annotated
 
 import anyio
@@ -17,12 +18,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ghost_pipeline.catalog.history.changes import ChangePage
+from ghost_pipeline.catalog.history.comparison import ModelDifference
+from ghost_pipeline.catalog.results import ModelPlace
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.validation import parse_age, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import EventKind, choose_kinds
-from ghost_pipeline.web.api.parameters import MOST_REPEATED, Limit, ProviderNames, Until, read_instant
-from ghost_pipeline.web.api.responses import describe_answers, json_response
-from ghost_pipeline.web.context import ContextOfRequest, WebContext
+from ghost_pipeline.web.api.parameters import (
+    INSTANT_FORMAT,
+    MOST_REPEATED,
+    CursorText,
+    Limit,
+    ProviderNames,
+    Until,
+    read_instant,
+)
+from ghost_pipeline.web.api.responses import describe_answers, format_model_cursor, json_response, parse_model_cursor
+from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest, WebContext
 from ghost_pipeline.web.problems import RETRY_SECONDS
 
 POLL_SECONDS = 1.0
@@ -126,3 +137,41 @@ async def _wait(
     finally:
         context.waiting_clients -= 1
     return page
+
+
+@router.get(
+    "/difference",
+    operation_id="compareInstants",
+    summary="List what differs between two instants",
+    responses=describe_answers("Differences", "A page of models that differ, and the cursor of the next one.", 404),
+)
+def compare_instants(
+    request: Request,
+    context: ContextOfRequest,
+    catalog: CatalogOfRequest,
+    before: Annotated[str, Query(description=f"The earlier instant. {INSTANT_FORMAT}", max_length=100)],
+    after: Annotated[
+        str | None,
+        Query(description=f"The later instant, by default the current time. {INSTANT_FORMAT}", max_length=100),
+    ] = None,
+    provider: ProviderNames = [],  # noqa: B006 - FastAPI copies it
+    cursor: CursorText = None,
+    limit: Limit = 100,
+) -> Response:
+    """Return the models that appeared, vanished or changed, with the values that differ.
+
+    A model that came and went between the instants is not part of it; ``changes`` has both events.
+    """
+    begin = parse_instant(before, "before")
+    end = read_instant(after, "after") or context.clock()
+    found = catalog.history.compare(begin, end, provider)
+    if cursor is not None:
+        place = parse_model_cursor(cursor, None)
+        found = islice(dropwhile(lambda one: not _is_at(one, place), found), 1, None)  # the past does not change
+    page = list(islice(found, limit + 1))
+    following = format_model_cursor(page[limit - 1], None) if len(page) > limit else None
+    return json_response(request, {"before": begin, "after": end, "differences": page[:limit], "cursor": following})
+
+
+def _is_at(difference: ModelDifference, place: ModelPlace) -> bool:
+    return (difference.provider_id, difference.model_id) == (place.provider_id, place.model_id)

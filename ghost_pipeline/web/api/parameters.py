@@ -14,7 +14,7 @@ MOST_REPEATED = 100
 """How often a parameter can be repeated."""
 
 _STATES = {"all": None, "active": True, "ghost": False}
-_INSTANT = "An instant in ISO 8601, such as 2026-03-01 or 2026-03-01T12:00:00Z; UTC unless it names a time zone."
+INSTANT_FORMAT = "An instant in ISO 8601, such as 2026-03-01 or 2026-03-01T12:00:00Z; UTC unless it names a time zone."
 
 ProviderName = Annotated[str, Query(description="The provider, by any of its names.", max_length=200)]
 ModelId = Annotated[
@@ -24,8 +24,8 @@ ProviderNames = Annotated[
     list[str],
     Query(alias="provider", description="Only this provider; can be repeated.", max_length=MOST_REPEATED),
 ]
-At = Annotated[str | None, Query(description=f"The catalog as it was then. {_INSTANT}", max_length=100)]
-Until = Annotated[str | None, Query(description=f"Only what was recorded before. {_INSTANT}", max_length=100)]
+At = Annotated[str | None, Query(description=f"The catalog as it was then. {INSTANT_FORMAT}", max_length=100)]
+Until = Annotated[str | None, Query(description=f"Only what was recorded before. {INSTANT_FORMAT}", max_length=100)]
 Limit = Annotated[int, Query(description="The largest number of items in the answer.", ge=1, le=MAX_PAGE)]
 CursorText = Annotated[
     str | None,

@@ -15,6 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ghost_pipeline.catalog.history.comparison import ModelDifference
 from ghost_pipeline.catalog.results import ModelPlace
 from ghost_pipeline.errors import InvalidCursor
 from ghost_pipeline.lifecycle.records import ModelRecord
@@ -44,7 +45,7 @@ def _is_known(stated: list[str], tag: str) -> bool:
     return bool({"*", tag} & tags)
 
 
-def format_model_cursor(model: ModelRecord, sort: str | None) -> str:
+def format_model_cursor(model: ModelRecord | ModelDifference, sort: str | None) -> str:
     """Return the cursor after a model, in an order by ``sort``."""
     value = None if sort is None else getattr(model, sort.removeprefix("-"))
     content = msgspec.json.encode([sort, value, model.provider_id, model.model_id])

@@ -1,12 +1,14 @@
 """The documents of the API as types, for its OpenAPI document. Most of them are the values that the catalog returns."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, get_type_hints
 
 import msgspec
 
 from ghost_pipeline.catalog.browsing.attempt_pages import Attempt
 from ghost_pipeline.catalog.history.changes import Change
+from ghost_pipeline.catalog.history.comparison import ModelDifference
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.price_periods import PricePeriod
 from ghost_pipeline.documents import ProviderDocument
@@ -81,6 +83,17 @@ class Changes(msgspec.Struct):
     """Nothing else was recorded when the page was read."""
 
 
+class Differences(msgspec.Struct):
+    """A page of the models that differ between two instants, by provider and id."""
+
+    before: datetime
+    after: datetime
+    """Pass it on with the cursor, so that every page compares the same instants."""
+    differences: Sequence[ModelDifference]
+    cursor: str | None
+    """Where the next page begins; null on the last one."""
+
+
 class Listings(msgspec.Struct):
     """A page of the attempts to list a provider's models, the newest first."""
 
@@ -149,7 +162,8 @@ class Health(msgspec.Struct):
 
 
 DOCUMENTS = (
-    *(Models, Model, Events, Prices, Providers, ProviderDocument, Listings, Attempt, Changes, Retiring, Statistics),
+    *(Models, Model, Events, Prices, Providers, ProviderDocument, Listings, Attempt, Changes, Differences),
+    *(Retiring, Statistics),
     *(OpenAiModel, OpenAiModels, Health, Problem),
 )
 

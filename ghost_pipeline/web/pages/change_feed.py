@@ -209,6 +209,7 @@ def show_difference(request: Request, catalog: CatalogOfRequest, context: Contex
         error=error,
         given=parameters,
         providers=catalog.list_providers(),
+        provider_query=[("provider", one) for one in parameters.texts("provider")],
     )
 
 

@@ -71,6 +71,23 @@ def test_documents_are_those_of_the_command_line(web_client: TestClient, printed
         assert get(web_client, f"providers/{one['id']}") == one
 
 
+def test_the_difference_of_two_instants_is_that_of_the_command_line_page_by_page(
+    web_client: TestClient, printed: Any
+) -> None:
+    expected = printed("diff", THEN)
+    assert {one["difference"] for one in expected} == {"appeared", "vanished", "changed"}
+    whole = get(web_client, "difference", before=THEN)
+    assert (whole["differences"], whole["cursor"]) == (expected, None)
+    within = {"before": whole["before"], "after": whole["after"]}
+    assert list(walk(web_client, "difference", "differences", **within, limit=3)) == expected
+    assert list(walk(web_client, "difference", "differences", **within, limit=1, provider="openai")) == [
+        one for one in expected if one["provider_id"] == "openai"
+    ]
+    assert web_client.get("/api/v1/difference").status_code == 422
+    swapped = {"before": whole["after"], "after": whole["before"]}
+    assert web_client.get("/api/v1/difference", params=swapped).status_code == 422
+
+
 @pytest.mark.parametrize("model_id", [*ODD_IDS, "gpt-2", "gpt-3"])
 def test_a_model_of_any_name_is_found_by_its_parameters(web_client: TestClient, printed: Any, model_id: str) -> None:
     provider = "openai" if model_id.startswith("gpt") else "acme"

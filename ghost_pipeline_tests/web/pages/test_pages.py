@@ -343,6 +343,9 @@ def test_the_difference_of_two_dates_is_that_of_the_catalog(client: TestClient, 
     expected = f"{counts['appeared']} appeared, {counts['vanished']} vanished, {counts['changed']} changed"
     assert expected in words(page)
     assert counts["changed"]
+    [link] = re.findall(r'href="([^"]*/api/v1/difference[^"]*)"', page)
+    document = client.get(html.unescape(link)).json()
+    assert Counter(one["difference"] for one in document["differences"]) == counts
     refused = client.get("/changes/difference?before=soon")
     assert (refused.status_code, "soon" in refused.text) == (422, True)
 
