@@ -38,7 +38,7 @@ def replace_parameters(pairs: Sequence[tuple[str, str]], **changes: object) -> l
 
 def model_page(provider_id: str, model_id: str) -> str:
     """Return the path of a model's page."""
-    return f"/model{format_query({'provider': provider_id, 'id': model_id})}"
+    return f"/model?provider={quote(provider_id, safe='')}&id={quote(model_id, safe='')}"
 
 
 def provider_page(provider_id: str) -> str:

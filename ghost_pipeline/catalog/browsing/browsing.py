@@ -35,9 +35,15 @@ class Browsing:
         """Return at most ``limit`` models that a filter selects, with their count. Raises UnknownProvider."""
         with self._database.reading() as connection:
             repository.require_providers(connection, wanted.provider_ids)
-            is_unlisted = queries.is_unlisted_sql(self._clock(), self._settings.thresholds)
-            which = is_unlisted if wanted.is_unlisted else None
+            which = None
+            if wanted.is_unlisted:
+                which = queries.is_unlisted_sql(self._clock(), self._settings.thresholds)
             return selection.read_selected_page(connection, wanted, which, min(offset, MAX_OFFSET), limit)
+
+    def list_labels(self) -> list[tuple[str, str]]:
+        """Return the slug and the label of every provider, by slug."""
+        with self._database.reading() as connection:
+            return repository.list_labels(connection)
 
     def list_events(
         self, provider_id: str, model_id: str, limit: int = 50, before_id: int | None = None

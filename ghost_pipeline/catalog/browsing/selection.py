@@ -1,6 +1,6 @@
 """One page of the models that a filter selects, and how many there are: without the objects that providers state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.filtering import decides_on_facts, order_sql, selected_sql, undecided_sql
 from ghost_pipeline.catalog.results import ModelFilter
+from ghost_pipeline.catalog.storage.repository import find_providers
 from ghost_pipeline.catalog.storage.tables import models
-from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 MOST_COUNTED = 10_000
@@ -34,6 +35,8 @@ class SelectedPage(msgspec.Struct, frozen=True):
     """Consecutive models of a selection."""
 
     models: Sequence[SelectedModel]
+    providers: Mapping[str, ProviderRecord]
+    """Slug -> provider of these models."""
     count: int
     """How many models the filter selects, at most MOST_COUNTED."""
     is_counted_whole: bool
@@ -60,7 +63,8 @@ def read_selected_page(
     undecided = 0
     if decides_on_facts(wanted):
         undecided = _count(connection, [*undecided_sql(wanted, dialect), *(() if which is None else (which,))])
-    return SelectedPage(found, min(count, MOST_COUNTED), count <= MOST_COUNTED, min(undecided, MOST_COUNTED))
+    providers = find_providers(connection, (one.model.provider_id for one in found))
+    return SelectedPage(found, providers, min(count, MOST_COUNTED), count <= MOST_COUNTED, min(undecided, MOST_COUNTED))
 
 
 def _count(connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]]) -> int:

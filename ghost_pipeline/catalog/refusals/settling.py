@@ -16,12 +16,11 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.refusals.refusal_rows import delete_spans, read_evidence
 from ghost_pipeline.catalog.storage.repository import (
     MODEL_COLUMNS,
-    PROVIDER_COLUMNS,
     Key,
+    find_providers,
     has_key_in,
     key_parameters,
     model_record,
-    provider_record,
     write_events,
 )
 from ghost_pipeline.catalog.storage.tables import models, providers, refusals
@@ -132,9 +131,7 @@ def _settle(
     thresholds: Thresholds,
 ) -> dict[Key, Settled]:
     evidence = read_evidence(connection, [_key(record) for record in records])
-    slugs = sorted({record.provider_id for record in records})
-    query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id.in_(slugs))
-    by_slug = {row.id: provider_record(row) for row in connection.execute(query)}
+    by_slug = find_providers(connection, (record.provider_id for record in records))
     settled = {
         _key(record): _settled(
             record, evidence.get(_key(record), RefusalEvidence()), by_slug[record.provider_id], now, thresholds

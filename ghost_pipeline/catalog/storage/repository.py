@@ -37,6 +37,8 @@ Key = tuple[str, str]
 _OF_PROVIDER = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == sa.bindparam("provider_id"))
 _LOCK_PROVIDER = _OF_PROVIDER.with_for_update()
 _PROVIDERS = sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id)
+_PROVIDERS_BY_ID = sa.select(*PROVIDER_COLUMNS).where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
+_LABELS = sa.select(providers.c.id, providers.c.label).order_by(providers.c.id)
 _LOCK_PROVIDERS = (
     sa.select(*PROVIDER_COLUMNS)
     .where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
@@ -69,7 +71,7 @@ def model_values(record: ModelRecord) -> dict[str, Any]:
 
 def provider_record(row: sa.Row[Any]) -> ProviderRecord:
     """Return the provider in a row of PROVIDER_COLUMNS."""
-    return ProviderRecord(**row._mapping)
+    return ProviderRecord(*row)
 
 
 def model_event(row: sa.Row[Any]) -> ModelEvent:
@@ -230,6 +232,16 @@ def require_providers(connection: sa.Connection, provider_ids: Iterable[str]) ->
 def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
     """Return every provider, by slug."""
     return [provider_record(row) for row in connection.execute(_PROVIDERS)]
+
+
+def find_providers(connection: sa.Connection, slugs: Iterable[str]) -> dict[str, ProviderRecord]:
+    """Return slug -> provider, of those that the catalog has."""
+    return {row.id: provider_record(row) for row in connection.execute(_PROVIDERS_BY_ID, {"slugs": sorted(set(slugs))})}
+
+
+def list_labels(connection: sa.Connection) -> list[tuple[str, str]]:
+    """Return the slug and the label of every provider, by slug."""
+    return [(slug, label) for slug, label in connection.execute(_LABELS)]
 
 
 def advance_last_listing_at(connection: sa.Connection, provider: ProviderRecord, observed_at: datetime) -> None:

@@ -184,7 +184,7 @@ def show_changes(request: Request, catalog: CatalogOfRequest, context: ContextOf
         shown=shown,
         wanted=wanted,
         kinds=list(EventKind),
-        providers=catalog.list_providers(),
+        providers=catalog.browsing.list_labels(),
         feed_query=[("provider", one) for one in wanted.provider_ids] + [("kind", one.value) for one in wanted.kinds],
     )
 
@@ -208,7 +208,7 @@ def show_difference(request: Request, catalog: CatalogOfRequest, context: Contex
         shown=shown,
         error=error,
         given=parameters,
-        providers=catalog.list_providers(),
+        providers=catalog.browsing.list_labels(),
         provider_query=[("provider", one) for one in parameters.texts("provider")],
     )
 

@@ -60,5 +60,5 @@ def show_departures(request: Request, catalog: CatalogOfRequest) -> HTMLResponse
         shown=view_departures(catalog, parameters),
         given=parameters,
         kinds=[one.value for one in TOMBSTONE_KINDS],
-        providers=catalog.list_providers(),
+        providers=catalog.browsing.list_labels(),
     )

@@ -15,9 +15,8 @@ from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.exports import FORMATS, write_models
 from ghost_pipeline.lifecycle.absence import purge_due_at
-from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
-from ghost_pipeline.settings import Thresholds
 from ghost_pipeline.web.context import CatalogOfRequest, render_page
 from ghost_pipeline.web.pages.url_state import Parameters
 
@@ -158,17 +157,13 @@ def _catalog_order(sort: str) -> str:
 def view_models(catalog: ModelCatalog, selection: Selection) -> ModelList:
     """Return one page of the selection. Raises UnknownProvider."""
     found = catalog.browsing.list_models(selection.wanted, (selection.page - 1) * PAGE_SIZE, PAGE_SIZE)
-    providers = {one.id: one for one in catalog.list_providers()}
-    rows = [_row(one.model, one.is_free, providers, catalog.settings.thresholds) for one in found.models]
+    thresholds = catalog.settings.thresholds
+    rows = [
+        ModelRow(one.model, one.is_free, purge_due_at(one.model, found.providers[one.model.provider_id], thresholds))
+        for one in found.models
+    ]
     is_empty = not found.count and not catalog.browsing.list_models(ModelFilter(is_active=None), limit=1).models
     return ModelList(selection, rows, found.count, found.is_counted_whole, found.undecided, is_empty)
-
-
-def _row(
-    model: ModelRecord, is_free: bool | None, providers: Mapping[str, ProviderRecord], thresholds: Thresholds
-) -> ModelRow:
-    provider = providers.get(model.provider_id) or ProviderRecord(model.provider_id, model.provider_id)
-    return ModelRow(model, is_free, purge_due_at(model, provider, thresholds))
 
 
 @router.get("/models")
@@ -188,7 +183,7 @@ def show_models(request: Request, catalog: CatalogOfRequest) -> HTMLResponse:
         shown=shown,
         error=error,
         given=parameters,
-        providers=catalog.list_providers(),
+        providers=catalog.browsing.list_labels(),
         sources=[one.value for one in Source],
         capabilities=CAPABILITIES,
         states=list(STATES),
