@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 import tokenize
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -148,6 +150,16 @@ def test_there_are_few_modules_and_no_crowded_folder() -> None:
 def folders_with(pattern: str, root: Path) -> set[str]:
     """Return the folders below ``root`` that contain a file of such a name, relative to it."""
     return {path.parent.relative_to(root).as_posix() for path in root.rglob(pattern)}
+
+
+def test_every_file_that_is_not_python_is_installed_with_the_package() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    installed = {
+        found for pattern in patterns["ghost_pipeline"] for found in glob(pattern, root_dir=PACKAGE, recursive=True)
+    }
+    other = {relative(path) for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert other >= {"py.typed", "web/static/pages.css"}
+    assert other <= installed
 
 
 def test_the_folders_of_tests_are_those_of_the_package() -> None:

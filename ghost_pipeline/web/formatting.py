@@ -143,7 +143,7 @@ def fact_element(value: Any) -> str | Markup:
 
 
 def _compact_json(value: Any) -> str:
-    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, sort_keys=True)
     return text if len(text) <= 500 else f"{text[:499]}…"
 
 

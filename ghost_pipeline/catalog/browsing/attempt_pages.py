@@ -1,4 +1,4 @@
-"""Pages of the attempts to list a provider's models, and what one listing changed."""
+"""Pages of the attempts to list a provider's models, what one listing changed, and what it lacked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -7,10 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.repository import EVENT_COLUMNS, model_event
 from ghost_pipeline.catalog.storage.tables import event_batches, listings, model_events
+from ghost_pipeline.errors import ArchiveError
 from ghost_pipeline.lifecycle.records import ModelEvent
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Verdict
+from ghost_pipeline.listings.parsing import ListingReader
+
+MOST_READ = 10
+"""Listings that are read from the archive to find what one of them lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +117,36 @@ def read_listing_events(
     is_change = sa.case((model_events.c.kind == EventKind.CHANGED.value, 1), else_=0)
     query = sa.select(*EVENT_COLUMNS).where(which).order_by(is_change, model_events.c.id).limit(limit)
     return counts, [model_event(row) for row in connection.execute(query)]
+
+
+def list_preceding(connection: sa.Connection, attempt: Attempt) -> list[Attempt]:
+    """Return the listings whose models were expected of this one: the complete one before it, and those in between.
+
+    Empty if there is none, or if there are more than MOST_READ.
+    """
+    found: list[Attempt] = []
+    for earlier in list_attempts(connection, attempt.provider_id, 10 * MOST_READ, (attempt.observed_at, attempt.id)):
+        if earlier.verdict.lists_models and not earlier.is_late:
+            found.append(earlier)
+        if earlier.verdict is Verdict.COMPLETE and not earlier.is_late:
+            return found if len(found) <= MOST_READ else []
+    return []
+
+
+def find_missing(archive: Archive, reader: ListingReader, attempt: Attempt, preceding: Sequence[Attempt]) -> list[str]:
+    """Return the models that the preceding listings contain and this one does not, as the archive has their bytes.
+
+    Models that the provider marks as inactive are not missing. Raises ArchiveError if bytes were pruned.
+    """
+    present: set[str] = set()
+    expected: set[str] = set()
+    for one in (attempt, *preceding):
+        listing = reader.parse(one.provider_id, archive.load(str(one.sha256)))
+        if listing.malformed_reason is not None:
+            raise ArchiveError(f"the bytes of listing {one.id} can no longer be read", listing.malformed_reason)
+        ids = {model.model_id for model in listing.models}
+        if one is attempt:
+            present = ids | set(listing.inactive_ids)
+        else:
+            expected |= ids
+    return sorted(expected - present)

@@ -12,11 +12,12 @@ from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.errors import UnknownListing
+from ghost_pipeline.errors import ArchiveError, UnknownListing
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline.listings.parsing import BUILTIN_READER
 from ghost_pipeline.settings import Settings
 
 MAX_OFFSET = 1_000_000
@@ -90,6 +91,24 @@ class Browsing:
         if attempt.sha256 is None:
             raise UnknownListing(f"attempt {attempt.id} produced no listing", "see the other listings of its provider")
         return Archive(self._settings.archive_location).load(attempt.sha256)
+
+    def find_missing(self, attempt: Attempt) -> Sequence[str] | None:
+        """Return the models that a listing lacked; None if neither the catalog nor the archive has their names.
+
+        The catalog keeps those of shrunken listings. Of others they are those of the listings before it, with models
+        that were removed from the catalog in between.
+        """
+        if attempt.missing_ids is not None or not attempt.missing_count:
+            return attempt.missing_ids or ()
+        with self._database.reading() as connection:
+            preceding = attempt_pages.list_preceding(connection, attempt)
+        if not preceding or attempt.is_late:
+            return None
+        archive = Archive(self._settings.archive_location)
+        try:
+            return attempt_pages.find_missing(archive, BUILTIN_READER, attempt, preceding)
+        except ArchiveError:
+            return None  # pruned
 
     def list_changes(self, wanted: ChangeFilter, offset: int = 0, limit: int = 100) -> list[Change]:
         """Return at most ``limit`` changes, those that were committed last first. Raises UnknownProvider."""

@@ -233,6 +233,7 @@ def _create(connection: sa.Connection, attempt: ListingAttempt) -> None:
         (EventKind.RESTORED, matched.c.tombstone_id.is_not(None)),
     ):
         created = sa.select(sa.literal(attempt.provider_id), matched.c.model_id).where(_NEW, which)
+        created = created.order_by(matched.c.model_id)  # the order of a table is another on each database
         write_listing_events(connection, kind, attempt, created)
 
 

@@ -40,7 +40,7 @@ class ListingPage:
     groups: Sequence[tuple[str, EventKind, Sequence[ModelEvent]]]
     """Heading, kind and the first events of it."""
     missing: Sequence[str] | None
-    """The first expected models that it lacked; None if the catalog keeps no names."""
+    """The first expected models that it lacked; None if their names are no longer known."""
     inactive: Sequence[str]
     """The first models that the provider marks as inactive."""
 
@@ -60,11 +60,12 @@ def view_listing(catalog: ModelCatalog, listing_id: int) -> ListingPage:
         for kind in kinds
         if kind in counts
     ]
+    missing = catalog.browsing.find_missing(attempt)
     return ListingPage(
         attempt,
         counts,
         groups,
-        None if attempt.missing_ids is None else attempt.missing_ids[:MOST_NAMES],
+        None if missing is None else missing[:MOST_NAMES],
         attempt.inactive[:MOST_NAMES],
     )
 

@@ -172,7 +172,7 @@ def _entry(one: EvidencedEvent) -> TimelineEntry:
     details = event.details or {}
     old, new = changed_values(event.kind, details)
     old, new = old or {}, new or {}
-    changes = [(name, old.get(name), new.get(name)) for name in new if name != "provider_data"]
+    changes = [(name, old.get(name), new.get(name)) for name in sorted(new) if name != "provider_data"]
     if "provider_data" in new:
         keys = sorted({*old["provider_data"], *new["provider_data"]})
         changes += [

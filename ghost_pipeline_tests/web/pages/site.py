@@ -89,9 +89,9 @@ def story_rows(day: int) -> list[dict[str, Any]]:
     return rows
 
 
-def build_site(home: Path, *, is_hostile: bool = True) -> Site:
+def build_site(home: Path, *, is_hostile: bool = True, database_url: str = "") -> Site:
     """Create the catalog in a folder; unless ``is_hostile``, without the names that are chosen to break pages."""
-    settings = Settings(home=home, models_dir=home / "models")
+    settings = Settings(home=home, models_dir=home / "models", database_url=database_url)
     clock = [BEGIN]
     with ModelCatalog.open(settings, clock=lambda: clock[0]) as catalog:
 

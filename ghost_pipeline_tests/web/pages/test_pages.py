@@ -22,6 +22,7 @@ from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Settings
 from ghost_pipeline.web.application import create_application
+from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 from ghost_pipeline_tests.web.pages.site import (
     DAGSTER_URL,
     HELD_PROVIDER,
@@ -32,6 +33,7 @@ from ghost_pipeline_tests.web.pages.site import (
     RUN_ID,
     STORY_PROVIDER,
     Site,
+    build_site,
 )
 
 MODEL = f"/model?provider={STORY_PROVIDER}&id=lab/model-00"
@@ -290,6 +292,13 @@ def test_a_listing_shows_what_it_changed_and_lacked_and_sends_its_bytes_as_a_fil
     page = client.get(f"/listings/{shrunken}").text
     assert "Missing: 19 models" in words(page)
     assert page.count("id=lab%2Fmodel-") == 19
+    lacking = query(
+        site, "SELECT id, missing_count FROM listings WHERE verdict = 'complete' AND missing_count AND NOT is_late"
+    )
+    assert lacking
+    for number, missing in lacking:
+        lacked = client.get(f"/listings/{number}").text.split('id="missing"')[1]
+        assert lacked.count("/model?provider=") == missing
     [(changing,)] = query(site, "SELECT id FROM listings WHERE updated_count = 28 ORDER BY id DESC LIMIT 1")[:1]
     assert "Changed: 28 models" in words(client.get(f"/listings/{changing}").text)
     [(malformed,)] = query(site, "SELECT id FROM listings WHERE verdict = 'malformed'")
@@ -348,6 +357,17 @@ def test_the_difference_of_two_dates_is_that_of_the_catalog(client: TestClient, 
     assert Counter(one["difference"] for one in document["differences"]) == counts
     refused = client.get("/changes/difference?before=soon")
     assert (refused.status_code, "soon" in refused.text) == (422, True)
+
+
+def test_pages_on_postgresql_are_those_on_sqlite(client: TestClient, tmp_path: Path) -> None:
+    place = new_place(POSTGRESQL, tmp_path)
+    try:
+        with build_site(tmp_path, database_url=place.url).opened() as catalog:
+            other = TestClient(create_application(catalog, clock=lambda: NOW, dagster_url=DAGSTER_URL))
+            for path in PAGES:
+                assert other.get(path).text == client.get(path).text, path
+    finally:
+        place.remove()
 
 
 # Hostile text
