@@ -140,6 +140,7 @@ class ModelCatalog(CatalogQueries):
         self._database.make_folder()
         if schema.current_revision(self._database) != schema.HEAD:
             schema.upgrade(self._database)
+        schema.allow_writing_without_text_index(self._database)
 
     @staticmethod
     def get_schema_version(settings: Settings | None = None) -> SchemaVersion:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.results import ModelFilter, ModelPlace
 from ghost_pipeline.catalog.storage.tables import models
+from ghost_pipeline.catalog.storage.text_index import find_candidates
 from ghost_pipeline.lifecycle.records import ModelRecord
 
 Sql = sa.ColumnElement[Any]
@@ -81,6 +82,18 @@ def matches(wanted: ModelFilter, model: ModelRecord) -> bool | None:
 def selected_sql(wanted: ModelFilter, dialect: str) -> list[sa.ColumnElement[bool]]:
     """Return the conditions that a row of ``models`` must meet, as ``matches`` is True."""
     return [condition.to_sql() for condition in conditions(wanted, dialect)]
+
+
+def candidates_sql(connection: sa.Connection, wanted: ModelFilter) -> list[sa.ColumnElement[bool]]:
+    """Return a condition that all rows meet that have the filter's text, if an index finds them; else none.
+
+    It selects nothing by itself, but spares the database to read all models for a rare text.
+    """
+    found = None if wanted.search is None else find_candidates(connection, fold_case(wanted.search))
+    if found is None:
+        return []
+    numbers = sa.func.json_each(found).table_valued("value")
+    return [models.c.id.in_(sa.select(numbers.c.value))]
 
 
 def undecided_sql(wanted: ModelFilter, dialect: str) -> list[sa.ColumnElement[bool]]:

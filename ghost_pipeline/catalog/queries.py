@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.filtering import after_sql, order_sql, selected_sql, undecided_sql
+from ghost_pipeline.catalog.filtering import after_sql, candidates_sql, order_sql, selected_sql, undecided_sql
 from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory, ModelPlace
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record, read_event_page
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
@@ -31,7 +31,9 @@ def find_models(
     """Return the models that the filter and the condition select, in the filter's order, those after a place."""
     dialect = connection.dialect.name
     query = _selected(connection, MODEL_COLUMNS, wanted, which)
-    if after is not None:
+    if after is None:
+        query = query.where(*candidates_sql(connection, wanted))
+    else:
         query = query.where(after_sql(wanted, after, dialect))
     query = query.order_by(*order_sql(wanted, dialect)).limit(wanted.limit)
     return [model_record(row) for row in connection.execute(query)]
@@ -48,8 +50,9 @@ def read_model_page(
     """Return the columns of at most ``limit`` models whose provider and id come after ``after``, in that order."""
     key = (models.c.provider_id, models.c.model_id)
     query = _selected(connection, [models.c[name] for name in columns], wanted, which).order_by(*key).limit(limit)
-    if after is not None:
-        query = query.where(sa.tuple_(*key) > after)
+    # A text that is in more than a page of models is not rare.
+    beyond = candidates_sql(connection, wanted) if after is None else [sa.tuple_(*key) > after]
+    query = query.where(*beyond)
     return connection.execute(query).all()
 
 
@@ -77,7 +80,7 @@ def read_sorted_rows(
     connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None
 ) -> "array[int]":
     """Return the numbers of the rows that the filter selects, in its order: 8 bytes for each model."""
-    query = _selected(connection, [models.c.id], wanted, which)
+    query = _selected(connection, [models.c.id], wanted, which).where(*candidates_sql(connection, wanted))
     query = query.order_by(*order_sql(wanted, connection.dialect.name)).limit(wanted.limit)
     return array("q", connection.execution_options(yield_per=10_000).execute(query).scalars())
 
@@ -92,6 +95,7 @@ def read_rows(connection: sa.Connection, columns: Sequence[str], numbers: Sequen
 def count_undecided(connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None = None) -> int:
     """Return how many models the filter leaves out only because a fact is unknown."""
     query = sa.select(sa.func.count()).select_from(models).where(*undecided_sql(wanted, connection.dialect.name))
+    query = query.where(*candidates_sql(connection, wanted))
     return connection.execute(query if which is None else query.where(which)).scalar_one()
 
 

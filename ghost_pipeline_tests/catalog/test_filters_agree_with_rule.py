@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from ghost_pipeline.catalog.filtering import fold_case, matches, order_sql
 from ghost_pipeline.catalog.queries import count_undecided, find_models, read_rows, read_sorted_rows
 from ghost_pipeline.catalog.results import SORTABLE_COLUMNS, ModelFilter
+from ghost_pipeline.catalog.storage import text_index
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import model_values
 from ghost_pipeline.catalog.storage.tables import metadata, models, providers
@@ -28,7 +29,10 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SLUGS = ("groq", "mistral", "openai")
 LETTERS = "aAkK\u212aüÜßẞσΣςİıǅéÉ%_*?[]^-/\\'\" 0Ω\u2126"
 
-texts = st.text(LETTERS, max_size=4)
+FEW_LETTERS = "aAkK\u212aéÉ%\"'"
+"""So few that an index finds runs of three of them in other texts."""
+
+texts = st.text(LETTERS, max_size=4) | st.text(FEW_LETTERS, max_size=8)
 prices = st.none() | st.sampled_from([0.0, 0.1, 1.0, 2.5])
 contexts = st.none() | st.sampled_from([1, 8_192, 10**15])
 words = st.sampled_from(
@@ -72,7 +76,7 @@ conditions: dict[str, st.SearchStrategy[Any]] = {
     "is_retiring": st.just(True),
     "capabilities": st.sampled_from([["json"], ["tools"], ["vision"], ["json", "tools"], ["tools", "vision"]]),
     "source": st.sampled_from(Source),
-    "search": st.text(LETTERS, min_size=1, max_size=2),
+    "search": st.text(LETTERS, min_size=1, max_size=2) | st.text(FEW_LETTERS, min_size=3, max_size=5),
     "is_refused": st.booleans(),
     "min_context_window": st.sampled_from([1, 8_192, 8_193]),
     "max_input_price": st.sampled_from([0.0, 0.1, 1.0]),
@@ -144,6 +148,8 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     place = new_place(request.param, tmp_path_factory.mktemp("filters"), is_migrated=False)
     database = place.database()
     metadata.create_all(database.engine)
+    with database.writing() as connection:
+        text_index.ensure(connection)
     yield database
     database.close()
     place.remove()
@@ -161,6 +167,9 @@ def in_order(wanted: ModelFilter, found: list[ModelRecord]) -> list[ModelRecord]
 
 
 SEARCHES = [ModelFilter(search=text) for text in ("k", "ß", "ü", "Σ[", "^é", "]ü", "*ü", "?ü", "ς", "%", "_/", "\\")]
+SEARCHES += [
+    ModelFilter(search=text) for text in ("0%_", "0\"'", "0aK", "0A\u212a", "k0", "0k0", "0kk0", "0éÉ", '0 "0')
+]
 ORDERS = [ModelFilter(sort="-replaced_by"), ModelFilter(sort="model_id")]
 
 

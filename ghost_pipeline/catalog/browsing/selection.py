@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.filtering import decides_on_facts, order_sql, selected_sql, undecided_sql
+from ghost_pipeline.catalog.filtering import candidates_sql, decides_on_facts, order_sql, selected_sql, undecided_sql
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import find_providers
 from ghost_pipeline.catalog.storage.tables import models
@@ -54,7 +54,8 @@ def read_selected_page(
 ) -> SelectedPage:
     """Return at most ``limit`` models of the selection after the first ``offset`` ones, in the filter's order."""
     dialect = connection.dialect.name
-    conditions = [*selected_sql(wanted, dialect), *(() if which is None else (which,))]
+    further = [*candidates_sql(connection, wanted), *(() if which is None else (which,))]
+    conditions = [*selected_sql(wanted, dialect), *further]
     query = sa.select(*_COLUMNS, models.c.is_free).where(*conditions)
     query = query.order_by(*order_sql(wanted, dialect)).limit(limit).offset(offset)
     found = [_selected_model(row) for row in connection.execute(query)]
@@ -62,7 +63,7 @@ def read_selected_page(
     count = len(found) if is_whole else _count(connection, conditions)
     undecided = 0
     if decides_on_facts(wanted):
-        undecided = _count(connection, [*undecided_sql(wanted, dialect), *(() if which is None else (which,))])
+        undecided = _count(connection, [*undecided_sql(wanted, dialect), *further])
     providers = find_providers(connection, (one.model.provider_id for one in found))
     return SelectedPage(found, providers, min(count, MOST_COUNTED), count <= MOST_COUNTED, min(undecided, MOST_COUNTED))
 

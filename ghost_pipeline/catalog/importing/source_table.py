@@ -23,6 +23,7 @@ from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.schema import VERSION_TABLE
 from ghost_pipeline.catalog.storage.tables import metadata
+from ghost_pipeline.catalog.storage.text_index import is_own_table
 from ghost_pipeline.errors import InvalidModelId, InvalidName, InvalidProvider, UnknownTable
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.merging import adopt_model
@@ -130,7 +131,8 @@ def _locate_table(inspector: sa.Inspector, name: str) -> tuple[str | None, str]:
     schema, _, table = name.partition(".")
     if table and schema in inspector.get_schema_names() and inspector.has_table(table, schema):
         return schema, table
-    others = sorted({*inspector.get_table_names(), *inspector.get_view_names()} - {*metadata.tables, VERSION_TABLE})
+    names = {*inspector.get_table_names(), *inspector.get_view_names()} - {*metadata.tables, VERSION_TABLE}
+    others = sorted(name for name in names if not is_own_table(name))
     known = f"it has {_listed(others)} besides its own" if others else "it has no tables besides its own"
     raise UnknownTable(
         f"the catalog's database has no table {name!r}: {known}", "GHOST_DATABASE_URL names the database"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.storage import text_index
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.tables import metadata
 from ghost_pipeline.errors import CatalogSchemaError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-HEAD = "0010"
+HEAD = "0011"
 """The revision that this program needs. A constant, so that opening a catalog need not load Alembic."""
 
 
@@ -61,7 +62,15 @@ def upgrade(database: Database) -> None:
             if revision is not None:
                 _refuse_newer(revision, database)
             command.upgrade(alembic_config(connection), HEAD)
+        text_index.ensure(connection)
         _comment_columns(connection)
+
+
+def allow_writing_without_text_index(database: Database) -> None:
+    """Let this program write models if its SQLite lacks what the index of texts needs. Raises CatalogError."""
+    if not text_index.is_supported():
+        with database.writing() as connection:
+            text_index.disable(connection)
 
 
 def _comment_columns(connection: sa.Connection) -> None:
