@@ -5,8 +5,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from ghost_pipeline.catalog import queries
 from ghost_pipeline.catalog.browsing.browsing import Browsing
+from ghost_pipeline.catalog.claims.filling import Filling, read_filling
 from ghost_pipeline.catalog.claims.references import References
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.history import explanation, recent_events, retiring_models
@@ -27,7 +30,7 @@ from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.exports.tabular import to_frame
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.retirement import USED_WITHIN, RetiringModel
 from ghost_pipeline.lifecycle.validation import require_in_range
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -66,17 +69,18 @@ class CatalogQueries:
         """Return the models that the filter selects, in its order; without a filter, the active ones.
 
         ``now`` is when models count as unlisted; its default is the current time. ``after`` leaves out the models up to
-        a place in the order, so that pages follow each other though models come and go. Raises UnknownProvider.
+        a place in the order, so that pages follow each other though models come and go. A model of which references
+        fill a fact is a ``FilledRecord``, unless the filter asks for stated facts only. Raises UnknownProvider.
         """
         wanted = wanted or ModelFilter()
         which = self._condition_on_use(wanted, now)
         with self._database.reading() as connection:
-            return queries.find_models(connection, wanted, which, after)
+            return queries.find_models(connection, wanted, which, after, self._filling(connection, wanted))
 
     def iterate_models(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> Iterator[ModelRecord]:
         """Yield the models that ``find_models`` returns, a page at a time."""
-        for row in self._rows(wanted or ModelFilter(), MODEL_FIELDS, now):
-            yield repository.model_record(row)
+        for row, filling in self._rows(wanted or ModelFilter(), None, now):
+            yield filling.record(row)
 
     def to_dataframe(self, wanted: ModelFilter | None = None, now: datetime | None = None) -> "pd.DataFrame":
         """Return the models that ``find_models`` returns as a pandas frame, for notebooks; read a page at a time.
@@ -94,11 +98,13 @@ class CatalogQueries:
         """Yield some columns of the models that ``find_models`` returns, as stored, a page at a time.
 
         Raises UsageError for an unknown column. Much faster than whole models, because nothing parses what the
-        provider stated.
+        provider stated. ``input_price_source`` and the like name who states a fact: ``manual``, ``listing``,
+        ``inference`` or ``reference:NAME``.
         """
         columns = validate_columns(columns)
-        for row in self._rows(wanted, ("provider_id", "model_id", *columns), now):
-            yield tuple(row)[-len(columns) :]
+        with_key = tuple(dict.fromkeys((*columns, "provider_id", "model_id")))
+        for row, _ in self._rows(wanted, with_key, now):
+            yield tuple(row)[: len(columns)]
 
     def find_active_models_by_id(self, model_id: str) -> list[ModelRecord]:
         """Return the active models of any provider whose canonical id is exactly this, by provider."""
@@ -109,15 +115,21 @@ class CatalogQueries:
         """Return the ids that models of more than one provider have, of those that ``find_models`` returns."""
         which = self._condition_on_use(wanted, now)
         with self._database.reading() as connection:
-            return queries.find_shared_ids(connection, wanted, which)
+            return queries.find_shared_ids(connection, wanted, which, self._filling(connection, wanted))
 
     def count_undecided_models(self, wanted: ModelFilter, now: datetime | None = None) -> int:
         """Return how many models the filter leaves out only because a fact is unknown. Raises UnknownProvider."""
         which = self._condition_on_use(wanted, now)
         with self._database.reading() as connection:
-            return queries.count_undecided(connection, wanted, which)
+            return queries.count_undecided(connection, wanted, which, self._filling(connection, wanted))
 
-    def _rows(self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None) -> Iterator[Any]:
+    def _filling(self, connection: sa.Connection, wanted: ModelFilter) -> Filling:
+        return read_filling(connection, wanted, self.settings.reference_order)
+
+    def _rows(
+        self, wanted: ModelFilter, columns: Sequence[str] | None, now: datetime | None
+    ) -> Iterator[tuple[sa.Row[Any], Filling]]:
+        """Yield the rows that the filter selects, each with what makes a record of it where ``columns`` is None."""
         # Each page is a transaction of its own: a slow reader of the output keeps none open.
         which = self._condition_on_use(wanted, now)
         if wanted.sort is not None:
@@ -128,21 +140,25 @@ class CatalogQueries:
         while left is None or left > 0:
             size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
             with self._database.reading() as connection:
-                page = queries.read_model_page(connection, columns, wanted, which, after, size)
-            yield from page
+                filling = self._filling(connection, wanted)
+                page = queries.read_model_page(connection, columns, wanted, which, after, size, filling)
+            yield from ((row, filling) for row in page)
             if len(page) < size:
                 return
             left = None if left is None else left - size
             after = (page[-1].provider_id, page[-1].model_id)
 
-    def _sorted_rows(self, wanted: ModelFilter, columns: Sequence[str], which: Any) -> Iterator[Any]:
+    def _sorted_rows(
+        self, wanted: ModelFilter, columns: Sequence[str] | None, which: Any
+    ) -> Iterator[tuple[sa.Row[Any], Filling]]:
         # The database sorts once, and not once for each page.
         with self._database.reading() as connection:
-            numbers = queries.read_sorted_rows(connection, wanted, which)
+            numbers = queries.read_sorted_rows(connection, wanted, which, self._filling(connection, wanted))
         for begin in range(0, len(numbers), PAGE_SIZE):
             with self._database.reading() as connection:
-                page = queries.read_rows(connection, columns, numbers[begin : begin + PAGE_SIZE])
-            yield from page
+                filling = self._filling(connection, wanted)
+                page = queries.read_rows(connection, columns, numbers[begin : begin + PAGE_SIZE], filling)
+            yield from ((row, filling) for row in page)
 
     def _condition_on_use(self, wanted: ModelFilter, now: datetime | None) -> Any:
         """Return the filter's condition on uses and listings; None without one. Raises UnknownProvider."""

@@ -6,7 +6,7 @@ models of which every condition is true. A model is undecided if no condition is
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ from ghost_pipeline.catalog.storage.text_index import find_candidates
 from ghost_pipeline.lifecycle.records import ModelRecord
 
 Sql = sa.ColumnElement[Any]
+
+STATED: Mapping[str, Sql] = dict(models.c.items())
+"""Column -> what the catalog's own evidence states. ``claims.filling`` has the same with the gaps filled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,9 @@ class Condition:
         values = [getattr(model, name) for name in self.columns]
         return None if self.is_on_fact and None in values else self.holds(*values)
 
-    def to_sql(self) -> sa.ColumnElement[bool]:
-        """Return the condition over the columns of ``models``."""
-        return self.sql(*(models.c[name] for name in self.columns))
+    def to_sql(self, columns: Mapping[str, Sql]) -> sa.ColumnElement[bool]:
+        """Return the condition over the columns of models."""
+        return self.sql(*(columns[name] for name in self.columns))
 
 
 def conditions(wanted: ModelFilter, dialect: str) -> list[Condition]:
@@ -79,28 +82,35 @@ def matches(wanted: ModelFilter, model: ModelRecord) -> bool | None:
     return None if None in decided else True
 
 
-def selected_sql(wanted: ModelFilter, dialect: str) -> list[sa.ColumnElement[bool]]:
+def selected_sql(
+    wanted: ModelFilter, dialect: str, columns: Mapping[str, Sql] = STATED
+) -> list[sa.ColumnElement[bool]]:
     """Return the conditions that a row of ``models`` must meet, as ``matches`` is True."""
-    return [condition.to_sql() for condition in conditions(wanted, dialect)]
+    return [condition.to_sql(columns) for condition in conditions(wanted, dialect)]
 
 
-def candidates_sql(connection: sa.Connection, wanted: ModelFilter) -> list[sa.ColumnElement[bool]]:
+def candidates_sql(
+    connection: sa.Connection, wanted: ModelFilter, others: sa.Select[Any] | None = None
+) -> list[sa.ColumnElement[bool]]:
     """Return a condition that all rows meet that have the filter's text, if an index finds them; else none.
 
-    It selects nothing by itself, but spares the database to read all models for a rare text.
+    ``others`` has the numbers of further rows that may have it. The condition selects nothing by itself, but spares the
+    database to read all models for a rare text.
     """
     found = None if wanted.search is None else find_candidates(connection, fold_case(wanted.search))
     if found is None:
         return []
-    numbers = sa.func.json_each(found).table_valued("value")
-    return [models.c.id.in_(sa.select(numbers.c.value))]
+    numbers = sa.select(sa.func.json_each(found).table_valued("value").c.value)
+    return [models.c.id.in_(numbers if others is None else numbers.union_all(others))]
 
 
-def undecided_sql(wanted: ModelFilter, dialect: str) -> list[sa.ColumnElement[bool]]:
+def undecided_sql(
+    wanted: ModelFilter, dialect: str, columns: Mapping[str, Sql] = STATED
+) -> list[sa.ColumnElement[bool]]:
     """Return the conditions of the rows that are left out only because a fact is unknown, as ``matches`` is None."""
     found = conditions(wanted, dialect)
-    on_facts = [condition.to_sql() for condition in found if condition.is_on_fact]
-    certain = [condition.to_sql() for condition in found if not condition.is_on_fact]
+    on_facts = [condition.to_sql(columns) for condition in found if condition.is_on_fact]
+    certain = [condition.to_sql(columns) for condition in found if not condition.is_on_fact]
     return [*certain, sa.and_(*on_facts).self_group().is_(None)] if on_facts else [sa.false()]
 
 
@@ -109,24 +119,24 @@ def decides_on_facts(wanted: ModelFilter) -> bool:
     return any(condition.is_on_fact for condition in conditions(wanted, "sqlite"))
 
 
-def order_sql(wanted: ModelFilter, dialect: str) -> list[Sql]:
+def order_sql(wanted: ModelFilter, dialect: str, columns: Mapping[str, Sql] = STATED) -> list[Sql]:
     """Return the order of the filter's models: by its column, unknown values last, then by provider and id."""
     by_key: list[Sql] = [models.c.provider_id, models.c.model_id]
     if wanted.sort_column is None:
         return by_key
-    column = models.c[wanted.sort_column]
+    column = columns[wanted.sort_column]
     value: Sql = column
     if dialect == "postgresql" and isinstance(column.type, sa.String):
         value = sa.collate(column, "C")  # by code point, as on SQLite, whatever the server's locale is
     return [column.is_(None), value.desc() if wanted.is_descending else value, *by_key]
 
 
-def after_sql(wanted: ModelFilter, place: ModelPlace, dialect: str) -> Sql:
+def after_sql(wanted: ModelFilter, place: ModelPlace, dialect: str, columns: Mapping[str, Sql] = STATED) -> Sql:
     """Return the condition that a model comes after a place in the order of ``order_sql``."""
     key = sa.tuple_(models.c.provider_id, models.c.model_id) > (place.provider_id, place.model_id)
     if wanted.sort_column is None:
         return key
-    column = models.c[wanted.sort_column]
+    column = columns[wanted.sort_column]
     if place.value is None:
         return sa.and_(column.is_(None), key)
     value: Sql = column

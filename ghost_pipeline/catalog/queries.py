@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.filtering import after_sql, candidates_sql, order_sql, selected_sql, undecided_sql
+from ghost_pipeline.catalog.claims.filling import STATED_ONLY, Filling
+from ghost_pipeline.catalog.filtering import after_sql, order_sql, selected_sql, undecided_sql
 from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory, ModelPlace
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record, read_event_page
 from ghost_pipeline.catalog.storage.tables import listings, models, providers
@@ -27,31 +28,37 @@ def find_models(
     wanted: ModelFilter,
     which: sa.ColumnElement[bool] | None = None,
     after: ModelPlace | None = None,
+    filling: Filling = STATED_ONLY,
 ) -> list[ModelRecord]:
     """Return the models that the filter and the condition select, in the filter's order, those after a place."""
     dialect = connection.dialect.name
-    query = _selected(connection, MODEL_COLUMNS, wanted, which)
+    query = _where(connection, filling.select_records(), wanted, which, filling)
     if after is None:
-        query = query.where(*candidates_sql(connection, wanted))
+        query = query.where(*filling.candidates(connection, wanted))
     else:
-        query = query.where(after_sql(wanted, after, dialect))
-    query = query.order_by(*order_sql(wanted, dialect)).limit(wanted.limit)
-    return [model_record(row) for row in connection.execute(query)]
+        query = query.where(after_sql(wanted, after, dialect, filling.columns))
+    query = query.order_by(*order_sql(wanted, dialect, filling.columns)).limit(wanted.limit)
+    return [filling.record(row) for row in connection.execute(query)]
 
 
 def read_model_page(
     connection: sa.Connection,
-    columns: Sequence[str],
+    columns: Sequence[str] | None,
     wanted: ModelFilter,
     which: sa.ColumnElement[bool] | None,
     after: tuple[str, str] | None,
     limit: int,
+    filling: Filling = STATED_ONLY,
 ) -> Sequence[sa.Row[Any]]:
-    """Return the columns of at most ``limit`` models whose provider and id come after ``after``, in that order."""
+    """Return the columns of at most ``limit`` models whose provider and id come after ``after``, in that order.
+
+    ``columns`` None is what ``filling.record`` needs.
+    """
     key = (models.c.provider_id, models.c.model_id)
-    query = _selected(connection, [models.c[name] for name in columns], wanted, which).order_by(*key).limit(limit)
+    query = filling.select_records() if columns is None else filling.select(columns)
+    query = _where(connection, query, wanted, which, filling).order_by(*key).limit(limit)
     # A text that is in more than a page of models is not rare.
-    beyond = candidates_sql(connection, wanted) if after is None else [sa.tuple_(*key) > after]
+    beyond = filling.candidates(connection, wanted) if after is None else [sa.tuple_(*key) > after]
     query = query.where(*beyond)
     return connection.execute(query).all()
 
@@ -70,42 +77,67 @@ def find_active_models_by_id(connection: sa.Connection, model_id: str) -> list[M
     return [model_record(row) for row in connection.execute(query)]
 
 
-def find_shared_ids(connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None) -> set[str]:
+def find_shared_ids(
+    connection: sa.Connection,
+    wanted: ModelFilter,
+    which: sa.ColumnElement[bool] | None,
+    filling: Filling = STATED_ONLY,
+) -> set[str]:
     """Return the ids that models of more than one provider have, of those that the filter selects."""
-    query = _selected(connection, [models.c.model_id], wanted, which)
+    query = _where(connection, filling.select(["model_id"]), wanted, which, filling)
     return set(connection.scalars(query.group_by(models.c.model_id).having(sa.func.count() > 1)))
 
 
 def read_sorted_rows(
-    connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None
+    connection: sa.Connection,
+    wanted: ModelFilter,
+    which: sa.ColumnElement[bool] | None,
+    filling: Filling = STATED_ONLY,
 ) -> "array[int]":
     """Return the numbers of the rows that the filter selects, in its order: 8 bytes for each model."""
-    query = _selected(connection, [models.c.id], wanted, which).where(*candidates_sql(connection, wanted))
-    query = query.order_by(*order_sql(wanted, connection.dialect.name)).limit(wanted.limit)
+    query = _where(connection, filling.select(["id"]), wanted, which, filling)
+    query = query.where(*filling.candidates(connection, wanted))
+    query = query.order_by(*order_sql(wanted, connection.dialect.name, filling.columns)).limit(wanted.limit)
     return array("q", connection.execution_options(yield_per=10_000).execute(query).scalars())
 
 
-def read_rows(connection: sa.Connection, columns: Sequence[str], numbers: Sequence[int]) -> list[sa.Row[Any]]:
-    """Return the columns of the rows of these numbers, in their order; without models that were deleted meanwhile."""
-    query = sa.select(models.c.id, *(models.c[name] for name in columns)).where(models.c.id.in_(numbers))
-    found = {row[0]: row for row in connection.execute(query)}
+def read_rows(
+    connection: sa.Connection,
+    columns: Sequence[str] | None,
+    numbers: Sequence[int],
+    filling: Filling = STATED_ONLY,
+) -> list[sa.Row[Any]]:
+    """Return the columns of the rows of these numbers, in their order; without models that were deleted meanwhile.
+
+    ``columns`` None is what ``filling.record`` needs. The last column is the number.
+    """
+    query = filling.select_records() if columns is None else filling.select(columns)
+    query = query.add_columns(models.c.id).where(models.c.id.in_(numbers))
+    found = {row[-1]: row for row in connection.execute(query)}
     return [found[number] for number in numbers if number in found]
 
 
-def count_undecided(connection: sa.Connection, wanted: ModelFilter, which: sa.ColumnElement[bool] | None = None) -> int:
+def count_undecided(
+    connection: sa.Connection,
+    wanted: ModelFilter,
+    which: sa.ColumnElement[bool] | None = None,
+    filling: Filling = STATED_ONLY,
+) -> int:
     """Return how many models the filter leaves out only because a fact is unknown."""
-    query = sa.select(sa.func.count()).select_from(models).where(*undecided_sql(wanted, connection.dialect.name))
-    query = query.where(*candidates_sql(connection, wanted))
+    conditions = undecided_sql(wanted, connection.dialect.name, filling.columns)
+    query = sa.select(sa.func.count()).select_from(filling.rows).where(*conditions)
+    query = query.where(*filling.candidates(connection, wanted))
     return connection.execute(query if which is None else query.where(which)).scalar_one()
 
 
-def _selected(
+def _where(
     connection: sa.Connection,
-    columns: Sequence[sa.ColumnElement[Any]],
+    query: sa.Select[Any],
     wanted: ModelFilter,
     which: sa.ColumnElement[bool] | None,
+    filling: Filling,
 ) -> sa.Select[Any]:
-    query = sa.select(*columns).where(*selected_sql(wanted, connection.dialect.name))
+    query = query.where(*selected_sql(wanted, connection.dialect.name, filling.columns))
     return query if which is None else query.where(which)
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from ghost_pipeline.errors import UsageError
+from ghost_pipeline.lifecycle.claims.resolution import SOURCE_COLUMNS
 from ghost_pipeline.lifecycle.identity import (
     MAX_MODEL_ID_LENGTH,
     advise_nearest,
@@ -237,9 +238,9 @@ SORTABLE_COLUMNS = tuple(
 
 
 def validate_columns(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of models, each once. Raises UsageError for another name, which it shows the nearest of."""
+    """Return the columns of models and of sources, each once. Raises UsageError, with the nearest name."""
     for name in names:
-        if name not in MODEL_FIELDS:
+        if name not in MODEL_FIELDS and name not in SOURCE_COLUMNS:
             raise UsageError(
                 f"models have no column {str(name)[:40]!r}",
                 advise_nearest(nearest_names(str(name), MODEL_FIELDS), f"the columns are: {', '.join(MODEL_FIELDS)}"),
@@ -270,6 +271,8 @@ class ModelFilter:
     """Only models that were used recently and that their provider's latest complete listing does not contain."""
     is_retiring: bool = False
     """Only models whose end was announced, past dates included."""
+    is_stated_only: bool = True
+    """False to fill unknown facts from references, for conditions, order and results; never ``is_free``."""
     search: str | None = None
     """Text that the id or the name contains, in any case of its letters. No character has a special meaning."""
     min_context_window: int | None = None

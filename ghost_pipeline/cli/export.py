@@ -14,7 +14,7 @@ import click
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter
-from ghost_pipeline.cli.options import PROVIDER, capability_option, json_option
+from ghost_pipeline.cli.options import PROVIDER, capability_option, json_option, stated_only_option
 from ghost_pipeline.cli.output import count, print_json, warn
 from ghost_pipeline.cli.progress import ProgressReport, show_progress
 from ghost_pipeline.exports import FORMATS, open_export, write_models
@@ -34,6 +34,7 @@ from ghost_pipeline.lifecycle.vocabulary import Source
 @capability_option
 @click.option("--ghosts", "includes_ghosts", is_flag=True, help="Include ghosts, with is_active: false.")
 @click.option("--include-refused", "includes_refused", is_flag=True, help="Include models that their provider refuses.")
+@stated_only_option
 @json_option
 def export_command(
     to: str | None,
@@ -43,6 +44,7 @@ def export_command(
     capabilities: Sequence[str],
     includes_ghosts: bool,
     includes_refused: bool,
+    is_stated_only: bool,
     is_json: bool,
 ) -> None:
     """Export the active models for gateways and other programs.
@@ -62,6 +64,7 @@ def export_command(
         is_active=None if includes_ghosts else True,
         is_free=is_free or None,
         capabilities=capabilities,
+        is_stated_only=is_stated_only,
     )
     counts = Counter[str]()
     with _opened(output) as file:

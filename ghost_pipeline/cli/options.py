@@ -142,6 +142,12 @@ capability_option = click.option(
     metavar="WORD",
     help="Only models with this capability; can be repeated.",
 )
+stated_only_option = click.option(
+    "--stated-only",
+    "is_stated_only",
+    is_flag=True,
+    help="Only what providers and operators state; nothing of references.",
+)
 now_option = click.option("--now", type=INSTANT, help="Evaluate as of this instant; default: the current time.")
 
 

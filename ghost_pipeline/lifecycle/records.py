@@ -46,6 +46,19 @@ class ModelRecord(Facts, frozen=True):
         force_setattr(self, "is_free", is_free(self.input_price, self.output_price, self.prices))
 
 
+class FilledRecord(ModelRecord, frozen=True, kw_only=True):
+    """A model with the facts that references state where the catalog's evidence states none.
+
+    ``is_free`` is as given, that of the evidence: it never follows from a reference.
+    """
+
+    facts_from_references: Mapping[str, str]
+    """Fact -> the source that fills it, such as ``reference:litellm``; never empty."""
+
+    def __post_init__(self) -> None:
+        """Derive nothing."""
+
+
 MODEL_FIELDS = ModelRecord.__struct_fields__
 """The columns of a model, in the order of exports: the record's own, then the facts, so that a new fact comes last."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from operator import attrgetter
@@ -13,15 +14,27 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
 
+from ghost_pipeline.catalog.claims.filling import STATED_ONLY, Filling, read_filling
+from ghost_pipeline.catalog.claims.reference_rows import write_changes
 from ghost_pipeline.catalog.filtering import fold_case, matches, order_sql
 from ghost_pipeline.catalog.queries import count_undecided, find_models, read_rows, read_sorted_rows
-from ghost_pipeline.catalog.results import SORTABLE_COLUMNS, ModelFilter
+from ghost_pipeline.catalog.results import SORTABLE_COLUMNS, ModelFilter, ModelPlace
 from ghost_pipeline.catalog.storage import text_index
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import model_values
 from ghost_pipeline.catalog.storage.tables import metadata, models, providers
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.claims.plausibility import ReferenceChanges, StatedClaim
+from ghost_pipeline.lifecycle.claims.resolution import (
+    REFERENCE_FACTS,
+    SOURCE_COLUMNS,
+    Claim,
+    reference_source,
+    resolve,
+    stated_source,
+)
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, FilledRecord, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.references import REFERENCE_FORMATS
 from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
 from ghost_pipeline_tests.postgres import server
 
@@ -226,16 +239,100 @@ def test_postgresql_sorts_text_by_code_point(sort: str) -> None:
     assert f'((models.{sort.removeprefix("-")})::text) COLLATE "C"' in order
 
 
-def check(connection: sa.Connection, rows: list[ModelRecord], wanted: ModelFilter) -> None:
+def check(
+    connection: sa.Connection, rows: list[ModelRecord], wanted: ModelFilter, filling: Filling = STATED_ONLY
+) -> None:
     """Compare what the filter selects, leaves undecided and puts first with ``decide``."""
     decided = [decide(wanted, row) for row in rows]
     expected = in_order(wanted, [row for row, is_selected in zip(rows, decided, strict=True) if is_selected])
-    numbers = read_sorted_rows(connection, wanted, None)
-    keys = [(row.provider_id, row.model_id) for row in read_rows(connection, ("provider_id", "model_id"), numbers)]
+    numbers = read_sorted_rows(connection, wanted, None, filling)
+    columns = ("provider_id", "model_id", *REFERENCE_FACTS, *SOURCE_COLUMNS)
+    read = read_rows(connection, columns, numbers, filling)
     assert [matches(wanted, row) for row in rows] == decided
-    assert find_models(connection, wanted) == expected
-    assert keys == [(row.provider_id, row.model_id) for row in expected]
-    assert count_undecided(connection, wanted) == decided.count(None)
+    assert find_models(connection, wanted, filling=filling) == expected
+    assert [list(row)[:-1] for row in read] == [list_columns_of(row) for row in expected]
+    assert count_undecided(connection, wanted, filling=filling) == decided.count(None)
+    half = len(expected) // 2
+    if half:
+        last = expected[half - 1]
+        value = None if wanted.sort_column is None else getattr(last, wanted.sort_column)
+        after = ModelPlace(last.provider_id, last.model_id, value)
+        rest = find_models(connection, replace(wanted, limit=None), None, after, filling)
+        assert rest[: len(expected) - half] == expected[half:]
+
+
+def list_columns_of(row: ModelRecord) -> list[Any]:
+    """Return what ``check`` reads of a model."""
+    facts = [getattr(row, fact) for fact in REFERENCE_FACTS]
+    sources = [stated_source(row, fact) for fact in REFERENCE_FACTS]
+    return [row.provider_id, row.model_id, *(list(one) if isinstance(one, tuple) else one for one in facts), *sources]
+
+
+Stated = dict[str, dict[int, dict[str, Any]]]
+"""Reference -> number of a model -> fact -> what the reference states."""
+
+stated_by_references: st.SearchStrategy[Stated] = st.dictionaries(
+    st.sampled_from(sorted(REFERENCE_FORMATS)),
+    st.dictionaries(
+        st.integers(0, 19),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "name": texts.filter(bool),
+                "context_window": contexts.filter(bool),
+                "max_output_tokens": st.just(64),
+                "input_price": prices.filter(lambda price: price is not None),
+                "output_price": prices.filter(lambda price: price is not None),
+                "capabilities": words.filter(lambda one: one is not None),
+            },
+        ),
+    ),
+)
+
+
+@settings(max_examples=10)
+@given(records(), filters(), stated_by_references, st.permutations(sorted(REFERENCE_FORMATS)))
+def test_sql_fills_the_gaps_of_models_as_python_does(
+    database: Database, rows: list[ModelRecord], every_wanted: list[ModelFilter], stated: Stated, order: list[str]
+) -> None:
+    with filled(database, rows) as connection:
+        claims: dict[tuple[str, str], list[Claim]] = {}
+        for reference, facts_by_number in stated.items():
+            for number, facts in facts_by_number.items():
+                key = (rows[number].provider_id, rows[number].model_id) if number < len(rows) else ("groq", "unknown")
+                claims.setdefault(key, []).extend(
+                    Claim(fact, value, reference_source(reference)) for fact, value in facts.items()
+                )
+            keep_claims(connection, reference, claims)
+        with_gaps_filled = [fill(row, claims.get((row.provider_id, row.model_id), []), order) for row in rows]
+        names = {claim.value for found in claims.values() for claim in found if claim.fact == "name"}
+        by_name = [ModelFilter(is_active=None, search=name) for name in sorted(names)]
+        for wanted in (*every_wanted, *by_name):
+            resolved = replace(wanted, is_stated_only=False)
+            check(connection, with_gaps_filled, resolved, read_filling(connection, resolved, order))
+        everything = ModelFilter(is_active=None)
+        assert read_filling(connection, everything, order) is STATED_ONLY
+
+
+def keep_claims(connection: sa.Connection, reference: str, claims: dict[tuple[str, str], list[Claim]]) -> None:
+    """Store the claims of one reference as an import does."""
+    stated = {
+        (*key, claim.fact): StatedClaim(claim.value, NOW, "0" * 64)
+        for key, found in claims.items()
+        for claim in found
+        if claim.source == reference_source(reference)
+    }
+    write_changes(connection, reference, ReferenceChanges(added=stated))
+
+
+def fill(row: ModelRecord, claims: list[Claim], order: list[str]) -> ModelRecord:
+    """Return the model as the rule of ``resolve`` fills it."""
+    own = [Claim(fact, value, "listing") for fact in REFERENCE_FACTS if (value := getattr(row, fact)) is not None]
+    winners = {fact: one for fact, one in resolve(own + claims, order).items() if one.source != "listing"}
+    if not winners:
+        return row
+    known = {name: getattr(row, name) for name in MODEL_FIELDS} | {fact: one.value for fact, one in winners.items()}
+    return FilledRecord(**known, facts_from_references={fact: one.source for fact, one in winners.items()})
 
 
 @pytest.mark.parametrize(

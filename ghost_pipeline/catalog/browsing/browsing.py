@@ -6,6 +6,7 @@ from datetime import date, datetime
 from ghost_pipeline.catalog import queries
 from ghost_pipeline.catalog.browsing import attempt_pages, departed_models, model_timeline, recorded_days, selection
 from ghost_pipeline.catalog.browsing.attempt_pages import Attempt
+from ghost_pipeline.catalog.claims.filling import read_filling
 from ghost_pipeline.catalog.history.changes import Change, ChangeFilter
 from ghost_pipeline.catalog.history.history import validate_kind
 from ghost_pipeline.catalog.results import ModelFilter
@@ -39,7 +40,8 @@ class Browsing:
             which = None
             if wanted.is_unlisted:
                 which = queries.is_unlisted_sql(self._clock(), self._settings.thresholds)
-            return selection.read_selected_page(connection, wanted, which, min(offset, MAX_OFFSET), limit)
+            filling = read_filling(connection, wanted, self._settings.reference_order)
+            return selection.read_selected_page(connection, wanted, which, min(offset, MAX_OFFSET), limit, filling)
 
     def list_labels(self) -> list[tuple[str, str]]:
         """Return the slug and the label of every provider, by slug."""

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.filtering import candidates_sql, decides_on_facts, order_sql, selected_sql, undecided_sql
+from ghost_pipeline.catalog.claims.filling import STATED_ONLY, Filling
+from ghost_pipeline.catalog.filtering import decides_on_facts, order_sql, selected_sql, undecided_sql
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import find_providers
 from ghost_pipeline.catalog.storage.tables import models
@@ -43,6 +44,8 @@ class SelectedPage(msgspec.Struct, frozen=True):
     """False if there are more than ``count``."""
     undecided: int
     """How many more are left out only because a fact is unknown, at most MOST_COUNTED."""
+    has_references: bool
+    """References can have filled facts."""
 
 
 def read_selected_page(
@@ -51,32 +54,38 @@ def read_selected_page(
     which: sa.ColumnElement[bool] | None,
     offset: int,
     limit: int,
+    filling: Filling = STATED_ONLY,
 ) -> SelectedPage:
     """Return at most ``limit`` models of the selection after the first ``offset`` ones, in the filter's order."""
-    dialect = connection.dialect.name
-    further = [*candidates_sql(connection, wanted), *(() if which is None else (which,))]
-    conditions = [*selected_sql(wanted, dialect), *further]
-    query = sa.select(*_COLUMNS, models.c.is_free).where(*conditions)
-    query = query.order_by(*order_sql(wanted, dialect)).limit(limit).offset(offset)
-    found = [_selected_model(row) for row in connection.execute(query)]
+    dialect, columns = connection.dialect.name, filling.columns
+    further = [*filling.candidates(connection, wanted), *(() if which is None else (which,))]
+    conditions = [*selected_sql(wanted, dialect, columns), *further]
+    query = sa.select(*_COLUMNS, models.c.is_free, *filling.more_columns()).select_from(filling.rows).where(*conditions)
+    query = query.order_by(*order_sql(wanted, dialect, columns)).limit(limit).offset(offset)
+    found = [_selected_model(row, filling) for row in connection.execute(query)]
     is_whole = offset == 0 and len(found) < limit  # then nothing more needs to be read
-    count = len(found) if is_whole else _count(connection, conditions)
+    count = len(found) if is_whole else _count(connection, conditions, filling)
     undecided = 0
     if decides_on_facts(wanted):
-        undecided = _count(connection, [*undecided_sql(wanted, dialect), *further])
-    providers = find_providers(connection, (one.model.provider_id for one in found))
-    return SelectedPage(found, providers, min(count, MOST_COUNTED), count <= MOST_COUNTED, min(undecided, MOST_COUNTED))
+        undecided = _count(connection, [*undecided_sql(wanted, dialect, columns), *further], filling)
+    return SelectedPage(
+        models=found,
+        providers=find_providers(connection, (one.model.provider_id for one in found)),
+        count=min(count, MOST_COUNTED),
+        is_counted_whole=count <= MOST_COUNTED,
+        undecided=min(undecided, MOST_COUNTED),
+        has_references=bool(filling.references),
+    )
 
 
-def _count(connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]]) -> int:
-    rows = sa.select(sa.literal(1)).select_from(models).where(*conditions).limit(MOST_COUNTED + 1).subquery()
+def _count(connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], filling: Filling) -> int:
+    rows = sa.select(sa.literal(1)).select_from(filling.rows).where(*conditions).limit(MOST_COUNTED + 1).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(rows)).scalar_one()
 
 
-def _selected_model(row: sa.Row[Any]) -> SelectedModel:
-    values = dict(row._mapping)
-    is_free = values.pop("is_free")
+def _selected_model(row: sa.Row[Any], filling: Filling) -> SelectedModel:
+    values = {column.name: row._mapping[column.name] for column in _COLUMNS}
     values["source"] = Source(values["source"])
     if values["capabilities"] is not None:
         values["capabilities"] = tuple(values["capabilities"])
-    return SelectedModel(ModelRecord(**values), is_free)
+    return SelectedModel(filling.fill(ModelRecord(**values), row), row.is_free)

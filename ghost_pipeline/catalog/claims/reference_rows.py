@@ -11,8 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.claims.filling import write_reference_facts
 from ghost_pipeline.catalog.storage.repository import Key, is_one_of
-from ghost_pipeline.catalog.storage.tables import models, reference_claims, reference_imports
+from ghost_pipeline.catalog.storage.tables import models, reference_claims, reference_facts, reference_imports
 from ghost_pipeline.lifecycle.claims.plausibility import ClaimKey, ReferenceChanges, StatedClaim
 from ghost_pipeline.lifecycle.claims.resolution import Claim, reference_source
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -71,6 +72,8 @@ def write_changes(connection: sa.Connection, reference: str, changes: ReferenceC
     if changes.ended:
         rows = [_known(dict(zip(_KEY_NAMES, (reference, *key), strict=True))) for key in changes.ended]
         connection.execute(sa.delete(reference_claims).where(*which), rows)
+    changed = {key[:2] for keys in (changes.added, changes.updated, changes.ended) for key in keys}
+    write_reference_facts(connection, reference, changed)
 
 
 _KEY_NAMES = ("reference", "provider_id", "model_id", "fact")
@@ -141,7 +144,8 @@ def find_unmatched(connection: sa.Connection, reference: str, provider_ids: Sequ
 
 def delete_reference(connection: sa.Connection, reference: str) -> int:
     """Delete the claims and imports of a reference. Return the number of claims."""
-    connection.execute(sa.delete(reference_imports).where(reference_imports.c.reference == reference))
+    for table in (reference_imports, reference_facts):
+        connection.execute(sa.delete(table).where(table.c.reference == reference))
     return connection.execute(sa.delete(reference_claims).where(reference_claims.c.reference == reference)).rowcount
 
 

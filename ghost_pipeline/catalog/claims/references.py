@@ -13,8 +13,10 @@ from itertools import islice
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.claims import reference_rows
+from ghost_pipeline.catalog.claims.filling import read_filling
 from ghost_pipeline.catalog.claims.reference_rows import ReferenceImport
 from ghost_pipeline.catalog.claims.stated_facts import read_stated_facts
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import Key
@@ -137,6 +139,12 @@ class References:
             return reference_rows.delete_reference(connection, reference)
 
         return self._database.write(delete)
+
+    def fill_gaps(self) -> bool:
+        """Return True if a reference states a fact of any model, known here or not."""
+        with self._database.reading() as connection:
+            everything = ModelFilter(is_stated_only=False)
+            return bool(read_filling(connection, everything, self._settings.reference_order).references)
 
     def list_states(self) -> list[ReferenceState]:
         """Return the references that were imported, by name."""

@@ -137,8 +137,12 @@ _WRITTEN: Mapping[FactKind, Any] = {
 _ExportedFacts = msgspec.defstruct("_ExportedFacts", [(fact.name, _WRITTEN[fact.kind] | None, None) for fact in FACTS])
 
 IMPORTED_COLUMNS = frozenset((*ExportedModel.__struct_fields__, *FACT_NAMES))
-DERIVED_COLUMNS = frozenset({"is_free", "listing_id"})
-"""Exported columns that are not imported: they follow from the prices and from this catalog's own listings."""
+FILLED_COLUMN = "facts_from_references"
+"""Names the facts of a row that are not the catalog's own."""
+
+DERIVED_COLUMNS = frozenset({"is_free", "listing_id", FILLED_COLUMN})
+"""Exported columns that are not imported: they follow from the prices, from this catalog's own listings, and from
+references."""
 
 
 def exported_record(row: Any, now: datetime) -> ModelRecord:
@@ -148,6 +152,7 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
     seen. A ghost without ``deactivated_at`` became one now, so that it is kept for 30 days before a purge. Raises
     UsageError for an invalid row.
     """
+    row = _as_stated(row)
     try:
         read = msgspec.convert(row, ExportedModel, strict=False)  # not strict: SQLite exports booleans as 0 and 1
         facts = _checked_facts(msgspec.convert(row, _ExportedFacts, strict=False))
@@ -174,6 +179,12 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
         inference_metadata=validate_metadata(read.inference_metadata),
         **{**facts, "name": validate_name(read.model_name) if facts["name"] is None else facts["name"]},
     )
+
+
+def _as_stated(row: Any) -> Any:
+    """Return the row without what references filled in: it is not what the other catalog's evidence stated."""
+    filled = row.get(FILLED_COLUMN) if isinstance(row, Mapping) else None
+    return row if not isinstance(filled, Mapping) else {key: row[key] for key in row if key not in filled}
 
 
 def _checked_facts(written: Any) -> dict[str, Any]:

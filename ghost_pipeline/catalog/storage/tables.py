@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ghost_pipeline.lifecycle.claims.resolution import REFERENCE_FACTS
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -394,6 +395,19 @@ reference_claims = sa.Table(
     sa.Index(None, "reference"),
 )
 """What references state of models now. Without foreign keys: a reference's models may be unknown here."""
+
+reference_facts = sa.Table(
+    "reference_facts",
+    metadata,
+    sa.Column("reference", sa.String(32), primary_key=True, comment="Name of the reference that states them."),
+    sa.Column("provider_id", Slug, primary_key=True, comment="Slug of the provider, which may be unknown here."),
+    sa.Column(
+        "model_id", ModelId, primary_key=True, comment="The provider's id of the model, which may be unknown here."
+    ),
+    *(sa.Column(fact, models.c[fact].type, comment=models.c[fact].comment) for fact in REFERENCE_FACTS),
+)
+"""The claims of ``reference_claims`` that can fill a gap, a row for each model, so that filters can join them.
+A price of 0 is not among them."""
 
 notification_destinations = sa.Table(
     "notification_destinations",

@@ -16,8 +16,15 @@ from ghost_pipeline.cli.history.past import (
     read_stats_at,
     warn_of_undecided,
 )
-from ghost_pipeline.cli.options import PROVIDER, capability_option, json_option
+from ghost_pipeline.cli.options import PROVIDER, capability_option, json_option, stated_only_option
 from ghost_pipeline.cli.output import count, format_state, print_json, print_json_list, print_table
+from ghost_pipeline.lifecycle.claims.resolution import (
+    REFERENCE_FACTS,
+    REFERENCE_PREFIX,
+    SOURCE_COLUMNS,
+    SOURCE_SUFFIX,
+    is_reference,
+)
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
@@ -79,6 +86,7 @@ def print_stats(counted: dict[str, Any]) -> None:
     default=None,
     help="Only models that their provider refuses, or only the others.",
 )
+@stated_only_option
 @at_option
 @json_option
 def models_command(
@@ -90,6 +98,7 @@ def models_command(
     capabilities: Sequence[str],
     is_unlisted: bool,
     is_refused: bool | None,
+    is_stated_only: bool,
     at: datetime | None,
     is_json: bool,
     **conditions: Any,
@@ -98,6 +107,9 @@ def models_command(
 
     Unlisted models were used within the last 24 hours, but are missing from their provider's latest complete listing.
     Refused models are those for which their provider answers that it has them no more, whatever its list contains.
+
+    Facts that no provider states are filled from imported references, for the filters too; never whether a model is
+    free. --at has none of references.
 
     Capabilities: text, vision, audio, speech, image_generation, video, embedding, rerank, moderation, tools,
     reasoning, json, streaming.
@@ -110,8 +122,11 @@ def models_command(
         source=source and source.upper(),
         is_unlisted=is_unlisted,
         is_refused=is_refused,
+        is_stated_only=is_stated_only,
         **conditions,
     )
+    if at is not None and (sources := [name for name in columns if name in SOURCE_COLUMNS]):
+        raise click.UsageError(f"{sources[0]} is known of now only: leave out --at or the column.")
     with ModelCatalog.open() as catalog:
         if at is not None:
             print_models_at(catalog, at, wanted, columns, is_json=is_json)
@@ -123,10 +138,13 @@ def models_command(
             print_json_list(catalog.iterate_models(wanted))
             return
         shown = _SIGHTINGS if is_unlisted else _REFUSALS if is_refused else _FACTS
+        is_filled = not is_stated_only and catalog.references.fill_gaps()
+        sources = [f"{name}{SOURCE_SUFFIX}" for name in shown.values() if name in REFERENCE_FACTS] if is_filled else []
+        columns = (*shown.values(), *sources, "is_active", "last_seen_at", "refused_since")
         printed = Counter[str]()
-        found = catalog.iterate_columns(wanted, (*shown.values(), "is_active", "last_seen_at", "refused_since"))
-        rows = _table_rows(found, printed, is_unlisted=is_unlisted)
-        print_table((*shown, "state"), rows, numbers=_NUMBERS, optional=_OPTIONAL)
+        rows = _table_rows(catalog.iterate_columns(wanted, columns), printed, len(shown), is_unlisted=is_unlisted)
+        headings = (*shown, "filled from", "state") if is_filled else (*shown, "state")
+        print_table(headings, rows, numbers=_NUMBERS, optional=_OPTIONAL)
         undecided = catalog.count_undecided_models(wanted)
     click.echo(count(printed["rows"], "model"), err=True)
     warn_of_undecided(undecided)
@@ -155,7 +173,7 @@ def _count_rows(rows: Iterable[Sequence[Any]], printed: Counter[str]) -> Iterato
         yield row
 
 
-_OPTIONAL = ("name", "source", "context", "out $/M", "in $/M", "last listed")
+_OPTIONAL = ("name", "source", "filled from", "context", "out $/M", "in $/M", "last listed")
 """Columns that a narrow terminal can lose, the least important first."""
 
 _NUMBERS = ("context", "in $/M", "out $/M")
@@ -168,11 +186,16 @@ _SIGHTINGS = {**_NAMES, "last used": "last_used_at", "last listed": "last_listed
 
 
 def _table_rows(
-    found: Iterable[tuple[Any, ...]], printed: Counter[str], *, is_unlisted: bool
+    found: Iterable[tuple[Any, ...]], printed: Counter[str], width: int, *, is_unlisted: bool
 ) -> Iterator[Sequence[Any]]:
-    for *cells, is_active, last_seen_at, refused_since in found:
+    """Yield the cells of rows: ``width`` columns of models, sources of facts, and what the state follows from."""
+    for *columns, is_active, last_seen_at, refused_since in found:
         printed["rows"] += 1
+        cells, sources = columns[:width], columns[width:]
         if is_unlisted:
             cells[-1] = cells[-1] or "never"
+        if sources:
+            references = dict.fromkeys(one for one in sources if one is not None and is_reference(one))
+            cells.append(", ".join(one.removeprefix(REFERENCE_PREFIX) for one in references))
         state = format_state(is_active=is_active, last_seen_at=last_seen_at, refused_since=refused_since)
         yield [*cells, state]

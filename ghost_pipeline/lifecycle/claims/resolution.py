@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
+from ghost_pipeline.lifecycle.records import FilledRecord, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 REFERENCE_PREFIX = "reference:"
@@ -30,6 +31,11 @@ _RANKS = {name: rank for rank, name in enumerate(STATED_SOURCES.values())}
 
 REFERENCE_FACTS = ("name", "context_window", "max_output_tokens", "input_price", "output_price", "capabilities")
 """Facts that a reference can state. The others are the provider's alone, such as when it withdraws a model."""
+
+SOURCE_SUFFIX = "_source"
+
+SOURCE_COLUMNS = tuple(f"{fact}{SOURCE_SUFFIX}" for fact in REFERENCE_FACTS)
+"""Columns of tables and exports that name the source of a fact of a model."""
 
 _KINDS = {fact.name: fact.kind for fact in FACTS}
 
@@ -65,6 +71,21 @@ def reference_source(name: str) -> str:
 def is_reference(source: str) -> bool:
     """Return True if the source of a claim is a reference."""
     return source.startswith(REFERENCE_PREFIX)
+
+
+def stated_source(model: ModelRecord, fact: str) -> str | None:
+    """Return the source of a fact of REFERENCE_FACTS, as far as the model alone shows it; None for an unknown one.
+
+    A listing that confirms a model states all its facts but the name anew. Facts that an operator added to a listed
+    model make it the operator's until then. Who stated each value exactly follows from the events of the model.
+    """
+    if getattr(model, fact) is None:
+        return None
+    if isinstance(model, FilledRecord) and fact in model.facts_from_references:
+        return model.facts_from_references[fact]
+    if fact == "name":
+        return STATED_SOURCES[Source.MANUAL if model.is_name_manual else model.source]
+    return STATED_SOURCES[Source.INDEX if model.listing_id is not None else model.source]
 
 
 def rank_source(source: str, order: Sequence[str]) -> int:

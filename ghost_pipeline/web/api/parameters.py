@@ -61,6 +61,9 @@ def read_filter(
         bool | None, Query(description="Only models that their providers refuse, or only the others.")
     ] = None,
     retiring: Annotated[bool, Query(description="Only models whose end was announced, past dates included.")] = False,
+    stated_only: Annotated[
+        bool, Query(description="Only what providers and operators state; nothing of references.")
+    ] = False,
     min_context: Annotated[int | None, Query(description="The smallest context window, in tokens.")] = None,
     max_input_price: Annotated[float | None, Query(description="In USD per million tokens.")] = None,
     max_output_price: Annotated[float | None, Query(description="In USD per million tokens.")] = None,
@@ -82,6 +85,7 @@ def read_filter(
         is_unlisted=unlisted,
         is_refused=refused,
         is_retiring=retiring,
+        is_stated_only=stated_only,
         min_context_window=min_context,
         max_input_price=max_input_price,
         max_output_price=max_output_price,

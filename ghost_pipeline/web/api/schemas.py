@@ -21,10 +21,28 @@ ModelAtInstant = msgspec.defstruct(
     [
         *get_type_hints(ModelRecord).items(),
         ("is_last_seen_exact", bool | msgspec.UnsetType, msgspec.UNSET),
+        ("facts_from_references", Mapping[str, str] | msgspec.UnsetType, msgspec.UNSET),
     ],
     kw_only=True,
 )
-"""A model; ``is_last_seen_exact`` only with ``at``."""
+"""A model; ``is_last_seen_exact`` only with ``at``, ``facts_from_references`` only if references fill facts."""
+
+
+class StatedFact(msgspec.Struct):
+    """What one source states of a fact of a model."""
+
+    value: Any
+    source: str
+    first_stated_at: datetime | None
+    last_stated_at: datetime | None
+    sha256: str | None
+
+
+class ResolvedFact(StatedFact, kw_only=True):
+    """The statement of a fact that counts, and the others."""
+
+    others: Sequence[StatedFact]
+
 
 Model = msgspec.defstruct(
     "Model",
@@ -34,6 +52,7 @@ Model = msgspec.defstruct(
         ("listing", dict[str, Any] | None),
         ("events", Sequence[ModelEvent]),
         ("explanation", ModelExplanation | msgspec.UnsetType, msgspec.UNSET),
+        ("facts", Mapping[str, ResolvedFact] | msgspec.UnsetType, msgspec.UNSET),
         *(
             (name, hint | msgspec.UnsetType, msgspec.UNSET)
             for name, hint in get_type_hints(ModelRecord).items()
@@ -42,7 +61,7 @@ Model = msgspec.defstruct(
     ],
     kw_only=True,
 )
-"""One model with its evidence. Its facts are missing if it left the catalog, its explanation with ``at``."""
+"""One model with its evidence. Its facts are missing if it left the catalog, explanation and sources with ``at``."""
 
 
 class Models(msgspec.Struct):

@@ -16,6 +16,7 @@ from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.price_periods import PricePeriod
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.absence import Presence
+from ghost_pipeline.lifecycle.claims.resolution import Claim, is_reference, resolve, sort_claims
 from ghost_pipeline.lifecycle.facts import FACTS
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import ModelRecord
@@ -38,6 +39,10 @@ class FactRow:
     value: Any
     since: datetime | None
     """None for an unknown value that never was known."""
+    source: str | None
+    """Who states it, as ``lifecycle.claims.resolution.Claim`` has it; None for an unknown value."""
+    others: Sequence[Claim] = ()
+    """What other sources state instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def view_model(
         model=model,
         explanation=explanation,
         listing=known.listing,
-        facts=[] if model is None or history is None else list_facts(model, history),
+        facts=[] if model is None or history is None else list_facts(catalog, model, history),
         commands=list_commands(slug, canonical, explanation.presence),
         timeline=[_entry(one) for one in events[:TIMELINE_SIZE]],
         older_than=events[TIMELINE_SIZE - 1].id if len(events) > TIMELINE_SIZE else None,
@@ -124,11 +129,25 @@ def view_model(
     )
 
 
-def list_facts(model: ModelRecord, history: FactHistory) -> list[FactRow]:
-    """Return the facts of a model, the known ones first."""
-    declared = [(fact.name, fact.description) for fact in FACTS if fact.name != "prices"]
-    declared.append(("is_free", "Whether it costs nothing, as far as that is known."))
-    rows = [FactRow(name, description, getattr(model, name), history.since.get(name)) for name, description in declared]
+def list_facts(catalog: ModelCatalog, model: ModelRecord, history: FactHistory) -> list[FactRow]:
+    """Return the facts of a model with their sources, the known ones first; references fill unknown ones."""
+    claims = catalog.references.list_claims(model.provider_id, model.model_id)
+    order = catalog.settings.reference_order
+    winners, ranked = resolve(claims, order), sort_claims(claims, order)
+    rows = []
+    for fact in FACTS:
+        if fact.name == "prices":
+            continue
+        winner = winners.get(fact.name)
+        if winner is None:
+            rows.append(FactRow(fact.name, fact.description, None, None, None))
+            continue
+        since = winner.first_stated_at if is_reference(winner.source) else history.since.get(fact.name)
+        others = [one for one in ranked if one.fact == fact.name and one.value != winner.value]
+        rows.append(FactRow(fact.name, fact.description, winner.value, since, winner.source, others))
+    description = "Whether it costs nothing, as far as that is known."
+    source = None if model.is_free is None else "its prices"
+    rows.append(FactRow("is_free", description, model.is_free, history.since.get("is_free"), source))
     return sorted(rows, key=lambda row: row.value is None)
 
 

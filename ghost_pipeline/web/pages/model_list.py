@@ -15,7 +15,8 @@ from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.exports import FORMATS, write_models
 from ghost_pipeline.lifecycle.absence import purge_due_at
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.claims.resolution import REFERENCE_PREFIX
+from ghost_pipeline.lifecycle.records import FilledRecord, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 from ghost_pipeline.web.context import CatalogOfRequest, render_page
 from ghost_pipeline.web.pages.url_state import Parameters
@@ -36,6 +37,9 @@ MARKS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "retiring": ("end was announced", {"is_retiring": True}),
 }
 """Value of the parameter ``mark`` -> its label and its condition. Several can be given."""
+
+FACTS = ("all", "stated")
+"""Values of the parameter ``facts``: with those of references, or without."""
 
 SORTED_BY: Mapping[str, str] = {
     "model": "model_id",
@@ -66,6 +70,8 @@ class ModelRow:
     is_free: bool | None
     purge_at: datetime | None
     """When the purge sweep takes a ghost; None for an active model, and if no sweep does."""
+    filled: Mapping[str, str]
+    """Fact -> the reference that fills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,7 @@ class ModelList:
     is_counted_whole: bool
     undecided: int
     is_catalog_empty: bool
+    has_references: bool
 
     @property
     def first(self) -> int:
@@ -144,6 +151,7 @@ def read_selection(parameters: Parameters) -> Selection:
         max_input_price=parameters.number("max_input"),
         max_output_price=parameters.number("max_output"),
         sort=None if sort is None else _catalog_order(sort),
+        is_stated_only=parameters.choice("facts", FACTS) == "stated",
         **conditions,
     )
     return Selection(wanted, sort, parameters.page())
@@ -158,12 +166,16 @@ def view_models(catalog: ModelCatalog, selection: Selection) -> ModelList:
     """Return one page of the selection. Raises UnknownProvider."""
     found = catalog.browsing.list_models(selection.wanted, (selection.page - 1) * PAGE_SIZE, PAGE_SIZE)
     thresholds = catalog.settings.thresholds
-    rows = [
-        ModelRow(one.model, one.is_free, purge_due_at(one.model, found.providers[one.model.provider_id], thresholds))
-        for one in found.models
-    ]
+    rows = []
+    for model, is_free in ((one.model, one.is_free) for one in found.models):
+        purge_at = purge_due_at(model, found.providers[model.provider_id], thresholds)
+        sources = model.facts_from_references if isinstance(model, FilledRecord) else {}
+        filled = {fact: source.removeprefix(REFERENCE_PREFIX) for fact, source in sources.items()}
+        rows.append(ModelRow(model, is_free, purge_at, filled))
     is_empty = not found.count and not catalog.browsing.list_models(ModelFilter(is_active=None), limit=1).models
-    return ModelList(selection, rows, found.count, found.is_counted_whole, found.undecided, is_empty)
+    return ModelList(
+        selection, rows, found.count, found.is_counted_whole, found.undecided, is_empty, found.has_references
+    )
 
 
 @router.get("/models")
@@ -188,6 +200,7 @@ def show_models(request: Request, catalog: CatalogOfRequest) -> HTMLResponse:
         capabilities=CAPABILITIES,
         states=list(STATES),
         costs=list(COSTS),
+        has_references=parameters.text("facts") is not None or (shown is not None and shown.has_references),
         marks={name: label for name, (label, _) in MARKS.items()},
         downloads=list(DOWNLOADS),
     )

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.claims.references import ImportOutcome
 from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
-from ghost_pipeline.catalog.storage.tables import metadata, reference_claims, reference_imports
+from ghost_pipeline.catalog.storage.tables import metadata, reference_claims, reference_facts, reference_imports
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.catalog.backends import Place
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-OF_REFERENCES = (reference_claims, reference_imports)
+OF_REFERENCES = (reference_claims, reference_facts, reference_imports)
 
 
 class Story:
@@ -136,6 +136,7 @@ def test_importing_the_same_again_writes_one_row(story: Story) -> None:
     again = story.models_dev(stated)
     after = story.rows(is_of_references=True)
     assert after["reference_claims"] == before["reference_claims"]
+    assert after["reference_facts"] == before["reference_facts"]
     assert len(after["reference_imports"]) == 2
     assert again.imported.is_applied
     assert (again.imported.added_count, again.imported.changed_count, again.imported.ended_count) == (0, 0, 0)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ghost_pipeline_tests.cli.run_cli import Shell
+from ghost_pipeline.catalog.importing.export_file import exported_record
+from ghost_pipeline_tests.cli.run_cli import DAY_1, Shell
 
 API = {
     "openrouter": {
@@ -65,6 +66,45 @@ def test_people_see_what_a_reference_adds_and_what_it_contradicts(stocked: Shell
     assert "acme/other" in stocked.run("references", "unmatched", "models-dev").stdout
     assert stocked.run("references", "remove", "models-dev").stdout == "models-dev: 4 claims removed\n"
     assert "reference:" not in stocked.run("show", "openrouter", "acme/paid").stdout
+
+
+def test_filters_columns_and_exports_are_filled_unless_only_stated_facts_are_wanted(
+    stocked: Shell, tmp_path: Path
+) -> None:
+    large = ("models", "--min-context", "100000")
+    assert stocked.json(*large) == []
+    plain = stocked.run("models").stdout
+    import_api(stocked, tmp_path)
+    [model] = stocked.json(*large)
+    assert (model["model_id"], model["context_window"], model["is_free"]) == ("acme/paid", 128_000, False)
+    assert model["facts_from_references"] == {"context_window": "reference:models-dev"}
+    assert stocked.json(*large, "--stated-only") == []
+    assert stocked.run("models", "--stated-only").stdout == plain
+    heading, row = stocked.run(*large).stdout.splitlines()
+    assert heading.split()[-3:] == ["filled", "from", "state"]
+    assert row.split()[-2] == "models-dev"
+    columns = ("--columns", "model_id,context_window,context_window_source,input_price_source")
+    assert stocked.json(*large, *columns) == [
+        {
+            "model_id": "acme/paid",
+            "context_window": 128_000,
+            "context_window_source": "reference:models-dev",
+            "input_price_source": "listing",
+        }
+    ]
+    assert stocked.json("models", "--sort", "-context_window", *columns)[0]["model_id"] == "acme/paid"
+    assert "known of now only" in stocked.run("models", "--at", "2027-01-01", *columns, exit_code=2).stderr
+
+
+def test_what_a_reference_filled_is_not_imported_by_another_catalog(stocked: Shell, tmp_path: Path) -> None:
+    import_api(stocked, tmp_path)
+    file = tmp_path / "export.json"
+    stocked.run("export", "--to", "json", "--provider", "openrouter", "--output", str(file))
+    [filled] = [one for one in json.loads(file.read_text()) if "facts_from_references" in one]
+    assert (filled["context_window"], filled["input_price"]) == (128_000, 1.0)
+    rows = [exported_record(one, DAY_1) for one in json.loads(file.read_text())]
+    [paid] = [one for one in rows if one.model_id == "acme/paid"]
+    assert (paid.context_window, paid.input_price) == (None, 1.0)
 
 
 def test_a_refused_file_is_exit_code_1_and_replaces_nothing(stocked: Shell, tmp_path: Path) -> None:

@@ -217,9 +217,9 @@ def test_the_downloads_have_the_whole_selection(client: TestClient, catalog: Mod
 def test_a_model_shows_since_when_facts_hold_and_the_evidence_of_each_event(client: TestClient) -> None:
     page = client.get(MODEL).text
     facts = {row[0]: row[1:] for row in rows(page, 'id="facts"')}
-    assert facts["input_price"] == ["1.25", "10 days ago"]
-    assert facts["context_window"] == ["131,072", "15 days ago"]
-    assert facts["replaced_by"] == ["lab/newcomer", "1 hour ago"]
+    assert facts["input_price"] == ["1.25", "listing", "10 days ago"]
+    assert facts["context_window"] == ["131,072", "listing", "15 days ago"]
+    assert facts["replaced_by"] == ["lab/newcomer", "manual", "1 hour ago"]
     assert f'href="{DAGSTER_URL}/runs/{RUN_ID}"' in page
     assert "input_price 1.5 → 1.25" in words(page)
     assert re.search(r"listing.\d+ together_models.json, digest [0-9a-f]{12}", words(page))
