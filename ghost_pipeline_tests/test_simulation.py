@@ -1,12 +1,20 @@
 """The simulation holds on both databases, gives the same bytes for the same seed, and can fail."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import NoResultFound
 
+from ghost_pipeline import CatalogError, ModelCatalog
+from ghost_pipeline.catalog.storage.tables import models, providers
+from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
+from simulation import actors
 from simulation.mutants import MUTANTS
 from simulation.runner import Scenario, as_test, run, shrink
+from simulation.statements import DirectConnection, executed_directly
 
 SEEDS = range(1, 21)
 
@@ -31,6 +39,27 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     first, second = (run(Scenario(7, days=6, providers=3)) for _ in range(2))
     assert first.digest == second.digest
     assert run(Scenario(8, days=6, providers=3)).digest != first.digest
+
+
+def test_the_short_way_of_statements_has_the_result_of_the_whole_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = Scenario(7, days=6, providers=3)
+    shortened = run(scenario)
+    monkeypatch.setattr(actors, "executed_directly", lambda _catalog: nullcontext())
+    assert run(scenario).digest == shortened.digest
+
+
+def test_a_statement_that_fails_on_the_short_way_raises_what_the_whole_way_raises(tmp_path: Path) -> None:
+    unknown = sa.insert(models).values(model_id="one")
+    select, other = sa.select(providers.c.id), sa.select(models)
+    with ModelCatalog.open(Settings(home=tmp_path)) as catalog, executed_directly(catalog):
+        for _ in range(3):
+            with catalog._database.reading() as connection:
+                assert type(connection) is DirectConnection
+                assert connection.execute(select).all() == []
+                with pytest.raises(NoResultFound):
+                    connection.execute(other).one()
+            with pytest.raises(CatalogError), catalog._database.writing() as connection:
+                connection.execute(unknown)
 
 
 def test_a_failure_is_found_and_shrunk_to_a_test_that_shows_it() -> None:

@@ -22,6 +22,7 @@ from ghost_pipeline.settings import Settings
 from simulation import numbers
 from simulation.faults import Crash, Delivered, crash_at, deliver, failing_database, replace_archived
 from simulation.plan import Step
+from simulation.statements import executed_directly
 from simulation.world import TrueProvider
 
 logging.getLogger("ghost_pipeline.client").addHandler(logging.NullHandler())
@@ -160,6 +161,8 @@ class Actors:
                 stack.enter_context(crash_at(catalog, step.crash, step.seed))
             if step.database_fault is not None:
                 stack.enter_context(failing_database(catalog, step.database_fault, step.seed))
+            if step.crash is None and step.database_fault is None:
+                stack.enter_context(executed_directly(catalog))
             yield
 
     def _fetch(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -24,12 +25,16 @@ class State(NamedTuple):
     input_price: float | None
 
 
+Row = tuple[Any, ...]
+"""A provider and the columns of State, as the driver returns them."""
 _ALL = sa.select(models.c.provider_id, *(models.c[name] for name in State._fields))
 _OF_ONE = _ALL.where(models.c.provider_id == sa.bindparam("provider"))
 _KINDS = (
-    sa.select(model_events.c.model_id, model_events.c.kind)
+    sa.select(model_events.c.id, model_events.c.model_id, model_events.c.kind)
     .where(
-        model_events.c.provider_id == sa.bindparam("provider"), model_events.c.kind != sa.literal_column("'changed'")
+        model_events.c.provider_id == sa.bindparam("provider"),
+        model_events.c.id > sa.bindparam("after"),
+        model_events.c.kind != sa.literal_column("'changed'"),
     )
     .order_by(model_events.c.id)
 )
@@ -45,33 +50,51 @@ class StateReader:
         self._catalog = catalog
         database = catalog._database
         self._driver = sqlite3.connect(str(database.url.database)) if database.is_sqlite else None
+        self._kinds: dict[str, dict[str, str]] = defaultdict(dict)
+        self._last_event_ids: dict[str, int] = defaultdict(int)
 
     def close(self) -> None:
         """Close the connection."""
         if self._driver is not None:
             self._driver.close()
 
-    def read_states(self, provider_id: str | None) -> dict[str, dict[str, State]]:
-        """Return provider -> model id -> state, of one provider or of all."""
+    def read_rows(self, provider_id: str | None) -> dict[str, dict[str, Row]]:
+        """Return provider -> model id -> row, of one provider or of all."""
         query, parameters = (_ALL, ()) if provider_id is None else (_OF_ONE, (provider_id,))
+        found: Iterable[Row]
         if self._driver is not None:
-            states: dict[str, dict[str, State]] = defaultdict(dict)
-            for row in self._driver.execute(_IN_SQLITE[query], parameters):
-                states[row[0]][row[1]] = _state(row)
-            return states
-        with self._catalog._database.reading() as connection:
-            rows = connection.execute(query, {"provider": provider_id}).all()
-        states = defaultdict(dict)
-        for slug, *values in rows:
-            states[slug][values[0]] = State(*values)
-        return states
+            found = self._driver.execute(_IN_SQLITE[query], parameters)
+        else:
+            with self._catalog._database.reading() as connection:
+                found = [tuple(row) for row in connection.execute(query, {"provider": provider_id})]
+        if provider_id is not None:
+            return {provider_id: {row[1]: row for row in found}}
+        rows: dict[str, dict[str, Row]] = defaultdict(dict)
+        for row in found:
+            rows[row[0]][row[1]] = row
+        return rows
 
-    def read_latest_kinds(self, provider_id: str) -> dict[str, str]:
-        """Return model id -> kind of its latest event that changed its state."""
+    def state(self, row: Row) -> State:
+        """Return what a row contains."""
+        return _state(row) if self._driver is not None else State(*row[1:])
+
+    def read_latest_kinds(self, provider_id: str, *, is_anew: bool = False) -> dict[str, str]:
+        """Return model id -> kind of its latest event that changed its state.
+
+        Reads the events that are new since the last call, as events are only ever added; all of them if ``is_anew``.
+        """
+        kinds = {} if is_anew else self._kinds[provider_id]
+        after = 0 if is_anew else self._last_event_ids[provider_id]
+        found: Iterable[Row]
         if self._driver is not None:
-            return dict(self._driver.execute(_IN_SQLITE[_KINDS], (provider_id,)))
-        with self._catalog._database.reading() as connection:
-            return {row.model_id: row.kind for row in connection.execute(_KINDS, {"provider": provider_id})}
+            found = self._driver.execute(_IN_SQLITE[_KINDS], (provider_id, after))
+        else:
+            with self._catalog._database.reading() as connection:
+                found = connection.execute(_KINDS, {"provider": provider_id, "after": after}).tuples().all()
+        for event_id, model_id, kind in found:
+            kinds[model_id] = kind
+            self._last_event_ids[provider_id] = event_id
+        return kinds
 
 
 @lru_cache(maxsize=10_000)

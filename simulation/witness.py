@@ -6,15 +6,17 @@ Each exemption here follows from a rule that users can read in docs/reliability.
 from bisect import bisect_right
 from collections.abc import Set
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from simulation.actors import Happened
 from simulation.faults import Delivered
 from simulation.plan import Step
+from simulation.states import Row
 from simulation.world import TrueProvider
 
 SILENCE = timedelta(hours=24)
 """A clock that goes back to a time after which nothing was fetched for so long looks like a correct one."""
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 SKEW = timedelta(seconds=5)
 SHRUNKEN_COUNT, SHRUNKEN_PERCENT = 5, 20
 """More absences than both make a listing shrunken. Documentation."""
@@ -45,6 +47,10 @@ class Known:
     """A clock was wrong when it became inactive, and only evidence makes it active again."""
     absent: tuple[datetime | None, datetime | None] | None = None
     """First and last evidence when its absence was found to be right."""
+    settled_row: Row | None = None
+    """What the catalog held when it was found to be right; None if something is known since that may contradict it."""
+    settled_until: datetime = BEFORE_ALL
+    """Until when the same row stays right, whatever the time is."""
 
     def add(
         self, at: datetime, stamped_at: datetime | None = None, *, is_use: bool = False, is_late: bool = False
@@ -140,12 +146,19 @@ class Witness:
             feed.is_released, feed.held_by, feed.lifted_at = True, None, step.at
 
     def of(self, provider_id: str, model_id: str) -> Known:
-        """Return what is known of a model."""
-        return self.known.setdefault(provider_id, {}).setdefault(model_id, Known())
+        """Return what is known of a model, so that it may change: the next check compares it anew."""
+        known = self.known.setdefault(provider_id, {}).get(model_id)
+        if known is None:
+            known = self.known[provider_id][model_id] = Known()
+        known.settled_row = None
+        return known
 
     def feed(self, provider_id: str) -> Feed:
         """Return the quality of a provider's listings."""
-        return self.feeds.setdefault(provider_id, Feed())
+        feed = self.feeds.get(provider_id)
+        if feed is None:
+            feed = self.feeds[provider_id] = Feed()
+        return feed
 
     def _is_silent_after(self, at: datetime) -> bool:
         index = bisect_right(self.fetched_at, at + SKEW)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from simulation import numbers
@@ -30,6 +30,10 @@ class TrueModel:
         """Return True if the model answers requests at ``at``."""
         is_back = self.returns_at is not None and at >= self.returns_at
         return self.born_at <= at < self.retired_at or is_back
+
+    def served_until(self, at: datetime) -> datetime:
+        """Return until when the model, which is served at ``at``, is served without a break."""
+        return self.retired_at if at < self.retired_at else datetime.max.replace(tzinfo=UTC)
 
     def price(self, at: datetime) -> str:
         """Return what the listing states at ``at``, in USD per token."""

@@ -320,7 +320,8 @@ _COMPLETE = (
     .where(
         listings.c.provider_id == sa.bindparam("provider_id"),
         listings.c.observed_at == sa.bindparam("last_complete_at", type_=listings.c.observed_at.type),
-        listings.c.verdict.not_in([verdict.value for verdict in Verdict if not verdict.is_readable]),
+        # Literals, because SQLAlchemy expands a list of parameters again whenever the statement is executed.
+        listings.c.verdict.not_in([sa.literal_column(f"'{one.value}'") for one in Verdict if not one.is_readable]),
     )
     .order_by(listings.c.id.desc())
     .limit(1)

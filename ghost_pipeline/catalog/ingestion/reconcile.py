@@ -29,7 +29,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     write_reactivations,
 )
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
-from ghost_pipeline.catalog.refusals.recording import record_listed_again, record_returns
+from ghost_pipeline.catalog.refusals.recording import record_listed_again, record_returns, select_absent
 from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.results import PREVIEW_LENGTH, ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
@@ -56,6 +56,7 @@ from ghost_pipeline.settings import Thresholds
 
 _KNOWN = models.c.id.in_(sa.select(matched.c.known_id).where(matched.c.known_id.is_not(None)))
 _KNOWN_GHOSTS = select_ghosts(_KNOWN)
+_KNOWN_ABSENT = select_absent(_KNOWN)
 _MARK_KNOWN = mark_as_listed(_KNOWN)
 _NEW = matched.c.known_id.is_(None)
 _PREVIEW = sa.select(matched.c.model_id).where(_NEW).order_by(matched.c.model_id).limit(PREVIEW_LENGTH)
@@ -141,7 +142,7 @@ def _apply(
     if found.tombstoned:
         _restore_from_tombstones(connection, attempt, is_late=assessment.is_late)
     if not assessment.is_late:
-        record_returns(connection, provider, attempt.observed_at, [_KNOWN])
+        record_returns(connection, provider, attempt.observed_at, _KNOWN_ABSENT)
     if found.existing and assessment.is_late:
         widen_seen_span(connection, _KNOWN, attempt)
     elif found.existing:

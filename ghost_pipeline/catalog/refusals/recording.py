@@ -99,19 +99,24 @@ def record_reactivation(
     settle(connection, [(provider_id, model_id)], lambda _: Cause(at, Source.MANUAL), now, thresholds)
 
 
+def select_absent(which: sa.ColumnElement[bool]) -> sa.Select[tuple[str]]:
+    """Return the query that ``record_returns`` executes for the models in ``which``."""
+    # Each by a range of an index: few models are behind the latest listing.
+    complete_at = sa.bindparam("last_complete_at", type_=models.c.last_listed_at.type)
+    is_absent = sa.or_(models.c.last_listed_at < complete_at, models.c.last_listed_at.is_(None))
+    return sa.select(models.c.model_id).where(models.c.provider_id == sa.bindparam("provider_id"), is_absent, which)
+
+
 def record_returns(
-    connection: sa.Connection, provider: ProviderRecord, at: datetime, which: Sequence[sa.ColumnElement[bool]]
+    connection: sa.Connection, provider: ProviderRecord, at: datetime, query: sa.Select[tuple[str]]
 ) -> None:
     """Record that a listing brought models back that the provider's latest complete listing lacked.
 
-    ``which`` are conditions on the rows of ``models``, before they are marked as listed.
+    ``query`` is one of ``select_absent``, before its models are marked as listed.
     """
-    if provider.last_complete_at is None:
-        return
-    # Each by a range of an index: few models are behind the latest listing.
-    is_absent = sa.or_(models.c.last_listed_at < provider.last_complete_at, models.c.last_listed_at.is_(None))
-    query = sa.select(models.c.model_id).where(models.c.provider_id == provider.id, is_absent, *which)
-    record_listed_again(connection, provider.id, connection.execute(query).scalars(), at)
+    if provider.last_complete_at is not None:
+        parameters = {"provider_id": provider.id, "last_complete_at": provider.last_complete_at}
+        record_listed_again(connection, provider.id, connection.execute(query, parameters).scalars(), at)
 
 
 def record_listed_again(connection: sa.Connection, provider_id: str, model_ids: Iterable[str], at: datetime) -> None:

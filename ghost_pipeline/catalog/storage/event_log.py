@@ -33,8 +33,11 @@ _NEWEST = sa.select(
     sa.select(sa.func.max(event_batches.c.recorded_at))
     .where(event_batches.c.provider_id == providers.c.id)
     .scalar_subquery(),
-).where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
-"""The newest event of all, and when the latest event of each of the providers was recorded."""
+)
+"""The newest event of all, and when the latest event of each provider was recorded."""
+_NEWEST_OF_ONE = _NEWEST.where(providers.c.id == sa.bindparam("slug"))
+"""Of most transactions; SQLAlchemy would expand a list again whenever the statement is executed."""
+_NEWEST_OF_SOME = _NEWEST.where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
 
 
 @dataclass(slots=True)
@@ -69,7 +72,8 @@ def recording_instants(connection: sa.Connection, operations: Mapping[str, datet
     recordings = connection.get_execution_options()[_OPTION].recordings
     new = [slug for slug in operations if slug not in recordings]
     if new:
-        for slug, after_id, recorded_at in connection.execute(_NEWEST, {"slugs": new}):
+        query, parameters = (_NEWEST_OF_ONE, {"slug": new[0]}) if len(new) == 1 else (_NEWEST_OF_SOME, {"slugs": new})
+        for slug, after_id, recorded_at in connection.execute(query, parameters):
             recordings[slug] = _Recording(after_id, recorded_at or operations[slug])
     for slug, at in operations.items():
         recordings[slug].at = max(recordings[slug].at, at)

@@ -1,0 +1,183 @@
+"""Execute the catalog's statements on SQLite's driver directly, in steps without a fault: a shorter way to the same.
+
+SQLAlchemy's work around each statement would be two fifths of the simulation's time. What the catalog executes stays
+what it is: SQLAlchemy compiles every statement, and its types convert parameters and values. Left out is what it does
+again at each execution. Steps with a crash or a fault of the database go the whole way, because errors, roll-backs and
+lost connections are what SQLAlchemy handles there, and so does everything on PostgreSQL. A statement that fails here
+is executed again the whole way. ``test_simulation.py`` compares both ways.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from weakref import ReferenceType, ref
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from ghost_pipeline import ModelCatalog
+
+
+class _Parameter(NamedTuple):
+    key: str
+    is_required: bool
+    value: Any
+    """Of the statement itself, unless the execution passes one."""
+    convert: Callable[[Any], Any] | None
+
+
+class _Prepared(NamedTuple):
+    statement: sa.Executable
+    """Keeps its identity taken."""
+    sql: str
+    parameters: tuple[_Parameter, ...]
+    metadata: SimpleResultMetaData | None
+    """Names and types of the columns; None if it returns no rows."""
+
+    def values(self, passed: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters of one execution as the driver takes them. Raises KeyError."""
+        values = []
+        for key, is_required, value, convert in self.parameters:
+            one = passed[key] if is_required or key in passed else value
+            values.append(one if convert is None else convert(one))
+        return values
+
+
+class _Rows:
+    """A result with rows, in the ways in which the catalog mostly takes them."""
+
+    def __init__(self, metadata: SimpleResultMetaData, rows: list[tuple[Any, ...]]) -> None:
+        self._metadata = metadata
+        self._rows = rows
+
+    def all(self) -> list[Row[Any]]:
+        """Return every row."""
+        metadata = self._metadata
+        processors, indexes = metadata._processors, metadata._key_to_index
+        return [Row(metadata, processors, indexes, row) for row in self._rows]
+
+    def __iter__(self) -> Iterator[Row[Any]]:
+        return iter(self.all())
+
+    def one_or_none(self) -> Row[Any] | None:
+        """Return the only row, or None."""
+        return self.all()[0] if len(self._rows) == 1 else self._others().one_or_none()
+
+    def one(self) -> Row[Any]:
+        """Return the only row."""
+        return self.all()[0] if len(self._rows) == 1 else self._others().one()
+
+    def _others(self) -> IteratorResult[Any]:
+        return IteratorResult(self._metadata, iter(self._rows))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._others(), name)
+
+
+class _Written(NamedTuple):
+    """The result of a statement without rows."""
+
+    rowcount: int
+    inserted_primary_key: tuple[int | None]
+    """Right for one row of a table with a number as its key."""
+
+
+_Key = tuple[int, bool, tuple[str, ...]]
+"""Identity of the statement, whether it gets several sets of parameters, and their names."""
+_prepared: dict[_Key, _Prepared | None] = {}
+"""None for what SQLAlchemy has to execute."""
+_seen: dict[_Key, "ReferenceType[sa.Executable]"] = {}
+"""Statements that were executed once: most of them are made for one execution, and not worth preparing."""
+
+
+class DirectConnection(sa.Connection):
+    """A connection that executes statements that it knows on the driver."""
+
+    def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
+        """Execute the statement, directly if it was prepared."""
+        first = parameters if isinstance(parameters, dict) else parameters[0] if parameters else {}
+        key = (id(statement), first is not parameters and bool(parameters), tuple(first))
+        prepared = _prepared.get(key)
+        if prepared is None or execution_options or self._transaction is None:
+            if key not in _prepared:
+                _prepare_what_repeats(key, statement, self.dialect)
+            return super().execute(statement, parameters, execution_options=execution_options)
+        driver: Any = self.connection.dbapi_connection
+        try:
+            if key[1]:
+                cursor = driver.executemany(prepared.sql, list(map(prepared.values, parameters)))
+            else:
+                cursor = driver.execute(prepared.sql, prepared.values(first))
+            if prepared.metadata is None:
+                return _Written(cursor.rowcount, (cursor.lastrowid,))
+            return _Rows(prepared.metadata, cursor.fetchall())
+        except (sqlite3.Error, KeyError):
+            return super().execute(statement, parameters)
+
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
+        """Execute a statement of the driver; those that fill temporary tables go to it directly."""
+        if statement.lstrip().startswith(_OF_TEMPORARY_TABLES) and self._transaction is not None:
+            driver: Any = self.connection.dbapi_connection
+            try:
+                return driver.executemany(statement, parameters) if parameters else driver.execute(statement)
+            except sqlite3.Error:
+                pass  # below with SQLAlchemy's error
+        return super().exec_driver_sql(statement, parameters, execution_options)
+
+
+_OF_TEMPORARY_TABLES = ("CREATE TEMPORARY TABLE", "INSERT INTO staged_models", "DELETE FROM")
+
+
+def _prepare_what_repeats(key: _Key, statement: sa.Executable, dialect: sa.Dialect) -> None:
+    seen = _seen.get(key)
+    if seen is not None and seen() is statement:
+        _prepared[key] = _prepare(key, statement, dialect)
+    else:
+        _seen[key] = ref(statement)
+
+
+def _prepare(key: _Key, statement: Any, dialect: sa.Dialect) -> _Prepared | None:
+    _, is_many, names = key
+    compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=sorted(names), for_executemany=is_many)
+    is_read = not (compiled.isinsert or compiled.isupdate or compiled.isdelete)
+    binds = {name: bind for bind, name in compiled.bind_names.items()}
+    if (
+        statement._execution_options
+        or compiled.literal_execute_params
+        or compiled.post_compile_params
+        or compiled.effective_returning
+        or (compiled.isinsert and compiled.insert_prefetch)
+        or any(bind.callable for bind in binds.values())
+        or (is_read and not compiled._ordered_columns)
+        or compiled.positiontup is None
+    ):
+        return None
+    convert: Mapping[str, Any] = compiled._bind_processors
+    parameters = [
+        _Parameter(binds[name].key, binds[name].required, binds[name].value, convert.get(name))
+        for name in compiled.positiontup
+    ]
+    return _Prepared(statement, compiled.string, tuple(parameters), _metadata(compiled, dialect) if is_read else None)
+
+
+def _metadata(compiled: SQLCompiler, dialect: sa.Dialect) -> SimpleResultMetaData:
+    columns: Sequence[Any] = compiled._result_columns
+    processors = [column.type._cached_result_processor(dialect, None) for column in columns]
+    return SimpleResultMetaData([column.keyname for column in columns], _processors=processors)
+
+
+@contextmanager
+def executed_directly(catalog: ModelCatalog) -> Iterator[None]:
+    """Execute what the catalog executes in the block directly, if it is on SQLite."""
+    engine = catalog._database.engine
+    if not catalog._database.is_sqlite:
+        yield
+        return
+    engine._connection_cls = DirectConnection
+    try:
+        yield
+    finally:
+        engine._connection_cls = sa.Connection
