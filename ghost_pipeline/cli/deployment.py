@@ -85,6 +85,7 @@ def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
     Runs the daemon with its sensors and schedules, too, until Ctrl-C or SIGTERM.
     """
     from ghost_pipeline.defs.local_runs import open_instance  # noqa: PLC0415 - loads Dagster
+    from ghost_pipeline.defs.run_processes.run_files import interrupt_runs  # noqa: PLC0415
     from ghost_pipeline.web.application import create_application  # noqa: PLC0415
     from ghost_pipeline.web.dagster_ui import serve_ui  # noqa: PLC0415
     from ghost_pipeline.web.links import PREFIX  # noqa: PLC0415
@@ -105,7 +106,15 @@ def ui_command(port: int, allowed_hosts: Sequence[str], is_json: bool) -> None:
             is_stopping=stopping.is_set,
             check=lambda: _diagnose(settings),
         )
-        serve_ui(lambda: open_instance(settings), port, allowed_hosts, announce, pages, stopping)
+        serve_ui(
+            lambda: open_instance(settings),
+            port,
+            allowed_hosts,
+            announce,
+            pages,
+            stopping,
+            lambda: interrupt_runs(settings.dagster_home),
+        )
 
 
 def _diagnose(settings: Settings) -> "Sequence[Finding]":

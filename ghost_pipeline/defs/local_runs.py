@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,8 +28,14 @@ telemetry:
   enabled: false
 nux:  # no sign-up dialog over the first page
   enabled: false
+run_launcher:  # runs start in processes that have imported all they need
+  module: ghost_pipeline.defs.run_processes.launcher
+  class: PreparedRunLauncher
 run_queue:
   dequeue_interval_seconds: 1  # the default of 5 is most of the time between a file's arrival and its run
+run_monitoring:  # a run whose process was killed fails, instead of taking one of ten places for ever
+  enabled: true
+  poll_interval_seconds: 30
 compute_logs:  # no step prints, and to capture that costs four processes a run; logs are in the event log
   module: dagster.core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -46,6 +53,15 @@ retention:
     purge_after_days: {skipped: 1, failure: 30, success: 30}
 """
 
+FORMER_DAGSTER_YAML = frozenset(
+    {
+        "a0a31143c2c6f2b7f5eff204d2f9a102ee1d362257a7752ec3100d1b49fed58d",
+        "a92439795138a110f9f2bac07708ce29e44f98fe598d525b33a0f3590a0e8373",
+        "86d0c5738f46dc7c4c6e8bd9d7f68b1ac78540ad4c1b124922a1e3dc443b67ff",
+        "b6a7bbaf2bc7869f62847305203cea9197f2b15005461219bfea84504369eba6",
+    }
+)
+"""SHA-256 of what earlier versions wrote. A file that is still like that is replaced: nobody has changed it."""
 
 LOCK_TIMEOUT_SECONDS = 120
 """How long to wait for another program that creates the same instance, which takes it a second or two."""
@@ -68,7 +84,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         with FileLock(home / ".creating.lock", timeout=LOCK_TIMEOUT_SECONDS):
             config = home / "dagster.yaml"
             is_new = not config.exists()
-            if is_new:
+            if is_new or sha256(config.read_bytes()).hexdigest() in FORMER_DAGSTER_YAML:
                 atomic_write(config, DAGSTER_YAML.encode())
             instance = _open_storages(home)
             if is_new:

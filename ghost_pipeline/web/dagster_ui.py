@@ -1,7 +1,7 @@
 """Serve Dagster's UI behind the guard, and run its daemon: what ``ghost-pipeline ui`` starts and stops.
 
-The only place that imports Dagster's private modules: the shipped webserver accepts requests from every web page in the
-user's browser and has no setting against it, so its application is served here, behind ``web.security``.
+The only place that imports what is private in Dagster's webserver, which accepts requests from every web page in the
+user's browser and has no setting against it, so that its application is served here, behind ``web.security``.
 """
 
 import logging
@@ -38,6 +38,7 @@ def serve_ui(
     announce: Callable[[], None],
     pages: Application,
     stopping: threading.Event,
+    interrupt_runs: Callable[[], None],
 ) -> None:
     """Serve the UI on ``port`` of loopback and run the daemon until SIGTERM, SIGINT or the end of either.
 
@@ -48,6 +49,7 @@ def serve_ui(
         announce: Called once requests are accepted.
         pages: The application of the web page, which is served below ``links.PREFIX``.
         stopping: Set once the server stops.
+        interrupt_runs: Lets the runs that are still going on record their end, before their processes are killed.
 
     Raises:
         OrchestratorError: The port is taken, or the daemon ended by itself.
@@ -56,7 +58,7 @@ def serve_ui(
         closing(listen(LOOPBACK, port)) as listener,
         interrupted_by_signals(),
         open_instance() as instance,
-        _daemon() as daemon,
+        _daemon(interrupt_runs) as daemon,
         _application(instance) as application,
     ):
         server = QuietServer(RequestGuard(route_by_prefix(pages, application), allowed_hosts), stopping)
@@ -85,7 +87,7 @@ def _application(instance: dg.DagsterInstance) -> Iterator[Application]:
 
 
 @contextmanager
-def _daemon() -> Iterator[subprocess.Popen[bytes]]:
+def _daemon(interrupt_runs: Callable[[], None]) -> Iterator[subprocess.Popen[bytes]]:
     """Run Dagster's daemon in a process group of its own; at the end of the block nothing of the group is left."""
     command = [sys.executable, "-m", "dagster._daemon", "run", "--module-name", CODE_MODULE]
     quiet = ["--log-level", "warning", "--code-server-log-level", "warning"]
@@ -96,6 +98,7 @@ def _daemon() -> Iterator[subprocess.Popen[bytes]]:
         daemon.terminate()
         with suppress(subprocess.TimeoutExpired):
             daemon.wait(DAEMON_GRACE_SECONDS)
+        interrupt_runs()  # most are done by now
         with suppress(ProcessLookupError):  # what is left: its code server and runs, or the daemon itself
             os.killpg(daemon.pid, signal.SIGKILL)
         daemon.wait()
