@@ -97,14 +97,14 @@ class PreparedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process of the run was killed")
 
     def join(self, timeout: int = 30) -> None:
-        """Wait until the processes of all runs have ended, at most ``timeout`` seconds."""
+        """Wait until all runs are over, at most ``timeout`` seconds."""
         ends_at = time.monotonic() + timeout
         while time.monotonic() < ends_at and any(self._is_going_on(run_id) for run_id in self._launched):
             time.sleep(_POLL_SECONDS)
 
     def _is_going_on(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
-        return run is not None and self._files(run_id).exist() and (not run.is_finished or self._may_be_running(run))
+        return run is not None and not run.is_finished and self._files(run_id).exist()
 
     def dispose(self) -> None:
         """End the waiting process. The runs go on, as with Dagster's own launcher."""

@@ -66,7 +66,10 @@ class RunFiles:
         return self._lock.exists()
 
     def are_held(self) -> bool:
-        """Return True if the run's process holds the lock at the moment."""
+        """Return True if the run's process holds the lock at the moment.
+
+        If it ends at the same time, an empty file may stay, which the next start of the daemon removes.
+        """
         if not self.exist():
             return False
         try:

@@ -137,7 +137,7 @@ def test_a_run_is_executed_in_a_process_that_has_imported_everything_and_a_refus
     assert "STEP_FAILURE" in refused.tags.values()  # what is not done again
     assert "Started process for run" in home.messages(refused.run_id)
     assert home.workers() == [worker]
-    assert home.files() == []
+    wait_until(lambda: home.files() == [])
 
 
 @pytest.mark.skipif(not worker_process.FORKS, reason="processes are not forked here")
@@ -206,4 +206,4 @@ def test_the_ui_lets_its_runs_record_that_they_were_interrupted(home: Home) -> N
     assert "interrupted" in home.messages(run_id)
     wait_until(lambda: not any(name.startswith(run_id) for name in home.files()))
     home.ingest(listing("one"))  # the launcher begins anew, and removes what killed processes left
-    assert home.files() == []
+    wait_until(lambda: home.files() == [])
