@@ -17,8 +17,8 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLa
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
+from ghost_pipeline.defs.run_processes.prepared_worker import PreparedWorker
 from ghost_pipeline.defs.run_processes.run_files import FOLDER, LaunchedRun, RunFiles, find_run_files
-from ghost_pipeline.defs.run_processes.worker_process import WorkerProcess
 
 _POLL_SECONDS = 0.05
 
@@ -33,7 +33,7 @@ class PreparedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         super().__init__()  # type: ignore[no-untyped-call]
         self._inst_data = inst_data
         self._lock = threading.Lock()  # Dagster may launch in several threads
-        self._worker: WorkerProcess | None = None
+        self._worker: PreparedWorker | None = None
         self._launched: set[str] = set()
         """The ids of runs that may still be going on."""
 
@@ -64,7 +64,7 @@ class PreparedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         with self._lock:
             if self._worker is None:
                 self._remove_files_of_finished_runs()
-                self._worker = WorkerProcess()
+                self._worker = PreparedWorker()
             self._worker.execute(LaunchedRun(files, command[command.index("api") :]))
             self._launched = {run_id for run_id in self._launched if self._files(run_id).exist()} | {run.run_id}
 

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 # What ``python -m dagster`` calls.
 from dagster._cli import main as dagster_command
 
+from ghost_pipeline.defs.run_processes.prepared_worker import FORKS
 from ghost_pipeline.defs.run_processes.run_files import LaunchedRun, RunFiles
-from ghost_pipeline.defs.run_processes.worker_process import FORKS
 
 DEFINITIONS = "ghost_pipeline.definitions"
 

@@ -18,7 +18,7 @@ from ghost_pipeline.defs.fetching import fetch_provider
 from ghost_pipeline.defs.ingestion import ingest_listing, listing_run_config
 from ghost_pipeline.defs.local_runs import open_instance
 from ghost_pipeline.defs.resource import providers
-from ghost_pipeline.defs.run_processes import worker_process
+from ghost_pipeline.defs.run_processes import prepared_worker
 from ghost_pipeline.defs.run_processes.launcher import PreparedRunLauncher
 from ghost_pipeline.defs.run_processes.run_files import FOLDER, interrupt_runs
 from ghost_pipeline.settings import Settings
@@ -32,8 +32,8 @@ LONG_RUN = "ghost_pipeline_tests.defs.run_processes.long_run"
 
 START = """
 import time
-from ghost_pipeline.defs.run_processes.worker_process import WorkerProcess
-worker = WorkerProcess()
+from ghost_pipeline.defs.run_processes.prepared_worker import PreparedWorker
+worker = PreparedWorker()
 print(worker.process_id, flush=True)
 time.sleep(60)
 """
@@ -104,7 +104,7 @@ class Home:
     def workers(self) -> list[psutil.Process]:
         """Return the processes that this one started to wait for runs."""
         own = [one for one in psutil.Process().children() if is_working(one)]
-        return [one for one in own if worker_process.COMMAND[-1] in one.cmdline()]
+        return [one for one in own if prepared_worker.COMMAND[-1] in one.cmdline()]
 
 
 def wait_until(is_true: Callable[[], object]) -> None:
@@ -140,7 +140,7 @@ def test_a_run_is_executed_in_a_process_that_has_imported_everything_and_a_refus
     wait_until(lambda: home.files() == [])
 
 
-@pytest.mark.skipif(not worker_process.FORKS, reason="processes are not forked here")
+@pytest.mark.skipif(not prepared_worker.FORKS, reason="processes are not forked here")
 def test_the_waiting_process_has_one_thread_and_no_database_open_and_is_the_parent_of_the_runs(home: Home) -> None:
     run_id, pid = home.launch_long()
     [worker] = home.workers()

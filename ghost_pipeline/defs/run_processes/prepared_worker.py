@@ -20,7 +20,7 @@ SECONDS_TO_END = 2
 _PACKAGE = Path(ghost_pipeline.__file__).parent
 
 
-class WorkerProcess:
+class PreparedWorker:
     """A process that executes runs, or has executed one where it can't be forked; there is always a next one."""
 
     def __init__(self) -> None:

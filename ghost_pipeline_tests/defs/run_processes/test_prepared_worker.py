@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ghost_pipeline.defs.run_processes import worker_process
+from ghost_pipeline.defs.run_processes import prepared_worker
+from ghost_pipeline.defs.run_processes.prepared_worker import PreparedWorker
 from ghost_pipeline.defs.run_processes.run_files import LaunchedRun, RunFiles
-from ghost_pipeline.defs.run_processes.worker_process import WorkerProcess
 from ghost_pipeline_tests.defs.run_processes.test_launcher import wait_until
 from ghost_pipeline_tests.web.ui_process import is_working
 
@@ -23,24 +23,24 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerProcess]:
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PreparedWorker]:
     (tmp_path / "code.py").touch()
-    monkeypatch.setattr(worker_process, "_PACKAGE", tmp_path)
-    monkeypatch.setattr(worker_process, "COMMAND", (sys.executable, "-c", PROGRAM))
-    worker = WorkerProcess()
+    monkeypatch.setattr(prepared_worker, "_PACKAGE", tmp_path)
+    monkeypatch.setattr(prepared_worker, "COMMAND", (sys.executable, "-c", PROGRAM))
+    worker = PreparedWorker()
     yield worker
     worker.close()
 
 
-def execute(worker: WorkerProcess, folder: Path, run_id: str) -> int:
+def execute(worker: PreparedWorker, folder: Path, run_id: str) -> int:
     """Hand over a run, wait until a process has taken it, and return the id of the process."""
     worker.execute(LaunchedRun(RunFiles(folder, run_id), ["api"]))
     wait_until((folder / run_id).exists)
     return worker.process_id
 
 
-@pytest.mark.skipif(not worker_process.FORKS, reason="a process executes one run here")
-def test_one_process_takes_all_runs_until_the_code_changes(worker: WorkerProcess, tmp_path: Path) -> None:
+@pytest.mark.skipif(not prepared_worker.FORKS, reason="a process executes one run here")
+def test_one_process_takes_all_runs_until_the_code_changes(worker: PreparedWorker, tmp_path: Path) -> None:
     first = execute(worker, tmp_path, "1")
     assert execute(worker, tmp_path, "2") == first
     (tmp_path / "more.py").touch()
@@ -49,7 +49,7 @@ def test_one_process_takes_all_runs_until_the_code_changes(worker: WorkerProcess
     assert execute(worker, tmp_path, "4") == second
 
 
-def test_a_process_that_was_killed_is_replaced(worker: WorkerProcess, tmp_path: Path) -> None:
+def test_a_process_that_was_killed_is_replaced(worker: PreparedWorker, tmp_path: Path) -> None:
     first = psutil.Process(worker.process_id)
     first.kill()
     wait_until(lambda: not is_working(first))
@@ -57,8 +57,8 @@ def test_a_process_that_was_killed_is_replaced(worker: WorkerProcess, tmp_path: 
 
 
 def test_where_processes_are_not_forked_each_run_has_one_of_its_own(
-    worker: WorkerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    worker: PreparedWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_process, "FORKS", False)
+    monkeypatch.setattr(prepared_worker, "FORKS", False)
     processes = {worker.process_id, execute(worker, tmp_path, "1"), execute(worker, tmp_path, "2")}
     assert len(processes) == 3
