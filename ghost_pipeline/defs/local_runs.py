@@ -35,7 +35,7 @@ run_queue:
   dequeue_interval_seconds: 1  # the default of 5 is most of the time between a file's arrival and its run
 run_monitoring:  # a run whose process was killed fails, instead of taking one of ten places for ever
   enabled: true
-  poll_interval_seconds: 30
+  poll_interval_seconds: 10
 compute_logs:  # no step prints, and to capture that costs four processes a run; logs are in the event log
   module: dagster.core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager

@@ -29,7 +29,7 @@ STOP_POLL_SECONDS = 0.2
 """How often a run's process looks whether it has to stop."""
 
 
-def main() -> None:
+def execute_handed_over_runs() -> None:
     """Execute the runs that standard input names, one a line, each in a process of its own."""
     try:
         _preload()
@@ -101,4 +101,4 @@ def _interrupt_main_thread() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    execute_handed_over_runs()
