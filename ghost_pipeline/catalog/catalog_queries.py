@@ -27,10 +27,10 @@ from ghost_pipeline.catalog.results import (
 )
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
-from ghost_pipeline.exports.tabular import to_frame
+from ghost_pipeline.exports.tabular import TABLE_COLUMNS, to_frame
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.retirement import USED_WITHIN, RetiringModel
 from ghost_pipeline.lifecycle.validation import require_in_range
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -87,10 +87,12 @@ class CatalogQueries:
 
         Its columns are those of ``ModelRecord``, with types that do not depend on the values: instants are
         ``datetime64[us, UTC]``, counts ``Int64``, prices ``Float64`` (exact amounts are in ``prices``), flags
-        ``boolean`` and texts ``string``. Raises UnknownProvider.
+        ``boolean`` and texts ``string``. With facts of references it has columns of sources, as exports of tables have.
+        Raises UnknownProvider.
         """
         models = self.iterate_models(wanted, now)
-        return to_frame(iter(lambda: list(islice(models, PAGE_SIZE)), []))
+        columns = MODEL_FIELDS if wanted is None or wanted.is_stated_only else TABLE_COLUMNS
+        return to_frame(iter(lambda: list(islice(models, PAGE_SIZE)), []), columns)
 
     def iterate_columns(
         self, wanted: ModelFilter, columns: Sequence[str], now: datetime | None = None

@@ -1,7 +1,8 @@
 """Exports as a table: the columns of the catalog, one row per model.
 
-JSON has what ``ghost-pipeline models --json`` has. CSV and Parquet have JSON texts for columns of objects;
-between capabilities, CSV has the ``;`` that ``ghost-pipeline add --from`` understands.
+JSON has what ``ghost-pipeline models --json`` has. CSV and Parquet have JSON texts for columns of objects, and columns
+that name the source of each fact. Between capabilities, CSV has the ``;`` that ``ghost-pipeline add --from``
+understands.
 """
 
 import importlib
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from ghost_pipeline.errors import ExportRefused
+from ghost_pipeline.lifecycle.claims.resolution import SOURCE_COLUMNS, SOURCE_SUFFIX, stated_source
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
 
@@ -34,8 +36,12 @@ _DTYPES = {
     **{name: "boolean" for name in MODEL_FIELDS if name.startswith("is_")},
     "listing_id": "Int64",
     **{fact.name: _DTYPE_OF_KIND[fact.kind] for fact in FACTS},
+    **dict.fromkeys(SOURCE_COLUMNS, "string"),
 }
 """Column -> dtype. Nullable ones, so that an unknown number does not turn its column into floats."""
+
+TABLE_COLUMNS = (*MODEL_FIELDS, *SOURCE_COLUMNS)
+"""Columns of CSV and Parquet."""
 
 _OBJECTS = (
     "provider_data",
@@ -63,7 +69,7 @@ def write_json_items(items: Iterable[Any], file: BinaryIO, line_end: str) -> Non
 def write_csv(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, _shared_ids: Collection[str]) -> None:
     """Write a header and one line per model; unknown is an empty cell, instants are ISO 8601 with Z."""
     for number, models in enumerate(_with_first(pages)):
-        frame = _frame(models)
+        frame = _frame(models, TABLE_COLUMNS)
         for fact in FACTS:
             if fact.kind is FactKind.CAPABILITIES:
                 frame[fact.name] = ["" if words is None else ";".join(words) for words in frame[fact.name]]
@@ -100,16 +106,16 @@ def write_parquet(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, _share
         "Float64": arrow.float64(),
         "object": arrow.list_(arrow.string()),
     }
-    schema = arrow.schema([(name, types.get(_DTYPES[name], arrow.string())) for name in MODEL_FIELDS])
+    schema = arrow.schema([(name, types.get(_DTYPES[name], arrow.string())) for name in TABLE_COLUMNS])
     with ExitStack() as stack:
         writer = None
         for models in _with_first(pages):
-            table = arrow.Table.from_pandas(_frame(models), schema=schema, preserve_index=False)
+            table = arrow.Table.from_pandas(_frame(models, TABLE_COLUMNS), schema=schema, preserve_index=False)
             writer = writer or stack.enter_context(parquet.ParquetWriter(file, table.schema))
             writer.write_table(table)
 
 
-def to_frame(pages: Iterable[Sequence[ModelRecord]]) -> "pd.DataFrame":
+def to_frame(pages: Iterable[Sequence[ModelRecord]], columns: Sequence[str] = MODEL_FIELDS) -> "pd.DataFrame":
     """Return a pandas frame of the models, one row each, with the same types for any models and for none.
 
     Instants are ``datetime64[us, UTC]``, counts ``Int64``, prices ``Float64``, flags ``boolean``, texts ``string``,
@@ -117,19 +123,21 @@ def to_frame(pages: Iterable[Sequence[ModelRecord]]) -> "pd.DataFrame":
     """
     import pandas as pd  # noqa: PLC0415 - as in _frame
 
-    frames = [_frame(models) for models in _with_first(pages)]
+    frames = [_frame(models, columns) for models in _with_first(pages)]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
-def _frame(models: Sequence[ModelRecord]) -> "pd.DataFrame":
+def _frame(models: Sequence[ModelRecord], names: Sequence[str]) -> "pd.DataFrame":
     # Imported here: pandas takes a third of a second, and only tables need it.
     import pandas as pd  # noqa: PLC0415
 
-    columns = {name: pd.Series(_values(models, name), dtype=_DTYPES[name]) for name in MODEL_FIELDS}
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: pd.Series(_values(models, name), dtype=_DTYPES[name]) for name in names})
 
 
 def _values(models: Sequence[ModelRecord], name: str) -> list[Any]:
+    if name in SOURCE_COLUMNS:
+        fact = name.removesuffix(SOURCE_SUFFIX)
+        return [stated_source(model, fact) for model in models]
     values = [getattr(model, name) for model in models]
     if name in _OBJECTS:
         return [None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True) for value in values]

@@ -8,10 +8,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from litellm.proxy.common_utils.model_deprecation import _resolve_deployment_deprecation
+from msgspec.structs import replace
 
 from ghost_pipeline.exports import export_models
 from ghost_pipeline.lifecycle.identity import provider_slug
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.records import MODEL_FIELDS, FilledRecord, ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.providers import BUILTIN
 from ghost_pipeline_tests.exports.samples import FULL, ghost, model
 
@@ -43,6 +45,7 @@ def test_a_model_has_a_name_a_route_a_key_from_the_environment_and_what_is_known
                 "max_output_tokens": 16_384,
                 "input_cost_per_token": 1.5e-07,
                 "output_cost_per_token": 2.5e-06,
+                "price_source": "listing",
                 "supports_vision": True,
                 "supports_function_calling": True,
                 "deprecation_date": "2026-05-02",
@@ -76,7 +79,27 @@ def test_what_is_not_known_is_left_out_and_free_is_zero() -> None:
         }
     ]
     (free,) = entries(model(input_price=0.0, output_price=0.0))
-    assert free["model_info"] == {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
+    assert free["model_info"] == {
+        "input_cost_per_token": 0.0,
+        "output_cost_per_token": 0.0,
+        "price_source": "listing",
+    }
+
+
+def test_where_the_prices_come_from_is_part_of_the_information() -> None:
+    listed = model(listing_id=1, input_price=1.0)
+    sources = {"output_price": "reference:litellm"}
+    known = {name: getattr(listed, name) for name in MODEL_FIELDS} | {"output_price": 2.0}
+    assert [
+        entry["model_info"].get("price_source")
+        for entry in entries(
+            listed,
+            replace(model(model_id="manual", input_price=1.0), source=Source.MANUAL),
+            replace(model(model_id="relisted", input_price=1.0, listing_id=1), source=Source.MANUAL),
+            FilledRecord(**known | {"model_id": "x-filled"}, facts_from_references=sources),
+            model(model_id="y-unpriced", context_window=1),
+        )
+    ] == ["listing", "manual", "listing", "listing, reference:litellm", None]
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ import pytest
 from ghost_pipeline.additions import read_csv
 from ghost_pipeline.errors import ExportRefused
 from ghost_pipeline.exports import FORMATS, export_models
+from ghost_pipeline.lifecycle.claims.resolution import SOURCE_COLUMNS
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS
 from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline_tests.exports.samples import FIRST, FULL, ghost, model
 
 COLUMNS = list(MODEL_FIELDS)
+TABLE = [*COLUMNS, *SOURCE_COLUMNS]
 
 
 def test_an_openai_answer_has_the_documented_shape() -> None:
@@ -93,7 +95,7 @@ def test_json_is_a_list_of_the_catalog_s_columns() -> None:
 
 def test_csv_keeps_numbers_texts_and_instants_and_leaves_the_unknown_empty() -> None:
     content = export_models([FULL, model("xai", "bare")], "csv")
-    assert content.splitlines()[0].decode().split(",") == COLUMNS
+    assert content.splitlines()[0].decode().split(",") == TABLE
     full, bare = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False).to_dict("records")
     assert (full["context_window"], full["input_price"], full["listing_id"]) == ("128000", "0.15", "7")
     assert full["name"] == FULL.name
@@ -101,7 +103,9 @@ def test_csv_keeps_numbers_texts_and_instants_and_leaves_the_unknown_empty() -> 
     assert json.loads(full["provider_data"]) == FULL.provider_data
     assert parse_instant(full["last_seen_at"]) == FULL.last_seen_at
     unknown = {name for name, value in bare.items() if value == ""}
-    assert unknown == {name for name in COLUMNS if getattr(model("xai", "bare"), name) is None}
+    nothing = {name for name in COLUMNS if getattr(model("xai", "bare"), name) is None}
+    assert unknown == nothing | {name for name in SOURCE_COLUMNS if name.removesuffix("_source") in nothing}
+    assert (full["input_price_source"], bare["input_price_source"]) == ("listing", "")
 
 
 def test_the_columns_of_a_csv_export_can_be_added_from_a_file() -> None:
@@ -118,7 +122,7 @@ def test_parquet_has_a_type_for_every_column_also_of_no_model() -> None:
         pd.read_parquet(io.BytesIO(export_models(models, "parquet")))
         for models in ([FULL, model("xai", "bare")], [model()], [])
     )
-    assert list(full.columns) == list(none.columns) == COLUMNS
+    assert list(full.columns) == list(none.columns) == TABLE
     assert dict(full.dtypes) == dict(bare.dtypes) == dict(none.dtypes)
     row = full.iloc[0]
     assert (row["context_window"], row["input_price"], row["is_active"]) == (128_000, 0.15, True)

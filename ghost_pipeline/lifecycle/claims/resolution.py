@@ -27,6 +27,7 @@ STATED_SOURCES: Mapping[Source, str] = {
 }
 """The channel of evidence -> the source of a claim, the strongest first."""
 
+_MANUAL, _LISTED = STATED_SOURCES[Source.MANUAL], STATED_SOURCES[Source.INDEX]
 _RANKS = {name: rank for rank, name in enumerate(STATED_SOURCES.values())}
 
 REFERENCE_FACTS = ("name", "context_window", "max_output_tokens", "input_price", "output_price", "capabilities")
@@ -81,11 +82,11 @@ def stated_source(model: ModelRecord, fact: str) -> str | None:
     """
     if getattr(model, fact) is None:
         return None
-    if isinstance(model, FilledRecord) and fact in model.facts_from_references:
+    if type(model) is FilledRecord and fact in model.facts_from_references:
         return model.facts_from_references[fact]
     if fact == "name":
-        return STATED_SOURCES[Source.MANUAL if model.is_name_manual else model.source]
-    return STATED_SOURCES[Source.INDEX if model.listing_id is not None else model.source]
+        return _MANUAL if model.is_name_manual else STATED_SOURCES[model.source]
+    return STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
 
 
 def rank_source(source: str, order: Sequence[str]) -> int:
