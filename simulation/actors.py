@@ -17,6 +17,9 @@ from ghost_pipeline.client.drops import Drops
 from ghost_pipeline.client.pending import Sighting as Use
 from ghost_pipeline.client.pending import SightingBuffer
 from ghost_pipeline.client.writer import Writer, open_writers
+from ghost_pipeline.lifecycle.refusals.classification import Classification
+from ghost_pipeline.lifecycle.refusals.evidence import classify, refusal_of
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.reported_sightings import InboxCursor, Sighting, read_inbox
 from ghost_pipeline.settings import Settings
 from simulation import numbers
@@ -44,6 +47,18 @@ class Used(NamedTuple):
     """The same by the clock of this host."""
 
 
+class Refused(NamedTuple):
+    """One refusal that was reported."""
+
+    model_id: str
+    at: datetime
+    """As the catalog stores it."""
+    is_retired: bool
+    """The provider stated that it has withdrawn the model; otherwise that there is no such model."""
+    is_mistaken: bool
+    """An account without access was refused, and the model answers others."""
+
+
 @dataclass(slots=True)
 class Happened:
     """The result of a step, as its actor observed it."""
@@ -59,6 +74,8 @@ class Happened:
     """When a fetched listing was observed, by the clock of this host."""
     used: list["Used"] = field(default_factory=list)
     """Every inference."""
+    refused: list["Refused"] = field(default_factory=list)
+    """Every refusal, also if the catalog did not acknowledge it."""
     model_id: str | None = None
     """Whom an operator meant."""
     error: str | None = None
@@ -198,6 +215,25 @@ class Actors:
         else:
             happened.error = "waits in the tracker"
 
+    def _refuse(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
+        """Report what a provider answered to requests for models that it has retired, and to one without access."""
+        provider, random = self.world[step.provider], Random(step.seed)
+        happened.provider_id = provider.provider_id
+        asked = [(model.model_id, False) for model in provider.requested_in_vain(step.at)]
+        if step.fault == "mistaken":
+            used = provider.used(step.at)
+            asked += [(model.model_id, True) for model in random.sample(used, len(used) // 4)]
+        stated, refusals = _client_time(step), []
+        for model_id, is_mistaken in asked:
+            found = _classify(provider.provider_id, model_id, is_mistaken=is_mistaken)
+            account = "without access" if is_mistaken else None
+            refusals.append(refusal_of(provider.provider_id, model_id, found, stated, step.host_time, account))
+            at = _used(provider.provider_id, model_id, stated, step).stamped_at
+            is_retired = found.refusal_class is RefusalClass.RETIRED
+            happened.refused.append(Refused(model_id, at, is_retired, is_mistaken))
+        if refusals:
+            catalog.record_refusals(refusals)
+
     def _write_inbox(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         provider, random = self.world[step.provider], Random(step.seed)
         happened.provider_id = provider.provider_id
@@ -264,6 +300,14 @@ class Actors:
         provider = self.world[step.provider]
         happened.provider_id = provider.provider_id
         happened.model_id = Random(step.seed).choice(sorted(provider.models) or ["nothing"])
+
+
+def _classify(provider_id: str, model_id: str, *, is_mistaken: bool) -> Classification:
+    """Return what the answer is: in OpenRouter's words, elsewhere as the text of a provider that states the end."""
+    if provider_id == "openrouter":
+        return classify(provider_id, model_id, 400, 400, f"{model_id} is not a valid model ID")[2]
+    kind = RefusalClass.NOT_FOUND if is_mistaken else RefusalClass.RETIRED
+    return Classification(kind, f"simulated.{kind.value}", "simulated")
 
 
 def _client_time(step: Step) -> datetime:

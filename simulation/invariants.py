@@ -1,15 +1,15 @@
 """What users rely on, checked against the truth of the world. None of the catalog's own rules is used here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.lifecycle.records import ModelEvent
 from simulation import numbers
 from simulation.plan import LARGEST_SWEEP_CLOCK_ERROR, Step
 from simulation.states import Row, State, StateReader
-from simulation.witness import Feed, Known, Witness
+from simulation.witness import AFTER_ALL, BEFORE_ALL, REFUSALS_EXPIRE, Feed, Known, Witness
 from simulation.world import TrueModel, TrueProvider
 
 FRESH = timedelta(hours=24)
@@ -31,9 +31,12 @@ STATES = {
 SETTLED = timedelta(hours=60)
 """A day until a retired model is stale, and time for a shrunken listing to be confirmed and for sweeps to come by."""
 
+NOT_REFUSED_BEFORE = timedelta(hours=48)
+"""So long after its first sighting no model is refused as not found. Documentation."""
+REFUSALS_APART = timedelta(minutes=10)
+"""How far apart two such answers must be. Documentation."""
 THOROUGH_EVERY = 100
 """Steps after which every model is compared again, also those for which nothing has changed."""
-NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class InvariantBroken(Exception):
@@ -56,6 +59,8 @@ class Checks:
     count: int = 0
     """Comparisons of a model with the truth, without those whose result was known."""
     _steps: int = 0
+    _last_rows: dict[str, dict[str, Row]] = field(default_factory=dict)
+    """What the catalog held of each provider at the last check."""
 
     def check(self, catalog: ModelCatalog, step: Step) -> None:
         """Compare every provider that the step can have touched with the truth. Raises InvariantBroken."""
@@ -69,6 +74,9 @@ class Checks:
 
     def _check_provider(self, catalog: ModelCatalog, provider: TrueProvider, rows: dict[str, Row], step: Step) -> None:
         all_known = self.witness.known[provider.provider_id]
+        if step.action == "refuse":
+            self._check_unchanged(provider.provider_id, rows)
+        self._last_rows[provider.provider_id] = rows
         is_thorough, at = self._steps % THOROUGH_EVERY == 0, step.at
         for model_id, known in all_known.items():
             row = rows.get(model_id)
@@ -95,8 +103,10 @@ class Checks:
         truth = provider.models.get(model_id)
         if record is None or not record.is_active or self._clock_was_wrong(step):
             return step.at
+        if record.refused_since is not None or known.refusals:
+            return step.at
         if known.is_manual:
-            return NEVER
+            return AFTER_ALL
         return step.at if truth is None or not truth.is_served(step.at) else truth.served_until(step.at)
 
     def _check_model(
@@ -116,6 +126,7 @@ class Checks:
             self._check_absent(catalog, provider, model_id, known, step)
             return
         self._check_evidence(f"{provider.provider_id} {model_id}", known, record, step)
+        self._check_refusals(f"{provider.provider_id} {model_id}", known, record, step)
         known.absent = None
         if record.is_active:
             known.ghost_since = None
@@ -134,6 +145,41 @@ class Checks:
             raise InvariantBroken(
                 "facts are those of the latest listing", f"{name} costs {known.price}, stored {record.input_price}"
             )
+
+    def _check_refusals(self, name: str, known: Known, record: State, step: Step) -> None:
+        if record.refused_since is None:
+            if self._is_refused(known, step):
+                raise InvariantBroken("acknowledged refusals count", f"{name} is not refused, {known.refusals[-1]}")
+            return
+        if known.refused_until <= (known.last_used_at or BEFORE_ALL):
+            raise InvariantBroken(
+                "a model that answers is not refused",
+                f"{name}, refused until {known.refused_until}, used {known.last_used_at}",
+            )
+        swept_at = self.witness.last_sweep_at
+        if swept_at is None or self._clock_was_wrong(step) or str(record.refusal_reason).startswith("retired"):
+            return
+        if swept_at - max(known.refused_until, record.refused_since) > REFUSALS_EXPIRE + SETTLED:
+            raise InvariantBroken("refusals expire", f"{name}, last refused {known.refused_until}")
+
+    def _is_refused(self, known: Known, step: Step) -> bool:
+        """Return True if the refusals that the catalog acknowledged count by themselves. Documentation."""
+        counted = sorted(one for one in known.refusals if one.at > known.used_until)
+        if not counted or known.first_at is None or self._clock_was_wrong(step):
+            return False
+        times = [one.at for one in counted if one.at - known.first_at >= NOT_REFUSED_BEFORE]
+        is_repeated = len(times) > 1 and times[-1] - times[0] >= REFUSALS_APART
+        is_recent = is_repeated and step.at - times[-1] <= REFUSALS_EXPIRE - FRESH
+        return counted[0].is_retired or (is_recent and times[-1] - times[-2] <= REFUSALS_EXPIRE)
+
+    def _check_unchanged(self, provider_id: str, rows: dict[str, Row]) -> None:
+        """Check that refusals have changed nothing but whether models are refused."""
+        before = self._last_rows.get(provider_id, {})
+        for model_id in sorted(before.keys() | rows.keys()):
+            states = [self.reader.state(some[model_id]) if model_id in some else None for some in (before, rows)]
+            old, new = (None if state is None else state.without_refusals() for state in states)
+            if old != new:
+                raise InvariantBroken("refusals change no lifecycle", f"{provider_id} {model_id} was {old}, is {new}")
 
     def check_history(self) -> None:
         """Check that events explain the state of every model. Raises InvariantBroken."""
@@ -176,6 +222,7 @@ class Checks:
                 "nothing is purged early", f"{name}, {step.at - known.last_at} after its last evidence"
             )
         known.absent = (known.first_at, known.last_at)
+        known.refusals.clear()
         # Documentation: a purged model comes back without its facts, and as one that is not listed.
         known.price, known.was_listed = None, False
 

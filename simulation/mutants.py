@@ -5,7 +5,7 @@ not have found that failure either.
 """
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -18,12 +18,14 @@ from msgspec.structs import replace
 
 from ghost_pipeline.catalog import apply, catalog, sweeps
 from ghost_pipeline.catalog.ingestion import bulk, future_instants, reconcile
+from ghost_pipeline.catalog.refusals import settling
 from ghost_pipeline.catalog.storage import database
 from ghost_pipeline.catalog.storage.archive import Archive
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.client import writer as client_writer
 from ghost_pipeline.client.writer import Writer
 from ghost_pipeline.lifecycle import absence, validation, verdicts
+from ghost_pipeline.lifecycle.refusals import state
 from ghost_pipeline.lifecycle.vocabulary import Source
 from simulation import faults, numbers
 from simulation.actors import Actors
@@ -95,6 +97,13 @@ PURGES_BY_AGE = changed(
 )
 PURGES_HELD = changed(sweeps.PURGE, rule=_without_hold(absence.is_purgeable), holds_listed=always(False))
 
+DEACTIVATES_REFUSED = settling._UPDATE.values(is_active=False, deactivated_at=models.c.last_seen_at)
+
+
+def _all_counted(counted: Iterable[Any], *_: object) -> list[Any]:
+    """Stand in for ``_latest_run`` without an end."""
+    return list(counted)
+
 
 def _split(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``function`` with a commit before it, which makes two transactions of one."""
@@ -150,6 +159,8 @@ CLOCKS_INTO_SILENCE = (
     (numbers, "RETIREMENTS_PER_YEAR", 6.0),
 )
 REPLACED = (*FEW_SPELLS, (faults, "LISTING_FAULTS", ("replaced",)), (numbers, "BAD_FETCH_SHARE", 0.4))
+REFUSALS = (*RETURNS, (numbers, "REFUSALS_EVERY", timedelta(hours=10)), (numbers, "CLOCK_JUMPS_PER_YEAR", 0.01))
+SHORT_REQUESTS = (*REFUSALS, (numbers, "REQUESTED_FOR", timedelta(days=3)))
 LOST_DELIVERIES = (*FEW_SPELLS, (numbers, "DATABASE_FAULT_SHARE", 0.3))
 
 
@@ -201,6 +212,11 @@ MUTANTS = (
     Mutant("corrected instants", ((sweeps, "may_have_been_seen", always(False)),), CLOCKS_INTO_SILENCE),
     Mutant("the digest of the archive", ((Archive, "load", _load_unchecked),), REPLACED),
     Mutant("the memory of the tracker", ((Writer, "_write", _write_once),), LOST_DELIVERIES),
+    Mutant("successes after refusals", ((state, "counting_from", always(None)),), REFUSALS),
+    Mutant("the expiry of refusals", ((state, "_latest_run", _all_counted),), SHORT_REQUESTS),
+    Mutant("successes of other accounts", ((state, "_uses_by_account", always({})),), REFUSALS),
+    Mutant("the evidence of refusals", ((settling, "read_evidence", always({})),), REFUSALS),
+    Mutant("refused models stay active", ((settling, "_UPDATE", DEACTIVATES_REFUSED),), REFUSALS),
 )
 
 

@@ -57,6 +57,12 @@ STALE_SWEEP_EVERY = timedelta(hours=6)
 """Documentation: hourly. Less often, because a sweep that finds nothing shows nothing."""
 PURGE_SWEEP_EVERY = timedelta(days=1)
 """Documentation."""
+REFUSALS_EVERY = timedelta(hours=48)
+"""One report, for a provider, of the retired models that somebody requested all the same. Chosen."""
+REQUESTED_FOR = timedelta(days=90)
+"""How long retired models are requested by those who used them. Chosen."""
+MISTAKEN_REFUSAL_SHARE = 0.3
+"""Reports in which an account without access was also refused models that answer others. Chosen."""
 OPERATOR_ACTIONS_PER_YEAR = 20.0
 """Per provider: add, remove, restore, release, reactivate. Chosen."""
 

@@ -20,11 +20,11 @@ class Step:
 
     at: datetime
     action: str
-    """fetch, infer, write_inbox, read_inbox, sweep, purge, or one of OPERATOR_ACTIONS."""
+    """fetch, infer, refuse, write_inbox, read_inbox, sweep, purge, or one of OPERATOR_ACTIONS."""
     provider: int = 0
     """Index in the world."""
     fault: str | None = None
-    """What is wrong with a listing, or with the clock of a client ("ahead", "behind", "unset")."""
+    """What is wrong with a listing, with the clock of a client ("ahead", "behind", "unset"), or with a refusal."""
     seed: int = 0
     clock_error: timedelta = timedelta()
     """How far the clock of this host is ahead."""
@@ -48,8 +48,8 @@ class _Spell:
         return self.begin <= at < self.end
 
 
-def make_plan(random: Random, world: list[TrueProvider], begin: datetime, days: int) -> list[Step]:
-    """Return every step of ``days`` days, in order."""
+def make_plan(random: Random, refusing: Random, world: list[TrueProvider], begin: datetime, days: int) -> list[Step]:
+    """Return every step of ``days`` days, in order. ``refusing`` decides the refusals, which change no other step."""
     end = begin + timedelta(days=days)
     down = list(_spells(random, begin, end, numbers.DOWNTIMES_PER_YEAR, numbers.DOWNTIME))
     clocks = list(_spells(random, begin, end, numbers.CLOCK_JUMPS_PER_YEAR, numbers.CLOCK_WRONG_FOR))
@@ -60,8 +60,23 @@ def make_plan(random: Random, world: list[TrueProvider], begin: datetime, days: 
         ]
         for _ in world
     ]
-    steps = sorted(_ideal(random, world, begin, end, bad), key=lambda step: step.at)
-    return [_with_faults(random, step, clocks) for step in steps if not any(spell.holds(step.at) for spell in down)]
+    steps = []
+    ideal = (random, _ideal(random, world, begin, end, bad)), (refusing, _refusals(refusing, world, begin, end))
+    for chance, planned in ideal:
+        up = [step for step in planned if not any(spell.holds(step.at) for spell in down)]
+        steps += [_with_faults(chance, step, clocks) for step in sorted(up, key=lambda step: step.at)]
+    return sorted(steps, key=lambda step: step.at)
+
+
+def _refusals(random: Random, world: list[TrueProvider], begin: datetime, end: datetime) -> Iterator[Step]:
+    for number, provider in enumerate(world):
+        if provider.is_local:
+            continue  # what a local server answers is about one machine. Documentation
+        for at in _every(random, begin, end, numbers.REFUSALS_EVERY, numbers.FETCH_JITTER):
+            faults_of_one = ("ahead", "behind", "unset") if random.random() < numbers.WRONG_CLIENT_CLOCK_SHARE else ()
+            is_mistaken = random.random() < numbers.MISTAKEN_REFUSAL_SHARE
+            fault = random.choice(faults_of_one or ("mistaken",)) if faults_of_one or is_mistaken else None
+            yield Step(at, "refuse", number, fault, _seed(random))
 
 
 def _ideal(

@@ -37,7 +37,8 @@ class Scenario:
 
     def steps(self) -> list[Step]:
         """Return everything that happens."""
-        return make_plan(Random(f"plan {self.seed}"), self.world(), BEGIN, self.days)
+        randoms = Random(f"plan {self.seed}"), Random(f"refusals {self.seed}")
+        return make_plan(*randoms, self.world(), BEGIN, self.days)
 
 
 @dataclass(slots=True)

@@ -22,19 +22,28 @@ class State(NamedTuple):
     is_active: bool
     first_seen_at: datetime
     last_used_at: datetime | None
+    last_seen_at: datetime
     input_price: float | None
+    refused_since: datetime | None
+    refusal_reason: str | None
+
+    def without_refusals(self) -> "State":
+        """Return it without what refusals may change."""
+        return self._replace(refused_since=None, refusal_reason=None)
 
 
 Row = tuple[Any, ...]
 """A provider and the columns of State, as the driver returns them."""
 _ALL = sa.select(models.c.provider_id, *(models.c[name] for name in State._fields))
 _OF_ONE = _ALL.where(models.c.provider_id == sa.bindparam("provider"))
+_WITHOUT_A_STATE = ("changed", "refused", "answers_again", "refusal_ended")
+"""Events that leave a model where it is."""
 _KINDS = (
     sa.select(model_events.c.id, model_events.c.model_id, model_events.c.kind)
     .where(
         model_events.c.provider_id == sa.bindparam("provider"),
         model_events.c.id > sa.bindparam("after"),
-        model_events.c.kind != sa.literal_column("'changed'"),
+        model_events.c.kind.not_in([sa.literal_column(f"'{kind}'") for kind in _WITHOUT_A_STATE]),
     )
     .order_by(model_events.c.id)
 )
@@ -100,6 +109,7 @@ class StateReader:
 @lru_cache(maxsize=10_000)
 def _state(row: tuple[Any, ...]) -> State:
     """Return the state in a row of SQLite; most rows are those of the step before."""
-    _, model_id, is_active, first_seen_at, last_used_at, input_price = row
-    used_at = None if last_used_at is None else parse_instant(last_used_at)
-    return State(model_id, is_active == 1, parse_instant(first_seen_at), used_at, input_price)
+    _, model_id, is_active, first_seen_at, last_used_at, last_seen_at, input_price, refused_since, reason = row
+    used_at, refused_at = (None if text is None else parse_instant(text) for text in (last_used_at, refused_since))
+    seen = parse_instant(first_seen_at), used_at, parse_instant(last_seen_at)
+    return State(model_id, is_active == 1, *seen, input_price, refused_at, reason)

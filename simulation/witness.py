@@ -8,7 +8,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from simulation.actors import Happened
+from simulation.actors import Happened, Refused
 from simulation.faults import Delivered
 from simulation.plan import Step
 from simulation.states import Row
@@ -16,8 +16,11 @@ from simulation.world import TrueProvider
 
 SILENCE = timedelta(hours=24)
 """A clock that goes back to a time after which nothing was fetched for so long looks like a correct one."""
+AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 SKEW = timedelta(seconds=5)
+REFUSALS_EXPIRE = timedelta(days=7)
+"""Unless the provider states the end of the model. So long, a success of one account protects. Documentation."""
 SHRUNKEN_COUNT, SHRUNKEN_PERCENT = 5, 20
 """More absences than both make a listing shrunken. Documentation."""
 
@@ -47,6 +50,12 @@ class Known:
     """A clock was wrong when it became inactive, and only evidence makes it active again."""
     absent: tuple[datetime | None, datetime | None] | None = None
     """First and last evidence when its absence was found to be right."""
+    used_until: datetime = BEFORE_ALL
+    """The latest instant that any use may have in the catalog."""
+    refused_until: datetime = BEFORE_ALL
+    """The latest instant that any refusal which may count has there."""
+    refusals: list[Refused] = field(default_factory=list)
+    """Refusals that certainly count unless the model was used since."""
     settled_row: Row | None = None
     """What the catalog held when it was found to be right; None if something is known since that may contradict it."""
     settled_until: datetime = BEFORE_ALL
@@ -136,9 +145,11 @@ class Witness:
         elif happened.is_acknowledged:
             for use in happened.used:
                 known = self.of(use.provider_id, use.model_id)
+                known.used_until = max(known.used_until, use.stamped_at)
                 if not (known.is_removed or known.is_uncertain):  # a removed model stays away whatever is reported
                     known.add(use.at, use.stamped_at, is_use=True)
                     known.arrived_at = step.at
+        self._note_refusals(step, happened)
         if happened.model_id is not None and happened.provider_id is not None:
             self._note_override(step, happened, self.of(happened.provider_id, happened.model_id))
         if step.action == "release" and happened.provider_id is not None:
@@ -171,11 +182,31 @@ class Witness:
         """
         for of_provider, models in self.known.items():
             for known in models.values() if provider_id in (None, of_provider) else ():
-                if known.last_used_at is not None:
-                    known.last_used_at = min(known.last_used_at, corrected)
+                if known.last_used_at is not None and known.last_used_at > corrected:
+                    known.last_used_at = corrected
+                    known.refused_until = AFTER_ALL  # refusals may count that did not
         for of_provider, feed in self.feeds.items():
             if provider_id in (None, of_provider) and feed.may_hold_since is not None:
                 feed.may_hold_since = min(feed.may_hold_since, corrected)
+
+    def _note_refusals(self, step: Step, happened: Happened) -> None:
+        """Remember what was refused; forget what does not certainly count any more."""
+        is_done, provider_id = happened.is_acknowledged, str(happened.provider_id)
+        for one in happened.refused:
+            known = self.of(provider_id, one.model_id)
+            is_used = known.last_used_at is not None and one.at - known.last_used_at <= REFUSALS_EXPIRE - SILENCE
+            # Documentation: while another account has a success, the refusal of an account does not count.
+            if not (one.is_mistaken and is_used):
+                known.refused_until = max(known.refused_until, one.at)
+            # Documentation: a refusal that arrives too late does not count.
+            is_in_time = step.at - one.at <= REFUSALS_EXPIRE - SILENCE
+            if is_done and is_in_time and not one.is_mistaken and not (known.is_removed or known.is_uncertain):
+                known.refusals.append(one)
+        is_ahead = step.fault == "ahead" and step.action == "infer"
+        if step.clock_error or (is_ahead and not is_done):  # an unknown use may have any time
+            for models in self.known.values():
+                for known in models.values():
+                    known.refusals.clear()
 
     def _note_fetch(self, step: Step, happened: Happened) -> None:
         delivered, listed_at = happened.delivered, happened.listed_at
@@ -255,6 +286,9 @@ class Witness:
         provider_id, is_done = str(happened.provider_id), happened.is_acknowledged
         is_late = feed.acknowledged_at is not None and at < feed.acknowledged_at
         is_newest = feed.last_listed_at is None or at >= feed.last_listed_at
+        for model_id in delivered.model_ids:
+            # Documentation: a listing that brings a model back speaks against its refusals.
+            self.of(provider_id, model_id).refusals.clear()
         for model_id in delivered.model_ids if not is_late else ():
             known = self.of(provider_id, model_id)
             is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
@@ -264,6 +298,7 @@ class Witness:
 
     def _note_override(self, step: Step, happened: Happened, known: Known) -> None:
         known.price = None
+        known.refusals.clear()
         if not happened.is_acknowledged:
             known.is_uncertain |= happened.error in ("CatalogUnavailable", "CatalogError") or step.crash is not None
         elif step.action == "add":

@@ -58,6 +58,15 @@ class TrueProvider:
         """Return what gateways use at ``at``."""
         return [model for model in self.models.values() if model.is_used and model.is_served(at)]
 
+    def requested_in_vain(self, at: datetime) -> list[TrueModel]:
+        """Return what is requested although the provider does not serve it any more."""
+        return [
+            model
+            for model in self.models.values()
+            if model.is_used and model.retired_at <= at < model.retired_at + numbers.REQUESTED_FOR
+            if not model.is_served(at)
+        ]
+
 
 def make_world(random: Random, begin: datetime, days: int, providers: int) -> list[TrueProvider]:
     """Return ``providers`` with the history of ``days`` days; the second is a local server."""
