@@ -42,7 +42,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 
 def test_the_short_way_of_statements_has_the_result_of_the_whole_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenario = Scenario(7, days=6, providers=3)
+    scenario = Scenario(7, days=4, providers=3)
     shortened = run(scenario)
     monkeypatch.setattr(actors, "executed_directly", lambda _catalog: nullcontext())
     assert run(scenario).digest == shortened.digest
@@ -68,7 +68,7 @@ def test_a_failure_is_found_and_shrunk_to_a_test_that_shows_it() -> None:
     with mutant.applied():
         report = run(scenario)
         assert report.failure is not None
-        steps = shrink(report, seconds=10)
+        steps = shrink(report, seconds=3)
         assert run(scenario, steps).invariant == report.invariant
     assert len(steps) < report.steps
     assert "def test_" in as_test(scenario, steps)
