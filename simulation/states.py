@@ -4,7 +4,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -27,9 +26,9 @@ class State(NamedTuple):
     refused_since: datetime | None
     refusal_reason: str | None
 
-    def without_refusals(self) -> "State":
-        """Return it without what refusals may change."""
-        return self._replace(refused_since=None, refusal_reason=None)
+
+REFUSAL_COLUMNS = 2
+"""The last columns, which refusals may change."""
 
 
 Row = tuple[Any, ...]
@@ -106,9 +105,7 @@ class StateReader:
         return kinds
 
 
-@lru_cache(maxsize=10_000)
-def _state(row: tuple[Any, ...]) -> State:
-    """Return the state in a row of SQLite; most rows are those of the step before."""
+def _state(row: Row) -> State:
     _, model_id, is_active, first_seen_at, last_used_at, last_seen_at, input_price, refused_since, reason = row
     used_at, refused_at = (None if text is None else parse_instant(text) for text in (last_used_at, refused_since))
     seen = parse_instant(first_seen_at), used_at, parse_instant(last_seen_at)

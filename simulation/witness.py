@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from simulation.actors import Happened, Refused
 from simulation.faults import Delivered
 from simulation.plan import Step
-from simulation.states import Row
+from simulation.states import Row, State
 from simulation.world import TrueProvider
 
 SILENCE = timedelta(hours=24)
@@ -56,6 +56,10 @@ class Known:
     """The latest instant that any refusal which may count has there."""
     refusals: list[Refused] = field(default_factory=list)
     """Refusals that certainly count unless the model was used since."""
+    row: Row | None = None
+    """What the catalog held at the last check."""
+    record: State | None = None
+    """The same, read."""
     settled_row: Row | None = None
     """What the catalog held when it was found to be right; None if something is known since that may contradict it."""
     settled_until: datetime = BEFORE_ALL

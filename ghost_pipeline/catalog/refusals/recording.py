@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 
 import sqlalchemy as sa
 
@@ -225,6 +225,10 @@ def _known(connection: sa.Connection, keys: Sequence[Key]) -> set[Key]:
     """Return the models among ``keys`` that the catalog has."""
     if not keys:
         return set()
-    query = sa.select(models.c.provider_id, models.c.model_id).where(has_key_in(connection.dialect.name, models))
-    rows = connection.execute(query, key_parameters(connection, list(dict.fromkeys(keys))))
+    rows = connection.execute(_keys(connection.dialect.name), key_parameters(connection, list(dict.fromkeys(keys))))
     return {(row[0], row[1]) for row in rows}
+
+
+@cache
+def _keys(dialect_name: str) -> sa.Select[tuple[str, str]]:
+    return sa.select(models.c.provider_id, models.c.model_id).where(has_key_in(dialect_name, models))

@@ -230,8 +230,17 @@ def delete_old_rows(connection: sa.Connection, provider_id: str, now: datetime, 
     Those of class ``retired`` do not expire: of them, the first and the last of each rule and account stay, while the
     catalog has the model.
     """
-    of_provider = refusals.c.provider_id == provider_id
-    is_old = sa.and_(of_provider, refusals.c.last_at < now - 2 * expires_after)
+    of_old = {"of_provider": provider_id, "before": now - 2 * expires_after}
+    of_past = {"of_provider": provider_id, "before": now - 3 * expires_after}
+    deleted = connection.execute(_DELETE_OLD, of_old).rowcount
+    return deleted + connection.execute(_DELETE_PAST, of_past).rowcount
+
+
+def _statements_of_old_rows() -> tuple[sa.Delete, sa.Delete]:
+    """Return the statements that delete old refusals and old clearances, built once."""
+    of_provider: sa.BindParameter[str] = sa.bindparam("of_provider")
+    before = sa.bindparam("before", type_=refusals.c.last_at.type)
+    is_old = sa.and_(refusals.c.provider_id == of_provider, refusals.c.last_at < before)
     is_retired = refusals.c.refusal_class == RefusalClass.RETIRED.value
     other = refusals.alias("other")
     same = sa.and_(
@@ -247,7 +256,8 @@ def delete_old_rows(connection: sa.Connection, provider_id: str, now: datetime, 
         models.c.provider_id == refusals.c.provider_id, models.c.model_id == refusals.c.model_id
     )
     is_over = sa.or_(sa.not_(is_retired), is_between, sa.not_(is_in_catalog))
-    deleted = connection.execute(sa.delete(refusals).where(is_old, is_over)).rowcount
-    of_cleared = refusal_clearances.c.provider_id == provider_id
-    is_past = refusal_clearances.c.at < now - 3 * expires_after
-    return deleted + connection.execute(sa.delete(refusal_clearances).where(of_cleared, is_past)).rowcount
+    is_past = sa.and_(refusal_clearances.c.provider_id == of_provider, refusal_clearances.c.at < before)
+    return sa.delete(refusals).where(is_old, is_over), sa.delete(refusal_clearances).where(is_past)
+
+
+_DELETE_OLD, _DELETE_PAST = _statements_of_old_rows()

@@ -210,8 +210,11 @@ def _insert_new_providers(dialect_name: str) -> sa.Insert:
 
 def lock_known_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> set[str]:
     """Lock the providers that the catalog has, as get_or_create_providers. Return their slugs."""
-    query = sa.select(providers.c.id).where(providers.c.id.in_(sorted(set(provider_ids)))).order_by(providers.c.id)
-    return set(connection.execute(query.with_for_update()).scalars())
+    slugs = sorted(set(provider_ids))
+    if len(slugs) == 1:  # of most calls; SQLAlchemy would expand a list again whenever the statement is executed
+        row = connection.execute(_LOCK_PROVIDER, {"provider_id": slugs[0]}).one_or_none()
+        return set() if row is None else {row.id}
+    return {row.id for row in connection.execute(_LOCK_PROVIDERS, {"slugs": slugs})}
 
 
 def get_provider(connection: sa.Connection, provider_id: str, *, for_update: bool = False) -> ProviderRecord:
@@ -236,7 +239,10 @@ def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
 
 def find_providers(connection: sa.Connection, slugs: Iterable[str]) -> dict[str, ProviderRecord]:
     """Return slug -> provider, of those that the catalog has."""
-    return {row.id: provider_record(row) for row in connection.execute(_PROVIDERS_BY_ID, {"slugs": sorted(set(slugs))})}
+    wanted = sorted(set(slugs))
+    one = len(wanted) == 1  # of most calls, as above
+    query, parameters = (_OF_PROVIDER, {"provider_id": wanted[0]}) if one else (_PROVIDERS_BY_ID, {"slugs": wanted})
+    return {row.id: provider_record(row) for row in connection.execute(query, parameters)}
 
 
 def list_labels(connection: sa.Connection) -> list[tuple[str, str]]:
