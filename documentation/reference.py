@@ -76,6 +76,8 @@ TABLE_PURPOSES = {
     "event_batches": "The order in which events were committed ([why](decisions/0013-the-order-of-events.md)).",
     "catalog_identity": "The name of this catalog. A copy keeps it, so that cursors of the original are valid there.",
     "notification_destinations": "How far each destination of [notifications](notifications.md) is.",
+    "withheld_facts": "One row for each implausible value that listings state and that does not stand yet, and for "
+    "what is withheld with it.",
 }
 """Table -> what it is for."""
 

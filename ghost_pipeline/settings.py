@@ -87,7 +87,7 @@ class Thresholds:
     )
     confirm_after: timedelta = setting(
         timedelta(hours=1),
-        "How much later than a shrunken listing another one must be to confirm it.",
+        "How much later than a shrunken listing, or an implausible value, another one must be to confirm it.",
         "GHOST_CONFIRM_AFTER_HOURS",
         "hours",
     )
@@ -135,14 +135,15 @@ class Thresholds:
     )
     implausible_price_factor: float = setting(
         10,
-        "A price of a reference that moves by a larger factor, or to or from 0, is doubted until it is stated again.",
+        "A price of a listing or reference that moves by a larger factor, or to or from 0, is doubted until a later "
+        "one repeats it.",
         "GHOST_IMPLAUSIBLE_PRICE_FACTOR",
         "times",
         minimum=1,
     )
     implausible_context_percent: int = setting(
         50,
-        "A context window of a reference that shrinks by more is doubted as well ...",
+        "A context window that shrinks by more is doubted as well ...",
         "GHOST_IMPLAUSIBLE_CONTEXT_PERCENT",
         "percent",
         maximum=100,

@@ -227,7 +227,7 @@ class Checks:
         known.absent = (known.first_at, known.last_at)
         known.refusals.clear()
         # Documentation: a purged model comes back without its facts, and as one that is not listed.
-        known.price, known.was_listed = None, False
+        known.price, known.was_listed, known.may_have_price = None, False, False
 
     def _check_activity(self, provider: TrueProvider, model_id: str, known: Known, record: State, step: Step) -> None:
         if known.last_at is None:

@@ -25,6 +25,14 @@ SHRUNKEN_COUNT, SHRUNKEN_PERCENT = 5, 20
 """More absences than both make a listing shrunken. Documentation."""
 
 
+CONFIRMED_AFTER = timedelta(hours=1)
+"""How much later the listing is that confirms what was not plausible. Documentation."""
+
+
+def _is_plausible(old: float, new: float) -> bool:
+    return min(old, new) > 0 and max(old, new) <= 10 * min(old, new)
+
+
 @dataclass(slots=True)
 class Known:
     """Evidence of one model that the catalog has acknowledged, and what operators did to it."""
@@ -40,7 +48,11 @@ class Known:
     was_manual: bool = False
     """When an operator removed it: a restored model keeps its source. Documentation."""
     price: float | None = None
-    """In the latest listing that was not late, USD per million tokens; None if it is not certain."""
+    """In the latest listing that was not late, USD per million tokens; None if it is not certain that it stands."""
+    listed_price: tuple[float, datetime] | None = None
+    """The same, even if it does not stand yet, and since when listings state it; None if that is not certain."""
+    may_have_price: bool = False
+    """A listing may have stated its price."""
     was_listed: bool = False
     is_uncertain: bool = False
     """An operator's change ended without an answer: it may be done or not."""
@@ -64,6 +76,17 @@ class Known:
     """What the catalog held when it was found to be right; None if something is known since that may contradict it."""
     settled_until: datetime = BEFORE_ALL
     """Until when the same row stays right, whatever the time is."""
+
+    def list_price(self, price: float | None, at: datetime) -> None:
+        """Record the price in a listing of ``at``; None if it is not certain."""
+        before, self.listed_price = self.listed_price, None if price is None else (price, at)
+        if price is not None and before is not None and before[0] == price:
+            self.listed_price = before
+        # Documentation: an implausible price stands when a listing an hour later states it again.
+        is_repeated = self.listed_price is not None and at - self.listed_price[1] >= CONFIRMED_AFTER
+        is_plausible = self.price is not None and price is not None and _is_plausible(self.price, price)
+        self.price = price if is_repeated or is_plausible or not self.may_have_price else None
+        self.may_have_price = True
 
     def add(
         self, at: datetime, stamped_at: datetime | None = None, *, is_use: bool = False, is_late: bool = False
@@ -296,7 +319,7 @@ class Witness:
         for model_id in delivered.model_ids if not is_late else ():
             known = self.of(provider_id, model_id)
             is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
-            known.price = delivered.prices.get(model_id) if is_certain else None
+            known.list_price(delivered.prices.get(model_id) if is_certain else None, at)
         if is_done and not is_late:
             feed.acknowledged_at = at
 

@@ -381,7 +381,7 @@ class ModelCatalog(CatalogQueries):
         return self._database.write(lambda connection: overrides.restore_model(connection, slug, canonical, at))
 
     def release_provider(self, provider_id: str) -> ProviderRecord:
-        """Accept the provider's latest listing as complete and lift its hold.
+        """Accept the provider's latest listing as complete and lift its hold; take over the values that are doubted.
 
         Return the provider's state before the change. Raises UnknownProvider.
         """

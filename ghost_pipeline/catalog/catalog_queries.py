@@ -17,6 +17,7 @@ from ghost_pipeline.catalog.history.changes import MAX_PAGE, ChangePage
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.history import History
 from ghost_pipeline.catalog.ingestion import attempts
+from ghost_pipeline.catalog.ingestion.withholding import list_doubts
 from ghost_pipeline.catalog.results import (
     ListingOutcome,
     ModelColumn,
@@ -29,6 +30,7 @@ from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.exports.tabular import TABLE_COLUMNS, to_frame
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
+from ghost_pipeline.lifecycle.claims.withheld_facts import DoubtedFact
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.retirement import USED_WITHIN, RetiringModel
@@ -268,6 +270,16 @@ class CatalogQueries:
         canonical = canonical_model_id(slug, model_id)
         with self._database.reading() as connection:
             return explanation.explain_model(connection, slug, canonical, self.settings.thresholds)
+
+    def list_doubts(self, provider_id: str | None = None, model_id: str | None = None) -> list[DoubtedFact]:
+        """Return the implausible values that listings state and that do not stand yet, by provider, model and fact.
+
+        A later listing that states the same confirms them, and ``release_provider`` accepts them.
+        """
+        slug = None if provider_id is None else provider_slug(provider_id)
+        wanted_id = None if slug is None or model_id is None else canonical_model_id(slug, model_id)
+        with self._database.reading() as connection:
+            return list_doubts(connection, slug, wanted_id)
 
     @staticmethod
     def find_names(settings: Settings, begin: str, provider_id: str | None = None) -> list[str]:

@@ -7,11 +7,12 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch, apply_step
 from ghost_pipeline.catalog.ingestion.attempts import latest_readable_at
 from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants, correct_restored_model
+from ghost_pipeline.catalog.ingestion.withholding import accept_doubts
 from ghost_pipeline.catalog.refusals.recording import record_reactivation
 from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
-from ghost_pipeline.catalog.storage.tables import model_events, models
+from ghost_pipeline.catalog.storage.tables import model_events, models, withheld_facts
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
 from ghost_pipeline.lifecycle.events import Cause, departure_event, events_between
@@ -62,6 +63,7 @@ def remove_provider(connection: sa.Connection, provider_id: str, now: datetime, 
     if is_dry_run:
         return connection.execute(sa.select(sa.func.count()).select_from(models).where(of_provider)).scalar_one()
     rows = connection.execute(sa.delete(models).where(of_provider).returning(*MODEL_COLUMNS)).all()
+    connection.execute(sa.delete(withheld_facts).where(withheld_facts.c.provider_id == provider_id))
     records = sorted((model_record(row) for row in rows), key=lambda record: record.model_id)
     cause = Cause(now, Source.MANUAL, details={_REMOVED_TOGETHER: True})
     write_events(connection, (event for record in records for event in events_between(record, None, cause)))
@@ -131,7 +133,7 @@ def restore_model(connection: sa.Connection, provider_id: str, model_id: str, no
 def release_provider(
     connection: sa.Connection, provider_id: str, now: datetime, thresholds: Thresholds
 ) -> ProviderRecord:
-    """Lift the provider's hold and accept its latest readable listing as complete.
+    """Lift the provider's hold, accept its latest readable listing as complete, and the values that are doubted.
 
     An error page that came after that listing lists no models, so it does not count. Return the provider's state before
     the change. Instants in the future are corrected. Raises UnknownProvider.
@@ -139,6 +141,7 @@ def release_provider(
     provider = repository.get_provider(connection, provider_id, for_update=True)
     corrected = correct_future_instants(connection, provider, now, now)
     repository.lift_hold(connection, corrected, latest_readable_at(connection, provider_id))
+    accept_doubts(connection, provider_id, now)
     settle_provider(connection, provider_id, Cause(now, Source.MANUAL), now, thresholds)
     return provider
 

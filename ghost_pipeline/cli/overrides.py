@@ -38,15 +38,21 @@ def reactivate_command(provider: str, model_id: str, is_json: bool) -> None:
 @provider_argument
 @json_option
 def release_command(provider: str, is_json: bool) -> None:
-    """Lift a provider's hold.
+    """Lift a provider's hold, and accept what is doubted.
 
-    Its latest listing is accepted as complete: models that are missing from it become stale.
+    Its latest listing is accepted as complete: models that are missing from it become stale. Implausible prices and
+    context windows that its listings state are taken over.
     """
     with ModelCatalog.open() as catalog:
+        doubts = len(catalog.list_doubts(provider))
         before = catalog.release_provider(provider)
     if is_json:
-        print_json({"provider_id": provider, "was_held": before.held_since is not None, "reason": before.held_reason})
-    elif before.held_since is None:
+        held = {"was_held": before.held_since is not None, "reason": before.held_reason}
+        print_json({"provider_id": provider, **held, "accepted_doubts": doubts})
+        return
+    if doubts:
+        click.echo(f"{provider}: {count(doubts, 'doubted value')} accepted")
+    if before.held_since is None:
         click.echo(f"{provider}: was not held")
     else:
         click.echo(f"{provider}: hold lifted; its reason was: {before.held_reason}")

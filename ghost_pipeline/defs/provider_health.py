@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.defs.evidence.fact_checks import PREVIEW_LENGTH, check_listed_facts, check_references
 from ghost_pipeline.defs.listing_checks import format_instant
 from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
 from ghost_pipeline.errors import SettingsError
@@ -22,6 +23,7 @@ from ghost_pipeline.lifecycle.absence import (
     protection_ends_at,
 )
 from ghost_pipeline.lifecycle.claims.resolution import Conflict, is_reference
+from ghost_pipeline.lifecycle.claims.withheld_facts import DoubtedFact
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.retirement import USED_WITHIN
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -45,9 +47,6 @@ provider_health = dg.AssetSpec(
     ),
 )
 
-PREVIEW_LENGTH = 100
-"""How many models the check's table shows; ``ghost-pipeline models --unlisted`` shows all."""
-
 REASON_LENGTH = 80
 """Characters of a hold's reason in the health table, which is as wide as a page."""
 
@@ -65,6 +64,8 @@ class CatalogHealth:
     """Models that were used and that their providers refuse."""
     contradicted: Sequence[Conflict]
     """What providers state of used models, and references contradict."""
+    doubted: Sequence[DoubtedFact]
+    """Implausible values that listings state and that do not stand yet."""
     failing_notifications: Mapping[str, str]
     """Destination -> why the last attempts to reach it failed; or the file of destinations -> why it is invalid."""
     thresholds: Thresholds
@@ -80,6 +81,7 @@ def read_health(catalog: ModelCatalog, now: datetime | None = None) -> CatalogHe
         catalog.find_retiring_models(at),
         catalog.find_refused_models(at),
         _contradicted(catalog, at),
+        catalog.list_doubts(),
         _failing_notifications(catalog),
         catalog.settings.thresholds,
         at,
@@ -177,31 +179,6 @@ def _used_models_are_not_retiring(health: CatalogHealth) -> dg.AssetCheckResult:
     )
 
 
-def _references_agree_on_used_models(health: CatalogHealth) -> dg.AssetCheckResult:
-    contradicted = health.contradicted
-    if not contradicted:
-        return dg.AssetCheckResult(passed=True)
-    count = _count(len({(one.provider_id, one.model_id) for one in contradicted}), "used model")
-    records = [
-        dg.TableRecord(
-            {
-                "provider_id": one.provider_id,
-                "model_id": one.model_id,
-                "fact": one.fact,
-                "stated": f"{one.winner.value:g}",
-                "references": "; ".join(f"{claim.value:g} ({claim.source})" for claim in one.others),
-            }
-        )
-        for one in contradicted[:PREVIEW_LENGTH]
-    ]
-    return dg.AssetCheckResult(
-        passed=False,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"References contradict what is stated of {count}. 'ghost-pipeline conflicts' shows all.",
-        metadata={"conflicts": dg.MetadataValue.table(records), "count": len(contradicted)},
-    )
-
-
 def _days(health: CatalogHealth) -> str:
     days = health.thresholds.retiring_within / timedelta(days=1)
     return "1 day" if days == 1 else f"{days:g} days"
@@ -261,8 +238,12 @@ _CHECKS = {
         "No provider refuses a model that was used in the last 30 days.",
     ),
     "references_agree_on_used_models": (
-        _references_agree_on_used_models,
+        lambda health: check_references(health.contradicted),
         "No reference contradicts what is stated of a model that was used in the last 30 days.",
+    ),
+    "listed_facts_are_plausible": (
+        lambda health: check_listed_facts(health.doubted),
+        "No listing states a price or a context window that is implausible after what the one before stated.",
     ),
     "notifications_are_delivered": (
         _notifications_are_delivered,

@@ -79,6 +79,25 @@ BACKFILLED = {"is_backfilled": True}
 """In the details of an event that was derived later, from archived listings."""
 
 
+ACCEPTED = {"is_accepted": True}
+"""In the details of an event with which an operator accepts what a listing stated before."""
+
+
+def doubt_event(
+    provider_id: str, model_id: str, cause: Cause, doubts: Mapping[str, tuple[Any, Any, str | None]]
+) -> ModelEvent:
+    """Return the event of implausible values: fact -> what stands, what is stated, and why that does not stand."""
+    values = {fact: {"old": old, "stated": stated, "reason": why} for fact, (old, stated, why) in doubts.items()}
+    details = {DOUBTED_VALUES: values, **cause.details}
+    return ModelEvent(
+        provider_id, model_id, EventKind.DOUBTED, cause.at, cause.source, cause.listing_id, cause.run_id, details
+    )
+
+
+DOUBTED_VALUES = "doubted_values"
+"""The key of the facts in the details of such an event. They are below it because no column changes."""
+
+
 def tombstone_details(record: ModelRecord) -> dict[str, Any]:
     """Return what the event of a departure keeps: the row as JSON values."""
     return {"row": msgspec.to_builtins(record)}

@@ -53,6 +53,8 @@ class EventKind(StrEnum):
     """The model is not refused any more, without a success."""
     ANSWERED_BY_ANOTHER = "answered_by_another"
     """A request for the model was answered by another model."""
+    DOUBTED = "doubted"
+    """A listing or a reference states an implausible value, which does not stand yet."""
 
     @property
     def is_tombstone(self) -> bool:

@@ -20,6 +20,7 @@ from ghost_pipeline_tests.catalog.oracle_refusals import WEEK, Refusals
 from ghost_pipeline_tests.catalog.oracle_values import (
     Announced,
     Attempt,
+    Doubts,
     Event,
     Judgement,
     Key,
@@ -33,6 +34,7 @@ from ghost_pipeline_tests.catalog.oracle_values import (
     is_expired,
     is_overdue,
     is_shrunken,
+    known_prices,
     listed_facts,
     merged_metadata,
     seen,
@@ -75,6 +77,8 @@ class Oracle:
     corrections: dict[Key, list[datetime]] = field(default_factory=dict)
     """Instants that were corrected, and may have been right."""
     refusals: Refusals = field(default_factory=Refusals)
+    doubts: dict[Key, Doubts] = field(default_factory=dict)
+    """What listings state implausibly of each model."""
 
     def admit(self, listing_id: int, listing: Listing, observed_at: datetime, now: datetime = LONG_AFTER) -> Outcome:
         """Record a listing, and hold its provider where the verdict asks for it."""
@@ -114,7 +118,11 @@ class Oracle:
         if not attempt.is_reconciled:
             attempt.verdict, attempt.is_late, attempt.missing = judged.verdict, judged.is_late, judged.missing
             attempt.is_reconciled = True
-        effects = [self._see_listed(listing_id, row, is_late=judged.is_late) for row in attempt.listing.models]
+        repriced = not judged.is_late and self._are_most_repriced(attempt)
+        effects = [
+            self._see_listed(listing_id, row, is_late=judged.is_late, is_repriced=repriced)
+            for row in attempt.listing.models
+        ]
         if is_news:  # else admission held the provider, and an operator may have released it since
             self._hold(provider, judged, attempt.observed_at)
         if judged.verdict is Verdict.COMPLETE and not judged.is_late:
@@ -336,6 +344,11 @@ class Oracle:
         if provider.last_complete_at is not None:
             complete.append(provider.last_complete_at)
         provider.last_complete_at = max(complete, default=None)
+        for key in [key for key in self.doubts if key[0] == provider_id]:
+            doubts, model = self.doubts.pop(key), self.models[key]
+            if model.listing_id is not None:
+                self.models[key] = replace(model, **doubts.stated)
+                self._note(key, EventKind.CHANGED, now, Source.INDEX)
         self._settle(self._of(provider_id), now, Source.MANUAL, now)
 
     def sweep_stale(self, provider_id: str | None, hours: float, now: datetime, *, is_dry: bool = False) -> Swept:
@@ -508,7 +521,32 @@ class Oracle:
         ]
         return all(is_released and complete_at is not None and at < complete_at for at in listed_at)
 
-    def _see_listed(self, listing_id: int, row: ListedModel, *, is_late: bool) -> set[str]:
+    def _are_most_repriced(self, attempt: Attempt) -> bool:
+        """Return True if prices of more than half of the models change, and of more than five."""
+        priced = repriced = 0
+        for row in attempt.listing.models:
+            model = self.models.get((attempt.provider_id, row.model_id))
+            both = [] if model is None else known_prices(model, row)
+            priced += bool(both)
+            is_judged = model is not None and model.listing_id is not None
+            repriced += is_judged and any(old != new for old, new in both)
+        return repriced > 5 and repriced * 2 > priced
+
+    def _doubt(
+        self, key: Key, known: ModelRecord, fresh: ModelRecord, at: datetime, *, is_repriced: bool
+    ) -> ModelRecord:
+        """Return the model without what is implausible, which is remembered until it is stated an hour later."""
+        before = self.doubts.pop(key, Doubts())
+        if known.listing_id is None:
+            return fresh
+        after = before.next(known, fresh, at, is_repriced=is_repriced)
+        if after.since:
+            self.doubts[key] = after
+        if any(before.since.get(fact, (None, at))[0] != value for fact, (value, _) in after.since.items()):
+            self._note(key, EventKind.DOUBTED, at, Source.INDEX)
+        return after.kept(known, fresh)
+
+    def _see_listed(self, listing_id: int, row: ListedModel, *, is_late: bool, is_repriced: bool) -> set[str]:
         attempt = self.attempts[listing_id]
         at = attempt.observed_at
         key = (attempt.provider_id, row.model_id)
@@ -524,7 +562,10 @@ class Oracle:
             self.models[key] = known
             return {"confirmed"}
         effects = {"created"} if effect != "updated" else {"confirmed"}
-        fresh = replace(self._listed_or_announced(key, known, row, is_late), is_active=True, deactivated_at=None)
+        fresh = self._listed_or_announced(key, known, row, is_late)
+        if effect == "updated":
+            fresh = self._doubt(key, known, fresh, at, is_repriced=is_repriced)
+        fresh = replace(fresh, is_active=True, deactivated_at=None)
         if fresh != replace(known, is_active=True, deactivated_at=None) and "created" not in effects:
             effects = {"updated"}
             self._note(key, EventKind.CHANGED, at, Source.INDEX)
@@ -595,6 +636,7 @@ class Oracle:
         return swept
 
     def _bury(self, key: Key, kind: EventKind, row: ModelRecord, at: datetime, source: Source | None) -> None:
+        self.doubts.pop(key, None)
         self.tombstones[key] = (kind, row)
         self._note(key, kind, at, source)
 

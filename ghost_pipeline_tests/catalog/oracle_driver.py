@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, repeat
 from typing import Any
 
 import pytest
@@ -34,6 +34,8 @@ FACTS: tuple[dict[str, Any], ...] = (
     {"max_output_tokens": 4096, "capabilities": ("text",), "expires_at": EPOCH + timedelta(days=90)},
     {"input_price": 0.5, "prices": {"input": "0.5", "tiers": [{"above_input_tokens": 9, "input": "1"}]}},
     {"prices": {"input": "0", "output": "0", "zero_is_price": True}, "replaced_by": "model-01"},
+    {"name": "Repriced", "input_price": 0.6, "output_price": 1.4, "context_window": 4096},
+    {"input_price": 6.1, "output_price": 1.4, "context_window": 4095},
 )
 """What a row may say of its model, by number."""
 
@@ -75,12 +77,12 @@ class Pair:
         self,
         open_catalog: Callable[[Callable[[], datetime], ListingReader], ModelCatalog],
         *,
-        has_distinct_formats: bool = False,
+        has_distinct_bytes: bool = False,
     ) -> None:
         self.now = EPOCH
-        versions = count()
-        reader = ListingReader(parse, lambda _: f"test/{next(versions)}") if has_distinct_formats else READER
-        self.catalog = open_catalog(lambda: self.now, reader)
+        self._lengths = count(1) if has_distinct_bytes else repeat(0)
+        """How many blanks follow a listing, which mean nothing."""
+        self.catalog = open_catalog(lambda: self.now, READER)
         self.oracle = Oracle()
         self.submitted: dict[str, list[bytes]] = {provider_id: [] for provider_id in PROVIDERS}
         self.listing_ids: list[int] = []
@@ -90,6 +92,7 @@ class Pair:
         """Admit a listing on both sides, at its instant or later: the catalog trusts no instant in the future."""
         self.now = max(self.now, observed_at)
         self.submitted[provider_id].append(content)
+        content += b" " * next(self._lengths)
         submission = SubmittedListing(provider_id, f"{provider_id}.json", content, observed_at)
         outcome = self.catalog.admit(submission)
         assert outcome.listing_id not in self.listing_ids

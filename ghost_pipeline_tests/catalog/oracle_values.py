@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from json import loads
 from typing import Any, NamedTuple
 
@@ -148,6 +148,57 @@ def given_facts(model: ModelRecord, facts: Mapping[str, Any]) -> ModelRecord:
     """Return the model with manually added facts; whether it is free follows from its prices."""
     overridden = {"prices": None} if {"input_price", "output_price"} & facts.keys() else {}
     return replace(model, **facts, **overridden)
+
+
+def known_prices(model: ModelRecord, row: ListedModel) -> list[tuple[float, float]]:
+    """Return the prices of a model that are known, and stated by a row: old and new."""
+    pairs = ((model.input_price, row.facts.input_price), (model.output_price, row.facts.output_price))
+    return [(old, new) for old, new in pairs if old is not None and new is not None]
+
+
+@dataclass
+class Doubts:
+    """What listings state of a model that does not stand yet."""
+
+    since: dict[str, tuple[float, datetime]] = field(default_factory=dict)
+    """Fact -> the value, and when a listing stated it first."""
+    stated: dict[str, Any] = field(default_factory=dict)
+    """Everything that is withheld, as the newest listing states it."""
+
+    def next(self, known: ModelRecord, fresh: ModelRecord, at: datetime, *, is_repriced: bool) -> "Doubts":
+        """Return the doubts after another listing."""
+        after = Doubts()
+        waiting = {}
+        for fact in ("input_price", "output_price", "context_window"):
+            old, new = getattr(known, fact), getattr(fresh, fact)
+            if old is None or new is None or old == new:
+                continue
+            value, since = self.since.get(fact, (None, at))
+            is_known = value == new
+            since = min(since, at) if is_known else at
+            is_odd = is_implausible(fact, old, new) or (is_repriced and fact != "context_window") or is_known
+            if is_known:
+                waiting[fact] = (new, since)
+            if is_odd and not (is_known and at >= since + timedelta(hours=1)):
+                after.since[fact] = (new, since)
+        if {"input_price", "output_price"} & after.since.keys():
+            # What is confirmed of the prices waits for the other.
+            after.since |= {fact: one for fact, one in waiting.items() if fact != "context_window"}
+            after.stated |= {name: getattr(fresh, name) for name in ("input_price", "output_price", "prices")}
+        if "context_window" in after.since:
+            after.stated["context_window"] = fresh.context_window
+        return after
+
+    def kept(self, known: ModelRecord, fresh: ModelRecord) -> ModelRecord:
+        """Return the model with what stands of a listing."""
+        return replace(fresh, **{name: getattr(known, name) for name in self.stated})
+
+
+def is_implausible(fact: str, old: float, new: float) -> bool:
+    """Return True for a price to or from zero or by more than ten times, a context window by more than half."""
+    if fact == "context_window":
+        return new < old / 2
+    return (old == 0) != (new == 0) or max(old, new) > 10 * min(old, new)
 
 
 def merged_metadata(old: Metadata | None, new: Metadata | None, *, is_newer: bool) -> Metadata | None:

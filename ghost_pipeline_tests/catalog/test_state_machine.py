@@ -71,8 +71,8 @@ def contents(draw: st.DrawFn) -> bytes:
     """Generate listings that are mostly complete or clearly shrunken, and seldom new: the same bytes repeat."""
     size = draw(st.sampled_from((12, 12, 12, 11, 10, 7, 6, 5, 5, 1)))
     ids = draw(st.sampled_from((MODEL_IDS[:size], MODEL_IDS[12 - size :])))
-    rows = dict.fromkeys(ids, draw(st.sampled_from((0, 1, 1, 2, 3, 4, 5))))
-    rows[ids[0]] = draw(st.sampled_from((rows[ids[0]], rows[ids[0]], 0, 2)))
+    rows = dict.fromkeys(ids, draw(st.sampled_from((0, 1, 1, 2, 3, 4, 5, 6, 6, 7))))
+    rows[ids[0]] = draw(st.sampled_from((rows[ids[0]], rows[ids[0]], 0, 2, 7)))
     return listing_bytes(rows)
 
 

@@ -37,6 +37,7 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         ("provider_health", "used_models_are_not_retiring"),
         ("provider_health", "used_models_are_not_refused"),
         ("provider_health", "references_agree_on_used_models"),
+        ("provider_health", "listed_facts_are_plausible"),
         ("provider_health", "holds_are_not_expiring"),
         ("provider_health", "complete_listings_are_recent"),
         ("provider_health", "notifications_are_delivered"),

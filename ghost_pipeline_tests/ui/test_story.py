@@ -225,7 +225,7 @@ class Story:
 def _all_passed() -> dict[str, str]:
     names = ("latest_listings_are_complete", "complete_listings_are_recent", "holds_are_not_expiring")
     models = ("used_models_are_listed", "used_models_are_not_retiring", "used_models_are_not_refused")
-    others = ("references_agree_on_used_models", "notifications_are_delivered")
+    others = ("references_agree_on_used_models", "listed_facts_are_plausible", "notifications_are_delivered")
     return dict.fromkeys((*names, *models, *others), "SUCCEEDED")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ghost_pipeline.lifecycle.events import REBUILT
+from ghost_pipeline.lifecycle.events import DOUBTED_VALUES, REBUILT
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 _WITH_VALUES = frozenset((EventKind.CHANGED, EventKind.REFUSED, EventKind.ANSWERS_AGAIN, EventKind.REFUSAL_ENDED))
@@ -65,6 +65,8 @@ def describe_event(kind: EventKind, source: Source | None, details: Mapping[str,
     if "adopted_from" in details or "imported_from" in details:
         verb = "adopted" if "adopted_from" in details else "imported"
         return f"{verb} from {details[f'{verb}_from']}"
+    if "is_accepted" in details:
+        return "accepted by an operator"
     of_kind = _DESCRIPTIONS.get(kind)
     if of_kind is not None:
         return of_kind(details)
@@ -80,7 +82,19 @@ def _describe_deactivation(details: Mapping[str, Any]) -> str:
     return seen if missing is None else f"{seen}, missing from listing {missing}"
 
 
+def _describe_doubts(details: Mapping[str, Any]) -> str:
+    stated_by = f"{details['reference']} states" if "reference" in details else "listed as"
+    doubts = details[DOUBTED_VALUES].items()
+    return "; ".join(describe_doubt(fact, one["old"], one["stated"], one["reason"], stated_by) for fact, one in doubts)
+
+
+def describe_doubt(fact: str, value: float, doubted_value: float, reason: str, stated_by: str = "listed as") -> str:
+    """Return what stands of a fact, which implausible value is stated instead, and why that does not stand."""
+    return f"{fact} stays {value:,.10g}, {stated_by} {doubted_value:,.10g}: {reason}"
+
+
 _DESCRIPTIONS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
+    EventKind.DOUBTED: _describe_doubts,
     EventKind.DEACTIVATED: _describe_deactivation,
     EventKind.REFUSED: lambda details: str(details["refusal_reason"]["new"]),
     EventKind.ANSWERED_BY_ANOTHER: lambda details: f"answered by {details['answered_by']}",

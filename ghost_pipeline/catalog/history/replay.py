@@ -10,6 +10,7 @@ what happened before is derived:
   that counts: a model that is active where the recorded events begin was not deactivated before, a ghost became one
   when its row records it, and a model that an operator added, or that was used after it had been listed, was kept.
 - Where the listings end in another state than the recorded events begin with, events without a channel lead to it.
+- Implausible values are withheld as those of today's listings are.
 - A listing whose bytes can't be read any more proves no absence: every active model counts as seen.
 """
 
@@ -24,7 +25,18 @@ import msgspec
 
 from ghost_pipeline.catalog import sweeps
 from ghost_pipeline.catalog.results import ListingOutcome
-from ghost_pipeline.lifecycle.events import BACKFILLED, Cause, events_between
+from ghost_pipeline.lifecycle.claims.withheld_facts import (
+    HELD_COLUMNS,
+    FactChange,
+    FactKey,
+    WithheldFact,
+    differs,
+    held_columns,
+    is_priced,
+    new_doubts,
+    withhold,
+)
+from ghost_pipeline.lifecycle.events import BACKFILLED, Cause, doubt_event, events_between
 from ghost_pipeline.lifecycle.facts import FACT_NAMES, Facts
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelEvent, ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import apply_listing, deactivate, latest_known
@@ -61,6 +73,7 @@ class Replay:
         self._complete_listing_id: int | None = None
         self._models: dict[str, ModelRecord] = {}
         self._tombstones: dict[str, Tombstone] = {}
+        self._withheld: dict[FactKey, WithheldFact] = {}
         self._last_listed: dict[str, datetime] = {}
         self._due: list[datetime] = []
         """When a sweep may select a model, as a heap."""
@@ -140,11 +153,42 @@ class Replay:
     def _apply_listing(self, outcome: ListingOutcome, listing: Listing) -> None:
         at = outcome.attempt.observed_at
         cause = Cause(at, Source.INDEX, outcome.listing_id, outcome.attempt.run_id, BACKFILLED)
+        after: dict[str, ModelRecord] = {}
         for listed in listing.models:
             current, tombstone = self._models.get(listed.model_id), self._tombstones.get(listed.model_id)
             incoming = _incoming(outcome, listing.provider_id, listed)
-            after = apply_listing(current, incoming, at, is_late=False, tombstone=tombstone)
-            self._change(listed.model_id, after, cause)
+            after[listed.model_id] = apply_listing(current, incoming, at, is_late=False, tombstone=tombstone)
+        self._withhold(listing.provider_id, after, cause)
+        for model_id, model in after.items():
+            self._change(model_id, model, cause)
+
+    def _withhold(self, provider_id: str, after: dict[str, ModelRecord], cause: Cause) -> None:
+        """Keep what stands where a listing changes it implausibly; ``after`` has what the listing leads to."""
+        before = {model_id: self._models[model_id] for model_id in after if model_id in self._models}
+        changes = [
+            FactChange(model_id, _columns(model), _columns(after[model_id]))
+            for model_id, model in before.items()
+            if model.listing_id is not None and differs(model, after[model_id])
+        ]
+        known = {key: fact for key, fact in self._withheld.items() if key[0] in after}
+        withheld = withhold(
+            provider_id,
+            changes,
+            lambda: sum(is_priced(model, after[model_id]) for model_id, model in before.items()),
+            known,
+            cause.at,
+            cause.listing_id or 0,
+            self._thresholds,
+        )
+        for key in known:
+            del self._withheld[key]
+        self._withheld |= withheld
+        for model_id, doubts in new_doubts(withheld, known).items():
+            stated = {one.fact: (getattr(before[model_id], one.fact), one.value, one.reason) for one in doubts}
+            self.events.append(doubt_event(provider_id, model_id, cause, stated))
+        for model_id in {key[0] for key in withheld}:
+            kept = {name: getattr(before[model_id], name) for name in held_columns(model_id, withheld)}
+            after[model_id] = msgspec.structs.replace(after[model_id], **kept)
 
     def _sweep_until(self, until: datetime) -> None:
         """Let the sweeps select models at each moment before ``until`` at which they may, and note known changes."""
@@ -191,6 +235,9 @@ class Replay:
         self.events += events_between(before, after, cause, self._tombstones.get(model_id))
         if after is not None:
             self._models[model_id] = after
+            return
+        for column in HELD_COLUMNS:
+            self._withheld.pop((model_id, column), None)
 
     def _end(self) -> None:
         """Lead to the state with which the recorded events begin."""
@@ -217,6 +264,10 @@ def _incoming(outcome: ListingOutcome, provider_id: str, listed: ListedModel) ->
         listing_id=outcome.listing_id,
         **{name: getattr(facts, name) for name in FACT_NAMES},
     )
+
+
+def _columns(model: ModelRecord) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in HELD_COLUMNS}
 
 
 def _is_after(instant: datetime | None, other: datetime) -> bool:

@@ -29,6 +29,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     write_reactivations,
 )
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
+from ghost_pipeline.catalog.ingestion.withholding import ListedChange, may_be_doubted, withhold_implausible
 from ghost_pipeline.catalog.refusals.recording import record_listed_again, record_returns, select_absent
 from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.results import PREVIEW_LENGTH, ListingAttempt, ListingCounts, ListingOutcome
@@ -45,6 +46,7 @@ from ghost_pipeline.catalog.storage.repository import (
     write_events,
 )
 from ghost_pipeline.catalog.storage.tables import model_events, models
+from ghost_pipeline.lifecycle.claims.withheld_facts import FactChange
 from ghost_pipeline.lifecycle.events import Cause, changed_facts
 from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
 from ghost_pipeline.lifecycle.records import Listing, ModelEvent, ProviderRecord
@@ -103,7 +105,7 @@ def _reconcile_parsed(
     assessment = assess(listing, attempt.observed_at, attempts.read_expectation(connection, provider), thresholds)
     if not assessment.verdict.lists_models:
         return admitted  # admission finished it, and whether it was accepted stays as it was recorded
-    counts, created_ids = _apply(connection, attempt, provider, listing, assessment)
+    counts, created_ids = _apply(connection, attempt, provider, listing, assessment, thresholds)
     assessment = _with_suppressed_count(assessment, len(listing.models) - counts.models)
     attempts.complete_attempt(connection, attempt, assessment, counts)
     if assessment.sets_hold and not admitted.is_finished and admitted.verdict is Verdict.COMPLETE:
@@ -131,6 +133,7 @@ def _apply(
     provider: ProviderRecord,
     listing: Listing,
     assessment: Assessment,
+    thresholds: Thresholds,
 ) -> tuple[ListingCounts, tuple[str, ...]]:
     stage(connection, listing.models)
     apply_announcements(connection, attempt, is_late=assessment.is_late)
@@ -146,7 +149,7 @@ def _apply(
     if found.existing and assessment.is_late:
         widen_seen_span(connection, _KNOWN, attempt)
     elif found.existing:
-        updated = _refresh_facts(connection, attempt)
+        updated = _refresh_facts(connection, attempt, thresholds)
         reactivated = write_reactivations(connection, _KNOWN_GHOSTS, attempt, {})
         mark_listed(connection, _MARK_KNOWN, attempt, {})
     unstage(connection)
@@ -260,14 +263,18 @@ def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt,
         record_listed_again(connection, attempt.provider_id, restored_ids, attempt.observed_at)
 
 
-def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt) -> int:
-    """Write the facts of the listing, and an event for each model with a changed fact. Return the number of events."""
-    rows = connection.execute(_FIND_CHANGED).all()
-    events = [event for row in rows if (event := _changed(row._asdict(), attempt)).details]
-    if not rows:
+def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt, thresholds: Thresholds) -> int:
+    """Write the facts of the listing, and an event for each model with a changed fact. Return the number of those.
+
+    Implausible values are withheld, with events of their own.
+    """
+    changes = [_listed_change(row) for row in connection.execute(_FIND_CHANGED)]
+    held, doubts = withhold_implausible(connection, attempt, changes, thresholds)
+    if not changes:
         return 0
-    events.sort(key=attrgetter("model_id"))  # PostgreSQL returns rows in whatever order they are stored
-    write_events(connection, events)
+    events = [event for one in changes if (event := _changed(one.change, held, attempt)).details]
+    # PostgreSQL returns rows in whatever order they are stored.
+    write_events(connection, sorted([*doubts, *events], key=attrgetter("model_id")))
     connection.execute(_WRITE_CHANGED)
     return len(events)  # texts may differ where values do not, such as 1 and 1.0
 
@@ -281,8 +288,8 @@ def _statements_of_changes() -> tuple[sa.Select[Any], sa.Update]:
     differs = sa.or_(*(models.c[name].is_distinct_from(value) for name, value in stated.items()))
     both = _STAGED.join(models, models.c.id == matched.c.known_id)
     query = sa.select(
-        models.c.id,
         models.c.model_id,
+        may_be_doubted(),
         *(_if_changed(name, stated[name], models.c[name]).label(f"old_{name}") for name in LISTED_COLUMNS),
         *(_if_changed(name, stated[name], stated[name]).label(f"new_{name}") for name in LISTED_COLUMNS),
     ).select_from(both)
@@ -305,16 +312,24 @@ _SMALL_DOCUMENTS = ("capabilities", "prices")
 _FIND_CHANGED, _WRITE_CHANGED = _statements_of_changes()
 
 
-def _changed(row: Mapping[str, Any], attempt: ListingAttempt) -> ModelEvent:
-    old = {name: row[f"old_{name}"] for name in LISTED_COLUMNS}
-    new = {name: row[f"new_{name}"] for name in LISTED_COLUMNS}
+def _listed_change(row: sa.Row[Any]) -> ListedChange:
+    model_id, read_by, *values = row
+    old, new = values[: len(LISTED_COLUMNS)], values[len(LISTED_COLUMNS) :]
+    change = FactChange(
+        model_id, dict(zip(LISTED_COLUMNS, old, strict=True)), dict(zip(LISTED_COLUMNS, new, strict=True))
+    )
+    return ListedChange(change, read_by)
+
+
+def _changed(change: FactChange, held: Mapping[str, tuple[str, ...]], attempt: ListingAttempt) -> ModelEvent:
+    kept = {name: change.old[name] for name in held.get(change.model_id, ())}
     return ModelEvent(
         provider_id=attempt.provider_id,
-        model_id=row["model_id"],
+        model_id=change.model_id,
         kind=EventKind.CHANGED,
         at=attempt.observed_at,
         source=Source.INDEX,
         listing_id=attempt.id,
         run_id=attempt.run_id,
-        details=changed_facts(old, new),
+        details=changed_facts(change.old, {**change.new, **kept}),
     )

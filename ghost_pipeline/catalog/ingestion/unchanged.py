@@ -20,7 +20,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
 from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.results import ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
-from ghost_pipeline.catalog.storage.tables import models
+from ghost_pipeline.catalog.storage.tables import models, withheld_facts
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.verdicts import Assessment, is_late
@@ -47,12 +47,20 @@ def _repeated() -> sa.Select[Any]:
     confirmed = sa.select(sa.func.count()).select_from(models).where(is_confirmed).scalar_subquery()
     ghost = sa.exists().where(is_confirmed, models.c.is_active == sa.false())
     other = sa.exists().where(is_listed_sql(), models.c.listing_id.is_distinct_from(latest.c.id))
+    # What is withheld of them may be confirmed now. One EXISTS in the other, so that the few rows are read first.
+    is_of_row = sa.and_(
+        models.c.provider_id == withheld_facts.c.provider_id, models.c.model_id == withheld_facts.c.model_id
+    )
+    withheld = sa.exists().where(
+        withheld_facts.c.provider_id == sa.bindparam("of_provider"), sa.exists().where(is_of_row, is_confirmed)
+    )
     is_same = latest.c.sha256 == sa.bindparam("digest")
     return sa.select(
         *latest.c,
         sa.case((is_same, confirmed)).label("confirmed"),
         sa.case((is_same, ghost)).label("has_ghosts"),
         sa.case((is_same, other)).label("is_more_expected"),
+        sa.case((is_same, withheld)).label("is_withheld"),
     )
 
 
@@ -82,7 +90,8 @@ def find_unchanged(
     """Return the listing that these bytes repeat, if confirming its models is all that there is to do.
 
     It must have been complete without a reason (such as models that an operator removed), the catalog must have every
-    model of it as it left them, nothing else may be expected of the provider, and the repetition must not be late.
+    model of it as it left them, no implausible value of them may be withheld, nothing else may be expected of the
+    provider, and the repetition must not be late.
     """
     row = connection.execute(
         _REPEATED, {**complete_of(provider), "of_provider": provider.id, "digest": digest}
@@ -97,7 +106,7 @@ def find_unchanged(
         or is_late(observed_at, provider.last_listing_at)
     ):
         return None
-    is_all = row.confirmed == _model_count(earlier) and not row.is_more_expected
+    is_all = row.confirmed == _model_count(earlier) and not (row.is_more_expected or row.is_withheld)
     return Repeated(earlier, row.has_ghosts) if is_all else None
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ghost_pipeline.catalog.storage import event_log
-from ghost_pipeline.catalog.storage.tables import announcements, model_events, models, providers
+from ghost_pipeline.catalog.storage.tables import announcements, model_events, models, providers, withheld_facts
 from ghost_pipeline.catalog.storage.unknown_names import unknown_provider_error
 from ghost_pipeline.lifecycle.events import from_snapshot
 from ghost_pipeline.lifecycle.identity import provider_label
@@ -174,10 +174,11 @@ def _update_models(names: tuple[str, ...]) -> sa.Update:
 
 
 def delete_models(connection: sa.Connection, keys: Sequence[Key]) -> None:
-    """Delete models of the catalog."""
+    """Delete models of the catalog, with what is withheld of them."""
     if keys:
-        delete = sa.delete(models).where(has_key_in(connection.dialect.name, models))
-        connection.execute(delete, key_parameters(connection, keys))
+        for table in (models, withheld_facts):
+            delete = sa.delete(table).where(has_key_in(connection.dialect.name, table))
+            connection.execute(delete, key_parameters(connection, keys))
 
 
 def get_or_create_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:

@@ -293,7 +293,7 @@ model_events = sa.Table(
         sa.String(32),
         nullable=False,
         comment="What happened: discovered, changed, deactivated, reactivated, purged, removed, restored, added, "
-        "refused, answers_again, refusal_ended or answered_by_another.",
+        "refused, answers_again, refusal_ended, answered_by_another or doubted.",
     ),
     sa.Column("at", Instant, nullable=False, comment="When it happened."),
     sa.Column("source", sa.String(16), comment="Channel of the evidence; NULL for a sweep."),
@@ -408,6 +408,20 @@ reference_facts = sa.Table(
 )
 """The claims of ``reference_claims`` that can fill a gap, a row for each model, so that filters can join them.
 A price of 0 is not among them."""
+
+withheld_facts = sa.Table(
+    "withheld_facts",
+    metadata,
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), primary_key=True, comment="Slug of the provider."),
+    sa.Column("model_id", ModelId, primary_key=True, comment="The provider's id of the model."),
+    sa.Column("fact", sa.String(32), primary_key=True, comment="Name of the column of models that it is about."),
+    sa.Column("value", Json, comment="What the newest listing states, in the unit of that column."),
+    sa.Column("since", Instant, nullable=False, comment="When the listing that stated it first was observed."),
+    sa.Column("listing_id", BigId, nullable=False, comment="That listing."),
+    sa.Column("reason", sa.Text, comment="Why it is doubted; NULL if only another price of the model is."),
+)
+"""Implausible values of listings, which do not stand yet in ``models``. Rows of models that have left the catalog, or
+whose facts an operator has stated since, do not count; the next listing deletes them."""
 
 notification_destinations = sa.Table(
     "notification_destinations",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.history.descriptions import changed_values, describe_event
+from ghost_pipeline.catalog.history.descriptions import changed_values, describe_doubt, describe_event
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.cli.history.changes import format_fact
@@ -18,6 +18,7 @@ from ghost_pipeline.cli.output import count, format_state, format_value, print_j
 from ghost_pipeline.cli.querying.references import describe_references
 from ghost_pipeline.documents import facts_document, model_document
 from ghost_pipeline.lifecycle.absence import Presence, WayBack
+from ghost_pipeline.lifecycle.claims.withheld_facts import DoubtedFact
 from ghost_pipeline.lifecycle.identity import format_command, model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -51,7 +52,9 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
             facts = facts_document(claims, order) if is_known else None
             print_json_object(model_document(provider, model_id, history, explanation, facts), "events", events)
             return
-        added = describe_references(provider, model_id, claims, order)
+        added = list(describe_references(provider, model_id, claims, order))
+        doubts = catalog.list_doubts(provider, model_id) if is_known else []
+        added += map(_describe_doubt, doubts)
         _print_history(provider, model_id, history, state, explanation, added, events)
         settings = catalog.settings
         if settings.model_partitions and history.events:
@@ -59,6 +62,14 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
             click.echo(
                 f"In Dagster's UI: {settings.ui_url.rstrip('/')}{model_page_path(named.provider_id, named.model_id)}"
             )
+
+
+def _describe_doubt(doubt: DoubtedFact) -> str:
+    what = describe_doubt(doubt.fact, doubt.value, doubt.doubted_value, doubt.reason)
+    return (
+        f"{what}; doubted since {format_value(doubt.since)}, until a later listing repeats it "
+        f"or 'ghost-pipeline release {doubt.provider_id}' accepts it"
+    )
 
 
 def _current_state(model: ModelRecord | None) -> str:
@@ -171,7 +182,7 @@ def _details(event: Any) -> str | None:
         return None
     if event.kind.is_tombstone:
         return "can be restored with 'ghost-pipeline restore'"
-    if event.kind in (EventKind.REFUSED, EventKind.ANSWERED_BY_ANOTHER):
+    if event.kind in (EventKind.REFUSED, EventKind.ANSWERED_BY_ANOTHER, EventKind.DOUBTED):
         return describe_event(event.kind, event.source, event.details)
     if event.kind is EventKind.CHANGED:
         old, new = changed_values(event.kind, event.details)

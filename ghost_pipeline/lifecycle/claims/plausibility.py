@@ -1,9 +1,9 @@
-"""What another import of a reference changes, and which of its changes are not taken over yet.
+"""Which changes of facts are implausible, and what another import of a reference changes.
 
 As with shrunken listings, one file is not enough for what is hardly ever true: a price that goes to or from zero or
 moves by a large factor, a context window that shrinks by more than half, prices of most models of a provider at once.
-Such a claim is doubted: the old value stands until a later import, at least ``confirm_after`` later, states the new
-one again, or until an operator accepts it.
+Such a value is doubted: the old one stands until a later file, at least ``confirm_after`` later, states the new one
+again, or until an operator accepts it. ``withheld_facts.py`` applies this to listings.
 """
 
 from collections import Counter
@@ -21,7 +21,8 @@ from ghost_pipeline.settings import Thresholds
 ClaimKey = tuple[str, str, str]
 """Provider slug, canonical model id, name of the fact."""
 
-_PRICES = frozenset(fact.name for fact in FACTS if fact.kind is FactKind.PRICE) & set(COMPARED_FACTS)
+PRICES = tuple(fact.name for fact in FACTS if fact.kind is FactKind.PRICE and fact.name in COMPARED_FACTS)
+"""Facts that are prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +138,43 @@ def _doubt_reason(
     thresholds: Thresholds,
 ) -> str | None:
     """Return why the value is not taken over yet; None if it is."""
-    if value == before.value:
-        return None
-    doubted_at = before.doubted_at if before.doubted_value == value else None
-    if doubted_at is not None and now >= doubted_at + thresholds.confirm_after:
-        return None
     provider_id, _, fact = key
-    reason = implausible_reason(fact, before.value, value, thresholds)
-    if reason is None and fact in _PRICES:
-        reason = repriced.get(provider_id)
+    doubted_at = before.doubted_at if before.doubted_value == value else None
+    return doubt_reason(fact, before.value, value, doubted_at, repriced.get(provider_id), now, thresholds)
+
+
+def doubt_reason(
+    fact: str,
+    old: Any,
+    new: Any,
+    doubted_at: datetime | None,
+    repriced: str | None,
+    now: datetime,
+    thresholds: Thresholds,
+) -> str | None:
+    """Return why a change is not taken over ``now``; None if it is, or if nothing changes.
+
+    Args:
+        fact: Name of the fact.
+        old: What stands.
+        new: What is stated now.
+        doubted_at: Since when the same value is doubted; None if it is not.
+        repriced: Why the provider's changes of prices are implausible together; None if they are not.
+        now: When the new value is stated.
+        thresholds: What is implausible, and how much later it can be confirmed.
+    """
+    if new == old or (doubted_at is not None and now >= doubted_at + thresholds.confirm_after):
+        return None
+    reason = implausible_reason(fact, old, new, thresholds)
+    if reason is None and fact in PRICES:
+        reason = repriced
     # A change that was doubted for its number of companions stays so when it is repeated without them.
     return reason or (None if doubted_at is None else "it was doubted before")
 
 
 def implausible_reason(fact: str, old: Any, new: Any, thresholds: Thresholds) -> str | None:
     """Return why it is implausible that a fact changes from ``old`` to ``new``; None if it is not."""
-    if fact in _PRICES:
+    if fact in PRICES:
         if (old == 0) is not (new == 0):
             return "the price goes to or from 0"
         factor = max(old, new) / min(old, new) if min(old, new) > 0 else 1
@@ -167,12 +189,19 @@ def _repriced_providers(
     known: Mapping[ClaimKey, StatedClaim], stated: Mapping[ClaimKey, Any], thresholds: Thresholds
 ) -> dict[str, str]:
     """Return provider -> why its changes of prices are implausible: too many at once."""
-    priced = {key[:2] for key in known if key[2] in _PRICES and key in stated}
-    changed = {key[:2] for key in known if key[2] in _PRICES and key in stated and known[key].value != stated[key]}
+    priced = {key[:2] for key in known if key[2] in PRICES and key in stated}
+    changed = {key[:2] for key in known if key[2] in PRICES and key in stated and known[key].value != stated[key]}
     totals, counts = (Counter(provider_id for provider_id, _ in models) for models in (priced, changed))
-    return {
-        provider_id: f"prices of {count:,} of {totals[provider_id]:,} models of {provider_id} change at once"
-        for provider_id, count in counts.items()
-        if count > thresholds.shrunken_above_count
-        and count * 100 > totals[provider_id] * thresholds.implausible_repriced_percent
-    }
+    reasons = {slug: repriced_reason(slug, count, totals[slug], thresholds) for slug, count in counts.items()}
+    return {slug: reason for slug, reason in reasons.items() if reason is not None}
+
+
+def repriced_reason(provider_id: str, changed: int, priced: int, thresholds: Thresholds) -> str | None:
+    """Return why it is implausible that prices of so many models of a provider change at once; None if it is not.
+
+    ``priced`` is the number of models whose price was known before and is stated now.
+    """
+    share = priced * thresholds.implausible_repriced_percent
+    if changed <= thresholds.shrunken_above_count or changed * 100 <= share:
+        return None
+    return f"prices of {changed:,} of {priced:,} models of {provider_id} change at once"

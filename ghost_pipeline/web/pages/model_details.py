@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.browsing.model_timeline import EvidencedEvent, FactHistory
-from ghost_pipeline.catalog.history.descriptions import changed_values, describe_event
+from ghost_pipeline.catalog.history.descriptions import changed_values, describe_doubt, describe_event
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.price_periods import PricePeriod
 from ghost_pipeline.errors import UsageError
@@ -88,6 +88,8 @@ class ModelPage:
     context_chart: Chart | None
     periods: Sequence[PricePeriod]
     history: FactHistory | None
+    doubts: Sequence[str]
+    """Which implausible values its listings state, and what stands."""
 
     @property
     def presence(self) -> Presence:
@@ -126,6 +128,10 @@ def view_model(
         context_chart=draw_context(history, end),
         periods=periods,
         history=history,
+        doubts=[
+            describe_doubt(one.fact, one.value, one.doubted_value, one.reason)
+            for one in catalog.list_doubts(slug, canonical)
+        ],
     )
 
 

@@ -74,6 +74,8 @@ class ProviderPage:
     older_than: str | None
     """The value of ``before`` for the attempts that follow; None at the end."""
     is_newest: bool
+    doubted_models: int
+    """Models of which its listings state implausible values, which do not stand yet."""
 
 
 def list_provider_rows(catalog: ModelCatalog, now: datetime, counts: Mapping[str, Any]) -> list[ProviderRow]:
@@ -112,6 +114,7 @@ def view_provider(
         attempts=listed[:PAGE_SIZE],
         older_than=None if last is None else f"{last.observed_at.isoformat()}~{last.id}",
         is_newest=before is None,
+        doubted_models=len({one.model_id for one in catalog.list_doubts(slug)}),
     )
 
 

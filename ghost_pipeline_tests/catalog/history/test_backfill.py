@@ -165,6 +165,7 @@ def test_models_of_operators_and_clients_arrive_when_they_were_first_seen(place:
         (NOON + HOUR, "discovered", "client"),
         (NOON + 26 * HOUR + MOMENT, "deactivated", "a"),
         (NOON + 30 * HOUR, "deactivated", "client"),
+        (NOON + 4 * DAY, "doubted", "used"),
         (NOON + 4 * DAY, "reactivated", "a"),
         (NOON + 4 * DAY, "changed", "used"),
     ]
@@ -200,7 +201,7 @@ def test_an_event_that_is_recorded_meanwhile_is_where_the_derived_ones_end(place
     clock = lambda: NOON + 9 * DAY  # noqa: E731
     with place.opened(clock, READER) as catalog:
         ingest(catalog, listing_bytes({"a": 1}), NOON)
-        ingest(catalog, listing_bytes({"a": 2}), NOON + HOUR)
+        ingest(catalog, listing_bytes({"a": 6}), NOON + HOUR)
         forget_events(place)
         is_first = [True]
 
@@ -218,7 +219,7 @@ def edited(rows: list[Any], day: int) -> list[Any]:
     listed = [json.loads(json.dumps(row)) for number, row in enumerate(rows) if (number + day) % 25]
     for number, row in enumerate(listed):
         if (number + day) % 10 == 0 and float(row["pricing"]["prompt"]) > 0:
-            row["pricing"]["prompt"] = f"{(day + 1) * 1e-6:.7f}"
+            row["pricing"]["prompt"] = f"{float(row['pricing']['prompt']) * (day + 11) / 10:.12f}"
     return listed
 
 

@@ -96,7 +96,7 @@ def test_a_change_has_its_listing_its_values_and_whether_the_model_was_used(plac
     with place.opened(reader=READER) as catalog:
         first = ingest(catalog, listing_bytes({"a": 1, "b": 1}), NOON)
         catalog.track_successful_inference("openai", "b", observed_at=NOON + 5 * HOUR)
-        second = ingest(catalog, listing_bytes({"a": 2, "b": 1}), NOON + 20 * HOUR)
+        second = ingest(catalog, listing_bytes({"a": 6, "b": 1}), NOON + 20 * HOUR)
         catalog.remove_model("openai", "b", now=NOON + 21 * HOUR)
         catalog.remove_model("openai", "a", now=NOON + 22 * HOUR)
         found = catalog.list_changes().changes
@@ -111,8 +111,8 @@ def test_a_change_has_its_listing_its_values_and_whether_the_model_was_used(plac
     assert (found[0].sha256, found[2].sha256) == (first.attempt.sha256, second.attempt.sha256)
     assert found[2].old is not None
     assert found[2].new is not None
-    assert (found[2].old["name"], found[2].new["name"]) == ("Listed", "Renamed")
-    assert (found[2].old["input_price"], found[2].new["input_price"]) == (0.5, 0.0)
+    assert (found[2].old["name"], found[2].new["name"]) == ("Listed", "Repriced")
+    assert (found[2].old["input_price"], found[2].new["input_price"]) == (0.5, 0.6)
     assert found[3].name == "Listed"
     assert [one.reason for one in found] == [
         "listed",

@@ -14,8 +14,8 @@ from ghost_pipeline_tests.providers.samples import REAL_LISTINGS
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-CHEAP, FREE = 1, 2
-"""Numbers of facts: 0.5 USD, and 0."""
+CHEAP, DEAR = 1, 6
+"""Numbers of facts: 0.5 USD, and 0.6."""
 
 
 def periods(catalog: ModelCatalog, model_id: str = "a", at: datetime | None = None) -> list[tuple[Any, ...]]:
@@ -33,9 +33,9 @@ def submit(catalog: ModelCatalog, day: float, **facts: int) -> None:
 
 def test_an_earlier_price_was_last_listed_before_the_listing_with_the_next(place: Place) -> None:
     with place.opened(lambda: NOON + 9 * DAY, READER) as catalog:
-        for day, number in ((0, CHEAP), (1, CHEAP), (2, CHEAP), (3, FREE), (4, FREE)):
+        for day, number in ((0, CHEAP), (1, CHEAP), (2, CHEAP), (3, DEAR), (4, DEAR)):
             submit(catalog, day, a=number, b=CHEAP)
-        assert periods(catalog) == [(0.5, 0, 2), (0.0, 3, 4)]
+        assert periods(catalog) == [(0.5, 0, 2), (0.6, 3, 4)]
         assert periods(catalog, at=NOON + 2.5 * DAY) == [(0.5, 0, 2)]
         assert periods(catalog, at=NOON - DAY) == []
 
@@ -46,9 +46,9 @@ def test_a_listing_that_may_have_lacked_the_model_does_not_count(place: Place) -
         submit(catalog, 1, a=CHEAP, b=CHEAP, c=CHEAP)
         submit(catalog, 2, b=CHEAP, c=CHEAP)
         submit(catalog, 2.1, b=CHEAP, c=CHEAP)
-        submit(catalog, 2.2, a=FREE, b=CHEAP, c=FREE)
-        assert periods(catalog) == [(0.5, 0, 1), (0.0, 2.2, 2.2)]
-        assert periods(catalog, "c") == [(0.5, 0, 1), (0.0, 2.2, 2.2)], "what is proven, though it was listed later"
+        submit(catalog, 2.2, a=DEAR, b=CHEAP, c=DEAR)
+        assert periods(catalog) == [(0.5, 0, 1), (0.6, 2.2, 2.2)]
+        assert periods(catalog, "c") == [(0.5, 0, 1), (0.6, 2.2, 2.2)], "what is proven, though it was listed later"
 
 
 def test_without_a_complete_listing_nothing_is_proven(place: Place) -> None:
@@ -56,8 +56,8 @@ def test_without_a_complete_listing_nothing_is_proven(place: Place) -> None:
         ingest(catalog, listing_bytes({"a": CHEAP}, is_cut=True), NOON)
         submit(catalog, 1, b=CHEAP)
         submit(catalog, 2, b=CHEAP)
-        submit(catalog, 3, a=FREE, b=CHEAP)
-        assert periods(catalog) == [(0.5, 0, 0), (0.0, 3, 3)]
+        submit(catalog, 3, a=DEAR, b=CHEAP)
+        assert periods(catalog) == [(0.5, 0, 0), (0.6, 3, 3)]
 
 
 def test_an_event_of_the_model_proves_its_listing_and_a_departure_the_last_one(place: Place) -> None:
@@ -89,7 +89,7 @@ def test_real_prices_in_sequence_have_the_listings_that_the_rows_show(tmp_path: 
             listed = {row["id"]: json.loads(json.dumps(row)) for row in rows}
             for number, row in enumerate(listed.values()):
                 if (number + day) % 7 == 0 and float(row["pricing"]["prompt"]) > 0:
-                    row["pricing"]["prompt"] = f"{(day + 1) * 1e-6:.7f}"
+                    row["pricing"]["prompt"] = f"{float(row['pricing']['prompt']) * (day + 11) / 10:.12f}"
             days.append(listed)
             ingest(catalog, json.dumps({"data": list(listed.values())}).encode(), NOON + day * DAY, "openrouter")
         compared = 0
