@@ -48,12 +48,12 @@ def ratio_of_growth(filled: Callable[[Path, int], ModelCatalog]) -> list[tuple[s
     return [(f"1,000 rows into {LARGE:,} models, against {SMALL:,}", ratio, "<= 1.3")]
 
 
-def fill(url: str, models: int) -> None:
-    """Put models into an empty catalog, MODELS_A_PROVIDER of each provider."""
+def fill(url: str, models: int, models_a_provider: int = MODELS_A_PROVIDER) -> None:
+    """Put models into an empty catalog, as complete listings of providers with as many models each would."""
     database = Database(url)
     numbers = sa.text(
         f"(WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {models - 1}) "
-        f"SELECT 'p' || (i / {MODELS_A_PROVIDER}) AS p, 'lab/model-' || i AS m FROM n) AS numbers"
+        f"SELECT 'p' || (i / {models_a_provider}) AS p, 'lab/model-' || i AS m FROM n) AS numbers"
     )
     provider_id, model_id, noon = sa.column("p", sa.Text), sa.column("m", sa.Text), sa.literal(NOON, Instant())
     columns = {
@@ -66,10 +66,11 @@ def fill(url: str, models: int) -> None:
         tables.models.c.last_seen_at: noon,
         tables.models.c.last_listed_at: noon,
     }
-    known = sa.select(provider_id, provider_id.label("label")).select_from(numbers).distinct()
+    known = sa.select(provider_id, provider_id.label("label"), noon, noon).select_from(numbers).distinct()
+    listed = ["id", "label", "last_listing_at", "last_complete_at"]
     rows = sa.select(*columns.values()).select_from(numbers)
     with database.writing() as connection:
-        connection.execute(sa.insert(tables.providers).from_select(["id", "label"], known))
+        connection.execute(sa.insert(tables.providers).from_select(listed, known))
         connection.execute(sa.insert(tables.models).from_select(list(columns), rows))
         connection.exec_driver_sql("ANALYZE")
     database.close()

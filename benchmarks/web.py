@@ -30,6 +30,7 @@ from ghost_pipeline.web.application import create_application
 from ghost_pipeline.web.security import Application
 
 MODELS = 1_000_000
+MODELS_A_PROVIDER = 20_000
 ROWS = 100_000
 """Of the listing that is reconciled beside the readers."""
 
@@ -91,7 +92,7 @@ def measure(models: int = MODELS, rows: int = ROWS) -> list[tuple[str, float, st
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder))
         ModelCatalog.open(settings).close()
-        fill(settings.catalog_url, models)
+        fill(settings.catalog_url, models, MODELS_A_PROVIDER)
         database = Database(settings.catalog_url)
         with database.writing() as connection:
             connection.exec_driver_sql(NAMES)

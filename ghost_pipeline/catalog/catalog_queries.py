@@ -304,7 +304,7 @@ class CatalogQueries:
         """
         with self._database.reading() as connection:
             at = self._clock() if now is None else require_in_range(now)
-            return queries.count_models(connection, queries.is_unlisted_sql(at, self.settings.thresholds))
+            return queries.count_models(connection, at - self.settings.thresholds.stale_after)
 
     @staticmethod
     def list_columns() -> list[ModelColumn]:

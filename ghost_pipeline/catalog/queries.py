@@ -1,7 +1,7 @@
 """Find models, their history and statistics."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from ghost_pipeline.catalog.claims.filling import STATED_ONLY, Filling
 from ghost_pipeline.catalog.filtering import after_sql, order_sql, selected_sql, undecided_sql
 from ghost_pipeline.catalog.results import ModelColumn, ModelFilter, ModelHistory, ModelPlace
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, list_events, model_record, read_event_page
-from ghost_pipeline.catalog.storage.tables import listings, models, providers
+from ghost_pipeline.catalog.storage.tables import IS_OF_OTHER_SOURCE, listings, models, providers
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -187,34 +187,61 @@ def _listing(connection: sa.Connection, listing_id: int | None) -> dict[str, Any
     return None if row is None else dict(row._mapping)
 
 
-def count_models(connection: sa.Connection, unlisted: sa.ColumnElement[bool]) -> dict[str, Any]:
+def count_models(connection: sa.Connection, used_since: datetime) -> dict[str, Any]:
     """Return ``total``, ``by_source``, ``active``, ``inactive``, ``unlisted``, ``refused``, ``by_provider``.
 
-    ``unlisted`` is the condition that unlisted models meet.
+    ``unlisted`` models were used since an instant and are not listed. Every count is one of entries of an index; nearly
+    all models have the source INDEX, so those of the other sources are counted, and the rest is of this one.
     """
-    query = (
-        sa.select(
-            models.c.provider_id,
-            models.c.source,
-            models.c.is_active,
-            sa.func.count(),
-            sa.func.sum(sa.case((unlisted, 1), else_=0)),
-            sa.func.count(models.c.refused_since),
-        )
-        .group_by(models.c.provider_id, models.c.source, models.c.is_active)
-        .order_by(models.c.provider_id)
-    )
     by_provider = {
         provider_id: _nothing()
         for provider_id in connection.execute(sa.select(providers.c.id).order_by(providers.c.id)).scalars()
     }
+    for slug, count in _count_by_provider(connection):
+        by_provider[slug]["total"] = by_provider[slug]["active"] = count
+        by_provider[slug]["by_source"][Source.INDEX.value] = count
+    for slug, count in _count_by_provider(connection, models.c.is_active == sa.false()):
+        by_provider[slug]["inactive"] = count
+        by_provider[slug]["active"] -= count
+    of_others = sa.select(models.c.provider_id, models.c.source, sa.func.count()).where(IS_OF_OTHER_SOURCE)
+    for slug, source, count in connection.execute(of_others.group_by(models.c.provider_id, models.c.source)):
+        by_provider[slug]["by_source"][source] = count
+        by_provider[slug]["by_source"][Source.INDEX.value] -= count
+    for slug, count in _count_by_provider(connection, models.c.refused_since.is_not(None)):
+        by_provider[slug]["refused"] = count
+    for slug, count in _count_unlisted(connection, used_since):
+        by_provider[slug]["unlisted"] = count
+    return {**_sum_statistics(by_provider.values()), "by_provider": by_provider}
+
+
+def _count_by_provider(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
+    query = sa.select(models.c.provider_id, sa.func.count()).where(*which)
+    return connection.execute(query.group_by(models.c.provider_id)).all()
+
+
+def _count_unlisted(connection: sa.Connection, used_since: datetime) -> Iterator[sa.Row[Any]]:
+    """Yield each provider and how many models ``is_unlisted_sql`` selects: from a range of an index of listed models.
+
+    Few models are behind their provider's latest complete listing. Without one all models are read.
+    """
+    used = sa.select(sa.func.count()).where(models.c.provider_id == providers.c.id, models.c.last_used_at >= used_since)
+    behind = used.where(models.c.last_listed_at < providers.c.last_complete_at).scalar_subquery()
+    never_listed = used.where(models.c.last_listed_at.is_(None)).scalar_subquery()
+    has_listing = providers.c.last_complete_at.is_not(None)
+    count = sa.case((has_listing, behind + never_listed), else_=used.scalar_subquery())
+    yield from connection.execute(sa.select(providers.c.id, count))
+
+
+def _sum_statistics(every: Iterable[dict[str, Any]]) -> dict[str, Any]:
     everything = _nothing()
-    for provider_id, source, is_active, count, unlisted_count, refused_count in connection.execute(query):
-        for stats in (everything, by_provider[provider_id]):
-            add_to_statistics(stats, source, count, is_active=is_active)
-            stats["unlisted"] += unlisted_count
-            stats["refused"] += refused_count
-    return {**everything, "by_provider": by_provider}
+    for stats in every:
+        for name, value in stats.items():
+            if name == "by_source":
+                for source, count in value.items():
+                    everything["by_source"][source] += count
+            else:
+                everything[name] += value
+    return everything
 
 
 def _nothing() -> dict[str, Any]:

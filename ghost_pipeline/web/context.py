@@ -4,6 +4,7 @@ An endpoint takes ``CatalogOfRequest`` as a parameter. Endpoints are plain funct
 database blocks, and must not block the others.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,12 @@ SCHEMA_SECONDS = 10.0
 """How long the schema counts as right after it was checked: it changes when the program is upgraded."""
 
 
+SLOW_SECONDS = 0.2
+"""A value that takes longer to compute is kept, for KEPT_TIMES as long."""
+
+KEPT_TIMES = 10
+
+
 def _template_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -50,6 +57,33 @@ def _template_environment() -> jinja2.Environment:
     return environment
 
 
+class KeptValue:
+    """A value that is computed for each request, unless that takes long: then it is kept for KEPT_TIMES as long.
+
+    So a page of a catalog of millions of models takes no more than a tenth of one core, and that of a small one is
+    always of this moment.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._computing = threading.Lock()
+        self._value: Any = None
+        self._is_right_until = clock()
+
+    def get(self, compute: Callable[[], Any]) -> Any:
+        """Return the value that was kept, or compute it; others wait for one that computes it."""
+        with self._computing:
+            begun = self._clock()
+            if begun < self._is_right_until:
+                return self._value
+            value = compute()
+            duration_seconds = self._clock() - begun
+            if duration_seconds > SLOW_SECONDS:
+                self._value = value
+                self._is_right_until = begun + duration_seconds * (1 + KEPT_TIMES)
+            return value
+
+
 @dataclass(slots=True)
 class WebContext:
     """What the application serves from."""
@@ -64,6 +98,7 @@ class WebContext:
     is_stopping: Callable[[], bool] = lambda: False
     """Return True once the server stops: nobody may wait any longer."""
     templates: jinja2.Environment = field(default_factory=_template_environment)
+    overview: KeptValue = field(default_factory=KeptValue)
     waiting_clients: int = 0
     """Clients that wait for a change."""
     _schema_is_right_until: float = 0.0

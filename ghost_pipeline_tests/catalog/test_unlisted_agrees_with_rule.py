@@ -78,7 +78,7 @@ def test_just_the_models_are_found_and_counted_that_the_rule_calls_unlisted(
         which = is_unlisted_sql(NOW, rules)
         found = {(row.provider_id, row.model_id) for row in find_models(connection, EVERYTHING, which)}
         others = {(row.provider_id, row.model_id) for row in find_models(connection, EVERYTHING, sa.not_(which))}
-        stats = count_models(connection, which)
+        stats = count_models(connection, NOW - rules.stale_after)
         left = {
             (row.provider_id, row.model_id)
             for row in find_models_behind_their_list(connection)

@@ -147,6 +147,9 @@ listings = sa.Table(
 """Every attempt, refused and failed ones too. Without counts: admitted, but not reconciled (yet). ``missing_ids`` of
 shrunken listings only: what a later listing may confirm. ``seconds``, ``pages`` and ``status`` where it was fetched."""
 
+IS_OF_OTHER_SOURCE = sa.text(f"source <> '{Source.INDEX.value}'")
+"""The condition of an index of ``models``: with a parameter the database would not use it."""
+
 models = sa.Table(
     "models",
     metadata,
@@ -198,6 +201,14 @@ models = sa.Table(
         postgresql_where=sa.text("NOT is_active"),
     ),
     sa.Index(None, "provider_id", "last_listed_at"),
+    # Few models have another source than a listing. Statistics count these.
+    sa.Index(
+        None,
+        "provider_id",
+        "source",
+        sqlite_where=IS_OF_OTHER_SOURCE,
+        postgresql_where=IS_OF_OTHER_SOURCE,
+    ),
     # Of few models a date is known.
     sa.Index(
         None,

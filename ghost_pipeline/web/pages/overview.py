@@ -109,4 +109,5 @@ def view_overview(catalog: ModelCatalog, now: datetime) -> Overview:
 @router.get("/")
 def show_overview(request: Request, catalog: CatalogOfRequest, context: ContextOfRequest) -> HTMLResponse:
     """Show the overview."""
-    return render_page(request, "overview.html", shown=view_overview(catalog, context.clock()))
+    shown = context.overview.get(lambda: view_overview(catalog, context.clock()))
+    return render_page(request, "overview.html", shown=shown)
