@@ -153,7 +153,7 @@ class Ingestion:
         result = self._ingest.execute_in_process(
             instance=self._instance,
             partition_key=file.provider_id,
-            run_config={**listing_run_config(file.path, assignment.observed_at), **_QUIET},
+            run_config={**listing_run_config(file.path, assignment.observed_at), **QUIET},
             run_id=assignment.run_id,
             tags=INGEST_COMMAND_TAGS,
             raise_on_error=False,
@@ -164,10 +164,10 @@ class Ingestion:
         """Evaluate the checks of ``provider_health`` and materialize ``discovery_stats``, once after all files."""
         for event in health_events(catalog):
             self._instance.report_runless_asset_event(event)
-        self._statistics.execute_in_process(instance=self._instance, run_config=_QUIET, tags=INGEST_COMMAND_TAGS)
+        self._statistics.execute_in_process(instance=self._instance, run_config=QUIET, tags=INGEST_COMMAND_TAGS)
 
 
-_QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The command line prints a summary; the rest is in the event log."""
 
 

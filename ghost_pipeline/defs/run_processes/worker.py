@@ -14,16 +14,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import dagster as dg
+
 # What ``python -m dagster`` calls.
 from dagster._cli import main as dagster_command
 
+from ghost_pipeline.defs.local_runs import QUIET
 from ghost_pipeline.defs.run_processes.prepared_worker import FORKS
 from ghost_pipeline.defs.run_processes.run_files import LaunchedRun, RunFiles
+from ghost_pipeline.defs.upkeep.dagster_storage import cheap_commits
 
 DEFINITIONS = "ghost_pipeline.definitions"
-
-PRELOADED = (DEFINITIONS,)
-"""With all that these import."""
 
 STOP_POLL_SECONDS = 0.2
 """How often a run's process looks whether it has to stop."""
@@ -41,12 +42,26 @@ def execute_handed_over_runs() -> None:
 
 
 def _preload() -> None:
-    for module in PRELOADED:
-        importlib.import_module(module)
+    importlib.import_module(DEFINITIONS)
     # The run imports this one itself, as a process that is started for it would: it reads settings.
     del sys.modules[DEFINITIONS]
+    _rehearse()
     gc.collect()
     gc.freeze()  # what is never touched again stays shared by all forked processes
+
+
+def _rehearse() -> None:
+    """Execute a job in memory that does nothing: Dagster imports much of what a run needs only then."""
+
+    @dg.op
+    def do_nothing() -> None:
+        pass
+
+    @dg.job(executor_def=dg.in_process_executor, resource_defs={"io_manager": dg.FilesystemIOManager()})
+    def rehearsal() -> None:
+        do_nothing()
+
+    rehearsal.execute_in_process(run_config=QUIET)
 
 
 def _next_run() -> LaunchedRun | None:
@@ -64,7 +79,12 @@ def _next_run() -> LaunchedRun | None:
 
 
 def _execute(run: LaunchedRun) -> None:
-    with run.files.held(), _interrupted_on_request(run.files):
+    with (
+        run.files.held(),
+        dg.DagsterInstance.get() as instance,
+        cheap_commits(instance),
+        _interrupted_on_request(run.files),
+    ):
         sys.argv = ["dagster", *run.arguments]
         try:
             dagster_command()  # type: ignore[no-untyped-call]
