@@ -16,6 +16,7 @@ from ghost_pipeline.defs.evidence.channels import (
     tracked_inferences,
 )
 from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
+from ghost_pipeline.defs.evidence.reference_facts import fetch_references_1d, import_reference, reference_facts
 from ghost_pipeline.defs.evidence.reported_sightings import inbox_sensor, inference_reports_sensor
 from ghost_pipeline.defs.fetching import fetch_every_6h, fetch_provider
 from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog, raw_provider_models
@@ -60,6 +61,7 @@ def build_definitions(
         STALE_ASSET,
         PURGE_ASSET,
         discovery_stats,
+        reference_facts,
         provider_health,
     ]
     return dg.Definitions(
@@ -67,9 +69,10 @@ def build_definitions(
         asset_checks=[check_provider_health, reported_sightings_checks],
         jobs=[
             *(fetch_provider, ingest_listing, check_health, refresh_statistics, stale_sweep, purge_sweep, prune_runs),
+            import_reference,
             send_notifications,
         ],
-        schedules=[fetch_every_6h, stale_sweep_24h, purge_sweep_30d, prune_runs_1d],
+        schedules=[fetch_every_6h, fetch_references_1d, stale_sweep_24h, purge_sweep_30d, prune_runs_1d],
         sensors=[
             models_directory_sensor,
             inference_reports_sensor,

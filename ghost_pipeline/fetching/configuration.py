@@ -1,7 +1,7 @@
-"""Which providers can be fetched, and how: the built-in endpoints, ``providers.toml`` and the keys that are set."""
+"""Which providers and references can be fetched, and how: built-in endpoints, ``providers.toml``, keys that are set."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def read_endpoints(path: Path | None) -> dict[str, Endpoint]:
         return dict(ENDPOINTS)
     file = path or Path(DEFAULT_NAME)
     endpoints, seen = dict(ENDPOINTS), set()
-    for name, table in _tables(file).items():
+    for name, table in _tables(file, "providers").items():
         where = f"{file}: [providers.{name}]"
         provider_id = _provider_id(name, where)
         if provider_id in seen:
@@ -52,14 +52,46 @@ def read_endpoints(path: Path | None) -> dict[str, Endpoint]:
     return endpoints
 
 
-def _tables(file: Path) -> Mapping[str, Any]:
+def read_reference_endpoints(path: Path | None, known: Collection[str]) -> dict[str, Endpoint]:
+    """Return the endpoint of every reference that the user's file has a table for, by name; none without a file.
+
+    ``known`` are the names of references. Raises SettingsError, as ``read_endpoints``.
+    """
+    if path is None and not Path(DEFAULT_NAME).exists():
+        return {}
+    file = path or Path(DEFAULT_NAME)
+    endpoints = {}
+    for name, values in _tables(file, "references").items():
+        where = f"{file}: [references.{name}]"
+        if name not in known:
+            raise SettingsError(f"{where} is unknown", f"use one of {', '.join(known)}")
+        table = _Table(where, values)
+        unknown = sorted(set(table.values) - {"url", "allow_plain_http"})
+        if unknown:
+            raise table.invalid(repr(unknown[0]), "is unknown", "use url, allow_plain_http")
+        url, is_plain = table.get("url", ""), table.get("allow_plain_http", False)
+        defect = address_defect(url, is_plain) if url else "is required"
+        if defect:
+            raise table.invalid("url", defect)
+        endpoints[name] = Endpoint(
+            url,
+            path="",
+            provider_id=name,
+            is_key_required=False,
+            is_plain_http_allowed=is_plain,
+            is_configured=True,
+        )
+    return endpoints
+
+
+def _tables(file: Path, kind: str) -> Mapping[str, Any]:
     document = parse_toml(read_configuration(file, "GHOST_PROVIDERS_FILE"), str(file))
-    unknown = sorted(set(document) - {"providers"})
+    unknown = sorted(set(document) - {"providers", "references"})
     if unknown:
         raise SettingsError(f"{file}: {unknown[0]!r} is unknown", _TABLE_ADVICE)
-    tables = document.get("providers", {})
+    tables = document.get(kind, {})
     if not isinstance(tables, dict):
-        raise SettingsError(f"{file}: 'providers' is not a table", _TABLE_ADVICE)
+        raise SettingsError(f"{file}: {kind!r} is not a table", _TABLE_ADVICE)
     return tables
 
 

@@ -69,6 +69,7 @@ WRONG_USAGE = [
     ("references", "import", "--as", "models-dev"),
     ("references", "import", "no-such-file.json", "--as", "litellm"),
     ("references", "import", "/dev/null", "--as", "litellm"),
+    ("references", "fetch"),
     ("references", "unmatched", "litellm"),
     ("references", "remove", "litellm"),
     ("conflicts", "--fact", "name"),

@@ -11,7 +11,8 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.claims.references import ImportOutcome, ReferenceState
 from ghost_pipeline.cli.options import PROVIDER, json_option
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, format_value, print_json, print_table, warn
-from ghost_pipeline.errors import FolderError, UsageError
+from ghost_pipeline.errors import FolderError, NotConfigured, UsageError
+from ghost_pipeline.fetching.configuration import DEFAULT_NAME, read_reference_endpoints
 from ghost_pipeline.lifecycle.claims.resolution import (
     COMPARED_FACTS,
     Claim,
@@ -20,9 +21,11 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     is_reference,
     resolve,
 )
+from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.references import REFERENCE_FORMATS
 from ghost_pipeline.references.installed import read_installed_reference
 from ghost_pipeline.references.reading import MAX_BYTES
+from ghost_pipeline.settings import Settings
 
 REFERENCE = click.Choice(tuple(REFERENCE_FORMATS))
 DOUBTS_SHOWN = 10
@@ -59,6 +62,54 @@ def import_references_command(file: Path | None, name: str, is_accepted: bool, i
         _print_outcome(outcome, state)
     if not outcome.imported.is_applied:
         sys.exit(EXIT_REFUSED)
+
+
+@references_group.command("fetch", epilog="Example: ghost-pipeline references fetch models-dev")
+@click.argument("names", metavar="[NAME]...", type=REFERENCE, nargs=-1)
+@click.option("--accept", "is_accepted", is_flag=True, help="Accept a shrunken file, and changes that are implausible.")
+@json_option
+def fetch_references_command(names: Sequence[str], is_accepted: bool, is_json: bool) -> None:
+    """Download references and import them.
+
+    Without a NAME, every reference that the providers file has a table for, such as [references.models-dev] with its
+    url. A file that can't be fetched or imported replaces nothing, and the exit code is 1.
+    """
+    from ghost_pipeline.fetching.reference_files import fetch_reference  # noqa: PLC0415 - HTTP takes a while to load
+
+    settings = Settings.from_environment()
+    endpoints = _select_references(settings, names)
+    results: list[dict[str, Any]] = []
+    with ModelCatalog.open(settings) as catalog:
+        for endpoint in endpoints:
+            fetched = fetch_reference(endpoint, settings.fetch_limits)
+            outcome = None
+            if fetched.content is None:
+                warn(f"{fetched.name}: {fetched.reason}")
+            else:
+                outcome = catalog.references.import_content(
+                    fetched.name, fetched.file_name, fetched.content, is_accepted=is_accepted
+                )
+            if outcome is not None and not is_json:
+                [state] = [one for one in catalog.references.list_states() if one.name == fetched.name]
+                _print_outcome(outcome, state)
+            duration = {"duration": fetched.duration_seconds, "reason": fetched.reason or None}
+            results.append({"reference": fetched.name, **duration, "import": outcome})
+    if is_json:
+        print_json({"fetched": results})
+    if not all(one["import"] is not None and one["import"].imported.is_applied for one in results):
+        sys.exit(EXIT_REFUSED)
+
+
+def _select_references(settings: Settings, names: Sequence[str]) -> list[Endpoint]:
+    configured = read_reference_endpoints(settings.providers_file, REFERENCE_FORMATS)
+    missing = [name for name in names if name not in configured]
+    if missing or not configured:
+        name = missing[0] if missing else "models-dev"
+        raise NotConfigured(
+            f"no url is configured for {name}" if missing else "no reference has a url",
+            f"set url in [references.{name}] of {settings.providers_file or DEFAULT_NAME}",
+        )
+    return [configured[name] for name in dict.fromkeys(names or configured)]
 
 
 def _read(file: Path) -> bytes:

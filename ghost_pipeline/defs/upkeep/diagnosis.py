@@ -17,8 +17,9 @@ import dagster as dg
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.defs.local_runs import open_instance
 from ghost_pipeline.errors import GhostPipelineError
-from ghost_pipeline.fetching.configuration import configured_providers
+from ghost_pipeline.fetching.configuration import configured_providers, read_reference_endpoints
 from ghost_pipeline.listings.files import find_listings, newest_listings
+from ghost_pipeline.references import REFERENCE_FORMATS
 from ghost_pipeline.settings import Settings
 
 MIN_FREE_BYTES = 200_000_000
@@ -140,7 +141,7 @@ def _future_instants(settings: Settings, limit: datetime) -> Iterator[str]:
         for path in settings.models_dir.glob("*.json"):
             if path.lstat().st_mtime > limit.timestamp():  # also of a link that leads nowhere
                 yield f"the time of {path.name}"
-    if settings.database_url or (settings.home.absolute() / "catalog.db").exists():
+    if _has_catalog(settings):
         version = ModelCatalog.get_schema_version(settings)
         if version.current == version.head:
             with ModelCatalog.open(settings) as catalog:
@@ -188,6 +189,37 @@ def _check_files(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield Finding("files", Status.OK, detail)
 
 
+def _check_references(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Yield a finding for each reference that is fetched or was imported."""
+    configured = read_reference_endpoints(settings.providers_file, REFERENCE_FORMATS)
+    version = ModelCatalog.get_schema_version(settings) if _has_catalog(settings) else None
+    states = {}
+    if version is not None and version.current == version.head:
+        with ModelCatalog.open(settings) as catalog:
+            states = {state.name: state for state in catalog.references.list_states()}
+    for name in sorted(configured.keys() | states.keys()):
+        state = states.get(name)
+        advice = f"run 'ghost-pipeline references {'fetch' if name in configured else 'import --as'} {name}'"
+        if state is None or state.applied is None:
+            yield Finding("references", Status.WARNING, f"{name} was never imported", advice)
+        elif name in configured and now - state.applied.imported_at > REFERENCE_AGE:
+            detail = f"{name} was imported last at {state.applied.imported_at:%Y-%m-%d %H:%M} UTC"
+            yield Finding("references", Status.WARNING, detail, advice)
+        else:
+            detail = f"{name}: {state.claim_count:,} claims of {state.applied.imported_at:%Y-%m-%d %H:%M} UTC"
+            yield Finding("references", Status.OK, detail)
+    if not configured and not states:
+        yield Finding("references", Status.OK, "none")
+
+
+REFERENCE_AGE = timedelta(days=3)
+"""References are fetched every day."""
+
+
+def _has_catalog(settings: Settings) -> bool:
+    return bool(settings.database_url) or (settings.home.absolute() / "catalog.db").exists()
+
+
 _LOCAL_CHECKS: dict[str, Callable[[Settings, datetime], Iterator[Finding]]] = {
     "home": _check_home,
     "database": _check_database,
@@ -196,6 +228,7 @@ _LOCAL_CHECKS: dict[str, Callable[[Settings, datetime], Iterator[Finding]]] = {
     "inbox": _check_inbox,
     "keys": _check_keys,
     "files": _check_files,
+    "references": _check_references,
 }
 
 _START = "start 'ghost-pipeline ui', or restart the service that runs the daemon"
