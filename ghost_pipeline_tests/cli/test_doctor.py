@@ -108,7 +108,20 @@ def test_a_deployment_that_is_well_has_no_problems(deployment: Deployment, run: 
     assert (ran.code, ran.document["is_ok"]) == (0, True)
     checks = {one["check"] for one in ran.document["findings"]}
     assert checks == {
-        *("home", "database", "schema", "disk", "clock", "inbox", "keys", "files", "daemon", "sensors", "schedules")
+        *(
+            "home",
+            "database",
+            "schema",
+            "disk",
+            "clock",
+            "inbox",
+            "keys",
+            "files",
+            "references",
+            "daemon",
+            "sensors",
+            "schedules",
+        )
     }
     text = run("doctor")
     assert (text.code, "no problems" in text.out, "sk-doctor-test" in text.out) == (0, True, False)

@@ -25,6 +25,7 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
         "stale_sweep",
         "purge_sweep",
         "discovery_stats",
+        "reference_facts",
         "provider_health",
     }
     assert {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys} == {
@@ -69,7 +70,7 @@ def test_the_sensor_and_the_schedules_run_by_default() -> None:
     ):
         assert sensors[name] is dg.DefaultSensorStatus.RUNNING
     assert schedules == dict.fromkeys(
-        ("fetch_every_6h", "stale_sweep_24h", "purge_sweep_30d", "prune_runs_1d"),
+        ("fetch_every_6h", "fetch_references_1d", "stale_sweep_24h", "purge_sweep_30d", "prune_runs_1d"),
         dg.DefaultScheduleStatus.RUNNING,
     )
 

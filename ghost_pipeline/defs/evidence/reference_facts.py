@@ -39,16 +39,24 @@ def _check_specs() -> list[dg.AssetCheckSpec]:
         ]
 
 
-@dg.asset(
+@dg.multi_asset(
     name=REFERENCE_ASSET,
-    partitions_def=references,
-    output_required=False,  # a reference that can't be had materializes nothing
-    kinds={"json"},
-    group_name="ingestion",
-    description="What a reference, such as LiteLLM's map, states of models where providers state nothing. It is "
-    "fetched from the url in [references.NAME] of providers.toml; without one, what an installed package carries is "
-    "imported. 'ghost-pipeline references import' imports a file. It never creates, confirms or changes a model.",
+    specs=[
+        dg.AssetSpec(
+            REFERENCE_ASSET,
+            partitions_def=references,
+            skippable=True,  # a reference that can't be had materializes nothing
+            kinds={"json"},
+            group_name="ingestion",
+            description="What a reference, such as LiteLLM's map, states of models where providers state nothing. "
+            "It is fetched from the url in [references.NAME] of providers.toml; without one, what an installed package "
+            "carries is imported. 'ghost-pipeline references import' imports a file. It never creates, confirms or "
+            "changes a model.",
+        )
+    ],
     check_specs=_check_specs(),
+    partitions_def=references,
+    can_subset=True,
 )
 def reference_facts(
     context: dg.AssetExecutionContext, ghost: GhostCatalog
@@ -66,9 +74,10 @@ def reference_facts(
     for warning in outcome.warnings:
         context.log.warning(f"{name}: {warning}")
     metadata = _metadata(outcome)
-    if outcome.imported.is_applied:
-        yield dg.MaterializeResult(metadata=metadata)
-    yield from _check_results(outcome)
+    if outcome.imported.is_applied and context.selected_asset_keys:
+        yield dg.MaterializeResult(asset_key=REFERENCE_ASSET, metadata=metadata)
+    wanted = {key.name for key in context.selected_asset_check_keys}
+    yield from (result for result in _check_results(outcome) if result.check_name in wanted)
     if not outcome.imported.is_applied:
         raise dg.Failure(f"{name}: {_describe(outcome)}", metadata=metadata, allow_retries=False)
 

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.claims.references import ReferenceState
 from ghost_pipeline.defs.local_runs import open_instance
 from ghost_pipeline.errors import GhostPipelineError
 from ghost_pipeline.fetching.configuration import configured_providers, read_reference_endpoints
@@ -191,12 +192,11 @@ def _check_files(settings: Settings, now: datetime) -> Iterator[Finding]:
 
 def _check_references(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Yield a finding for each reference that is fetched or was imported."""
-    configured = read_reference_endpoints(settings.providers_file, REFERENCE_FORMATS)
-    version = ModelCatalog.get_schema_version(settings) if _has_catalog(settings) else None
-    states = {}
-    if version is not None and version.current == version.head:
-        with ModelCatalog.open(settings) as catalog:
-            states = {state.name: state for state in catalog.references.list_states()}
+    try:
+        configured = read_reference_endpoints(settings.providers_file, REFERENCE_FORMATS)
+        states = _reference_states(settings)
+    except GhostPipelineError:
+        return  # an invalid file is a finding of "keys", and a broken catalog of "database"
     for name in sorted(configured.keys() | states.keys()):
         state = states.get(name)
         advice = f"run 'ghost-pipeline references {'fetch' if name in configured else 'import --as'} {name}'"
@@ -210,6 +210,16 @@ def _check_references(settings: Settings, now: datetime) -> Iterator[Finding]:
             yield Finding("references", Status.OK, detail)
     if not configured and not states:
         yield Finding("references", Status.OK, "none")
+
+
+def _reference_states(settings: Settings) -> dict[str, ReferenceState]:
+    if not _has_catalog(settings):
+        return {}
+    version = ModelCatalog.get_schema_version(settings)
+    if version.current != version.head:
+        return {}
+    with ModelCatalog.open(settings) as catalog:
+        return {state.name: state for state in catalog.references.list_states()}
 
 
 REFERENCE_AGE = timedelta(days=3)

@@ -55,11 +55,11 @@ def test_a_configured_reference_is_fetched_and_an_implausible_change_warns(
     providers_file.write_text(f'[references.models-dev]\nurl = "{serve(script).url}/api.json"\n')
     assert ticked(workshop) == ["models-dev"]
     first = import_reference(workshop, "models-dev")
-    assert (materialized(first), failed_checks(first)) == ({ASSET}, {})
+    assert (materialized(first), failed_checks(first, ASSET)) == ({ASSET}, {})
     second = import_reference(workshop, "models-dev")
-    assert (materialized(second), list(failed_checks(second))) == ({ASSET}, ["reference_changes_are_plausible"])
+    assert (materialized(second), list(failed_checks(second, ASSET))) == ({ASSET}, ["reference_changes_are_plausible"])
     empty = import_reference(workshop, "models-dev")
-    assert (materialized(empty), list(failed_checks(empty))) == (set(), ["reference_is_complete"])
+    assert (materialized(empty), list(failed_checks(empty, ASSET))) == (set(), ["reference_is_complete"])
     assert failure_of(empty).startswith("models-dev: empty:")
     with workshop.catalog() as catalog:
         assert catalog.find_models() == []
