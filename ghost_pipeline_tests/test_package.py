@@ -38,6 +38,7 @@ SHORT_ON_PURPOSE = {
     "fetching/urls.py": "rules for URLs that errors and requests share",
     "catalog/storage/notification_states.py": "the rows of one table",
     "providers/declaration.py": "the type that every file of builtin/ fills",
+    "fetching/reference_files.py": "the one request that is not for a listing",
     "fetching/outcome.py": "values that are read without loading the HTTP client",
 }
 """Modules below FEWEST_LINES that stay by themselves, and why."""
