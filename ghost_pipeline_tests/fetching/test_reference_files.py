@@ -50,7 +50,7 @@ def test_every_configured_reference_is_fetched_and_one_that_fails_replaces_nothi
 
 
 @pytest.mark.parametrize("reply", [json_reply({"error": "busy"}), json_reply([])], ids=["error", "empty"])
-def test_what_is_no_reference_is_recorded_and_refused(
+def test_a_file_that_does_not_contain_a_reference_is_recorded_and_refused(
     run: Run, serve: Serve, providers_file: Path, reply: Reply
 ) -> None:
     configure(serve, providers_file, models_dev=reply)
