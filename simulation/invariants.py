@@ -129,9 +129,10 @@ class Checks:
         if record is None:
             self._check_absent(catalog, provider, model_id, known, step)
             return
+        if known.absent is not None:
+            known.absent, known.returned_at = None, step.at
         self._check_evidence(f"{provider.provider_id} {model_id}", known, record, step)
         self._check_refusals(f"{provider.provider_id} {model_id}", known, record, step)
-        known.absent = None
         if record.is_active:
             known.ghost_since = None
         elif known.ghost_since is None:
@@ -163,7 +164,9 @@ class Checks:
         swept_at = self.witness.last_sweep_at
         if swept_at is None or self._clock_was_wrong(step) or str(record.refusal_reason).startswith("retired"):
             return
-        if swept_at - max(known.refused_until, record.refused_since) > REFUSALS_EXPIRE + SETTLED:
+        # Documentation: the sweep ends what has expired, also of a model that comes back with its refusals.
+        is_back = swept_at - known.returned_at <= SETTLED
+        if not is_back and swept_at - max(known.refused_until, record.refused_since) > REFUSALS_EXPIRE + SETTLED:
             raise InvariantBroken("refusals expire", f"{name}, last refused {known.refused_until}")
 
     def _is_refused(self, known: Known, step: Step) -> bool:

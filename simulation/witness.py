@@ -62,6 +62,8 @@ class Known:
     """A clock was wrong when it became inactive, and only evidence makes it active again."""
     absent: tuple[datetime | None, datetime | None] | None = None
     """First and last evidence when its absence was found to be right."""
+    returned_at: datetime = BEFORE_ALL
+    """When it was seen to be back in the catalog."""
     used_until: datetime = BEFORE_ALL
     """The latest instant that any use may have in the catalog."""
     refused_until: datetime = BEFORE_ALL
