@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.timing import NOON, cpu_ratio, listing, median
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.settings import Settings
 
 ROWS = 100_000
@@ -33,6 +33,12 @@ def measure() -> list[tuple[str, float, str]]:
             repeated = cpu_ratio(partial(_import, catalog, 0), partial(_import_bare, bare, _reference(0)), times=5)
             assert len(catalog.references.list_conflicts("input_price")) == ENTRIES
             bare.close()
+            stated, filled = (
+                ModelFilter(min_context_window=100_000, is_stated_only=is_only) for is_only in (True, False)
+            )
+            counted = cpu_ratio(
+                lambda: catalog.count_undecided_models(filled), lambda: catalog.count_undecided_models(stated), times=5
+            )
         return [
             (
                 f"import of {ENTRIES:,} entries beside {ROWS:,} models, all changed, CPU against bare SQL",
@@ -40,6 +46,7 @@ def measure() -> list[tuple[str, float, str]]:
                 "<= 15",
             ),
             ("the same import again, CPU against bare SQL", repeated, "<= 15"),
+            (f"filter of {ROWS:,} models by filled facts against stated ones", counted, "<= 3"),
             (f"listing of {ROWS:,} rows, with claims against without", _ratio_of_listing(Path(folder)), "<= 1.25"),
         ]
 

@@ -27,7 +27,7 @@ CHECKED = MODULES + sorted(
 """Every module of the repository: their words follow the same rules."""
 BANNED = ("utils", "helpers", "manager", "handler", "process")
 
-MOST_MODULES = 272
+MOST_MODULES = 276
 MOST_MODULES_IN_A_FOLDER = 12
 FEWEST_LINES = 60
 MOST_LINES = 420
@@ -37,6 +37,8 @@ SHORT_ON_PURPOSE = {
     "exports/formats.py": "the table of formats",
     "fetching/urls.py": "rules for URLs that errors and requests share",
     "catalog/storage/notification_states.py": "the rows of one table",
+    "lifecycle/claims/same_models.py": "one rule",
+    "catalog/claims/offers.py": "one query, by that rule",
     "providers/declaration.py": "the type that every file of builtin/ fills",
     "fetching/reference_files.py": "the one request that is not for a listing",
     "fetching/outcome.py": "values that are read without loading the HTTP client",

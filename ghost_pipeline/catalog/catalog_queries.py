@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog import queries
 from ghost_pipeline.catalog.browsing.browsing import Browsing
 from ghost_pipeline.catalog.claims.filling import Filling, read_filling
+from ghost_pipeline.catalog.claims.offers import find_offers
 from ghost_pipeline.catalog.claims.references import References
 from ghost_pipeline.catalog.health import list_health
 from ghost_pipeline.catalog.history import explanation, recent_events, retiring_models
@@ -28,6 +29,7 @@ from ghost_pipeline.catalog.results import (
 )
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.errors import UsageError
 from ghost_pipeline.exports.tabular import TABLE_COLUMNS, to_frame
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_delisted
 from ghost_pipeline.lifecycle.claims.withheld_facts import DoubtedFact
@@ -114,6 +116,21 @@ class CatalogQueries:
         """Return the active models of any provider whose canonical id is exactly this, by provider."""
         with self._database.reading() as connection:
             return queries.find_active_models_by_id(connection, model_id)
+
+    def find_offers(self, provider_id: str, model_id: str, wanted: ModelFilter | None = None) -> list[ModelRecord]:
+        """Return the models of all providers that are the same as one, itself included, cheapest first.
+
+        They are the same by the ids that sources state (``lifecycle.claims.same_models``). ``wanted`` selects among
+        them; its ``sort`` does not count. Raises UnknownModel, UnknownProvider, UsageError for unlisted ones.
+        """
+        chosen = wanted or ModelFilter()
+        if chosen.is_unlisted:
+            raise UsageError("offers of one model can't be limited to unlisted ones", "leave out that condition")
+        self._condition_on_use(chosen, None)
+        slug = provider_slug(provider_id)
+        with self._database.reading() as connection:
+            key = (slug, canonical_model_id(slug, model_id))
+            return find_offers(connection, key, chosen, self._filling(connection, chosen))
 
     def find_shared_ids(self, wanted: ModelFilter, now: datetime | None = None) -> set[str]:
         """Return the ids that models of more than one provider have, of those that ``find_models`` returns."""

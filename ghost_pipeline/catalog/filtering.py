@@ -6,7 +6,7 @@ models of which every condition is true. A model is undecided if no condition is
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,10 @@ Sql = sa.ColumnElement[Any]
 
 STATED: Mapping[str, Sql] = dict(models.c.items())
 """Column -> what the catalog's own evidence states. ``claims.filling`` has the same with the gaps filled."""
+
+
+SEARCHED_COLUMNS = ("model_id", "name", "aliases")
+"""Columns in which a text is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +94,20 @@ def selected_sql(
 
 
 def candidates_sql(
-    connection: sa.Connection, wanted: ModelFilter, others: sa.Select[Any] | None = None
+    connection: sa.Connection, wanted: ModelFilter, others: Iterable[sa.Select[Any]] = ()
 ) -> list[sa.ColumnElement[bool]]:
     """Return a condition that all rows meet that have the filter's text, if an index finds them; else none.
 
-    ``others`` has the numbers of further rows that may have it. The condition selects nothing by itself, but spares the
-    database to read all models for a rare text.
+    ``others`` have the numbers of further rows that may have it. The condition selects nothing by itself, but spares
+    the database to read all models for a rare text.
     """
     found = None if wanted.search is None else find_candidates(connection, fold_case(wanted.search))
     if found is None:
         return []
     numbers = sa.select(sa.func.json_each(found).table_valued("value").c.value)
-    return [models.c.id.in_(numbers if others is None else numbers.union_all(others))]
+    has_text = contains_sql(models.c.aliases, wanted.search or "", connection.dialect.name)
+    aliased = sa.select(models.c.id).where(models.c.aliases.is_not(None), has_text)  # by an index of their own
+    return [models.c.id.in_(numbers.union_all(aliased, *others))]
 
 
 def undecided_sql(
@@ -176,20 +182,20 @@ def _capability(word: str) -> Condition:
 
 
 def _search(text: str, dialect: str) -> Condition:
-    """Return the condition that the id or the name contains the text, in any case of its letters.
+    """Return the condition that the id, the name or another id contains the text, in any case of its letters.
 
     A model without a name is not undecided: its id decides.
     """
     folded = fold_case(text)
 
-    def holds(model_id: str, name: str | None) -> bool:
-        return folded in fold_case(model_id) or folded in fold_case(name or "")
+    def holds(*texts: str | None) -> bool:
+        return any(folded in fold_case(one) for one in texts if one is not None)
 
-    def to_sql(model_id: Sql, name: Sql) -> sa.ColumnElement[bool]:
+    def to_sql(*columns: Sql) -> sa.ColumnElement[bool]:
         # NULL of no name selects nothing
-        return sa.or_(contains_sql(model_id, text, dialect), contains_sql(name, text, dialect))
+        return sa.or_(*(contains_sql(column, text, dialect) for column in columns))
 
-    return Condition(("model_id", "name"), holds, to_sql)
+    return Condition(SEARCHED_COLUMNS, holds, to_sql)
 
 
 def contains_sql(column: Sql, text: str, dialect: str) -> sa.ColumnElement[bool]:

@@ -63,6 +63,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     replaced_by: Annotated[
         str | None, Stated(FactKind.TEXT, "The provider's id of the successor.", by_operators=False)
     ] = None
+    aliases: Annotated[
+        str | None, Stated(FactKind.TEXT, "Other ids of the same model, with spaces between.", by_operators=False)
+    ] = None
+    family: Annotated[
+        str | None, Stated(FactKind.TEXT, "The family of models that it belongs to.", by_operators=False)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

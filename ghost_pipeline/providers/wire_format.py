@@ -92,6 +92,22 @@ class Fields:
             value = value.get(step) if type(value) is dict else None
         return value
 
+    def other_ids(self, *names: str) -> str | None:
+        """Return the ids in fields of the row, one or a list each, sorted, with spaces between; never the model's own.
+
+        What can't be an id, or has a space, is skipped.
+        """
+        found: set[str] = set()
+        for name in names:
+            value = self._row.get(name)
+            for one in value if type(value) is list else (value,):
+                if type(one) is str and one and one != self._model_id and one.isprintable() and " " not in one:
+                    found.add(one)
+        if not found:
+            return None
+        text = " ".join(sorted(found))
+        return text if len(text) <= values.MAX_NAME else None
+
     def parts(self, *path: str) -> list["Fields"]:
         """Return the JSON objects of a list, to be read like the row itself; empty where there is none."""
         objects = self._read(values.objects, path) or ()

@@ -49,6 +49,8 @@ def _read_entry(fields: Fields) -> Facts:
         max_output_tokens=fields.tokens("limit", "output"),
         input_price=as_column(fields.price(per_million, "cost", "input")),
         output_price=as_column(fields.price(per_million, "cost", "output")),
+        aliases=fields.other_ids("base_model"),
+        family=fields.text("family"),
         capabilities=merge_capabilities(
             map_words(fields.words("modalities", "input"), INPUT_MODALITIES),
             map_words(fields.words("modalities", "output"), OUTPUT_MODALITIES),
@@ -66,4 +68,4 @@ def as_column(amount: Decimal | None) -> float | None:
     return None if amount is None else float(amount)
 
 
-MODELS_DEV = ReferenceFormat("models-dev", 1, _read_document, "api.json of models.dev")
+MODELS_DEV = ReferenceFormat("models-dev", 2, _read_document, "api.json of models.dev")

@@ -14,7 +14,7 @@ from ghost_pipeline_tests.catalog.backends import Place
 
 AT = datetime(2026, 5, 1, 12, 0, 0, 1, tzinfo=UTC)
 DTYPES = {
-    **dict.fromkeys(("provider_id", "model_id", "source", "name", "replaced_by"), "string"),
+    **dict.fromkeys(("provider_id", "model_id", "source", "name", "replaced_by", "aliases", "family"), "string"),
     **dict.fromkeys(("prices", "provider_data", "inference_metadata"), "string"),
     **dict.fromkeys(("is_active", "is_name_manual", "is_free"), "boolean"),
     **dict.fromkeys(("context_window", "max_output_tokens", "listing_id"), "Int64"),

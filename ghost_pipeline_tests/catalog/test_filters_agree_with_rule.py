@@ -70,6 +70,7 @@ def records(draw: st.DrawFn) -> list[ModelRecord]:
                 deactivated_at=deactivated_at,
                 name=draw(st.none() | texts),
                 replaced_by=draw(st.none() | texts),
+                aliases=draw(st.none() | texts),
                 expires_at=draw(st.none() | instants),
                 refused_since=draw(st.none() | instants),
                 context_window=draw(contexts),
@@ -130,7 +131,8 @@ def decide(wanted: ModelFilter, model: ModelRecord) -> bool | None:
         not wanted.is_cost_unknown or free is None,
         not wanted.is_retiring or model.expires_at is not None,
         wanted.is_refused in (None, model.refused_since is not None),
-        wanted.search is None or any(contains(text or "", wanted.search) for text in (model.model_id, model.name)),
+        wanted.search is None
+        or any(contains(text or "", wanted.search) for text in (model.model_id, model.name, model.aliases)),
     ]
     if wanted.is_free is not None:
         answers.append(None if free is None else free is wanted.is_free)

@@ -94,7 +94,12 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
     (
         "mistral",
         "mistral-medium-latest",
-        {"name": "mistral-medium-2508", "context_window": 131072, "capabilities": ("text", "tools", "vision")},
+        {
+            "name": "mistral-medium-2508",
+            "context_window": 131072,
+            "capabilities": ("text", "tools", "vision"),
+            "aliases": "mistral-medium-2508",
+        },
     ),
     (
         "mistral",
@@ -106,8 +111,12 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
             "expires_at": datetime(2025, 3, 30, 12, tzinfo=UTC),
         },
     ),
-    ("ollama", "llama3.2:latest", {}),
-    ("ollama", "qwen3:8b", {"context_window": 40960, "capabilities": ("reasoning", "text", "tools")}),
+    ("ollama", "llama3.2:latest", {"family": "llama"}),
+    (
+        "ollama",
+        "qwen3:8b",
+        {"context_window": 40960, "capabilities": ("reasoning", "text", "tools"), "family": "qwen3"},
+    ),
     (
         "xai",
         "grok-4-0709",
@@ -117,6 +126,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
             "input_price": 3.0,
             "output_price": 15.0,
             "capabilities": ("text", "vision"),
+            "aliases": "grok-4 grok-4-latest",
         },
     ),
     (
@@ -129,6 +139,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
             "input_price": 0.3,
             "output_price": 0.5,
             "capabilities": ("text",),
+            "aliases": "grok-3-mini-latest",
         },
     ),
     (

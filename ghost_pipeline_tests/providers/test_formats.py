@@ -87,5 +87,5 @@ def test_an_unknown_provider_is_read_in_the_generic_shape() -> None:
 
 
 def test_a_format_version_names_format_parser_and_mapping() -> None:
-    assert format_version("openrouter") == "openrouter/2.2"
+    assert format_version("openrouter") == "openrouter/2.3"
     assert format_version("deepseek") == format_version("openai")

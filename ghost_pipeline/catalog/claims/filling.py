@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.filtering import STATED, Sql, candidates_sql, contains_sql
+from ghost_pipeline.catalog.filtering import SEARCHED_COLUMNS, STATED, Sql, candidates_sql, contains_sql
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, Key, is_one_of, model_record
 from ghost_pipeline.catalog.storage.tables import models, reference_claims, reference_facts
@@ -58,14 +58,20 @@ class Filling:
 
     def candidates(self, connection: sa.Connection, wanted: ModelFilter) -> list[sa.ColumnElement[bool]]:
         """Return what ``filtering.candidates_sql`` does, with the models that references name so."""
-        named = None
-        if self.references and wanted.search is not None:
-            is_same = sa.tuple_(models.c.provider_id, models.c.model_id) == sa.tuple_(
-                reference_facts.c.provider_id, reference_facts.c.model_id
+        if not self.references or wanted.search is None:
+            return candidates_sql(connection, wanted)
+        is_same = sa.tuple_(models.c.provider_id, models.c.model_id) == sa.tuple_(
+            reference_facts.c.provider_id, reference_facts.c.model_id
+        )
+        has_text = sa.or_(
+            *(
+                contains_sql(reference_facts.c[name], wanted.search, connection.dialect.name)
+                for name in SEARCHED_COLUMNS
+                if name in REFERENCE_FACTS
             )
-            has_text = contains_sql(reference_facts.c.name, wanted.search, connection.dialect.name)
-            named = sa.select(models.c.id).join(reference_facts, is_same).where(has_text)
-        return candidates_sql(connection, wanted, named)
+        )
+        named = sa.select(models.c.id).join(reference_facts, is_same).where(has_text)
+        return candidates_sql(connection, wanted, [named])
 
     def select_records(self) -> sa.Select[Any]:
         """Return the query of all that ``record`` needs."""

@@ -176,6 +176,8 @@ models = sa.Table(
     sa.Column("expires_at", Instant, comment="When the provider announced to withdraw the model."),
     sa.Column("prices", Json, comment="Everything that it costs, by name, in USD as decimal strings; NULL if unknown."),
     sa.Column("replaced_by", sa.Text, comment="The provider's id of the model that replaces it."),
+    sa.Column("aliases", sa.Text, comment="Other ids of the same model, sorted, with spaces between."),
+    sa.Column("family", sa.Text, comment="The family of models that it belongs to."),
     sa.Column("provider_data", Json, comment="The provider's JSON object of the model, as last listed."),
     sa.Column("inference_metadata", Json, comment="What clients reported with its use."),
     sa.Column("listing_id", sa.ForeignKey("listings.id"), comment="The listing that confirmed the model last."),
@@ -215,6 +217,13 @@ models = sa.Table(
         "expires_at",
         sqlite_where=sa.text("expires_at IS NOT NULL"),
         postgresql_where=sa.text("expires_at IS NOT NULL"),
+    ),
+    # For searches that find rare texts without reading all models; few providers state other ids.
+    sa.Index(
+        None,
+        "aliases",
+        sqlite_where=sa.text("aliases IS NOT NULL"),
+        postgresql_where=sa.text("aliases IS NOT NULL"),
     ),
     # Few models are refused.
     sa.Index(

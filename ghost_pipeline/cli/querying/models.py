@@ -24,7 +24,9 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     SOURCE_COLUMNS,
     SOURCE_SUFFIX,
     is_reference,
+    stated_source,
 )
+from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 
@@ -86,6 +88,12 @@ def print_stats(counted: dict[str, Any]) -> None:
     default=None,
     help="Only models that their provider refuses, or only the others.",
 )
+@click.option(
+    "--same-as",
+    type=(PROVIDER, str),
+    metavar="PROVIDER MODEL",
+    help="Only offers of this model, at any provider, cheapest first.",
+)
 @stated_only_option
 @at_option
 @json_option
@@ -99,6 +107,7 @@ def models_command(
     is_unlisted: bool,
     is_refused: bool | None,
     is_stated_only: bool,
+    same_as: tuple[str, str] | None,
     at: datetime | None,
     is_json: bool,
     **conditions: Any,
@@ -127,7 +136,12 @@ def models_command(
     )
     if at is not None and (sources := [name for name in columns if name in SOURCE_COLUMNS]):
         raise click.UsageError(f"{sources[0]} is known of now only: leave out --at or the column.")
+    if same_as is not None and (at is not None or columns or conditions["sort"]):
+        raise click.UsageError("--same-as has its own order and columns: leave out --at, --sort and --columns.")
     with ModelCatalog.open() as catalog:
+        if same_as is not None:
+            _print_offers(catalog.find_offers(*same_as, wanted), is_json=is_json)
+            return
         if at is not None:
             print_models_at(catalog, at, wanted, columns, is_json=is_json)
             return
@@ -148,6 +162,23 @@ def models_command(
         undecided = catalog.count_undecided_models(wanted)
     click.echo(count(printed["rows"], "model"), err=True)
     warn_of_undecided(undecided)
+
+
+def _print_offers(offers: Sequence[ModelRecord], *, is_json: bool) -> None:
+    """Print the offers of one model, in their order."""
+    if is_json:
+        print_json(offers)
+        return
+    facts = ("context_window", "input_price", "output_price")
+    rows = []
+    for one in offers:
+        sources = dict.fromkeys(stated_source(one, fact) or "" for fact in ("input_price", "output_price"))
+        state = format_state(is_active=one.is_active, last_seen_at=one.last_seen_at, refused_since=one.refused_since)
+        values = (getattr(one, fact) for fact in facts)
+        rows.append([one.provider_id, one.model_id, *values, ", ".join(filter(None, sources)), state])
+    headings = ("provider", "model", "context", "in $/M", "out $/M", "prices of", "state")
+    print_table(headings, rows, numbers=_NUMBERS, optional=("context", "prices of"))
+    click.echo(count(len(offers), "offer"), err=True)
 
 
 def _split_columns(text: str | None) -> tuple[str, ...]:

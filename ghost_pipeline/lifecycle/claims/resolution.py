@@ -30,7 +30,10 @@ STATED_SOURCES: Mapping[Source, str] = {
 _MANUAL, _LISTED = STATED_SOURCES[Source.MANUAL], STATED_SOURCES[Source.INDEX]
 _RANKS = {name: rank for rank, name in enumerate(STATED_SOURCES.values())}
 
-REFERENCE_FACTS = ("name", "context_window", "max_output_tokens", "input_price", "output_price", "capabilities")
+REFERENCE_FACTS = (
+    *("name", "context_window", "max_output_tokens", "input_price", "output_price", "capabilities"),
+    *("aliases", "family"),
+)
 """Facts that a reference can state. The others are the provider's alone, such as when it withdraws a model."""
 
 SOURCE_SUFFIX = "_source"

@@ -35,6 +35,7 @@ _METHODS = CapabilityMap(
 def _read(fields: Fields) -> Facts:
     return Facts(
         name=fields.text("displayName"),
+        aliases=fields.other_ids("baseModelId"),
         context_window=fields.tokens("inputTokenLimit"),
         max_output_tokens=fields.tokens("outputTokenLimit"),
         capabilities=merge_capabilities(
@@ -47,7 +48,7 @@ def _read(fields: Fields) -> Facts:
 PROVIDERS = (
     Provider(
         "google",
-        Format("google", 1, _read, row_keys=("models",), id_fields=("name",)),
+        Format("google", 2, _read, row_keys=("models",), id_fields=("name",)),
         # Gemini API reference, "models.list": 50 a page, at most 1,000. The key never goes into the URL
         Endpoint(
             "https://generativelanguage.googleapis.com/v1beta",

@@ -26,6 +26,7 @@ _CAPABILITIES = {
 def _read(fields: Fields) -> Facts:
     return Facts(
         name=fields.text("name"),
+        aliases=fields.other_ids("aliases"),
         context_window=fields.tokens("max_context_length"),
         capabilities=merge_capabilities(
             from_flags(*((fields.flag("capabilities", word), capability) for word, capability in _CAPABILITIES.items()))
@@ -38,7 +39,7 @@ def _read(fields: Fields) -> Facts:
 PROVIDERS = (
     Provider(
         "mistral",
-        Format("mistral", 2, _read, row_keys=("data", TOP_LEVEL_LIST)),
+        Format("mistral", 3, _read, row_keys=("data", TOP_LEVEL_LIST)),
         # API reference, "List Models"
         Endpoint(
             "https://api.mistral.ai/v1",

@@ -23,6 +23,7 @@ _CAPABILITIES = CapabilityMap(
 def _read(fields: Fields) -> Facts:
     return Facts(
         context_window=fields.tokens("details", "context_length"),
+        family=fields.text("details", "family"),
         capabilities=merge_capabilities(map_words(fields.words("capabilities"), _CAPABILITIES)),
     )
 
@@ -30,7 +31,7 @@ def _read(fields: Fields) -> Facts:
 PROVIDERS = (
     Provider(
         "ollama",
-        Format("ollama", 1, _read, row_keys=("models",), id_fields=("name", "model")),
+        Format("ollama", 2, _read, row_keys=("models",), id_fields=("name", "model")),
         # API documentation, "List Local Models"
         Endpoint(
             "http://localhost:11434",

@@ -77,6 +77,7 @@ def _read(fields: Fields) -> Facts:
     expires_at = fields.instant("expiration_date")
     return Facts(
         name=fields.text("name"),
+        aliases=fields.other_ids("canonical_slug", "hugging_face_id"),
         context_window=fields.tokens("context_length"),
         max_output_tokens=fields.tokens("top_provider", "max_completion_tokens"),
         input_price=priced.input_price,
@@ -225,7 +226,7 @@ def _plain(value: Any) -> Decimal | None:
 PROVIDERS = (
     Provider(
         "openrouter",
-        Format("openrouter", 2, _read),
+        Format("openrouter", 3, _read),
         # API reference, "List available models"; public
         Endpoint(
             "https://openrouter.ai/api/v1",

@@ -32,6 +32,7 @@ def _read(fields: Fields) -> Facts:
         sheet.read(fields, name, cents_per_100_million, field)
     return Facts(
         context_window=fields.tokens("context_length"),
+        aliases=fields.other_ids("aliases"),
         capabilities=merge_capabilities(
             map_words(fields.words("input_modalities"), INPUT_MODALITIES),
             map_words(fields.words("output_modalities"), OUTPUT_MODALITIES),
@@ -43,7 +44,7 @@ def _read(fields: Fields) -> Facts:
 PROVIDERS = (
     Provider(
         "xai",
-        Format("xai", 2, _read, row_keys=("data", "models")),
+        Format("xai", 3, _read, row_keys=("data", "models")),
         # REST reference, "List models": what the key may use
         Endpoint(
             "https://api.x.ai/v1",

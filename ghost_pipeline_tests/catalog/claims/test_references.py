@@ -1,12 +1,14 @@
 """References in the catalog: what an import replaces, what it never touches, and what contradicts what."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
 
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.claims.references import ImportOutcome
@@ -152,21 +154,62 @@ def test_what_a_reference_states_no_more_ends(story: Story) -> None:
     assert story.resolved("b") == {}
 
 
-@pytest.mark.parametrize("order", [("models_dev", "litellm", "listing"), ("listing", "litellm", "models_dev")])
-def test_the_order_of_arrival_never_matters(place: Place, order: tuple[str, ...]) -> None:
-    story = Story(place)
-    steps: dict[str, Callable[[], object]] = {
-        "models_dev": lambda: story.models_dev({"a": models_dev(2, 5)}),
-        "litellm": lambda: story.litellm({"a": {"input_cost_per_token": 1e-06, "max_output_tokens": 7}}),
-        "listing": lambda: story.list_models("a", context=9),
-    }
-    for step in order:
-        steps[step]()
+def test_each_fact_has_the_first_source_that_states_it(story: Story) -> None:
+    story.litellm({"a": {"input_cost_per_token": 1e-06, "max_output_tokens": 7}})
+    story.models_dev({"a": models_dev(2, 5)})
+    story.list_models("a", context=9)
     assert story.resolved("a") == {
         "context_window": (9, "listing"),
         "max_output_tokens": (7, "reference:litellm"),
         "input_price": (2.0, "reference:models-dev"),
     }
+
+
+entries = st.dictionaries(
+    st.sampled_from(["a", "b", "unknown"]),
+    st.fixed_dictionaries({}, optional={"price": st.sampled_from([0, 2, 5]), "context": st.sampled_from([5, 7])}),
+    min_size=1,
+)
+
+
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    entries, entries, st.permutations(["models-dev", "litellm", "listing"]), st.sampled_from(["models-dev", "litellm"])
+)
+def test_any_order_gives_the_same_and_a_removed_reference_leaves_nothing(
+    story: Story, of_models_dev: Any, of_litellm: Any, order: list[str], removed: str
+) -> None:
+    imports: dict[str, Callable[[], object]] = {
+        "models-dev": lambda: story.models_dev({name: models_dev(**one) for name, one in of_models_dev.items()}),
+        "litellm": lambda: story.litellm(
+            {
+                name: {"input_cost_per_token": one.get("price", 0) / 1e6, "max_input_tokens": one.get("context")}
+                for name, one in of_litellm.items()
+            }
+        ),
+        "listing": lambda: story.list_models("a", "b", context=9),
+    }
+
+    def show() -> Any:
+        filled = ModelFilter(is_active=None, is_stated_only=False)
+        found = [
+            (one.model_id, one.input_price, one.context_window, one.is_free)
+            for one in story.catalog.find_models(filled)
+        ]
+        return found, {name: story.resolved(name) for name in ("a", "b", "unknown")}
+
+    def run(names: Sequence[str]) -> Any:
+        for state in story.references.list_states():
+            story.references.remove(state.name)
+        for name in names:
+            imports[name]()
+        return show()
+
+    in_this_order = run(order)
+    story.references.remove(removed)
+    left = show()
+    assert run([name for name in order if name != removed]) == left
+    assert run(["listing", "litellm", "models-dev"]) == in_this_order
 
 
 def test_removing_a_reference_restores_what_was_there_before(story: Story) -> None:

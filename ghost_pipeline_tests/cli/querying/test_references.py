@@ -96,6 +96,21 @@ def test_filters_columns_and_exports_are_filled_unless_only_stated_facts_are_wan
     assert "known of now only" in stocked.run("models", "--at", "2027-01-01", *columns, exit_code=2).stderr
 
 
+def test_offers_of_one_model_are_compared_cheapest_first(stocked: Shell, tmp_path: Path) -> None:
+    import_api(stocked, tmp_path, {"acme": {"models": {"paid": {"cost": {"input": 3, "output": 9}}}}})
+    stocked.run("add", "acme", "paid")
+    offers = stocked.json("models", "--same-as", "acme", "paid")
+    assert [(one["provider_id"], one["model_id"], one["input_price"]) for one in offers] == [
+        ("openrouter", "acme/paid", 1.0),
+        ("acme", "paid", 3.0),
+    ]
+    heading, first, second = stocked.run("models", "--same-as", "acme", "paid").stdout.splitlines()
+    assert heading.split()[:3] == ["provider", "model", "context"]
+    assert first.split()[:2] == ["openrouter", "acme/paid"]
+    assert "reference:models-dev" in second
+    assert "leave out --at" in stocked.run("models", "--same-as", "acme", "paid", "--sort", "name", exit_code=2).stderr
+
+
 def test_what_a_reference_filled_is_not_imported_by_another_catalog(stocked: Shell, tmp_path: Path) -> None:
     import_api(stocked, tmp_path)
     file = tmp_path / "export.json"

@@ -1,0 +1,78 @@
+"""Other ids of models: kept with their source, found by a search, and used to compare offers of one model."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ghost_pipeline import ModelCatalog, ModelFilter
+from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.errors import UnknownModel, UsageError
+from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline_tests.catalog.backends import Place
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def submit(catalog: ModelCatalog, provider: str, rows: Sequence[dict[str, Any]], at: datetime = NOON) -> None:
+    content = json.dumps({"data": rows}).encode()
+    outcome = catalog.admit(SubmittedListing(provider, f"{provider}.json", content, at))
+    catalog.reconcile(outcome.listing_id)
+
+
+def offer(model_id: str, slug: str | None = None, price: float | None = None) -> dict[str, Any]:
+    pricing = {} if price is None else {"pricing": {"prompt": str(price / 1e6), "completion": "0.00001"}}
+    return {"id": model_id, "canonical_slug": slug, "architecture": {"output_modalities": ["text"]}, **pricing}
+
+
+def test_an_alias_has_a_source_and_is_found_and_one_that_points_elsewhere_is_an_event(place: Place) -> None:
+    with place.opened(lambda: NOON + timedelta(hours=2)) as catalog:
+        submit(catalog, "xai", [{"id": "grok-1", "aliases": ["grok-latest", "grok"]}, {"id": "grok-2"}])
+        assert [one.model_id for one in catalog.find_models(ModelFilter(search="LATEST"))] == ["grok-1"]
+        [claim] = [one for one in catalog.references.list_claims("xai", "grok-1") if one.fact == "aliases"]
+        assert (claim.value, claim.source, claim.last_stated_at) == ("grok grok-latest", "listing", NOON)
+        rows = [{"id": "grok-1", "aliases": ["grok"]}, {"id": "grok-2", "aliases": ["grok-latest"]}]
+        submit(catalog, "xai", rows, NOON + timedelta(hours=1))
+        changed = [one for one in catalog.list_events("xai") if one.kind is EventKind.CHANGED]
+        assert {one.model_id: (one.details or {})["aliases"] for one in changed} == {
+            "grok-1": {"old": "grok grok-latest", "new": "grok"},
+            "grok-2": {"old": None, "new": "grok-latest"},
+        }
+        assert [one.model_id for one in catalog.find_models(ModelFilter(search="grok-LATEST"))] == ["grok-2"]
+        assert catalog.find_models(ModelFilter(search="nothing")) == []
+
+
+def test_offers_of_one_model_come_cheapest_first_and_stay_apart(place: Place) -> None:
+    with place.opened(lambda: NOON) as catalog:
+        submit(catalog, "openai", [{"id": "gpt-x"}, {"id": "gpt-x-mini"}])
+        submit(
+            catalog,
+            "openrouter",
+            [
+                offer("openai/gpt-x", "openai/gpt-x", 2),
+                offer("openai/gpt-x:nitro", "openai/gpt-x", 3),
+                offer("openai/gpt-x-mini", "openai/gpt-x-mini", 0.1),
+            ],
+        )
+        catalog.add_manual_model("azure", "gpt-x", input_price=0.5)
+        reference = {"openai": {"models": {"gpt-x": {"cost": {"input": 1, "output": 4}, "family": "gpt"}}}}
+        catalog.references.import_content("models-dev", "api.json", json.dumps(reference).encode())
+        filled = ModelFilter(is_stated_only=False)
+        assert [(one.provider_id, one.model_id, one.input_price) for one in catalog.find_offers("openai", "gpt-x")] == [
+            ("openrouter", "openai/gpt-x", 2.0),
+            ("openrouter", "openai/gpt-x:nitro", 3.0),
+            ("openai", "gpt-x", None),
+        ]
+        offers = catalog.find_offers("openrouter", "openai/gpt-x:nitro", filled)
+        assert [(one.provider_id, one.input_price, one.family) for one in offers] == [
+            ("openai", 1.0, "gpt"),
+            ("openrouter", 2.0, None),
+            ("openrouter", 3.0, None),
+        ]
+        assert len(catalog.find_offers("openai", "gpt-x", ModelFilter(provider_ids=["openai"], limit=1))) == 1
+        with pytest.raises(UnknownModel):
+            catalog.find_offers("openai", "gpt-y")
+        with pytest.raises(UsageError, match="unlisted"):
+            catalog.find_offers("openai", "gpt-x", ModelFilter(is_unlisted=True))
