@@ -99,10 +99,11 @@ class _Look:
 
 
 WATCH_SECONDS = 3.9
-"""How long a tick looks for a changed file. The daemon begins ticks every 5 seconds and leaves one out while the last is
-not over; a tick takes half a second longer than this, and more on a busy machine. Other sensors wait as long unless the
-daemon has threads for them (``sensors: {use_threads: true}`` in ``dagster.yaml``), so that without threads a tick looks
-once."""
+"""How long a tick looks for a changed file. The daemon begins ticks every 5 seconds and leaves one out while the last
+is not over; a tick takes half a second longer than this, and more on a busy machine. Other sensors wait as long unless
+the daemon has threads for them (``sensors: {use_threads: true}`` in ``dagster.yaml``), so that without threads a tick
+looks once.
+"""
 
 LOOK_INTERVAL_SECONDS = 0.2
 
