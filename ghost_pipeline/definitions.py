@@ -16,7 +16,12 @@ from ghost_pipeline.defs.evidence.channels import (
     tracked_inferences,
 )
 from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
-from ghost_pipeline.defs.evidence.reference_facts import fetch_references_1d, import_reference, reference_facts
+from ghost_pipeline.defs.evidence.reference_facts import (
+    check_reference_facts,
+    fetch_references_1d,
+    import_reference,
+    reference_facts,
+)
 from ghost_pipeline.defs.evidence.reported_sightings import inbox_sensor, inference_reports_sensor
 from ghost_pipeline.defs.fetching import fetch_every_6h, fetch_provider
 from ghost_pipeline.defs.ingestion import ingest_listing, model_catalog, raw_provider_models
@@ -66,7 +71,7 @@ def build_definitions(
     ]
     return dg.Definitions(
         assets=_linked_to_source(_owned_by(assets, owners), repository_url),
-        asset_checks=[check_provider_health, reported_sightings_checks],
+        asset_checks=[check_provider_health, check_reference_facts, reported_sightings_checks],
         jobs=[
             *(fetch_provider, ingest_listing, check_health, refresh_statistics, stale_sweep, purge_sweep, prune_runs),
             import_reference,

@@ -35,7 +35,7 @@ Row = tuple[Any, ...]
 """A provider and the columns of State, as the driver returns them."""
 _ALL = sa.select(models.c.provider_id, *(models.c[name] for name in State._fields))
 _OF_ONE = _ALL.where(models.c.provider_id == sa.bindparam("provider"))
-_WITHOUT_A_STATE = ("changed", "refused", "answers_again", "refusal_ended")
+_WITHOUT_A_STATE = ("changed", "refused", "answers_again", "refusal_ended", "doubted")
 """Events that leave a model where it is."""
 _KINDS = (
     sa.select(model_events.c.id, model_events.c.model_id, model_events.c.kind)

@@ -31,7 +31,7 @@ def test_the_keys_and_names_are_those_that_people_and_other_programs_rely_on() -
     assert {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys} == {
         ("raw_provider_models", "listing_has_models"),
         ("raw_provider_models", "listing_is_complete"),
-        ("reference_facts", "reference_is_complete"),
+        ("reference_facts", "references_are_complete"),
         ("reference_facts", "reference_changes_are_plausible"),
         ("inference_reports", "reports_are_accepted"),
         ("inbox", "reports_are_accepted"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,6 +37,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     find_conflicts,
     resolve,
 )
+from ghost_pipeline.lifecycle.events import Cause, doubt_event
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -113,6 +115,7 @@ class References:
             if is_applied:
                 changes = compare_claims(known, stated, digest, now, thresholds, is_accepted=is_accepted)
                 reference_rows.write_changes(connection, reference, changes)
+                _write_doubts(connection, reference, changes, now)
                 changed = sum(claim.value != known[key].value for key, claim in changes.updated.items())
                 imported = replace(
                     imported,
@@ -221,6 +224,22 @@ def _compared_claims(
         stated = read_stated_facts(connection, candidates)
         for slug, model_id in candidates:
             yield slug, model_id, stated[slug, model_id] + claims[slug, model_id]
+
+
+def _write_doubts(connection: sa.Connection, reference: str, changes: ReferenceChanges, now: datetime) -> None:
+    """Write an event for each model of the catalog of which the import begins to doubt a value; no column changes."""
+    begun = {key for key, claim in changes.updated.items() if claim.doubted_at == now}
+    doubts: dict[Key, dict[str, tuple[Any, Any, str | None]]] = {}
+    for one in changes.doubts:
+        if (one.provider_id, one.model_id, one.fact) in begun:
+            of_model = doubts.setdefault((one.provider_id, one.model_id), {})
+            of_model[one.fact] = (one.value, one.doubted_value, one.reason)
+    if not doubts:
+        return
+    repository.lock_known_providers(connection, {slug for slug, _ in doubts})
+    known = repository.read_models(connection, sorted(doubts))
+    cause = Cause(now, details={"reference": reference})
+    repository.write_events(connection, [doubt_event(*key, cause, doubts[key]) for key in sorted(known)])
 
 
 def _claims_by_key(facts: Mapping[Key, Facts]) -> dict[ClaimKey, object]:

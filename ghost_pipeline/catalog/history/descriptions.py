@@ -84,7 +84,7 @@ def _describe_deactivation(details: Mapping[str, Any]) -> str:
 
 def _describe_doubts(details: Mapping[str, Any]) -> str:
     stated_by = f"{details['reference']} states" if "reference" in details else "listed as"
-    doubts = details[DOUBTED_VALUES].items()
+    doubts = sorted(details[DOUBTED_VALUES].items())  # PostgreSQL orders keys in its own way
     return "; ".join(describe_doubt(fact, one["old"], one["stated"], one["reason"], stated_by) for fact, one in doubts)
 
 

@@ -134,7 +134,7 @@ def _read_changes(catalog: ModelCatalog, cursor: ChannelsCursor, now: datetime) 
     manual: dict[str, Counter[str]] = {}
     counts, following = catalog.count_recent_events(cursor.changes, cursor.after)
     for change in counts:
-        if change.is_of_run or change.source is Source.INDEX or change.kind is EventKind.CHANGED:
+        if change.is_of_run or change.source is Source.INDEX or change.kind in _OF_FACTS:
             continue
         by_provider = tracked if change.source is Source.INFERENCE else manual
         by_provider.setdefault(change.provider_id, Counter())[change.kind.value] += change.count
@@ -142,6 +142,10 @@ def _read_changes(catalog: ModelCatalog, cursor: ChannelsCursor, now: datetime) 
     used = catalog.count_used_models(cursor.used_at) if is_due else []
     unlisted = frozenset(one for one in {*tracked, *manual} if catalog.find_listing(one) is None)
     return _Changes(tracked, manual, {one: (count, used_at) for one, count, used_at in used}, unlisted, following)
+
+
+_OF_FACTS = (EventKind.CHANGED, EventKind.DOUBTED)
+"""Kinds of events that show no sighting and no operator's decision."""
 
 
 def _channel_events(changes: _Changes) -> Iterator[dg.AssetMaterialization]:

@@ -1,13 +1,15 @@
-"""What references state of models: asset, checks and schedule. A reference is never evidence of a model."""
+"""What references state of models: asset, checks, job and schedule. A reference is never evidence of a model.
 
-import warnings
-from collections.abc import Iterator
+The asset is reported by an operation and not computed by Dagster: a second kind of partitions among the assets that are
+would leave the runs of checks alone without one.
+"""
+
+from collections.abc import Iterator, Sequence
 from datetime import UTC
-from typing import Any
 
 import dagster as dg
 
-from ghost_pipeline.catalog.claims.references import ImportOutcome
+from ghost_pipeline.catalog.claims.references import ImportOutcome, ReferenceState
 from ghost_pipeline.defs.listing_checks import as_text
 from ghost_pipeline.defs.resource import GhostCatalog, translate_errors
 from ghost_pipeline.errors import NotConfigured
@@ -19,48 +21,24 @@ from ghost_pipeline.settings import Settings
 references = dg.StaticPartitionsDefinition(list(REFERENCE_FORMATS))
 
 REFERENCE_ASSET = "reference_facts"
-IS_COMPLETE = "reference_is_complete"
+IS_COMPLETE = "references_are_complete"
 IS_PLAUSIBLE = "reference_changes_are_plausible"
 
-
-def _check_specs() -> list[dg.AssetCheckSpec]:
-    descriptions = {
-        IS_COMPLETE: "The file can be read and lacks few of the models that it stated before. While this fails, what "
-        "it stated before stands.",
-        IS_PLAUSIBLE: "No price and no context window changes implausibly. One that does stands when a later import "
-        "repeats it.",
-    }
-    with warnings.catch_warnings():
-        # partitions_def is marked preview; without it an evaluation does not record which reference it is about.
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        return [
-            dg.AssetCheckSpec(name, asset=REFERENCE_ASSET, description=description, partitions_def=references)
-            for name, description in descriptions.items()
-        ]
-
-
-@dg.multi_asset(
-    name=REFERENCE_ASSET,
-    specs=[
-        dg.AssetSpec(
-            REFERENCE_ASSET,
-            partitions_def=references,
-            skippable=True,  # a reference that can't be had materializes nothing
-            kinds={"json"},
-            group_name="ingestion",
-            description="What a reference, such as LiteLLM's map, states of models where providers state nothing. "
-            "It is fetched from the url in [references.NAME] of providers.toml; without one, what an installed package "
-            "carries is imported. 'ghost-pipeline references import' imports a file. It never creates, confirms or "
-            "changes a model.",
-        )
-    ],
-    check_specs=_check_specs(),
+reference_facts = dg.AssetSpec(
+    REFERENCE_ASSET,
     partitions_def=references,
-    can_subset=True,
+    kinds={"json"},
+    group_name="ingestion",
+    description="What references state of models. They fill gaps where a model is shown, and never create, confirm or "
+    "change one. The job import_reference fetches one from the url in [references.NAME] of providers.toml; without "
+    "one, it imports what an installed package carries. 'ghost-pipeline references import' imports a file.",
 )
-def reference_facts(
-    context: dg.AssetExecutionContext, ghost: GhostCatalog
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.AssetObservation]:
+
+
+@dg.op(description="Fetches the reference of the partition and imports it.", out={})
+def import_one_reference(
+    context: dg.OpExecutionContext, ghost: GhostCatalog
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
     name, settings = context.partition_key, ghost.settings()
     with translate_errors():
         try:
@@ -71,14 +49,27 @@ def reference_facts(
             return
         with ghost.opened() as catalog:
             outcome = catalog.references.import_content(name, file_name, content)
+            states = catalog.references.list_states()
     for warning in outcome.warnings:
         context.log.warning(f"{name}: {warning}")
     metadata = _metadata(outcome)
-    if outcome.imported.is_applied and context.selected_asset_keys:
-        yield dg.MaterializeResult(asset_key=REFERENCE_ASSET, metadata=metadata)
-    wanted = {key.name for key in context.selected_asset_check_keys}
-    yield from (result for result in _check_results(outcome) if result.check_name in wanted)
-    if not outcome.imported.is_applied:
+    for result in _check_results(states):
+        # The annotation of log_event lacks the evaluations that it takes.
+        context.log_event(
+            dg.AssetCheckEvaluation(  # type: ignore[arg-type]
+                asset_key=dg.AssetKey(REFERENCE_ASSET),
+                check_name=str(result.check_name),
+                passed=result.passed,
+                severity=result.severity,
+                description=result.description,
+                metadata=result.metadata,
+            )
+        )
+    # Dagster records what was logged at the next yield; what is logged after the last one is lost with a failure.
+    if outcome.imported.is_applied:
+        yield dg.AssetMaterialization(REFERENCE_ASSET, partition=name, metadata=metadata)
+    else:
+        yield dg.AssetObservation(REFERENCE_ASSET, partition=name, metadata=metadata)
         raise dg.Failure(f"{name}: {_describe(outcome)}", metadata=metadata, allow_retries=False)
 
 
@@ -95,28 +86,44 @@ def _read(name: str, settings: Settings) -> tuple[str, bytes]:
     return fetched.file_name, fetched.content
 
 
-def _check_results(outcome: ImportOutcome) -> Iterator[dg.AssetCheckResult]:
-    is_complete = outcome.imported.verdict.is_readable and outcome.imported.reason is None
-    doubts = [
-        f"{one.provider_id} {one.model_id}: {one.fact} {one.value:g} -> {one.doubted_value:g}, {one.reason}"
-        for one in outcome.doubts[:PREVIEW_LENGTH]
-    ]
-    for name, is_passed, description in (
-        (IS_COMPLETE, is_complete, _describe(outcome)),
-        (IS_PLAUSIBLE, not doubts, "; ".join(doubts) or "no implausible change"),
+_CHECKS = {
+    IS_COMPLETE: "The newest file of each reference can be read and lacks few of the models that it stated before. "
+    "While this fails, what it stated before stands.",
+    IS_PLAUSIBLE: "No price and no context window changes implausibly. One that does stands when a later import "
+    "repeats it.",
+}
+
+
+@dg.multi_asset_check(
+    name="check_references",
+    specs=[dg.AssetCheckSpec(name, asset=REFERENCE_ASSET, description=what) for name, what in _CHECKS.items()],
+    can_subset=True,
+)
+def check_reference_facts(context: dg.AssetCheckExecutionContext, ghost: GhostCatalog) -> Iterator[dg.AssetCheckResult]:
+    with translate_errors(), ghost.opened() as catalog:
+        states = catalog.references.list_states()
+    wanted = {key.name for key in context.selected_asset_check_keys}
+    yield from (result for result in _check_results(states) if result.check_name in wanted)
+
+
+def _check_results(states: Sequence[ReferenceState]) -> Iterator[dg.AssetCheckResult]:
+    refused = [f"{one.name}: {one.newest.verdict.value}: {one.newest.reason}" for one in _refused(states)]
+    doubted = [f"{one.name}: {one.doubted_count:,}" for one in states if one.doubted_count]
+    for name, problems, passed in (
+        (IS_COMPLETE, refused, "the newest file of each reference was taken over"),
+        (IS_PLAUSIBLE, doubted, "no value is doubted"),
     ):
         yield dg.AssetCheckResult(
             asset_key=REFERENCE_ASSET,
             check_name=name,
-            passed=is_passed,
+            passed=not problems,
             severity=dg.AssetCheckSeverity.WARN,
-            description=description,
-            metadata={"doubted": len(outcome.doubts)},
+            description="; ".join(problems) or passed,
         )
 
 
-PREVIEW_LENGTH = 10
-"""How many doubts a check names; ``references list`` counts all."""
+def _refused(states: Sequence[ReferenceState]) -> list[ReferenceState]:
+    return [one for one in states if not one.newest.is_applied]
 
 
 def _describe(outcome: ImportOutcome) -> str:
@@ -124,7 +131,7 @@ def _describe(outcome: ImportOutcome) -> str:
     return f"{one.verdict.value}: {one.reason}" if one.reason else one.verdict.value
 
 
-def _metadata(outcome: ImportOutcome) -> dict[str, Any]:
+def _metadata(outcome: ImportOutcome) -> dict[str, str]:
     one = outcome.imported
     counts = {
         "models": one.model_count,
@@ -137,11 +144,9 @@ def _metadata(outcome: ImportOutcome) -> dict[str, Any]:
     return {"file": one.file_name, "sha256": one.sha256, "verdict": _describe(outcome), **as_text(counts)}
 
 
-import_reference = dg.define_asset_job(
-    "import_reference",
-    selection=dg.AssetSelection.assets(REFERENCE_ASSET),
-    description="Fetches one reference and imports it.",
-)
+@dg.job(partitions_def=references, description="Fetches one reference and imports it.")
+def import_reference() -> None:
+    import_one_reference()
 
 
 @dg.schedule(

@@ -291,3 +291,21 @@ def test_references_come_in_the_configured_order(place: Place) -> None:
         environment.setenv("GHOST_DATABASE_URL", place.url)
         with ModelCatalog.open() as catalog:
             assert catalog.references.resolve_model("openrouter", "a")["input_price"].source == "reference:litellm"
+
+
+def test_a_doubt_of_a_reference_is_an_event_of_the_models_of_the_catalog_and_a_change(story: Story) -> None:
+    story.list_models("a")
+    story.models_dev({"a": models_dev(2, 8_000), "unknown": models_dev(2)})
+    before = story.catalog.find_models(ModelFilter(is_active=None))
+    doubted = {"a": models_dev(50, 1_000), "unknown": models_dev(0)}
+    story.models_dev(doubted)
+    story.now -= HOUR  # the same doubt, stated again before it is confirmed
+    story.models_dev(doubted)
+    [change] = [one for one in story.catalog.list_changes().changes if one.kind == "doubted"]
+    assert (change.model_id, change.listing_id) == ("a", None)
+    assert change.reason == (
+        "context_window stays 8,000, models-dev states 1,000: the context window shrinks by 88 %; "
+        "input_price stays 2, models-dev states 50: the price changes by a factor of 25"
+    )
+    assert story.catalog.find_models(ModelFilter(is_active=None)) == before
+    assert story.catalog.list_doubts() == []
