@@ -136,7 +136,8 @@ class Checks:
         if record.is_active:
             known.ghost_since = None
         elif known.ghost_since is None:
-            known.ghost_since, known.is_doubtful_ghost = step.at, self._clock_was_wrong(step)
+            since = min(step.at, step.host_time)  # documentation: by the clock of the host
+            known.ghost_since, known.is_doubtful_ghost = since, self._clock_was_wrong(step)
         self._check_activity(provider, model_id, known, record, step)
 
     def _check_evidence(self, name: str, known: Known, record: State, step: Step) -> None:
