@@ -210,7 +210,8 @@ def test_real_listings_in_sequence_are_as_an_independent_reading_of_their_rows(h
         listed = [dict(row) for number, row in enumerate(rows) if (number + day) % 25]
         for number, row in enumerate(listed):
             if (number + day) % 10 == 0 and float(row["pricing"]["prompt"]) > 0:
-                row["pricing"] = {**row["pricing"], "prompt": f"{(day + 1) * 1e-6:.7f}"}
+                price = float(row["pricing"]["prompt"]) * (1 + (day + 1) / 10)  # plausible, so that it stands at once
+                row["pricing"] = {**row["pricing"], "prompt": f"{price:.12f}"}
         list_models("openrouter", json.dumps({"data": listed}).encode(), DAY_1 + day * DAY)
         days.append({row["id"]: row["pricing"]["prompt"] for row in listed})
     shell = Shell()
