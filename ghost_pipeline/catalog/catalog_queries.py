@@ -153,7 +153,9 @@ class CatalogQueries:
         """Yield the rows that the filter selects, each with what makes a record of it where ``columns`` is None."""
         # Each page is a transaction of its own: a slow reader of the output keeps none open.
         which = self._condition_on_use(wanted, now)
-        if wanted.sort is not None:
+        # PostgreSQL expects that few models contain a text, and would read and sort all of them for each page.
+        is_guessed_rare = (wanted.search is not None or wanted.capabilities) and not self._database.is_sqlite
+        if wanted.sort is not None or is_guessed_rare:
             yield from self._sorted_rows(wanted, columns, which)
             return
         left = wanted.limit

@@ -170,3 +170,18 @@ def test_the_check_would_see_a_scan(large: Place) -> None:
         with catalog._database.reading() as connection:
             connection.execute(sa.select(models.c.id).where(models.c.name == "Mine")).all()
     assert [_scans(plan) for plan in plans.values()] == [True]
+
+
+def test_pages_of_a_search_read_all_models_once(large: Place) -> None:
+    wanted = ModelFilter(search="DEL-0", is_active=None)
+    searches = []
+    with large.opened() as catalog:
+        engine = catalog._database.engine
+        sa.event.listen(
+            engine, "before_cursor_execute", lambda *call: searches.append(call[2]) if "LIKE" in call[2] else 0
+        )
+        found = list(catalog.iterate_columns(wanted, ("provider_id", "model_id")))
+        assert found == [(one.provider_id, one.model_id) for one in catalog.find_models(wanted)]
+    assert len(found) == PROVIDERS * 100
+    if not large.url.startswith("sqlite"):  # which reads an index in the order of the pages
+        assert len(searches) == 2, "one of each method"
