@@ -134,8 +134,8 @@ CatalogOfRequest = Annotated[ModelCatalog, Depends(get_catalog)]
 def render_page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page.
 
-    Its template also has ``request``, ``now``, ``path_to(path, parameters)`` and ``query(**changes)``, the parameters
-    of the page itself.
+    Its template also has ``request``, ``now``, ``path_to(path, parameters)``, ``query(**changes)``, the parameters
+    of the page itself, ``model_link(provider_id, model_id)`` and ``provider_link(provider_id)``.
     """
     context = get_context(request)
 
@@ -149,5 +149,7 @@ def render_page(request: Request, template: str, status: int = 200, **values: An
         "path_to": path_to,
         "query": partial(links.replace_parameters, pairs),
         "run_url": context.run_url,
+        "model_link": partial(formatting.model_link, path_to("")),
+        "provider_link": partial(formatting.provider_link, path_to("")),
     }
     return HTMLResponse(context.templates.get_template(template).render(known | values), status)

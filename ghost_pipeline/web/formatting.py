@@ -16,6 +16,7 @@ import msgspec
 from markupsafe import Markup
 
 from ghost_pipeline.redaction import printable
+from ghost_pipeline.web.links import model_page, provider_page
 
 UNKNOWN = Markup('<span class="unknown">unknown</span>')
 
@@ -29,6 +30,9 @@ MOST_JSON = 20_000
 # Markup escapes what "%" inserts as it does with "format", which is several times slower.
 _BDI = Markup("<bdi>%s</bdi>")
 _TIME = Markup('<time datetime="%s" title="%s">%s</time>')
+_MODEL_LINK = Markup('<a class="model" href="%s%s">%s</a>')
+_PROVIDER_LINK = Markup('<a href="%s%s">%s</a>')
+_COPY_BUTTON = Markup('<button type="button" class="copy" data-copy="%s" aria-label="%s" hidden>copy</button>')
 _BOX = Markup('<label><input type="checkbox" name="%s" value="%s"%s> %s</label>')
 
 
@@ -106,6 +110,22 @@ def exact_time_element(at: datetime) -> Markup:
 def _time(at: datetime, text: str) -> Markup:
     stated = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return _TIME % (stated, exact_instant(at), text)
+
+
+def model_link(root: str, provider_id: str, model_id: str) -> Markup:
+    """Return the link to a model's page, where the pages are below the path ``root``."""
+    return _MODEL_LINK % (root, model_page(provider_id, model_id), shorten_text(model_id))
+
+
+@lru_cache(maxsize=1_000)
+def provider_link(root: str, provider_id: str) -> Markup:
+    """Return the link to a provider's page, where the pages are below the path ``root``."""
+    return _PROVIDER_LINK % (root, provider_page(provider_id), format_text(provider_id))
+
+
+def copy_button(text: str, label: str) -> Markup:
+    """Return a button that copies a text; the script of the pages shows it."""
+    return _COPY_BUTTON % (text, printable(label))
 
 
 def check_boxes(name: str, choices: Sequence[tuple[str, str]], chosen: Sequence[str]) -> Markup:
@@ -195,4 +215,5 @@ GLOBALS: Mapping[str, Callable[..., Any]] = {
     "span": format_span,
     "shell": format_shell_command,
     "check_boxes": check_boxes,
+    "copy_button": copy_button,
 }

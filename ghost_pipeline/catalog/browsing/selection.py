@@ -21,6 +21,7 @@ _LARGE = ("provider_data", "inference_metadata", "prices")
 """JSON objects, which a page of models does not show."""
 
 _COLUMNS = tuple(models.c[name] for name in MODEL_FIELDS if name not in (*_LARGE, "is_free"))
+_NAMES = tuple(column.name for column in _COLUMNS)
 
 
 class SelectedModel(msgspec.Struct, frozen=True):
@@ -84,7 +85,7 @@ def _count(connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool
 
 
 def _selected_model(row: sa.Row[Any], filling: Filling) -> SelectedModel:
-    values = {column.name: row._mapping[column.name] for column in _COLUMNS}
+    values = dict(zip(_NAMES, row, strict=False))  # further columns follow
     values["source"] = Source(values["source"])
     if values["capabilities"] is not None:
         values["capabilities"] = tuple(values["capabilities"])

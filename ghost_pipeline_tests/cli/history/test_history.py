@@ -221,8 +221,8 @@ def test_real_listings_in_sequence_are_as_an_independent_reading_of_their_rows(h
         known |= listed_prices
         models = {one["model_id"]: one for one in shell.json("models", "--at", at(day + 0.5))}
         assert models.keys() == known.keys()
-        for model_id, price in known.items():
-            if models[model_id]["input_price"] is not None and float(price) > 0:
-                assert models[model_id]["input_price"] == pytest.approx(float(price) * 1e6)
+        for model_id, stated in known.items():
+            if models[model_id]["input_price"] is not None and float(stated) > 0:
+                assert models[model_id]["input_price"] == pytest.approx(float(stated) * 1e6)
         found = shell.json("changes", "--since", at(day), "--until", at(day + 0.5), "--kind", "discovered")["changes"]
         assert {one["model_id"] for one in found} == came
