@@ -131,9 +131,13 @@ def read_filling(connection: sa.Connection, wanted: ModelFilter, order: Sequence
     if wanted.is_stated_only:
         return STATED_ONLY
     names = sorted(REFERENCE_FORMATS, key=lambda name: (rank_source(reference_source(name), order), name))
-    has_rows = [sa.exists().where(reference_facts.c.reference == name) for name in names]
-    found = connection.execute(sa.select(*has_rows)).one()
-    return Filling([name for name, has in zip(names, found, strict=True) if has])
+    found = connection.execute(_HAVE_FACTS).one()
+    return Filling([name for name in names if found._mapping[name]])
+
+
+_HAVE_FACTS = sa.select(
+    *(sa.exists().where(reference_facts.c.reference == name).label(name) for name in sorted(REFERENCE_FORMATS))
+)
 
 
 def write_reference_facts(connection: sa.Connection, reference: str, keys: Collection[Key]) -> None:
