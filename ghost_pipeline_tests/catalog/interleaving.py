@@ -14,7 +14,10 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.errors import GhostPipelineError
 
 BLOCKED_SECONDS = 0.025
-"""A statement that takes longer may wait for a lock of the other call, which then takes its turns."""
+"""A statement on SQLite that takes longer may wait for a lock of the other call, which then takes its turns."""
+
+PATIENT_SECONDS = 5.0
+"""The same on PostgreSQL, which shows what waits, and for calls one after the other, of which none has to wait."""
 
 POLL_SECONDS = 0.003
 """PostgreSQL shows within this time that a statement waits for a lock."""
@@ -41,6 +44,7 @@ class _Turns:
     def __init__(self, is_any_blocked: Callable[[], bool]) -> None:
         self._is_any_blocked = is_any_blocked
         self._changed = threading.Condition()
+        self._blocked_seconds = PATIENT_SECONDS
         self._players: dict[int, _Player] = {}
         self._chosen: int | None = None
 
@@ -62,8 +66,11 @@ class _Turns:
             player.state = "running"
             player.turns += 1
 
-    def play(self, works: Sequence[Callable[[], object]], preferred: Iterator[int]) -> list[_Player]:
+    def play(
+        self, works: Sequence[Callable[[], object]], preferred: Iterator[int], blocked_seconds: float
+    ) -> list[_Player]:
         """Run the two works in threads; ``preferred`` yields whose turn it is, as far as that one is not blocked."""
+        self._blocked_seconds = blocked_seconds
         self._players = {number: _Player() for number in range(len(works))}
         threads = [threading.Thread(target=self._work, args=(number, work)) for number, work in enumerate(works)]
         for thread in threads:
@@ -92,7 +99,7 @@ class _Turns:
         """Give a turn to ``preferred``, to the other one if that is blocked or done; return False if both are done."""
         players = self._players
         with self._changed:
-            deadline = time.monotonic() + BLOCKED_SECONDS
+            deadline = time.monotonic() + self._blocked_seconds
             while not self._changed.wait_for(self._is_nobody_running, POLL_SECONDS):
                 if self._is_any_blocked() or time.monotonic() > deadline:
                     self._replace_state("running", "blocked")
@@ -165,8 +172,14 @@ class Interleaver:
         with database.engine.connect() as connection:
             return connection.exec_driver_sql(waiting).first() is not None
 
-    def run(self, calls: tuple[Call, Call], preferred: Iterator[int]) -> tuple[list[object], list[int]]:
-        """Return what each call returned, or the text of its error, and how many turns each took."""
+    def run(
+        self, calls: tuple[Call, Call], preferred: Iterator[int], *, is_serial: bool = False
+    ) -> tuple[list[object], list[int]]:
+        """Return what each call returned, or the text of its error, and how many turns each took.
+
+        With ``is_serial`` one of them has all its turns before the other, so that none has to wait for a lock.
+        """
+        is_patient = is_serial or not self._catalogs[0]._database.is_sqlite
         works = [partial(call, on) for call, on in zip(calls, self._catalogs, strict=True)]
-        players = self._turns.play(works, preferred)
+        players = self._turns.play(works, preferred, PATIENT_SECONDS if is_patient else BLOCKED_SECONDS)
         return [player.result for player in players], [player.turns for player in players]

@@ -199,7 +199,7 @@ class Play:
         self._stage = stage
         self._actions = (scenario.first, scenario.second)
         self._providers = stage.prepare(scenario, 5)
-        self._serial = {self._play(repeat(first))[0]: first for first in (0, 1)}
+        self._serial = {self._play(repeat(first), is_serial=True)[0]: first for first in (0, 1)}
 
     def check(self, preferred: Iterator[int], schedule: str) -> list[int]:
         """Play it once, and return how many turns each call took."""
@@ -208,11 +208,11 @@ class Play:
             pytest.fail("\n\n".join(_difference(one, outcome, schedule) for one in self._serial))
         return turns
 
-    def _play(self, preferred: Iterator[int]) -> tuple[str, list[int]]:
+    def _play(self, preferred: Iterator[int], *, is_serial: bool = False) -> tuple[str, list[int]]:
         slug, listing_ids = next(self._providers)
         first, second = (_bound(*call) for call in zip(self._actions, repeat(slug), listing_ids, strict=False))
         with Interleaver(*self._stage.actors).listening() as interleaver:
-            results, turns = interleaver.run((first, second), preferred)
+            results, turns = interleaver.run((first, second), preferred, is_serial=is_serial)
         return self._stage.outcome(slug, results), turns
 
 

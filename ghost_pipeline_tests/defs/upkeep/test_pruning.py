@@ -13,6 +13,7 @@ import pytest
 import yaml
 from dagster._core.events import DagsterEventType
 
+from ghost_pipeline.defs.evidence import reference_facts
 from ghost_pipeline.defs.evidence.channels import ACCEPTED_CHECK
 from ghost_pipeline.defs.evidence.recorded_evidence import channels_sensor
 from ghost_pipeline.defs.local_runs import open_instance
@@ -33,6 +34,12 @@ from ghost_pipeline_tests.postgres import server
 
 PARTITIONS = ("openai", "mistral")
 REPORTED = ("provider_responses", "listing_files", "inference_reports", "inbox", "manual_additions")
+REPORTED_CHECKS = (
+    ("inference_reports", ACCEPTED_CHECK),
+    ("inbox", ACCEPTED_CHECK),
+    (reference_facts.REFERENCE_ASSET, reference_facts.IS_COMPLETE),
+    (reference_facts.REFERENCE_ASSET, reference_facts.IS_PLAUSIBLE),
+)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -91,10 +98,10 @@ def perform_work(workshop: Workshop) -> None:
     for job in ("stale_sweep", "purge_sweep", "refresh_statistics", "check_health", "refresh_statistics"):
         definition = workshop.definitions.resolve_job_def(job)
         assert definition.execute_in_process(instance=workshop.instance).success
-    for asset in ("inference_reports", "inbox"):
+    for asset, check in REPORTED_CHECKS:
         for passed in (False, True):
             workshop.instance.report_runless_asset_event(
-                dg.AssetCheckEvaluation(dg.AssetKey(asset), ACCEPTED_CHECK, passed=passed)
+                dg.AssetCheckEvaluation(dg.AssetKey(asset), check, passed=passed)
             )
     for asset in REPORTED:
         for partition in (*PARTITIONS, *PARTITIONS):
