@@ -80,6 +80,7 @@ def read_reference_endpoints(path: Path | None, known: Collection[str]) -> dict[
             is_key_required=False,
             is_plain_http_allowed=is_plain,
             is_configured=True,
+            address_settings=("url",),
         )
     return endpoints
 

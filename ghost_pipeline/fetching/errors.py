@@ -37,7 +37,7 @@ def describe_http_error(status: int, body: bytes, endpoint: Endpoint, secret: Se
         reason = f"{reason}; {message}"
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return reason, _advise_on_key(endpoint, secret)
-    return reason, "check its base_url and path" if status == HTTPStatus.NOT_FOUND else ""
+    return reason, f"check its {' and '.join(endpoint.address_settings)}" if status == HTTPStatus.NOT_FOUND else ""
 
 
 def _phrase(status: int) -> str:

@@ -142,12 +142,12 @@ class Client:
         raise FetchError(f"{redact_url(self._endpoint.url)} has a redirect loop")
 
     def _require_same_origin(self, url: str) -> None:
-        """Raise FetchError for a URL that must not get the key: the server chooses redirects and next pages."""
+        """Raise FetchError for a URL of another server: it must not get the key, and a server chooses what follows."""
         if origin(url) != origin(self._endpoint.url):
             raise FetchError(
                 f"{redact_url(self._endpoint.url)} refers to another server "
-                f"({origin(url)[0]}://{format_host(url)}), which must not receive the key",
-                "if that is correct, set it as base_url",
+                f"({origin(url)[0]}://{format_host(url)}), and is followed on its own server only",
+                f"if that is correct, set it as {self._endpoint.address_settings[0]}",
             )
         defect = address_defect(url, self._endpoint.is_plain_http_allowed)
         if defect:

@@ -135,6 +135,8 @@ class Endpoint:
     """True if the providers file has a table for it."""
     provider_id: str = ""
     """The slug of its provider, which sets it."""
+    address_settings: tuple[str, ...] = ("base_url", "path")
+    """What the providers file calls its address, for messages."""
 
     @property
     def placeholders(self) -> tuple[str, ...]:

@@ -49,6 +49,17 @@ def test_every_configured_reference_is_fetched_and_one_that_fails_replaces_nothi
     assert "models-dev: 2 claims of" in run("doctor").out
 
 
+@pytest.mark.parametrize(
+    ("fault", "advice"), [("404", "check its url"), ("a redirect to a file", "if that is correct, set it as url")]
+)
+def test_the_advice_names_the_setting_of_the_reference(
+    run: Run, serve: Serve, providers_file: Path, fault: str, advice: str
+) -> None:
+    configure(serve, providers_file, models_dev=FAULTS[fault].reply)
+    ran = run("references", "fetch")
+    assert (ran.code, ran.err.rstrip().endswith(advice)) == (1, True), ran.err
+
+
 @pytest.mark.parametrize("reply", [json_reply({"error": "busy"}), json_reply([])], ids=["error", "empty"])
 def test_a_file_that_does_not_contain_a_reference_is_recorded_and_refused(
     run: Run, serve: Serve, providers_file: Path, reply: Reply

@@ -18,6 +18,9 @@ from ghost_pipeline.listings.parsing import ListingReader
 MOST_READ = 10
 """Listings that are read from the archive to find what one of them lacks."""
 
+MOST_BYTES = 20_000_000
+"""Bytes of them together: they are parsed for everyone who looks at the page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -122,21 +125,22 @@ def read_listing_events(
 def list_preceding(connection: sa.Connection, attempt: Attempt) -> list[Attempt]:
     """Return the listings whose models were expected of this one: the complete one before it, and those in between.
 
-    Empty if there is none, or if there are more than MOST_READ.
+    Equal bytes are returned once. Empty if there is no complete one, or if to read them takes too long.
     """
-    found: list[Attempt] = []
+    found: dict[str | None, Attempt] = {attempt.sha256: attempt}
     for earlier in list_attempts(connection, attempt.provider_id, 10 * MOST_READ, (attempt.observed_at, attempt.id)):
         if earlier.verdict.lists_models and not earlier.is_late:
-            found.append(earlier)
+            found.setdefault(earlier.sha256, earlier)
         if earlier.verdict is Verdict.COMPLETE and not earlier.is_late:
-            return found if len(found) <= MOST_READ else []
+            is_much = len(found) > MOST_READ or sum(one.bytes or 0 for one in found.values()) > MOST_BYTES
+            return [] if is_much else [one for one in found.values() if one is not attempt]
     return []
 
 
 def find_missing(archive: Archive, reader: ListingReader, attempt: Attempt, preceding: Sequence[Attempt]) -> list[str]:
     """Return the models that the preceding listings contain and this one does not, as the archive has their bytes.
 
-    Models that the provider marks as inactive are not missing. Raises ArchiveError if bytes were pruned.
+    Models that the provider marks as inactive are not missing. Raises ArchiveError for pruned and for damaged bytes.
     """
     present: set[str] = set()
     expected: set[str] = set()

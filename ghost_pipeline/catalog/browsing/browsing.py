@@ -95,10 +95,11 @@ class Browsing:
         return Archive(self._settings.archive_location).load(attempt.sha256)
 
     def find_missing(self, attempt: Attempt) -> Sequence[str] | None:
-        """Return the models that a listing lacked; None if neither the catalog nor the archive has their names.
+        """Return the models that a listing lacked; None if neither the catalog nor the archive can name them.
 
         The catalog keeps those of shrunken listings. Of others they are those of the listings before it, with models
-        that were removed from the catalog in between.
+        that were removed from the catalog in between. Raises nothing for an archive that was pruned or is damaged: what
+        else is known of the listing can be shown.
         """
         if attempt.missing_ids is not None or not attempt.missing_count:
             return attempt.missing_ids or ()
@@ -110,7 +111,7 @@ class Browsing:
         try:
             return attempt_pages.find_missing(archive, BUILTIN_READER, attempt, preceding)
         except ArchiveError:
-            return None  # pruned
+            return None
 
     def list_changes(self, wanted: ChangeFilter, offset: int = 0, limit: int = 100) -> list[Change]:
         """Return at most ``limit`` changes, those that were committed last first. Raises UnknownProvider."""

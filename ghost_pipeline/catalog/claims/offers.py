@@ -13,6 +13,9 @@ from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.lifecycle.claims.same_models import same_model_keys
 from ghost_pipeline.lifecycle.records import ModelRecord
 
+PAGE_SIZE = 1_000
+"""Models that are read at a time."""
+
 
 def find_offers(connection: sa.Connection, key: Key, wanted: ModelFilter, filling: Filling) -> list[ModelRecord]:
     """Return the models that are the same as one, itself included, and that the filter selects, cheapest first.
@@ -25,7 +28,9 @@ def find_offers(connection: sa.Connection, key: Key, wanted: ModelFilter, fillin
     if row is None:
         raise unknown_model_error(connection, provider_id, model_id)
     keys = _keys(filling.record(row))
-    found = (filling.record(one) for one in connection.execute(_candidates(connection, sorted(keys), filling)))
+    candidates = _candidates(connection, sorted(keys), filling)
+    # A page at a time: a short name is a part of very many ids.
+    found = (filling.record(one) for one in connection.execution_options(yield_per=PAGE_SIZE).execute(candidates))
     offers = [one for one in found if matches(wanted, one) and not keys.isdisjoint(_keys(one))]
     return sorted(offers, key=_cheapness)[: wanted.limit]
 

@@ -109,7 +109,8 @@ class LaunchedRun:
 
 def find_run_files(folder: Path) -> list[RunFiles]:
     """Return the files of all runs that were launched and have not ended regularly."""
-    return [RunFiles(folder, path.stem) for path in sorted(folder.glob(f"*{_LOCK}"))]
+    locks = sorted(path for path in folder.glob(f"*{_LOCK}") if path.is_file() and not path.is_symlink())
+    return [RunFiles(folder, path.stem) for path in locks]
 
 
 def interrupt_runs(dagster_home: Path) -> None:

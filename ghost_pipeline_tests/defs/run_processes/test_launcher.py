@@ -20,7 +20,7 @@ from ghost_pipeline.defs.local_runs import open_instance
 from ghost_pipeline.defs.resource import providers
 from ghost_pipeline.defs.run_processes import prepared_worker
 from ghost_pipeline.defs.run_processes.launcher import PreparedRunLauncher
-from ghost_pipeline.defs.run_processes.run_files import FOLDER, interrupt_runs
+from ghost_pipeline.defs.run_processes.run_files import FOLDER, RunFiles, find_run_files, interrupt_runs
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.defs.builders import NOON, listing
 from ghost_pipeline_tests.web.ui_process import is_working
@@ -207,3 +207,13 @@ def test_the_ui_lets_its_runs_record_that_they_were_interrupted(home: Home) -> N
     wait_until(lambda: not any(name.startswith(run_id) for name in home.files()))
     home.ingest(listing("one"))  # the launcher begins anew, and removes what killed processes left
     wait_until(lambda: home.files() == [])
+
+
+def test_entries_of_other_kinds_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    (folder / "a folder.lock").mkdir(parents=True)
+    (folder / "a link.lock").symlink_to(tmp_path)
+    os.mkfifo(folder / "a pipe.lock")
+    RunFiles(folder, "a run").create()
+    assert find_run_files(folder) == [RunFiles(folder, "a run")]
+    interrupt_runs(tmp_path)

@@ -18,6 +18,7 @@ import yaml
 from starlette.testclient import TestClient
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.browsing import attempt_pages
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Settings
@@ -286,7 +287,7 @@ def test_attempts_of_a_provider_are_paged_to_the_oldest(client: TestClient, site
 
 
 def test_a_listing_shows_what_it_changed_and_lacked_and_sends_its_bytes_as_a_file(
-    client: TestClient, site: Site, catalog: ModelCatalog
+    client: TestClient, site: Site, catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [(shrunken,)] = query(site, "SELECT id FROM listings WHERE verdict = 'shrunken' AND provider_id = 'together'")
     page = client.get(f"/listings/{shrunken}").text
@@ -299,6 +300,8 @@ def test_a_listing_shows_what_it_changed_and_lacked_and_sends_its_bytes_as_a_fil
     for number, missing in lacking:
         lacked = client.get(f"/listings/{number}").text.split('id="missing"')[1]
         assert lacked.count("/model?provider=") == missing
+    monkeypatch.setattr(attempt_pages, "MOST_BYTES", 0)
+    assert "Their names are not known" in client.get(f"/listings/{lacking[0][0]}").text
     [(changing,)] = query(site, "SELECT id FROM listings WHERE updated_count = 26 ORDER BY id DESC LIMIT 1")[:1]
     assert "Changed: 26 models" in words(client.get(f"/listings/{changing}").text)
     [(malformed,)] = query(site, "SELECT id FROM listings WHERE verdict = 'malformed'")
