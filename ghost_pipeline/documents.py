@@ -46,13 +46,16 @@ def model_document(
 def facts_document(claims: Sequence[Claim], order: Sequence[str]) -> dict[str, Any]:
     """Return fact -> the claim that counts, with ``others``: what other sources state of it.
 
+    Capabilities that several sources state have ``sources``, too: each word with its source.
+
     ``order`` has the names of references in the order in which they count.
     """
     ranked = sort_claims(claims, order)
     return {
         fact: {
             **_claim_document(winner),
-            "others": [_claim_document(one) for one in ranked if one.fact == fact and one is not winner],
+            **({} if winner.word_sources is None else {"sources": winner.word_sources}),
+            "others": [_claim_document(one) for one in ranked if one.fact == fact and one.source != winner.source],
         }
         for fact, winner in resolve(claims, order).items()
     }

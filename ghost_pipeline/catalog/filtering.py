@@ -6,7 +6,7 @@ models of which every condition is true. A model is undecided if no condition is
 """
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,27 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.results import ModelFilter, ModelPlace
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.catalog.storage.text_index import find_candidates
+from ghost_pipeline.lifecycle.claims.resolution import word_key
 from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
 Sql = sa.ColumnElement[Any]
 
-STATED: Mapping[str, Sql] = dict(models.c.items())
-"""Column -> what the catalog's own evidence states. ``claims.filling`` has the same with the gaps filled."""
+
+def has_word(column: Sql, word: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a list of capabilities has a word; NULL if the list is unknown."""
+    # No capability contains a quote, so a quoted word in the JSON text is the whole word.
+    return sa.cast(column, sa.Text).contains(f'"{word}"', autoescape=True)
+
+
+STATED: Mapping[str, Sql] = {
+    **dict(models.c.items()),
+    **{word_key(word): has_word(models.c.capabilities, word) for word in CAPABILITIES},
+}
+"""Column -> what the catalog's own evidence states, and ``word_key`` of each capability -> whether the model has it.
+
+``claims.filling`` has the same with the gaps filled.
+"""
 
 
 SEARCHED_COLUMNS = ("model_id", "name", "aliases")
@@ -38,6 +53,8 @@ class Condition:
     """Return the same as SQL over the columns; NULL if a fact is unknown."""
     is_on_fact: bool = False
     """A column can be unknown, and the condition with it."""
+    sql_columns: tuple[str, ...] | None = None
+    """The names of STATED that ``sql`` takes; None for ``columns``."""
 
     def decide(self, model: ModelRecord) -> bool | None:
         """Return whether the model meets the condition; None if the fact is unknown."""
@@ -46,7 +63,7 @@ class Condition:
 
     def to_sql(self, columns: Mapping[str, Sql]) -> sa.ColumnElement[bool]:
         """Return the condition over the columns of models."""
-        return self.sql(*(columns[name] for name in self.columns))
+        return self.sql(*(columns[name] for name in self.sql_columns or self.columns))
 
 
 def conditions(wanted: ModelFilter, dialect: str) -> list[Condition]:
@@ -174,11 +191,10 @@ def _refused(*, is_refused: bool) -> Condition:
 
 
 def _capability(word: str) -> Condition:
-    # No capability contains a quote, so a quoted word in the JSON text is the whole word.
-    def to_sql(column: Sql) -> sa.ColumnElement[bool]:
-        return sa.cast(column, sa.Text).contains(f'"{word}"', autoescape=True)
+    def holds(words: Collection[str]) -> bool:
+        return word in words
 
-    return Condition(("capabilities",), lambda words: word in words, to_sql, is_on_fact=True)
+    return Condition(("capabilities",), holds, lambda has_it: has_it, is_on_fact=True, sql_columns=(word_key(word),))
 
 
 def _search(text: str, dialect: str) -> Condition:

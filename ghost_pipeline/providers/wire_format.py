@@ -215,3 +215,6 @@ class Format:
     """The first of these that any row has is the id field of the listing."""
     is_inactive: Callable[[Row], bool] = is_marked_inactive
     """Returns True if the provider itself marks a row's model as inactive, retired or archived."""
+    decided_capabilities: frozenset[str] = frozenset()
+    """Capabilities that a row denies if it states others but not these: its lists of them are documented as complete,
+    or it has a flag for each. What references state of them is not added."""

@@ -28,12 +28,15 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     REFERENCE_FACTS,
     SOURCE_COLUMNS,
     Claim,
+    is_reference,
     reference_source,
     resolve,
     stated_source,
+    word_key,
 )
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, FilledRecord, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.providers import format_of
 from ghost_pipeline.references import REFERENCE_FORMATS
 from ghost_pipeline_tests.catalog.backends import BACKENDS, new_place
 from ghost_pipeline_tests.postgres import server
@@ -329,12 +332,28 @@ def keep_claims(connection: sa.Connection, reference: str, claims: dict[tuple[st
 
 def fill(row: ModelRecord, claims: list[Claim], order: list[str]) -> ModelRecord:
     """Return the model as the rule of ``resolve`` fills it."""
-    own = [Claim(fact, value, "listing") for fact in REFERENCE_FACTS if (value := getattr(row, fact)) is not None]
-    winners = {fact: one for fact, one in resolve(own + claims, order).items() if one.source != "listing"}
+    own = []
+    for fact in REFERENCE_FACTS:
+        value, source = getattr(row, fact), stated_source(row, fact)
+        if value is not None and source is not None:
+            is_decided = fact == "capabilities" and source == "listing"
+            decided = format_of(row.provider_id).decided_capabilities if is_decided else ()
+            own.append(Claim(fact, value, source, decided_words=decided))
+    winners: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for fact, one in resolve(own + claims, order).items():
+        if fact == "capabilities":
+            of_words = one.word_sources or dict.fromkeys(one.value, one.source)
+            added = {word_key(word): source for word, source in of_words.items() if is_reference(source)}
+        else:
+            added = {fact: one.source} if is_reference(one.source) else {}
+        if added:
+            winners[fact] = one.value
+            sources |= added
     if not winners:
         return row
-    known = {name: getattr(row, name) for name in MODEL_FIELDS} | {fact: one.value for fact, one in winners.items()}
-    return FilledRecord(**known, facts_from_references={fact: one.source for fact, one in winners.items()})
+    known = {name: getattr(row, name) for name in MODEL_FIELDS} | winners
+    return FilledRecord(**known, facts_from_references=sources)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.claims.filled_words import (
+    WordList,
+    WordSources,
+    all_lists,
+    read_word_sources,
+    word_columns,
+)
 from ghost_pipeline.catalog.filtering import SEARCHED_COLUMNS, STATED, Sql, candidates_sql, contains_sql
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, Key, is_one_of, model_record
@@ -20,21 +27,27 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     STATED_SOURCES,
     Claim,
     fills_gap,
+    is_reference,
     rank_source,
     reference_source,
+    word_key,
 )
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, FilledRecord, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.references import REFERENCE_FORMATS
 
 _FILLED, _SOURCE = "filled_", "filled_from_"
+_LISTS = "lists_of_capabilities"
+
+_SINGLE_FACTS = tuple(fact for fact in REFERENCE_FACTS if fact != "capabilities")
+"""Facts of which one source's value counts."""
 
 
 class Filling:
     """The references that fill gaps in a query, the first that counts first; none fill nothing."""
 
     def __init__(self, references: Sequence[str] = ()) -> None:
-        self.references = references
+        self.references = tuple(references)
         tables = {name: reference_facts.alias(f"facts_{number}") for number, name in enumerate(references)}
         self.rows: sa.FromClause = models
         """What to select from: ``models``, with the rows of references beside it."""
@@ -45,15 +58,20 @@ class Filling:
         """Column -> its value, filled where it can be."""
         self._sources: dict[str, Sql] = {}
         if tables:
-            filled = {fact: _first_known(fact, list(tables.values())) for fact in REFERENCE_FACTS}
-            self.columns = {**STATED, **filled}
+            filled = {fact: _first_known(fact, list(tables.values())) for fact in _SINGLE_FACTS}
+            lists = {name: one.c.capabilities for name, one in tables.items()}
+            own_source = _stated_source_sql("capabilities")
+            self._lists = all_lists(own_source, lists)
+            words = word_columns(own_source, list(lists.values()))
+            filled["capabilities"] = sa.type_coerce(self._lists, WordList(self.references))
+            self.columns = {**STATED, **filled, **words}
             self._sources = {
                 fact: sa.case(
                     (models.c[fact].is_not(None), None),
                     *((one.c[fact].is_not(None), reference_source(name)) for name, one in tables.items()),
                     else_=None,
                 )
-                for fact in REFERENCE_FACTS
+                for fact in _SINGLE_FACTS
             }
 
     def candidates(self, connection: sa.Connection, wanted: ModelFilter) -> list[sa.ColumnElement[bool]]:
@@ -79,8 +97,11 @@ class Filling:
 
     def more_columns(self) -> list[Sql]:
         """Return what ``fill`` needs beside the columns of a model."""
+        if not self.references:
+            return []
         filled: list[Sql] = [self.columns[fact].label(_FILLED + fact) for fact in self._sources]
-        return filled + [source.label(_SOURCE + fact) for fact, source in self._sources.items()]
+        sources: list[Sql] = [source.label(_SOURCE + fact) for fact, source in self._sources.items()]
+        return [*filled, *sources, self._lists.label(_LISTS)]
 
     def record(self, row: sa.Row[Any]) -> ModelRecord:
         """Return the model in a row of ``select_records``."""
@@ -88,13 +109,18 @@ class Filling:
 
     def fill(self, record: ModelRecord, row: sa.Row[Any]) -> ModelRecord:
         """Return the model of a row with what references state of it; the same model if they fill nothing."""
+        if not self.references:
+            return record
         values = row._mapping
         sources = {fact: source for fact in self._sources if (source := values[_SOURCE + fact]) is not None}
+        filled = {fact: values[_FILLED + fact] for fact in sources}
+        words = read_word_sources(values[_LISTS], self.references) or {}
+        added = {word_key(word): source for word, source in words.items() if is_reference(source)}
+        if added:
+            sources |= added
+            filled["capabilities"] = tuple(words)
         if not sources:
             return record
-        filled = {fact: values[_FILLED + fact] for fact in sources}
-        if "capabilities" in filled:
-            filled["capabilities"] = tuple(filled["capabilities"])
         known = {name: getattr(record, name) for name in MODEL_FIELDS}
         return FilledRecord(**{**known, **filled}, facts_from_references=sources)
 
@@ -105,6 +131,8 @@ class Filling:
 
     def _source_column(self, name: str) -> Sql:
         fact = name.removesuffix(SOURCE_SUFFIX)
+        if fact == "capabilities" and self.references:
+            return sa.type_coerce(self._lists, WordSources(self.references)).label(name)
         stated = sa.case((models.c[fact].is_not(None), _stated_source_sql(fact)), else_=self._sources.get(fact))
         return stated.label(name)
 

@@ -17,6 +17,7 @@ from ghost_pipeline.lifecycle.claims.resolution import STATED_SOURCES, Claim
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
+from ghost_pipeline.providers import format_of
 
 _SETTING_FACTS = (EventKind.CHANGED, EventKind.DISCOVERED, EventKind.RESTORED, EventKind.ADDED)
 
@@ -66,6 +67,7 @@ def _claims_of(model: ModelRecord, origins: Mapping[str, _Origin], sha256: str |
                 origin.at,
                 model.last_listed_at if is_listed else origin.at,
                 sha256 if is_listed else None,
+                format_of(model.provider_id).decided_capabilities if is_listed and fact == "capabilities" else (),
             )
         )
     return claims

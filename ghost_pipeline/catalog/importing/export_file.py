@@ -22,6 +22,7 @@ from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import InvalidExport, UsageError
+from ghost_pipeline.lifecycle.claims.resolution import word_key
 from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, Fact, FactKind
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.merging import import_model
@@ -184,7 +185,14 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
 def _as_stated(row: Any) -> Any:
     """Return the row without what references filled in: it is not what the other catalog's evidence stated."""
     filled = row.get(FILLED_COLUMN) if isinstance(row, Mapping) else None
-    return row if not isinstance(filled, Mapping) else {key: row[key] for key in row if key not in filled}
+    if not isinstance(filled, Mapping):
+        return row
+    stated = {key: row[key] for key in row if key not in filled}
+    words = stated.get("capabilities")
+    if isinstance(words, list | tuple):
+        # An empty list would be a statement, too.
+        stated["capabilities"] = [word for word in words if word_key(str(word)) not in filled] or None
+    return stated
 
 
 def _checked_facts(written: Any) -> dict[str, Any]:

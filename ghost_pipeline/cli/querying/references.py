@@ -18,6 +18,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     Claim,
     Conflict,
     find_conflicts,
+    group_words,
     is_reference,
     resolve,
 )
@@ -230,10 +231,12 @@ def describe_references(
     provider_id: str, model_id: str, claims: Sequence[Claim], order: Sequence[str]
 ) -> Iterator[str]:
     """Yield the lines about what references add to the facts of a model, and about what contradicts them."""
+    since = {(one.fact, one.source): format_value(one.first_stated_at) for one in claims}
     for fact, claim in resolve(claims, order).items():
-        if is_reference(claim.source):
-            since = format_value(claim.first_stated_at)
-            yield f"{fact}: {format_value(claim.value)} ({claim.source}, since {since})"
+        values = {claim.source: claim.value} if claim.word_sources is None else group_words(claim)
+        for source, value in values.items():
+            if is_reference(source):
+                yield f"{fact}: {format_value(value)} ({source}, since {since[fact, source]})"
     for conflict in find_conflicts(provider_id, model_id, claims, order):
         others = "; ".join(f"{one.source} states {format_value(one.value)}" for one in conflict.others)
         yield f"! {conflict.fact}: {others}"

@@ -5,18 +5,23 @@ reported with an inference, and references come last, in the configured order. A
 unknown. A reference's price of 0 fills no gap: there 0 is filler or a subscription as often as a price, and a model
 must not appear free because a third party has no price for it. For the same reason nothing states ``is_free``.
 
+Capabilities are resolved word by word, because a list seldom has all of them: each source adds the words that it
+states, and an absent word is not a "no". There are two exceptions. An operator's list is complete, so that a word can
+be corrected. A provider's listing decides those words that its format always states (``Claim.decided_words``): what it
+lacks of them, it denies. Both count if the list is known and not empty of all words.
+
 The order in which claims arrive never matters, and without a reference's claims the result is what it was before them.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.records import FilledRecord, ModelRecord
-from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 
 REFERENCE_PREFIX = "reference:"
 
@@ -65,6 +70,11 @@ class Claim:
     last_stated_at: datetime | None = None
     sha256: str | None = None
     """Digest of the bytes that state it: the newest listing, or the file in which a reference stated it first."""
+    decided_words: Collection[str] = ()
+    """Capabilities that the source denies where its value lacks them, besides an operator, who decides all."""
+    word_sources: Mapping[str, str] | None = None
+    """Capability -> its source, in a result of ``resolve`` to which several sources contribute; ``source`` is the
+    strongest of them."""
 
 
 def reference_source(name: str) -> str:
@@ -85,11 +95,13 @@ def stated_source(model: ModelRecord, fact: str) -> str | None:
     """
     if getattr(model, fact) is None:
         return None
-    if type(model) is FilledRecord and fact in model.facts_from_references:
-        return model.facts_from_references[fact]
+    filled = model.facts_from_references if type(model) is FilledRecord else {}
+    if fact in filled:
+        return filled[fact]
     if fact == "name":
         return _MANUAL if model.is_name_manual else STATED_SOURCES[model.source]
-    return STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
+    own = STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
+    return own if fact != "capabilities" else name_word_sources(own, model.capabilities or (), filled)
 
 
 def rank_source(source: str, order: Sequence[str]) -> int:
@@ -112,6 +124,8 @@ def fills_gap(claim: Claim) -> bool:
     """Return True if the claim counts where no stronger source states the fact."""
     if claim.value is None:
         return False
+    if claim.fact == "capabilities" and not claim.value:
+        return not is_reference(claim.source)
     is_price = _KINDS[claim.fact] is FactKind.PRICE
     return not (is_price and claim.value == 0 and is_reference(claim.source))
 
@@ -119,10 +133,53 @@ def fills_gap(claim: Claim) -> bool:
 def resolve(claims: Iterable[Claim], order: Sequence[str]) -> dict[str, Claim]:
     """Return fact -> the claim that counts, of the facts that any source states."""
     found: dict[str, Claim] = {}
-    for claim in sort_claims(claims, order):
-        if fills_gap(claim):
-            found.setdefault(claim.fact, claim)
+    counting = [claim for claim in sort_claims(claims, order) if fills_gap(claim)]
+    for claim in counting:
+        found.setdefault(claim.fact, claim)
+    words = find_word_sources(claim for claim in counting if claim.fact == "capabilities")
+    strongest = found.get("capabilities")
+    if strongest is not None and words.keys() != set(strongest.value):
+        found["capabilities"] = replace(strongest, value=tuple(words), word_sources=words)
     return {name: found[name] for name in _KINDS if name in found}
+
+
+def find_word_sources(claims: Iterable[Claim]) -> dict[str, str]:
+    """Return each capability that counts, sorted, with the strongest source that states it.
+
+    The claims are of the capabilities of one model, and the strongest comes first.
+    """
+    found: dict[str, str] = {}
+    decided: set[str] = set()
+    for claim in claims:
+        found |= {word: claim.source for word in claim.value if word not in found and word not in decided}
+        decided |= set(CAPABILITIES if claim.source == _MANUAL else claim.decided_words)
+    return dict(sorted(found.items()))
+
+
+def group_words(claim: Claim) -> dict[str, list[str]]:
+    """Return source -> the capabilities that count of it, the strongest source first, of a result of ``resolve``."""
+    found: dict[str, list[str]] = {claim.source: []}
+    for word in claim.value:
+        source = claim.source if claim.word_sources is None else claim.word_sources[word]
+        found.setdefault(source, []).append(word)
+    return found
+
+
+def word_key(capability: str) -> str:
+    """Return the name of one capability among facts, such as ``capabilities.tools``."""
+    return f"capabilities.{capability}"
+
+
+def name_word_sources(own: str, words: Iterable[str], filled: Mapping[str, str]) -> str:
+    """Return the sources of a list of capabilities, the catalog's own first, with commas between.
+
+    Args:
+        own: Who states the words that no reference adds.
+        words: The capabilities.
+        filled: ``word_key`` of a capability -> the reference that adds it.
+    """
+    sources = [filled.get(word_key(word), own) for word in words] or [own]
+    return ", ".join(sorted(dict.fromkeys(sources), key=lambda source: source != own))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Anthropic: ``GET /v1/models`` (API reference, "List Models").
 
-The default page holds 20 models and says so with ``has_more``.
+The default page holds 20 models and says so with ``has_more``. ``capabilities`` has a flag for each of those that are
+read, and none for tools.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
@@ -27,7 +28,7 @@ def _read(fields: Fields) -> Facts:
 PROVIDERS = (
     Provider(
         "anthropic",
-        Format("anthropic", 1, _read),
+        Format("anthropic", 1, _read, decided_capabilities=frozenset(("vision", "json", "reasoning"))),
         # API reference, "List Models": 20 a page unless asked for up to 1,000
         Endpoint(
             "https://api.anthropic.com/v1",

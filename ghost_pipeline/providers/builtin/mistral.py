@@ -1,8 +1,9 @@
 """Mistral: ``GET /v1/models`` (API reference, "List Models"), ``data[]`` or a bare list.
 
 A model repeats under each of its aliases, and every such id can be called, so every one is a model here. Fine-tuned
-models have ``archived: true`` when they are. There are no prices. ``deprecation`` is when the model is retired, and
-absent or null is not announced; ``deprecation_replacement_model`` is the id of its successor, which may be an alias.
+models have ``archived: true`` when they are. Each capability has a flag. There are no prices. ``deprecation`` is when
+the model is retired, and absent or null is not announced; ``deprecation_replacement_model`` is the id of its
+successor, which may be an alias.
 """
 
 from ghost_pipeline.lifecycle.facts import Facts
@@ -39,7 +40,13 @@ def _read(fields: Fields) -> Facts:
 PROVIDERS = (
     Provider(
         "mistral",
-        Format("mistral", 3, _read, row_keys=("data", TOP_LEVEL_LIST)),
+        Format(
+            "mistral",
+            3,
+            _read,
+            row_keys=("data", TOP_LEVEL_LIST),
+            decided_capabilities=frozenset(_CAPABILITIES.values()),
+        ),
         # API reference, "List Models"
         Endpoint(
             "https://api.mistral.ai/v1",

@@ -10,6 +10,8 @@ Prices are strings in USD per token. What zero and absence mean depends on the k
 - The suffix ``:free`` of an id is a documented variant, whose zeros are prices whatever its kind.
 - "-1" is the price of routers, which depends on where a request goes: unknown. An absent price is not stated.
 
+The lists of modalities and of ``supported_parameters`` are complete: what they lack, OpenRouter does not offer.
+
 ``image`` is documented per image, but is mostly stated per token: below 0.0001 it is per token. ``audio`` at more
 than a hundred times the price of ``prompt`` is in another unit. ``discount`` is not applied: whether the prices
 contain it is not documented. Dates have no time; providers' dates default to 13:00 UTC ("For providers").
@@ -46,6 +48,7 @@ _PARAMETERS = CapabilityMap(
         "structured_outputs": "json",
     }
 )
+_DECIDED = frozenset(word for one in (INPUT_MODALITIES, OUTPUT_MODALITIES, _PARAMETERS) for word in one.table.values())
 
 _AMOUNTS: Mapping[str, tuple[str, PriceUnit]] = {
     "prompt": ("input", per_token),
@@ -226,7 +229,7 @@ def _plain(value: Any) -> Decimal | None:
 PROVIDERS = (
     Provider(
         "openrouter",
-        Format("openrouter", 3, _read),
+        Format("openrouter", 3, _read, decided_capabilities=_DECIDED),
         # API reference, "List available models"; public
         Endpoint(
             "https://openrouter.ai/api/v1",

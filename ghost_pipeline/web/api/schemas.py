@@ -42,6 +42,8 @@ class ResolvedFact(StatedFact, kw_only=True):
     """The statement of a fact that counts, and the others."""
 
     others: Sequence[StatedFact]
+    sources: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
+    """Capability -> its source, where several sources state capabilities."""
 
 
 Model = msgspec.defstruct(

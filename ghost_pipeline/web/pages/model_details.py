@@ -16,7 +16,7 @@ from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.price_periods import PricePeriod
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.absence import Presence
-from ghost_pipeline.lifecycle.claims.resolution import Claim, is_reference, resolve, sort_claims
+from ghost_pipeline.lifecycle.claims.resolution import Claim, group_words, is_reference, resolve, sort_claims
 from ghost_pipeline.lifecycle.facts import FACTS
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import ModelRecord
@@ -149,12 +149,21 @@ def list_facts(catalog: ModelCatalog, model: ModelRecord, history: FactHistory) 
             rows.append(FactRow(fact.name, fact.description, None, None, None))
             continue
         since = winner.first_stated_at if is_reference(winner.source) else history.since.get(fact.name)
-        others = [one for one in ranked if one.fact == fact.name and one.value != winner.value]
-        rows.append(FactRow(fact.name, fact.description, winner.value, since, winner.source, others))
+        others = [
+            one for one in ranked if one.fact == fact.name and one.value != winner.value and one.source != winner.source
+        ]
+        rows.append(FactRow(fact.name, fact.description, winner.value, since, _name_sources(winner), others))
     description = "Whether it costs nothing, as far as that is known."
     source = None if model.is_free is None else "its prices"
     rows.append(FactRow("is_free", description, model.is_free, history.since.get("is_free"), source))
     return sorted(rows, key=lambda row: row.value is None)
+
+
+def _name_sources(claim: Claim) -> str:
+    """Return the source of a claim that counts; of capabilities of several sources, the words of each."""
+    if claim.word_sources is None:
+        return claim.source
+    return "; ".join(f"{source}: {', '.join(words)}" for source, words in group_words(claim).items())
 
 
 def list_commands(provider_id: str, model_id: str, presence: Presence) -> list[Command]:

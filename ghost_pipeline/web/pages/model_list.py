@@ -170,12 +170,19 @@ def view_models(catalog: ModelCatalog, selection: Selection) -> ModelList:
     for model, is_free in ((one.model, one.is_free) for one in found.models):
         purge_at = purge_due_at(model, found.providers[model.provider_id], thresholds)
         sources = model.facts_from_references if isinstance(model, FilledRecord) else {}
-        filled = {fact: source.removeprefix(REFERENCE_PREFIX) for fact, source in sources.items()}
-        rows.append(ModelRow(model, is_free, purge_at, filled))
+        rows.append(ModelRow(model, is_free, purge_at, _name_references(sources)))
     is_empty = not found.count and not catalog.browsing.list_models(ModelFilter(is_active=None), limit=1).models
     return ModelList(
         selection, rows, found.count, found.is_counted_whole, found.undecided, is_empty, found.has_references
     )
+
+
+def _name_references(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return fact -> the references that fill it, of ``FilledRecord.facts_from_references``."""
+    found: dict[str, dict[str, None]] = {}
+    for key, source in sources.items():
+        found.setdefault(key.partition(".")[0], {})[source.removeprefix(REFERENCE_PREFIX)] = None
+    return {fact: ", ".join(names) for fact, names in found.items()}
 
 
 @router.get("/models")

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.claims.references import ImportOutcome
+from ghost_pipeline.catalog.importing.export_file import exported_record
 from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.catalog.storage.tables import metadata, reference_claims, reference_facts, reference_imports
 from ghost_pipeline.errors import UnknownProvider, UsageError
@@ -129,6 +131,36 @@ def test_a_reference_never_touches_what_evidence_states(story: Story) -> None:
     assert story.rows(is_of_references=False) == before
     models = story.catalog.find_models(ModelFilter(is_active=None))
     assert [(one.model_id, one.is_active) for one in models] == [("used", False), ("a", False), ("b", False)]
+
+
+def test_references_add_capabilities_except_those_that_the_format_of_a_listing_decides(story: Story) -> None:
+    """OpenRouter's parameters are a complete list, Google's methods have nothing of tools."""
+    rows = {
+        "openrouter": {"id": "g", "supported_parameters": ["reasoning"]},
+        "google": {"name": "models/g", "supportedGenerationMethods": ["generateContent"]},
+    }
+    for provider_id, row in rows.items():
+        content = json.dumps({"models" if provider_id == "google" else "data": [row]}).encode()
+        listed = story.catalog.admit(SubmittedListing(provider_id, "models.json", content, story.now))
+        story.catalog.reconcile(listed.listing_id)
+    story.now += HOUR
+    stated = {"models": {"g": {"tool_call": True, "reasoning": True}}}
+    content = json.dumps(dict.fromkeys(rows, stated)).encode()
+    story.references.import_content("models-dev", "api.json", content)
+    with_tools = ModelFilter(capabilities=["tools"], is_stated_only=False)
+    [found] = story.catalog.find_models(with_tools)
+    assert (found.provider_id, found.capabilities) == ("google", ("reasoning", "text", "tools"))
+    assert story.catalog.count_undecided_models(with_tools) == 0
+    assert not story.catalog.find_models(ModelFilter(capabilities=["tools"]))
+    columns = ("provider_id", "capabilities", "capabilities_source")
+    assert list(story.catalog.iterate_columns(ModelFilter(is_stated_only=False), columns)) == [
+        ("google", ["reasoning", "text", "tools"], "listing, reference:models-dev"),
+        ("openrouter", ["reasoning"], "listing"),
+    ]
+    for provider_id, expected in (("google", found.capabilities), ("openrouter", ("reasoning",))):
+        assert story.references.resolve_model(provider_id, "g")["capabilities"].value == expected
+    again = exported_record(msgspec.to_builtins(found), story.now)
+    assert again.capabilities == ("text",)
 
 
 def test_importing_the_same_again_writes_one_row(story: Story) -> None:

@@ -11,6 +11,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     COMPARED_FACTS,
     Claim,
     find_conflicts,
+    group_words,
     is_reference,
     rank_source,
     resolve,
@@ -21,8 +22,10 @@ ORDER = ("models-dev", "litellm")
 SOURCES = ("manual", "listing", "inference", "reference:models-dev", "reference:litellm", "reference:other")
 
 values = st.sampled_from((None, 0, 1, 2, 3, 10))
+words = st.lists(st.sampled_from(("json", "text", "tools")), unique=True).map(lambda found: tuple(sorted(found)))
 claims = st.lists(
-    st.builds(Claim, st.sampled_from(COMPARED_FACTS), values, st.sampled_from(SOURCES), st.just(NOON)),
+    st.builds(Claim, st.sampled_from(COMPARED_FACTS), values, st.sampled_from(SOURCES), st.just(NOON))
+    | st.builds(Claim, st.just("capabilities"), words, st.sampled_from(SOURCES), st.just(NOON), decided_words=words),
     unique_by=lambda claim: (claim.fact, claim.source),
 )
 
@@ -35,19 +38,30 @@ def test_the_order_in_which_claims_arrive_never_matters(stated: list[Claim], ran
     assert find_conflicts("p", "m", shuffled, ORDER) == find_conflicts("p", "m", stated, ORDER)
 
 
+def sources_of(stated: list[Claim]) -> dict[str, tuple[str, object]]:
+    """Return fact or capability -> the source that counts, and its value."""
+    found: dict[str, tuple[str, object]] = {}
+    for fact, claim in resolve(stated, ORDER).items():
+        if fact == "capabilities":
+            found |= {word: (source, word) for source, words in group_words(claim).items() for word in words}
+        else:
+            found[fact] = (claim.source, claim.value)
+    return found
+
+
 @given(claims)
 def test_without_its_claims_a_reference_leaves_no_trace(stated: list[Claim]) -> None:
     others = [claim for claim in stated if claim.source != "reference:litellm"]
-    resolved, without = resolve(stated, ORDER), resolve(others, ORDER)
-    assert all(without.get(fact) == claim for fact, claim in resolved.items() if claim.source != "reference:litellm")
+    resolved, without = sources_of(stated), sources_of(others)
+    assert all(without.get(fact) == found for fact, found in resolved.items() if found[0] != "reference:litellm")
     assert resolved.keys() >= without.keys()
 
 
 @given(claims)
 def test_what_a_stronger_source_states_is_never_replaced_by_a_reference(stated: list[Claim]) -> None:
     own = [claim for claim in stated if not is_reference(claim.source)]
-    resolved = resolve(stated, ORDER)
-    assert {fact: claim for fact, claim in resolved.items() if not is_reference(claim.source)} == resolve(own, ORDER)
+    resolved = sources_of(stated)
+    assert {fact: found for fact, found in resolved.items() if not is_reference(found[0])} == sources_of(own)
 
 
 @given(claims)
@@ -113,5 +127,30 @@ def test_names_and_capabilities_are_not_compared() -> None:
     assert not find_conflicts("p", "m", stated, ORDER)
     assert {fact: claim.value for fact, claim in resolve(stated, ORDER).items()} == {
         "name": "A",
-        "capabilities": ("text",),
+        "capabilities": ("text", "vision"),
     }
+
+
+def words_of(*stated: Claim) -> dict[str, list[str]]:
+    winner = resolve(stated, ORDER).get("capabilities")
+    return {} if winner is None else group_words(winner)
+
+
+def can(source: str, *words: str, decided: Sequence[str] = ()) -> Claim:
+    return Claim("capabilities", words, source, NOON, decided_words=decided)
+
+
+def test_each_source_adds_the_capabilities_that_it_states() -> None:
+    listed, second = can("listing", "text"), can("reference:x", "json")
+    first = can("reference:models-dev", "json", "text")
+    assert words_of(second, first, listed) == {"listing": ["text"], "reference:models-dev": ["json"]}
+    assert words_of(can("listing"), second) == {"listing": [], "reference:x": ["json"]}
+    assert words_of(can("reference:x")) == {}
+
+
+def test_an_operator_and_a_format_with_complete_lists_deny_what_they_lack() -> None:
+    third = can("reference:litellm", "json", "text", "tools", "vision")
+    assert words_of(can("manual", "text"), can("listing", "tools"), third) == {"manual": ["text"]}
+    listed = can("listing", "text", decided=("text", "tools"))
+    assert words_of(listed, third) == {"listing": ["text"], "reference:litellm": ["json", "vision"]}
+    assert words_of(third) == {"reference:litellm": ["json", "text", "tools", "vision"]}

@@ -1,6 +1,7 @@
 """What references fill in, in the list of models, on the page of one, and in the API."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         content = listing("gpt-1", "gpt-2", "gpt-3", "gpt-4")
         outcome = catalog.admit(SubmittedListing("openai", "openai_models.json", content, NOW))
         catalog.reconcile(outcome.listing_id)
-        models = {name: {"limit": {"context": window}, "cost": {"input": 2}} for name, window in WINDOWS.items()}
+        models: dict[str, dict[str, Any]] = {
+            name: {"limit": {"context": window}, "cost": {"input": 2}} for name, window in WINDOWS.items()
+        }
+        models["gpt-1"] |= {"tool_call": True, "reasoning": True}
         catalog.references.import_content("models-dev", "api.json", json.dumps({"openai": {"models": models}}).encode())
         yield TestClient(create_application(catalog), base_url="http://localhost")
 
@@ -53,6 +57,10 @@ def test_a_list_has_the_values_of_references_with_their_name(client: TestClient)
 def test_the_page_of_a_model_names_the_source_of_each_fact(client: TestClient) -> None:
     page = client.get("/model?provider=openai&id=gpt-1").text
     assert "400,000</td><td>reference:models-dev</td>" in page
+    assert re.search(r"tools\b.{0,20}</td><td>reference:models-dev</td>", page)
+    [[listed]] = pages(client, capability="tools")
+    assert listed["capabilities"] == ["reasoning", "tools"]
+    assert 'reasoning, tools <a class="quiet"' in client.get("/models?capability=tools").text
 
 
 def test_pages_of_the_api_follow_each_other_by_what_references_state(client: TestClient) -> None:
@@ -66,6 +74,8 @@ def test_pages_of_the_api_follow_each_other_by_what_references_state(client: Tes
     assert found[0][0]["facts_from_references"] == {
         "context_window": "reference:models-dev",
         "input_price": "reference:models-dev",
+        "capabilities.reasoning": "reference:models-dev",
+        "capabilities.tools": "reference:models-dev",
     }
     assert found[0][0]["is_free"] is None
     [stated] = pages(client, stated_only="true")
