@@ -221,8 +221,9 @@ def contains_sql(column: Sql, text: str, dialect: str) -> sa.ColumnElement[bool]
 
 
 def _contains_on_sqlite(column: Sql, folded: str) -> sa.ColumnElement[bool]:
-    if folded.isascii():
-        return column.contains(folded, autoescape=True)  # LIKE ignores the case of ASCII letters there, and of no other
+    if folded.isascii():  # LIKE ignores the case of ASCII letters there, and of no other
+        is_plain = "%" not in folded and "_" not in folded  # then LIKE needs no escape, which it reads in every row
+        return column.like(f"%{folded}%") if is_plain else column.contains(folded, autoescape=True)
     classes = ((letter, _other_case(letter)) for letter in folded)
     pattern = "".join(f"[{one}{other}]" if other or one in "*?[" else one for one, other in classes)
     return column.op("GLOB", is_comparison=True)(f"*{pattern}*")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.refusals.state import is_refused_as_retired
@@ -88,7 +89,31 @@ def is_withdrawn(model: ModelRecord, provider: ProviderRecord) -> bool:
     return is_refused_as_retired(model) and is_missing(model, provider)
 
 
-def purge_due_at(model: ModelRecord, provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:
+class Sighted(Protocol):
+    """What of a model decides when it can be purged: a ``ModelRecord`` or a part of one."""
+
+    @property
+    def is_active(self) -> bool:
+        """Return False for a ghost."""
+
+    @property
+    def source(self) -> Source:
+        """Return the channel of the first sighting."""
+
+    @property
+    def last_seen_at(self) -> datetime:
+        """Return when it was last seen."""
+
+    @property
+    def last_listed_at(self) -> datetime | None:
+        """Return when it was last listed; None if it never was."""
+
+    @property
+    def deactivated_at(self) -> datetime | None:
+        """Return since when it is a ghost; None for an active model."""
+
+
+def purge_due_at(model: Sighted, provider: ProviderRecord, thresholds: Thresholds) -> datetime | None:
     """Return the first instant at which a ghost can be purged if nothing happens; None if it never can.
 
     That is when it has been a ghost, and not been seen, for more than ``purge_after``. A hold covers listed models for

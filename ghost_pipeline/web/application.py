@@ -66,9 +66,9 @@ def create_application(
         is_stopping,
     )
     application.mount("/static", StaticFiles(directory=STATIC_FILES), name="static")
+    application.include_router(pages.router)  # first: routes are compared in order
     application.include_router(api.router)
     application.include_router(health_router)
-    application.include_router(pages.router)
     add_error_pages(application)
     describe_with(application)
     return _read_only(application)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import jinja2
 from fastapi import Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -46,6 +47,7 @@ def _template_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # they are part of the program
     )
     environment.filters.update(formatting.FILTERS)
     environment.globals.update(
@@ -104,9 +106,14 @@ class WebContext:
     _schema_is_right_until: float = 0.0
     """In seconds of the monotonic clock."""
 
+    @property
+    def is_schema_right(self) -> bool:
+        """True if the schema was found right a moment ago."""
+        return time.monotonic() <= self._schema_is_right_until
+
     def checked_catalog(self) -> ModelCatalog:
         """Return the catalog, whose schema was found right a moment ago. Raises CatalogError."""
-        if time.monotonic() > self._schema_is_right_until:
+        if not self.is_schema_right:
             self.catalog.require_schema()
             self._schema_is_right_until = time.monotonic() + SCHEMA_SECONDS
         return self.catalog
@@ -122,9 +129,12 @@ def get_context(request: Request) -> WebContext:
     return context
 
 
-def get_catalog(request: Request) -> ModelCatalog:
+async def get_catalog(request: Request) -> ModelCatalog:
     """Return the catalog, checked. Raises CatalogError, which becomes an answer with status 503."""
-    return get_context(request).checked_catalog()
+    context = get_context(request)
+    if context.is_schema_right:
+        return context.catalog
+    return await run_in_threadpool(context.checked_catalog)
 
 
 ContextOfRequest = Annotated[WebContext, Depends(get_context)]

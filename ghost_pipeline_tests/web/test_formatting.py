@@ -71,7 +71,7 @@ def test_facts_look_like_their_kind() -> None:
     assert "unknown" in fact_element(None)
     assert (fact_element(True), fact_element(()), fact_element(2.5)) == ("yes", "none", "2.5")
     assert fact_element(("text", "tools")) == "<bdi>text</bdi>, <bdi>tools</bdi>"
-    assert fact_element({"<b>": 1}) == '<code class="wrap"><bdi>{&#34;&lt;b&gt;&#34;: 1}</bdi></code>'
+    assert fact_element({"<b>": 1}) == '<code class="wrap"><bdi>{&quot;&lt;b&gt;&quot;: 1}</bdi></code>'
 
 
 @given(st.text())

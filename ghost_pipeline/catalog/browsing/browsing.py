@@ -36,12 +36,14 @@ class Browsing:
     def list_models(self, wanted: ModelFilter, offset: int = 0, limit: int = 50) -> selection.SelectedPage:
         """Return at most ``limit`` models that a filter selects, with their count. Raises UnknownProvider."""
         with self._database.reading() as connection:
-            repository.require_providers(connection, wanted.provider_ids)
             which = None
             if wanted.is_unlisted:
                 which = queries.is_unlisted_sql(self._clock(), self._settings.thresholds)
             filling = read_filling(connection, wanted, self._settings.reference_order)
-            return selection.read_selected_page(connection, wanted, which, min(offset, MAX_OFFSET), limit, filling)
+            page = selection.read_selected_page(connection, wanted, which, min(offset, MAX_OFFSET), limit, filling)
+            known = {model.provider_id for model in page.models}
+            repository.require_providers(connection, [slug for slug in wanted.provider_ids if slug not in known])
+            return page
 
     def list_labels(self) -> list[tuple[str, str]]:
         """Return the slug and the label of every provider, by slug."""

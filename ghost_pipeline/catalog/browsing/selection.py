@@ -1,6 +1,7 @@
 """One page of the models that a filter selects, and how many there are: without the objects that providers state."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,26 +12,38 @@ from ghost_pipeline.catalog.filtering import decides_on_facts, order_sql, select
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import find_providers
 from ghost_pipeline.catalog.storage.tables import models
-from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord, ProviderRecord
+from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 
 MOST_COUNTED = 10_000
 """Models are counted up to here; more are of no use on a page, and counting them reads all of them."""
 
-_LARGE = ("provider_data", "inference_metadata", "prices")
-"""JSON objects, which a page of models does not show."""
-
-_COLUMNS = tuple(models.c[name] for name in MODEL_FIELDS if name not in (*_LARGE, "is_free"))
-_NAMES = tuple(column.name for column in _COLUMNS)
-
 
 class SelectedModel(msgspec.Struct, frozen=True):
-    """A model of a page."""
+    """What a page shows of a model, in its list. Reading and converting all columns would take three times as long."""
 
-    model: ModelRecord
-    """Without ``prices``, ``provider_data`` and ``inference_metadata``."""
+    provider_id: str
+    model_id: str
+    source: Source
+    is_active: bool
+    last_seen_at: datetime
+    last_listed_at: datetime | None
+    deactivated_at: datetime | None
+    refused_since: datetime | None
+    refusal_reason: str | None
+    name: str | None
+    context_window: int | None
+    input_price: float | None
+    output_price: float | None
+    capabilities: Sequence[str] | None
+    expires_at: datetime | None
     is_free: bool | None
-    """As stored: the record could not derive it without its prices."""
+    facts_from_references: Mapping[str, str] = {}
+    """As in ``FilledRecord``; empty if references fill nothing."""
+
+
+_NAMES = SelectedModel.__struct_fields__[:-1]
+_COLUMNS = tuple(models.c[name] for name in _NAMES)
 
 
 class SelectedPage(msgspec.Struct, frozen=True):
@@ -38,7 +51,7 @@ class SelectedPage(msgspec.Struct, frozen=True):
 
     models: Sequence[SelectedModel]
     providers: Mapping[str, ProviderRecord]
-    """Slug -> provider of these models."""
+    """Slug -> provider of the ghosts among these models."""
     count: int
     """How many models the filter selects, at most MOST_COUNTED."""
     is_counted_whole: bool
@@ -61,7 +74,7 @@ def read_selected_page(
     dialect, columns = connection.dialect.name, filling.columns
     further = [*filling.candidates(connection, wanted), *(() if which is None else (which,))]
     conditions = [*selected_sql(wanted, dialect, columns), *further]
-    query = sa.select(*_COLUMNS, models.c.is_free, *filling.more_columns()).select_from(filling.rows).where(*conditions)
+    query = sa.select(*_COLUMNS, *filling.more_columns()).select_from(filling.rows).where(*conditions)
     query = query.order_by(*order_sql(wanted, dialect, columns)).limit(limit).offset(offset)
     found = [_selected_model(row, filling) for row in connection.execute(query)]
     is_whole = offset == 0 and len(found) < limit  # then nothing more needs to be read
@@ -71,7 +84,7 @@ def read_selected_page(
         undecided = _count(connection, [*undecided_sql(wanted, dialect, columns), *further], filling)
     return SelectedPage(
         models=found,
-        providers=find_providers(connection, (one.model.provider_id for one in found)),
+        providers=find_providers(connection, {one.provider_id for one in found if not one.is_active}),
         count=min(count, MOST_COUNTED),
         is_counted_whole=count <= MOST_COUNTED,
         undecided=min(undecided, MOST_COUNTED),
@@ -85,8 +98,10 @@ def _count(connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool
 
 
 def _selected_model(row: sa.Row[Any], filling: Filling) -> SelectedModel:
-    values = dict(zip(_NAMES, row, strict=False))  # further columns follow
-    values["source"] = Source(values["source"])
-    if values["capabilities"] is not None:
-        values["capabilities"] = tuple(values["capabilities"])
-    return SelectedModel(filling.fill(ModelRecord(**values), row), row.is_free)
+    provider_id, model_id, source, *others = row[: len(_NAMES)]
+    model = SelectedModel(provider_id, model_id, Source(source), *others)
+    filled, sources = filling.read_filled(row)
+    if not sources:
+        return model
+    shown = {fact: value for fact, value in filled.items() if fact in _NAMES}
+    return msgspec.structs.replace(model, **shown, facts_from_references=sources)

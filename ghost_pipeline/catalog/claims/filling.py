@@ -109,8 +109,16 @@ class Filling:
 
     def fill(self, record: ModelRecord, row: sa.Row[Any]) -> ModelRecord:
         """Return the model of a row with what references state of it; the same model if they fill nothing."""
-        if not self.references:
+        filled, sources = self.read_filled(row)
+        if not sources:
             return record
+        known = {name: getattr(record, name) for name in MODEL_FIELDS}
+        return FilledRecord(**{**known, **filled}, facts_from_references=sources)
+
+    def read_filled(self, row: sa.Row[Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return fact -> value of what references fill in a row, and what ``facts_from_references`` has."""
+        if not self.references:
+            return {}, {}
         values = row._mapping
         sources = {fact: source for fact in self._sources if (source := values[_SOURCE + fact]) is not None}
         filled = {fact: values[_FILLED + fact] for fact in sources}
@@ -119,10 +127,7 @@ class Filling:
         if added:
             sources |= added
             filled["capabilities"] = tuple(words)
-        if not sources:
-            return record
-        known = {name: getattr(record, name) for name in MODEL_FIELDS}
-        return FilledRecord(**{**known, **filled}, facts_from_references=sources)
+        return filled, sources
 
     def select(self, names: Iterable[str]) -> sa.Select[Any]:
         """Return the query of columns of models and of ``resolution.SOURCE_COLUMNS``, by name."""

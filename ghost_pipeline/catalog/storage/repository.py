@@ -241,6 +241,8 @@ def list_providers(connection: sa.Connection) -> list[ProviderRecord]:
 def find_providers(connection: sa.Connection, slugs: Iterable[str]) -> dict[str, ProviderRecord]:
     """Return slug -> provider, of those that the catalog has."""
     wanted = sorted(set(slugs))
+    if not wanted:
+        return {}
     one = len(wanted) == 1  # of most calls, as above
     query, parameters = (_OF_PROVIDER, {"provider_id": wanted[0]}) if one else (_PROVIDERS_BY_ID, {"slugs": wanted})
     return {row.id: provider_record(row) for row in connection.execute(query, parameters)}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -16,9 +15,9 @@ from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.exports import FORMATS, write_models
 from ghost_pipeline.lifecycle.absence import purge_due_at
 from ghost_pipeline.lifecycle.claims.resolution import REFERENCE_PREFIX
-from ghost_pipeline.lifecycle.records import FilledRecord, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 from ghost_pipeline.web.context import CatalogOfRequest, render_page
+from ghost_pipeline.web.pages.model_rows import ModelRow, table_rows
 from ghost_pipeline.web.pages.url_state import Parameters
 
 router = APIRouter(include_in_schema=False)
@@ -60,18 +59,6 @@ DOWNLOADS: Mapping[str, tuple[str, str]] = {
     "openai": ("application/json", "openai_models.json"),
 }
 """Format of the export -> its media type and the name of the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """A line of the list."""
-
-    model: ModelRecord
-    is_free: bool | None
-    purge_at: datetime | None
-    """When the purge sweep takes a ghost; None for an active model, and if no sweep does."""
-    filled: Mapping[str, str]
-    """Fact -> the reference that fills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +154,10 @@ def view_models(catalog: ModelCatalog, selection: Selection) -> ModelList:
     found = catalog.browsing.list_models(selection.wanted, (selection.page - 1) * PAGE_SIZE, PAGE_SIZE)
     thresholds = catalog.settings.thresholds
     rows = []
-    for model, is_free in ((one.model, one.is_free) for one in found.models):
-        purge_at = purge_due_at(model, found.providers[model.provider_id], thresholds)
-        sources = model.facts_from_references if isinstance(model, FilledRecord) else {}
-        rows.append(ModelRow(model, is_free, purge_at, _name_references(sources)))
+    for model in found.models:
+        purge_at = None if model.is_active else purge_due_at(model, found.providers[model.provider_id], thresholds)
+        sources = model.facts_from_references
+        rows.append(ModelRow(model, purge_at, _name_references(sources) if sources else {}))
     is_empty = not found.count and not catalog.browsing.list_models(ModelFilter(is_active=None), limit=1).models
     return ModelList(
         selection, rows, found.count, found.is_counted_whole, found.undecided, is_empty, found.has_references
@@ -210,6 +197,7 @@ def show_models(request: Request, catalog: CatalogOfRequest) -> HTMLResponse:
         has_references=parameters.text("facts") is not None or (shown is not None and shown.has_references),
         marks={name: label for name, (label, _) in MARKS.items()},
         downloads=list(DOWNLOADS),
+        table_rows=table_rows,
     )
 
 

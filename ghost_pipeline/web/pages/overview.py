@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.browsing.selection import SelectedModel
 from ghost_pipeline.catalog.history.changes import Change, ChangeFilter
 from ghost_pipeline.catalog.results import ModelFilter, SweepResult
-from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.retirement import RetiringModel
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest, render_page
@@ -58,7 +58,7 @@ class Overview:
     overdue_ends: int
     """Models past their date that are listed, active or used all the same."""
     sweeps: Sequence[NextSweep]
-    refused: Sequence[ModelRecord]
+    refused: Sequence[SelectedModel]
     """The models that were refused last."""
     refused_count: int
     """Models that their providers list, or not, and refuse to serve."""
@@ -97,7 +97,7 @@ def view_overview(catalog: ModelCatalog, now: datetime) -> Overview:
         retiring=retiring[:MOST_ROWS],
         retiring_count=len(retiring),
         overdue_ends=len(dated) - len(retiring),
-        refused=[one.model for one in refused.models],
+        refused=refused.models,
         refused_count=refused.count,
         sweeps=[
             NextSweep("stale sweep", "makes ghosts of", catalog.mark_stale_models_inactive(is_dry_run=True)),

@@ -99,7 +99,7 @@ def test_pages_of_models_are_the_selection_and_count_it(story: Story, wanted: di
     expected = story.catalog.find_models(ModelFilter(**wanted))
     pages = [story.catalog.browsing.list_models(ModelFilter(**wanted), offset, 5) for offset in range(0, 30, 5)]
     found = [one for page in pages for one in page.models]
-    assert [one.model.model_id for one in found] == [one.model_id for one in expected]
+    assert [one.model_id for one in found] == [one.model_id for one in expected]
     assert [one.is_free for one in found] == [one.is_free for one in expected]
     assert {page.count for page in pages if page.models or page is pages[0]} == {len(expected)}
     assert pages[0].is_counted_whole
