@@ -295,7 +295,23 @@ stated_by_references: st.SearchStrategy[Stated] = st.dictionaries(
 )
 
 
+KNOWN_WORDS = [
+    ModelRecord(slug, f"{number}", source, True, NOW, NOW, capabilities=stated)
+    for number, (slug, source, stated) in enumerate(
+        product(("groq", "mistral"), Source, (None, (), ("json",), ("json", "tools")))
+    )
+]
+"""Mistral's listings decide tools and vision, Groq's nothing; an operator decides everything."""
+
+WORDS_OF_REFERENCES: Stated = {
+    "litellm": {number: {"capabilities": ("json", "tools")} for number in range(len(KNOWN_WORDS))},
+    "models-dev": {number: {"capabilities": ("streaming", "vision")} for number in range(0, len(KNOWN_WORDS), 3)},
+}
+BY_WORD = [ModelFilter(is_active=None, capabilities=[word]) for word in ("json", "streaming", "tools", "vision")]
+
+
 @settings(max_examples=10)
+@example(KNOWN_WORDS, BY_WORD, WORDS_OF_REFERENCES, sorted(REFERENCE_FORMATS))
 @given(records(), filters(), stated_by_references, st.permutations(sorted(REFERENCE_FORMATS)))
 def test_sql_fills_the_gaps_of_models_as_python_does(
     database: Database, rows: list[ModelRecord], every_wanted: list[ModelFilter], stated: Stated, order: list[str]
