@@ -13,6 +13,7 @@ from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.fetching.configuration import ConfiguredProvider
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_complete_listing_overdue
 from ghost_pipeline.lifecycle.claims.resolution import Claim, resolve, sort_claims
+from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ProviderRecord
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -46,24 +47,33 @@ def model_document(
 def facts_document(claims: Sequence[Claim], order: Sequence[str]) -> dict[str, Any]:
     """Return fact -> the claim that counts, with ``others``: what other sources state of it.
 
+    The value and its source are None if no statement of the fact counts, such as a reference's price of 0.
     Capabilities that several sources state have ``sources``, too: each word with its source.
 
     ``order`` has the names of references in the order in which they count.
     """
-    ranked = sort_claims(claims, order)
+    winners, ranked = resolve(claims, order), sort_claims(claims, order)
+    stated = {one.fact for one in ranked}
     return {
-        fact: {
-            **_claim_document(winner),
-            **({} if winner.word_sources is None else {"sources": winner.word_sources}),
-            "others": [_claim_document(one) for one in ranked if one.fact == fact and one.source != winner.source],
-        }
-        for fact, winner in resolve(claims, order).items()
+        fact: _fact_document(winners.get(fact), [one for one in ranked if one.fact == fact])
+        for fact in FACT_NAMES
+        if fact in stated
     }
 
 
-def _claim_document(claim: Claim) -> dict[str, Any]:
+def _fact_document(winner: Claim | None, ranked: Sequence[Claim]) -> dict[str, Any]:
+    sources = None if winner is None else winner.word_sources
+    others = [one for one in ranked if winner is None or one.source != winner.source]
+    return {
+        **_claim_document(winner),
+        **({} if sources is None else {"sources": sources}),
+        "others": [_claim_document(one) for one in others],
+    }
+
+
+def _claim_document(claim: Claim | None) -> dict[str, Any]:
     names = ("value", "source", "first_stated_at", "last_stated_at", "sha256")
-    return {name: getattr(claim, name) for name in names}
+    return {name: getattr(claim, name, None) for name in names}
 
 
 def past_model_document(past: PastModel) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """genai-prices: its ``prices/data.json``, ``[{"id", "models": [{"id", "match", "prices", "context_window"}]}]``.
 
-Prices are USD per million tokens: ``input_mtok`` and ``output_mtok``, each an amount or ``{"base", "tiers"}``, of which
-the base is what is charged from the first token on. ``prices`` may be a list with conditions, of which the last one
+Prices are USD per million tokens: ``input_mtok``, ``output_mtok``, ``cache_read_mtok`` and the like, each an amount or
+``{"base", "tiers"}``, of which the base is what is charged from the first token on, and a tier for all tokens of a
+longer prompt. ``prices`` may be a list with conditions, of which the last one
 that holds counts and otherwise the first. A price for a part of the day counts for the whole day if it is the highest,
 as in listings.
 
@@ -16,10 +17,29 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.price_sheet import PriceSheet
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import Fields
-from ghost_pipeline.references.models_dev import as_column
-from ghost_pipeline.references.reading import EntryCollector, ReferenceFormat, wrong_shape
+from ghost_pipeline.references.reading import (
+    EntryCollector,
+    ReferenceFormat,
+    priced_facts,
+    state_price,
+    wrong_shape,
+)
+
+_AMOUNTS: Mapping[str, str] = {
+    "input_mtok": "input",
+    "output_mtok": "output",
+    "cache_read_mtok": "cache_read",
+    "cache_write_mtok": "cache_write",
+    "cache_write_1h_mtok": "cache_write_1h",
+    "output_reasoning_mtok": "reasoning",
+    "input_audio_mtok": "audio_input",
+    "output_audio_mtok": "audio_output",
+    "cache_audio_read_mtok": "audio_cache_read",
+    "input_image_mtok": "image_input",
+}
 
 
 def _read_document(document: Any, at: datetime, collector: EntryCollector) -> None:
@@ -44,12 +64,13 @@ def _read_model(provider: object, model: Mapping[str, Any], at: datetime, collec
     fields = collector.fields(model, name)
     stated = model.get("prices")
     candidates = [stated] if type(stated) is dict else _prices_in_force(stated, at)
-    read = [_read_prices(collector.fields(one, name)) for one in candidates]
+    sheet = PriceSheet()
+    for one in candidates:
+        _read_prices(collector.fields(one, name), sheet)
     facts = Facts(
         name=fields.text("name"),
         context_window=fields.tokens("context_window"),
-        input_price=max((one for one, _ in read if one is not None), default=None),
-        output_price=max((one for _, one in read if one is not None), default=None),
+        **priced_facts(sheet),
     )
     collector.add(provider, model.get("id"), facts)
     for model_id in _exact_ids(model.get("match")):
@@ -80,12 +101,16 @@ def _prices_in_force(stated: Any, at: datetime) -> list[Mapping[str, Any]]:
     return found
 
 
-def _read_prices(fields: Fields) -> tuple[float | None, float | None]:
-    amounts = []
-    for name in ("input_mtok", "output_mtok"):
-        path = (name, "base") if fields.is_object(name) else (name,)
-        amounts.append(as_column(fields.price(per_million, *path)))
-    return amounts[0], amounts[1]
+def _read_prices(fields: Fields, sheet: PriceSheet) -> None:
+    for field, name in _AMOUNTS.items():
+        if not fields.is_object(field):
+            state_price(sheet, fields, name, per_million, field)
+            continue
+        state_price(sheet, fields, name, per_million, field, "base")
+        for part in fields.parts(field, "tiers"):
+            start = part.tokens("start")
+            if start is not None:
+                state_price(sheet, part, name, per_million, "price", tier=(start, None))
 
 
-GENAI_PRICES = ReferenceFormat("genai-prices", 1, _read_document, "prices/data.json of genai-prices")
+GENAI_PRICES = ReferenceFormat("genai-prices", 2, _read_document, "prices/data.json of genai-prices")

@@ -1,18 +1,18 @@
 """models.dev: its ``api.json``, ``{provider: {"models": {model id: {…}}}}``.
 
 ``cost`` is USD per million tokens. ``limit.context`` is the context window, ``limit.output`` the longest answer; 0 is
-"not applicable". Longer prompts may have other prices (``cost.context_over_200k``, ``cost.tiers``), which are not read:
-the columns keep what is charged from the first token on. ``modalities`` and the flags state capabilities; a flag that
+"not applicable". Longer prompts may have other prices (``cost.context_over_200k``), which are a tier of ``prices``: the
+columns keep what is charged from the first token on. ``modalities`` and the flags state capabilities; a flag that
 is false or missing is not a "no", as in listings.
 
 Source: the repository of models.dev, ``README.md`` ("Schema Reference").
 """
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from ghost_pipeline.lifecycle.facts import Facts
+from ghost_pipeline.providers.price_sheet import BASE, PriceSheet
 from ghost_pipeline.providers.values import per_million
 from ghost_pipeline.providers.wire_format import (
     INPUT_MODALITIES,
@@ -22,7 +22,24 @@ from ghost_pipeline.providers.wire_format import (
     map_words,
     merge_capabilities,
 )
-from ghost_pipeline.references.reading import EntryCollector, ReferenceFormat, wrong_shape
+from ghost_pipeline.references.reading import (
+    EntryCollector,
+    ReferenceFormat,
+    priced_facts,
+    state_price,
+    wrong_shape,
+)
+
+_AMOUNTS = {
+    "input": "input",
+    "output": "output",
+    "cache_read": "cache_read",
+    "cache_write": "cache_write",
+    "reasoning": "reasoning",
+    "input_audio": "audio_input",
+    "output_audio": "audio_output",
+}
+_OVER_200K = "context_over_200k"
 
 
 def _read_document(document: Any, _: datetime, collector: EntryCollector) -> None:
@@ -43,12 +60,16 @@ def _read_document(document: Any, _: datetime, collector: EntryCollector) -> Non
 
 
 def _read_entry(fields: Fields) -> Facts:
+    sheet = PriceSheet()
+    has_tier = fields.is_object("cost", _OVER_200K)
+    for path, tier in ((("cost",), BASE), *([(("cost", _OVER_200K), (200_000, None))] if has_tier else [])):
+        for field, name in _AMOUNTS.items():
+            state_price(sheet, fields, name, per_million, *path, field, tier=tier)
     return Facts(
+        **priced_facts(sheet),
         name=fields.text("name"),
         context_window=fields.tokens("limit", "context"),
         max_output_tokens=fields.tokens("limit", "output"),
-        input_price=as_column(fields.price(per_million, "cost", "input")),
-        output_price=as_column(fields.price(per_million, "cost", "output")),
         aliases=fields.other_ids("base_model"),
         family=fields.text("family"),
         capabilities=merge_capabilities(
@@ -63,9 +84,4 @@ def _read_entry(fields: Fields) -> Facts:
     )
 
 
-def as_column(amount: Decimal | None) -> float | None:
-    """Return an amount as a column of prices contains it."""
-    return None if amount is None else float(amount)
-
-
-MODELS_DEV = ReferenceFormat("models-dev", 2, _read_document, "api.json of models.dev")
+MODELS_DEV = ReferenceFormat("models-dev", 3, _read_document, "api.json of models.dev")

@@ -14,10 +14,12 @@ from datetime import datetime
 from typing import Any
 
 from ghost_pipeline.errors import InvalidModelId, InvalidProvider
-from ghost_pipeline.lifecycle.claims.resolution import REFERENCE_FACTS
+from ghost_pipeline.lifecycle.claims.resolution import CLAIMED_FACTS
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.listings.decoding import Malformed, decode_json
+from ghost_pipeline.providers.price_sheet import BASE, Bounds, PriceSheet
+from ghost_pipeline.providers.values import PriceUnit
 from ghost_pipeline.providers.wire_format import Fields, FieldWarnings, merge_capabilities
 
 READING_VERSION = 1
@@ -109,7 +111,7 @@ class EntryCollector:
             self.note("entries without a usable id", provider)
             return
         stated = self._facts.setdefault(key, {})
-        for name in REFERENCE_FACTS:
+        for name in CLAIMED_FACTS:
             value = getattr(facts, name)
             if name == "capabilities":
                 value = merge_capabilities(value or (), stated.get(name, ()))  # an absent one is not a "no"
@@ -138,6 +140,23 @@ class EntryCollector:
 def _examples(names: list[str]) -> str:
     shown = ", ".join(names[:EXAMPLES])
     return f"{shown}, …" if len(names) > EXAMPLES else shown
+
+
+def state_price(sheet: PriceSheet, fields: Fields, name: str, unit: PriceUnit, *path: str, tier: Bounds = BASE) -> None:
+    """Record the price in a field, if there is one that can be read."""
+    amount = fields.price(unit, *path)
+    if amount is not None:
+        sheet.state(name, amount, tier)
+
+
+def priced_facts(sheet: PriceSheet) -> dict[str, Any]:
+    """Return the facts that a sheet states; ``prices`` only if it has more than the two columns."""
+    prices = sheet.prices() or {}
+    return {
+        "input_price": sheet.column("input"),
+        "output_price": sheet.column("output"),
+        "prices": prices if prices.keys() - {"input", "output"} else None,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,12 @@ def test_models_dev_states_usd_per_million_tokens_limits_and_capabilities() -> N
             max_output_tokens=128_000,
             input_price=0.25,
             output_price=2.0,
+            prices={
+                "input": "0.25",
+                "output": "2",
+                "cache_read": "0.025",
+                "tiers": [{"above_input_tokens": 200_000, "input": "9"}],
+            },
             capabilities=("text", "tools", "vision"),
         )
     }
@@ -61,6 +67,12 @@ def test_litellm_states_usd_per_token_and_the_longest_input() -> None:
         max_tokens=7,
         supports_function_calling=True,
         supports_vision=False,
+        cache_read_input_token_cost=1.25e-07,
+        cache_creation_input_token_cost_above_1hr_above_200k_tokens=4e-06,
+        input_cost_per_token_above_200k_tokens=2.5e-06,
+        input_cost_per_token_above_200k_tokens_priority=1,
+        input_cost_per_token_batches=1,
+        deprecation_date="2026-09-30",
     )
     stated = facts_of("litellm", {"sample_spec": entry, "gpt-x": entry})
     assert stated == {
@@ -70,6 +82,13 @@ def test_litellm_states_usd_per_token_and_the_longest_input() -> None:
             input_price=1.25,
             output_price=10.0,
             capabilities=("text", "tools"),
+            prices={
+                "input": "1.25",
+                "output": "10",
+                "cache_read": "0.125",
+                "tiers": [{"above_input_tokens": 200_000, "input": "2.5", "cache_write_1h": "4"}],
+            },
+            expires_at=datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC),
         )
     }
 
@@ -104,7 +123,17 @@ def test_genai_prices_states_usd_per_million_tokens_of_the_first_tier() -> None:
     prices = {"input_mtok": {"base": 1.25, "tiers": [{"start": 200_000, "price": 9}]}, "output_mtok": "2.5"}
     stated = facts_of("genai-prices", genai_document(prices, context_window=256_000, name="M"))
     assert stated == {
-        ("xai", "m"): Facts(name="M", context_window=256_000, input_price=1.25, output_price=2.5),
+        ("xai", "m"): Facts(
+            name="M",
+            context_window=256_000,
+            input_price=1.25,
+            output_price=2.5,
+            prices={
+                "input": "1.25",
+                "output": "2.5",
+                "tiers": [{"above_input_tokens": 200_000, "input": "9"}],
+            },
+        ),
     }
 
 

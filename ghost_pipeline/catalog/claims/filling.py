@@ -182,7 +182,9 @@ def write_reference_facts(connection: sa.Connection, reference: str, keys: Colle
     connection.execute(sa.delete(reference_facts).where(is_of_these))
     columns = [reference_claims.c[name] for name in ("provider_id", "model_id", "fact", "value")]
     claims = sa.select(*columns).where(
-        reference_claims.c.reference == reference, is_one_of(connection, reference_claims, which)
+        reference_claims.c.reference == reference,
+        reference_claims.c.fact.in_(REFERENCE_FACTS),
+        is_one_of(connection, reference_claims, which),
     )
     rows: dict[Key, dict[str, Any]] = {}
     for slug, model_id, fact, value in connection.execute(claims):

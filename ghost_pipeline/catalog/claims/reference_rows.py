@@ -16,6 +16,8 @@ from ghost_pipeline.catalog.storage.repository import Key, is_one_of
 from ghost_pipeline.catalog.storage.tables import models, reference_claims, reference_facts, reference_imports
 from ghost_pipeline.lifecycle.claims.plausibility import ClaimKey, ReferenceChanges, StatedClaim
 from ghost_pipeline.lifecycle.claims.resolution import Claim, reference_source
+from ghost_pipeline.lifecycle.facts import FACTS, FactKind
+from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 
 
@@ -50,6 +52,23 @@ def lock_references(connection: sa.Connection) -> None:
     """Wait until no other transaction imports a reference. On SQLite a transaction that writes is alone already."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("LOCK TABLE reference_claims IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def to_json_value(value: Any) -> Any:
+    """Return the value of a fact as the column of claims has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def from_json_value(fact: str, value: Any) -> Any:
+    """Return the value of a fact of that column, as ``Facts`` has it."""
+    if fact in _INSTANTS:
+        return parse_instant(value, fact)
+    return tuple(value) if isinstance(value, list) else value
+
+
+_INSTANTS = frozenset(fact.name for fact in FACTS if fact.kind is FactKind.INSTANT)
 
 
 def read_stated_claims(connection: sa.Connection, reference: str) -> dict[ClaimKey, StatedClaim]:
@@ -183,7 +202,7 @@ def _claims(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[Ke
     ):
         claim = Claim(
             fact,
-            tuple(value) if isinstance(value, list) else value,
+            from_json_value(fact, value),
             reference_source(reference),
             first_at,
             stated_at.get(reference, first_at),

@@ -30,8 +30,8 @@ from ghost_pipeline.lifecycle.claims.plausibility import (
     compare_claims,
 )
 from ghost_pipeline.lifecycle.claims.resolution import (
+    CLAIMED_FACTS,
     COMPARED_FACTS,
-    REFERENCE_FACTS,
     Claim,
     Conflict,
     find_conflicts,
@@ -245,10 +245,10 @@ def _write_doubts(connection: sa.Connection, reference: str, changes: ReferenceC
 def _claims_by_key(facts: Mapping[Key, Facts]) -> dict[ClaimKey, object]:
     found: dict[ClaimKey, object] = {}
     for (slug, model_id), stated in facts.items():
-        for name in REFERENCE_FACTS:
+        for name in CLAIMED_FACTS:
             value = getattr(stated, name)
             if value is not None:
-                found[slug, model_id, name] = list(value) if isinstance(value, tuple) else value
+                found[slug, model_id, name] = reference_rows.to_json_value(value)
     return found
 
 

@@ -15,12 +15,14 @@ from ghost_pipeline.errors import FolderError, NotConfigured, UsageError
 from ghost_pipeline.fetching.configuration import DEFAULT_NAME, read_reference_endpoints
 from ghost_pipeline.lifecycle.claims.resolution import (
     COMPARED_FACTS,
+    SHOWN_FACTS,
     Claim,
     Conflict,
     find_conflicts,
     group_words,
     is_reference,
     resolve,
+    sort_claims,
 )
 from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.references import REFERENCE_FORMATS
@@ -237,6 +239,11 @@ def describe_references(
         for source, value in values.items():
             if is_reference(source):
                 yield f"{fact}: {format_value(value)} ({source}, since {since[fact, source]})"
-    for conflict in find_conflicts(provider_id, model_id, claims, order):
+    conflicts = find_conflicts(provider_id, model_id, claims, order)
+    contradicted = {conflict.fact for conflict in conflicts}
+    for one in sort_claims(claims, order):
+        if is_reference(one.source) and one.fact in SHOWN_FACTS and one.fact not in contradicted:
+            yield f"{one.fact}: {one.source} states {format_value(one.value)} (shown only)"
+    for conflict in conflicts:
         others = "; ".join(f"{one.source} states {format_value(one.value)}" for one in conflict.others)
         yield f"! {conflict.fact}: {others}"

@@ -39,7 +39,14 @@ REFERENCE_FACTS = (
     *("name", "context_window", "max_output_tokens", "input_price", "output_price", "capabilities"),
     *("aliases", "family"),
 )
-"""Facts that a reference can state. The others are the provider's alone, such as when it withdraws a model."""
+"""Facts that references fill."""
+
+SHOWN_FACTS = ("expires_at", "prices")
+"""Facts that references state and do not fill: a date of retirement would start what only an announcement of the
+provider starts, and the amounts of ``prices`` belong to the two columns of the same source."""
+
+CLAIMED_FACTS = (*REFERENCE_FACTS, *SHOWN_FACTS)
+"""Facts that a reference can state."""
 
 SOURCE_SUFFIX = "_source"
 
@@ -48,9 +55,11 @@ SOURCE_COLUMNS = tuple(f"{fact}{SOURCE_SUFFIX}" for fact in REFERENCE_FACTS)
 
 _KINDS = {fact.name: fact.kind for fact in FACTS}
 
-COMPARED_FACTS = tuple(name for name in REFERENCE_FACTS if _KINDS[name] in (FactKind.TOKENS, FactKind.PRICE))
-"""Facts on which sources can contradict each other: numbers. Names differ in style, and an absent capability is not a
-"no"."""
+_COMPARED = (FactKind.TOKENS, FactKind.PRICE, FactKind.INSTANT)
+
+COMPARED_FACTS = tuple(name for name in CLAIMED_FACTS if _KINDS[name] in _COMPARED)
+"""Facts on which sources can contradict each other: numbers and days. Names differ in style, and an absent capability
+is not a "no"."""
 
 SAME_WITHIN = 1e-6
 """Two numbers that differ by less, relative to the larger one, are the same number in different units."""
@@ -62,7 +71,7 @@ class Claim:
 
     fact: str
     value: Any
-    """As ``Facts`` has it: tokens, USD per million tokens."""
+    """As ``Facts`` has it: tokens, USD per million tokens, an instant."""
     source: str
     """``manual``, ``listing``, ``inference``, or ``reference:`` and the name of the reference."""
     first_stated_at: datetime | None = None
@@ -124,10 +133,12 @@ def fills_gap(claim: Claim) -> bool:
     """Return True if the claim counts where no stronger source states the fact."""
     if claim.value is None:
         return False
-    if claim.fact == "capabilities" and not claim.value:
-        return not is_reference(claim.source)
+    if not is_reference(claim.source):
+        return True
+    if claim.fact == "capabilities":
+        return bool(claim.value)
     is_price = _KINDS[claim.fact] is FactKind.PRICE
-    return not (is_price and claim.value == 0 and is_reference(claim.source))
+    return claim.fact in REFERENCE_FACTS and not (is_price and claim.value == 0)
 
 
 def resolve(claims: Iterable[Claim], order: Sequence[str]) -> dict[str, Claim]:
@@ -194,7 +205,7 @@ class Conflict:
     others: tuple[Claim, ...]
     """The claims that contradict it, the strongest first."""
     factor: float | None
-    """The largest value divided by the smallest one; None if that is 0."""
+    """The largest value divided by the smallest one; None if that is 0, and for dates."""
     since: datetime | None
     """When the newest of these claims was first stated."""
     reason: str
@@ -222,7 +233,9 @@ def find_conflicts(provider_id: str, model_id: str, claims: Iterable[Claim], ord
     return found
 
 
-def _agree(fact: str, one: float, other: float, outputs: Collection[float]) -> bool:
+def _agree(fact: str, one: Any, other: Any, outputs: Collection[float]) -> bool:
+    if isinstance(one, datetime):
+        return bool(one.date() == other.date())  # most sources have a day and no time
     difference = abs(one - other)
     if difference <= SAME_WITHIN * max(abs(one), abs(other)):
         return True
@@ -239,7 +252,7 @@ def _conflict(provider_id: str, model_id: str, winner: Claim, others: tuple[Clai
         winner.fact,
         winner,
         others,
-        factor=max(values) / min(values) if min(values) > 0 else None,
+        factor=None if isinstance(winner.value, datetime) or min(values) <= 0 else max(values) / min(values),
         since=max(starts, default=None),
         reason=_REASONS.get(winner.source, "it is the first of the configured references"),
     )

@@ -32,7 +32,8 @@ class StatedFact(msgspec.Struct):
     """What one source states of a fact of a model."""
 
     value: Any
-    source: str
+    source: str | None
+    """None, as the value, if no statement of the fact counts."""
     first_stated_at: datetime | None
     last_stated_at: datetime | None
     sha256: str | None

@@ -142,16 +142,15 @@ def list_facts(catalog: ModelCatalog, model: ModelRecord, history: FactHistory) 
     winners, ranked = resolve(claims, order), sort_claims(claims, order)
     rows = []
     for fact in FACTS:
-        if fact.name == "prices":
-            continue
+        stated = [one for one in ranked if one.fact == fact.name]
+        if fact.name == "prices" and not any(is_reference(one.source) for one in stated):
+            continue  # each amount has a row of its own
         winner = winners.get(fact.name)
         if winner is None:
-            rows.append(FactRow(fact.name, fact.description, None, None, None))
+            rows.append(FactRow(fact.name, fact.description, None, None, None, stated))
             continue
         since = winner.first_stated_at if is_reference(winner.source) else history.since.get(fact.name)
-        others = [
-            one for one in ranked if one.fact == fact.name and one.value != winner.value and one.source != winner.source
-        ]
+        others = [one for one in stated if one.value != winner.value and one.source != winner.source]
         rows.append(FactRow(fact.name, fact.description, winner.value, since, _name_sources(winner), others))
     description = "Whether it costs nothing, as far as that is known."
     source = None if model.is_free is None else "its prices"

@@ -16,6 +16,7 @@ from ghost_pipeline.catalog.claims.references import ImportOutcome
 from ghost_pipeline.catalog.importing.export_file import exported_record
 from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.catalog.storage.tables import metadata, reference_claims, reference_facts, reference_imports
+from ghost_pipeline.documents import facts_document
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.catalog.backends import Place
@@ -161,6 +162,31 @@ def test_references_add_capabilities_except_those_that_the_format_of_a_listing_d
         assert story.references.resolve_model(provider_id, "g")["capabilities"].value == expected
     again = exported_record(msgspec.to_builtins(found), story.now)
     assert again.capabilities == ("text",)
+
+
+def test_a_date_of_retirement_from_a_reference_is_a_claim_and_starts_nothing(story: Story) -> None:
+    story.list_models("a")
+    stated = {"deprecation_date": "2026-06-01", "input_cost_per_token": 1e-06, "cache_read_input_token_cost": 1e-07}
+    story.litellm({"a": stated})
+    story.litellm({"a": stated})
+    claims = {claim.fact: claim for claim in story.references.list_claims("openrouter", "a")}
+    assert claims["expires_at"].value == datetime(2026, 6, 1, 23, 59, 59, tzinfo=UTC)
+    assert claims["prices"].value == {"input": "1", "cache_read": "0.1"}
+    assert (claims["expires_at"].first_stated_at, claims["expires_at"].last_stated_at) == (
+        NOON + 2 * HOUR,
+        NOON + 3 * HOUR,
+    )
+    assert story.resolved("a") == {"input_price": (1.0, "reference:litellm")}
+    assert story.catalog.list_retiring() == []
+    assert not story.catalog.find_models(ModelFilter(is_retiring=True, is_stated_only=False))
+    [model] = story.catalog.find_models(ModelFilter(is_stated_only=False))
+    assert (model.input_price, model.prices, model.expires_at) == (1.0, None, None)
+    facts = facts_document(list(claims.values()), ("litellm",))
+    assert facts["expires_at"]["value"] is facts["expires_at"]["source"] is None
+    assert [one["source"] for one in facts["expires_at"]["others"]] == ["reference:litellm"]
+    story.catalog.announce_retirement("openrouter", "a", datetime(2026, 7, 1, tzinfo=UTC))
+    [conflict] = story.references.list_conflicts("expires_at")
+    assert (conflict.winner.source, conflict.others[0].source) == ("manual", "reference:litellm")
 
 
 def test_importing_the_same_again_writes_one_row(story: Story) -> None:

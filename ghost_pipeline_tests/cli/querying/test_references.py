@@ -68,6 +68,23 @@ def test_people_see_what_a_reference_adds_and_what_it_contradicts(stocked: Shell
     assert "reference:" not in stocked.run("show", "openrouter", "acme/paid").stdout
 
 
+def test_what_a_reference_states_and_does_not_fill_is_shown_with_its_source(stocked: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "map.json"
+    entry = {"litellm_provider": "openrouter", "deprecation_date": "2030-06-01"}
+    file.write_text(json.dumps({"openrouter/acme/paid": entry}))
+    stocked.json("references", "import", str(file), "--as", "litellm")
+    line = "  expires_at: reference:litellm states 2030-06-01 23:59 (shown only)\n"
+    assert line in stocked.run("show", "openrouter", "acme/paid").stdout
+    stated = stocked.json("show", "openrouter", "acme/paid")["facts"]["expires_at"]
+    assert (stated["value"], stated["others"][0]["value"]) == (None, "2030-06-01T23:59:59Z")
+    assert "acme/paid" not in stocked.run("retiring").stdout
+    stocked.run("announce", "openrouter", "acme/paid", "--retires", "2030-07-01")
+    assert (
+        "! expires_at: reference:litellm states 2030-06-01 23:59"
+        in stocked.run("show", "openrouter", "acme/paid").stdout
+    )
+
+
 def test_filters_columns_and_exports_are_filled_unless_only_stated_facts_are_wanted(
     stocked: Shell, tmp_path: Path
 ) -> None:

@@ -21,10 +21,11 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ORDER = ("models-dev", "litellm")
 SOURCES = ("manual", "listing", "inference", "reference:models-dev", "reference:litellm", "reference:other")
 
+NUMBERS = [fact for fact in COMPARED_FACTS if fact != "expires_at"]
 values = st.sampled_from((None, 0, 1, 2, 3, 10))
 words = st.lists(st.sampled_from(("json", "text", "tools")), unique=True).map(lambda found: tuple(sorted(found)))
 claims = st.lists(
-    st.builds(Claim, st.sampled_from(COMPARED_FACTS), values, st.sampled_from(SOURCES), st.just(NOON))
+    st.builds(Claim, st.sampled_from(NUMBERS), values, st.sampled_from(SOURCES), st.just(NOON))
     | st.builds(Claim, st.just("capabilities"), words, st.sampled_from(SOURCES), st.just(NOON), decided_words=words),
     unique_by=lambda claim: (claim.fact, claim.source),
 )
@@ -119,6 +120,19 @@ def test_a_conflict_lasts_since_the_newest_of_its_claims() -> None:
     [conflict] = find_conflicts("p", "m", stated, ORDER)
     assert conflict.since == NOON + timedelta(days=1)
     assert conflict.reason == "the provider's own listing counts before references"
+
+
+def test_a_date_of_retirement_is_compared_by_its_day_and_never_filled() -> None:
+    day = datetime(2026, 9, 30, 13, tzinfo=UTC)
+    dates = [Claim("expires_at", day + timedelta(hours=9), "reference:litellm", NOON)]
+    assert not resolve(dates, ORDER)
+    assert not find_conflicts("p", "m", dates, ORDER)
+    dates.append(Claim("expires_at", day, "listing", NOON))
+    assert not find_conflicts("p", "m", dates, ORDER)
+    dates.append(Claim("expires_at", day + timedelta(days=1), "reference:other", NOON))
+    [conflict] = find_conflicts("p", "m", dates, ORDER)
+    assert (conflict.winner.source, [one.source for one in conflict.others]) == ("listing", ["reference:other"])
+    assert conflict.factor is None
 
 
 def test_names_and_capabilities_are_not_compared() -> None:
