@@ -23,6 +23,8 @@ from ghost_pipeline.catalog.storage.repository import (
     PROVIDER_COLUMNS,
     delete_models,
     get_provider,
+    has_key_in,
+    key_parameters,
     list_providers,
     model_record,
     provider_record,
@@ -292,17 +294,14 @@ def _change(
 
 def _deactivate(connection: sa.Connection, provider_id: str, model_ids: Sequence[str], now: datetime) -> None:
     for some in _parts(model_ids):
-        connection.execute(_DEACTIVATE, {"of_provider": provider_id, "model_ids": some, "deactivated_at": now})
+        keys = key_parameters(connection, [(provider_id, model_id) for model_id in some])
+        connection.execute(_deactivate_models(connection.dialect.name), {**keys, "deactivated_at": now})
 
 
-_DEACTIVATE = (
-    sa.update(models)
-    .where(
-        models.c.provider_id == sa.bindparam("of_provider"),
-        models.c.model_id.in_(sa.bindparam("model_ids", expanding=True)),
-    )
-    .values(is_active=False, deactivated_at=sa.bindparam("deactivated_at"))
-)
+@cache
+def _deactivate_models(dialect_name: str) -> sa.Update:
+    made: dict[str, Any] = {"is_active": False, "deactivated_at": sa.bindparam("deactivated_at")}
+    return sa.update(models).where(has_key_in(dialect_name, models)).values(**made)
 
 
 def _parts(model_ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -31,9 +31,10 @@ _COUNT_COLUMNS = {
     "reactivated": listings.c.reactivated_count,
     "missing": listings.c.missing_count,
 }
-"""Every field of ListingCounts -> the column that stores it."""
+"""Every field of ListingCounts, in their order -> the column that stores it."""
 
 _OUTCOME = sa.select(*_ATTEMPT_COLUMNS, *_ASSESSMENT_COLUMNS, *_COUNT_COLUMNS.values())
+_ATTEMPT_LENGTH, _OUTCOME_LENGTH = len(_ATTEMPT_COLUMNS), len(_OUTCOME.selected_columns)
 
 NEWEST_FIRST = (listings.c.observed_at.desc(), listings.c.id.desc())
 """The order of attempts. Of two at one instant, the one that was recorded later is the newer."""
@@ -254,15 +255,12 @@ def _shrunken_listings(connection: sa.Connection, provider: ProviderRecord) -> t
 
 
 def listing_outcome(row: sa.Row[Any]) -> ListingOutcome:
-    """Return the outcome in a row that has at least the columns of LATEST_RECONCILED."""
-    values = row._mapping
-    assessment: dict[str, object] = {column.name: values[column.name] for column in _ASSESSMENT_COLUMNS}
-    assessment["verdict"] = Verdict(values["verdict"])
-    counts = {name: values[column.name] for name, column in _COUNT_COLUMNS.items()}
+    """Return the outcome in a row that begins with the columns of LATEST_RECONCILED."""
+    verdict, reason, is_late, is_accepted_empty, *counts = row[_ATTEMPT_LENGTH:_OUTCOME_LENGTH]
     return ListingOutcome(
-        ListingAttempt(**{column.name: values[column.name] for column in _ATTEMPT_COLUMNS}),
-        Assessment(**assessment),  # type: ignore[arg-type]
-        None if values["model_count"] is None else ListingCounts(**counts),
+        ListingAttempt(*row[:_ATTEMPT_LENGTH]),
+        Assessment(Verdict(verdict), reason, is_late=is_late, is_accepted_empty=is_accepted_empty),
+        None if counts[0] is None else ListingCounts(*counts),
     )
 
 

@@ -253,9 +253,14 @@ def mark_listed(
     connection.execute(update, {**parameters, "observed_at": attempt.observed_at, "attempt_id": attempt.id})
 
 
-def widen_seen_span(connection: sa.Connection, which: sa.ColumnElement[bool], attempt: ListingAttempt) -> None:
-    """Widen the spans of the models in ``which``, which a late attempt listed; nothing else changes."""
-    connection.execute(sa.update(models).where(which).values(**_WIDENED), {"observed_at": attempt.observed_at})
+def widen_span(which: sa.ColumnElement[bool]) -> sa.Update:
+    """Return the statement that ``widen_seen_span`` executes for the models in ``which``."""
+    return sa.update(models).where(which).values(**_WIDENED)
+
+
+def widen_seen_span(connection: sa.Connection, update: sa.Update, attempt: ListingAttempt) -> None:
+    """Widen the spans of the models of ``update``, which a late attempt listed; nothing else changes."""
+    connection.execute(update, {"observed_at": attempt.observed_at})
 
 
 def write_reactivations(
@@ -268,23 +273,34 @@ def write_reactivations(
     return len(ghosts)
 
 
-def write_listing_events(
-    connection: sa.Connection, kind: EventKind, attempt: ListingAttempt, which: sa.Select[tuple[Any, Any]]
-) -> int:
-    """Write an event of one kind, caused by the attempt, for each of its models in ``which``. Return their number.
+_EVENT_COLUMNS = tuple(model_events.c[name] for name in ("kind", "at", "source", "listing_id", "run_id", "recorded_at"))
 
-    ``which`` selects provider_id and model_id.
+
+def insert_listing_events(which: sa.Select[tuple[Any, Any]]) -> sa.Insert:
+    """Return the statement that ``write_listing_events`` executes for the models in ``which``.
+
+    It selects provider_id and model_id.
     """
+    values = [sa.bindparam(f"event_{column.name}", type_=column.type) for column in _EVENT_COLUMNS]
+    columns = [model_events.c.provider_id, model_events.c.model_id, *_EVENT_COLUMNS]
+    return sa.insert(model_events).from_select(columns, which.add_columns(*values))
+
+
+def write_listing_events(
+    connection: sa.Connection,
+    insert: sa.Insert,
+    kind: EventKind,
+    attempt: ListingAttempt,
+    parameters: Mapping[str, object],
+) -> None:
+    """Write an event of one kind, caused by the attempt, for each of its models that ``insert`` selects."""
     recorded_at = event_log.recording_instant(connection, attempt.provider_id, attempt.observed_at)
     values = {
-        model_events.c.kind: kind.value,
-        model_events.c.at: attempt.observed_at,
-        model_events.c.source: Source.INDEX.value,
-        model_events.c.listing_id: attempt.id,
-        model_events.c.run_id: attempt.run_id,
-        model_events.c.recorded_at: recorded_at,
+        "event_kind": kind.value,
+        "event_at": attempt.observed_at,
+        "event_source": Source.INDEX.value,
+        "event_listing_id": attempt.id,
+        "event_run_id": attempt.run_id,
+        "event_recorded_at": recorded_at,
     }
-    literals = [sa.literal(value, column.type) for column, value in values.items()]
-    columns = [model_events.c.provider_id, model_events.c.model_id, *values]
-    inserted = connection.execute(sa.insert(model_events).from_select(columns, which.add_columns(*literals)))
-    return inserted.rowcount
+    connection.execute(insert, {**values, **parameters})

@@ -35,13 +35,15 @@ _UNTIL_NOW = ("last_seen_at", "last_used_at", "deactivated_at", "held_since")
 _OF_PROVIDERS = ("last_listing_at", "last_complete_at", "held_since")
 
 _LIMIT = sa.bindparam("limit", type_=models.c.last_seen_at.type)
+_IS_AHEAD = (
+    sa.and_(models.c.is_active == sa.true(), models.c.last_seen_at > _LIMIT),
+    sa.and_(models.c.is_active == sa.false(), models.c.deactivated_at > _LIMIT),
+    models.c.last_listed_at > _LIMIT,
+)
+_OF_PROVIDER = sa.select(models.c.id).where(models.c.provider_id == sa.bindparam("provider_id"))
+# Each condition by its index: SQLite would read every model of the provider if one condition joined them with OR.
 _MODELS_AHEAD = sa.select(*MODEL_COLUMNS).where(
-    models.c.provider_id == sa.bindparam("provider_id"),
-    sa.or_(  # each by an index
-        sa.and_(models.c.is_active == sa.true(), models.c.last_seen_at > _LIMIT),
-        sa.and_(models.c.is_active == sa.false(), models.c.deactivated_at > _LIMIT),
-        models.c.last_listed_at > _LIMIT,
-    ),
+    models.c.id.in_(sa.union_all(*(_OF_PROVIDER.where(condition) for condition in _IS_AHEAD)))
 )
 
 RECORDED_WITHIN = timedelta(hours=24)

@@ -17,6 +17,7 @@ from ghost_pipeline.catalog.ingestion.admission import format_hold_reason
 from ghost_pipeline.catalog.ingestion.bulk import (
     analyze,
     apply_announcements,
+    insert_listing_events,
     mark_as_listed,
     mark_listed,
     matched,
@@ -25,6 +26,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     staged,
     unstage,
     widen_seen_span,
+    widen_span,
     write_listing_events,
     write_reactivations,
 )
@@ -60,6 +62,7 @@ _KNOWN = models.c.id.in_(sa.select(matched.c.known_id).where(matched.c.known_id.
 _KNOWN_GHOSTS = select_ghosts(_KNOWN)
 _KNOWN_ABSENT = select_absent(_KNOWN)
 _MARK_KNOWN = mark_as_listed(_KNOWN)
+_WIDEN_KNOWN = widen_span(_KNOWN)
 _NEW = matched.c.known_id.is_(None)
 _PREVIEW = sa.select(matched.c.model_id).where(_NEW).order_by(matched.c.model_id).limit(PREVIEW_LENGTH)
 _STAGED = staged.join(matched, matched.c.model_id == staged.c.model_id)
@@ -147,7 +150,7 @@ def _apply(
     if not assessment.is_late:
         record_returns(connection, provider, attempt.observed_at, _KNOWN_ABSENT)
     if found.existing and assessment.is_late:
-        widen_seen_span(connection, _KNOWN, attempt)
+        widen_seen_span(connection, _WIDEN_KNOWN, attempt)
     elif found.existing:
         updated = _refresh_facts(connection, attempt, thresholds)
         reactivated = write_reactivations(connection, _KNOWN_GHOSTS, attempt, {})
@@ -217,50 +220,72 @@ def _preview_of_new(connection: sa.Connection) -> tuple[str, ...]:
 
 
 def _create(connection: sa.Connection, attempt: ListingAttempt) -> None:
-    at = sa.literal(attempt.observed_at, models.c.last_seen_at.type)
-    columns = {
-        models.c.provider_id: sa.literal(attempt.provider_id),
+    parameters = {"provider_id": attempt.provider_id, "observed_at": attempt.observed_at, "attempt_id": attempt.id}
+    connection.execute(_CREATE, parameters)
+    for kind, insert in _INSERT_CREATED.items():
+        write_listing_events(connection, insert, kind, attempt, {"provider_id": attempt.provider_id})
+
+
+_OF_PROVIDER = sa.bindparam("provider_id", type_=models.c.provider_id.type)
+
+
+def _statement_that_creates() -> sa.Insert:
+    at = sa.bindparam("observed_at", type_=models.c.last_seen_at.type)
+    columns: dict[sa.Column[Any], sa.ColumnElement[Any]] = {
+        models.c.provider_id: _OF_PROVIDER,
         models.c.model_id: staged.c.model_id,
         models.c.is_name_manual: sa.false(),
-        models.c.source: sa.literal(Source.INDEX.value),
+        models.c.source: sa.literal_column(f"'{Source.INDEX.value}'"),
         models.c.is_active: sa.true(),
         models.c.first_seen_at: at,
         models.c.last_seen_at: at,
         models.c.last_listed_at: at,
-        models.c.listing_id: sa.literal(attempt.id),
+        models.c.listing_id: sa.bindparam("attempt_id", type_=models.c.listing_id.type),
         **{models.c[name]: staged.c[name] for name in LISTED_COLUMNS},
     }
     new = sa.select(*columns.values()).select_from(_STAGED).where(_NEW)
-    connection.execute(sa.insert(models).from_select(list(columns), new))
-    for kind, which in (
-        (EventKind.DISCOVERED, matched.c.tombstone_id.is_(None)),
-        (EventKind.RESTORED, matched.c.tombstone_id.is_not(None)),
-    ):
-        created = sa.select(sa.literal(attempt.provider_id), matched.c.model_id).where(_NEW, which)
-        created = created.order_by(matched.c.model_id)  # the order of a table is another on each database
-        write_listing_events(connection, kind, attempt, created)
+    return sa.insert(models).from_select(list(columns), new)
+
+
+def _insert_created(which: sa.ColumnElement[bool]) -> sa.Insert:
+    created = sa.select(_OF_PROVIDER, matched.c.model_id).where(_NEW, which)
+    # In this order, because that of a table is another on each database.
+    return insert_listing_events(created.order_by(matched.c.model_id))
+
+
+_CREATE = _statement_that_creates()
+_INSERT_CREATED = {
+    EventKind.DISCOVERED: _insert_created(matched.c.tombstone_id.is_(None)),
+    EventKind.RESTORED: _insert_created(matched.c.tombstone_id.is_not(None)),
+}
 
 
 def _restore_from_tombstones(connection: sa.Connection, attempt: ListingAttempt, *, is_late: bool) -> None:
     """Restore what tombstones keep to the models that were purged once and are created again."""
-    query = (
-        sa.select(models.c.id, *(column.label(f"model_{column.name}") for column in MODEL_COLUMNS), *EVENT_COLUMNS)
-        .select_from(matched)
-        .join(model_events, model_events.c.id == matched.c.tombstone_id)
-        .join(models, (models.c.provider_id == attempt.provider_id) & (models.c.model_id == matched.c.model_id))
-    )
     restored: list[dict[str, Any]] = []
     restored_ids: list[str] = []
-    for row in connection.execute(query):
-        listed = model_record({column.name: row._mapping[f"model_{column.name}"] for column in MODEL_COLUMNS})
+    for row in connection.execute(_CREATED_WITH_TOMBSTONES, {"provider_id": attempt.provider_id}):
+        listed = model_record(row)
         tombstone = tombstone_of(model_event(row))
         record = apply_listing(None, listed, attempt.observed_at, is_late=is_late, tombstone=tombstone)
         restored.append({"row_id": row.id, **model_values(record)})
         restored_ids.append(record.model_id)
-    update = sa.update(models).where(models.c.id == sa.bindparam("row_id"))
-    connection.execute(update.values({name: sa.bindparam(name) for name in model_values(record)}), restored)
+    connection.execute(_RESTORE, restored)
     if not is_late:
         record_listed_again(connection, attempt.provider_id, restored_ids, attempt.observed_at)
+
+
+_CREATED_WITH_TOMBSTONES = (
+    sa.select(*(column.label(f"model_{column.name}") for column in MODEL_COLUMNS), models.c.id, *EVENT_COLUMNS)
+    .select_from(matched)
+    .join(model_events, model_events.c.id == matched.c.tombstone_id)
+    .join(models, (models.c.provider_id == _OF_PROVIDER) & (models.c.model_id == matched.c.model_id))
+)
+_RESTORE = (
+    sa.update(models)
+    .where(models.c.id == sa.bindparam("row_id"))
+    .values({column.name: sa.bindparam(column.name) for column in MODEL_COLUMNS})
+)
 
 
 def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt, thresholds: Thresholds) -> int:

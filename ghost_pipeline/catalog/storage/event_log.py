@@ -35,9 +35,24 @@ _NEWEST = sa.select(
     .scalar_subquery(),
 )
 """The newest event of all, and when the latest event of each provider was recorded."""
-_NEWEST_OF_ONE = _NEWEST.where(providers.c.id == sa.bindparam("slug"))
-"""Of most transactions; SQLAlchemy would expand a list again whenever the statement is executed."""
-_NEWEST_OF_SOME = _NEWEST.where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
+
+
+def slugs_of(count: int) -> list[sa.BindParameter[str]]:
+    """Return the parameters of a statement about ``count`` providers, for ``slug_parameters``.
+
+    Unlike a list as one parameter, which SQLAlchemy expands again whenever the statement is executed.
+    """
+    return [sa.bindparam(f"slug_{number}") for number in range(count)]
+
+
+def slug_parameters(slugs: Sequence[str]) -> dict[str, str]:
+    """Return the values of ``slugs_of``."""
+    return {f"slug_{number}": slug for number, slug in enumerate(slugs)}
+
+
+@lru_cache(maxsize=20)
+def _newest_of(count: int) -> sa.Select[Any]:
+    return _NEWEST.where(providers.c.id.in_(slugs_of(count)))
 
 
 @dataclass(slots=True)
@@ -72,8 +87,7 @@ def recording_instants(connection: sa.Connection, operations: Mapping[str, datet
     recordings = connection.get_execution_options()[_OPTION].recordings
     new = [slug for slug in operations if slug not in recordings]
     if new:
-        query, parameters = (_NEWEST_OF_ONE, {"slug": new[0]}) if len(new) == 1 else (_NEWEST_OF_SOME, {"slugs": new})
-        for slug, after_id, recorded_at in connection.execute(query, parameters):
+        for slug, after_id, recorded_at in connection.execute(_newest_of(len(new)), slug_parameters(new)):
             recordings[slug] = _Recording(after_id, recorded_at or operations[slug])
     for slug, at in operations.items():
         recordings[slug].at = max(recordings[slug].at, at)

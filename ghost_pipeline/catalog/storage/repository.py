@@ -1,7 +1,7 @@
 """Reads and writes of models, providers, events and announcements: rows <-> the frozen values of ``lifecycle/``."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from functools import cache, lru_cache
@@ -37,14 +37,7 @@ Key = tuple[str, str]
 _OF_PROVIDER = sa.select(*PROVIDER_COLUMNS).where(providers.c.id == sa.bindparam("provider_id"))
 _LOCK_PROVIDER = _OF_PROVIDER.with_for_update()
 _PROVIDERS = sa.select(*PROVIDER_COLUMNS).order_by(providers.c.id)
-_PROVIDERS_BY_ID = sa.select(*PROVIDER_COLUMNS).where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
 _LABELS = sa.select(providers.c.id, providers.c.label).order_by(providers.c.id)
-_LOCK_PROVIDERS = (
-    sa.select(*PROVIDER_COLUMNS)
-    .where(providers.c.id.in_(sa.bindparam("slugs", expanding=True)))
-    .order_by(providers.c.id)
-    .with_for_update()
-)
 _ANNOUNCEMENT = (
     sa.select(announcements.c.id).where(announcements.c.provider_id == sa.bindparam("provider_id"), IS_CURRENT).limit(1)
 )
@@ -52,11 +45,13 @@ _INSERT_MODELS = sa.insert(models)
 _INSERT_EVENTS = sa.insert(model_events)
 
 
-def model_record(row: sa.Row[Any] | Mapping[str, Any]) -> ModelRecord:
-    """Return the model in a row that has at least MODEL_COLUMNS."""
-    values = row if isinstance(row, Mapping) else row._mapping
-    record = {name: values[name] for name in MODEL_FIELDS}
-    record["source"] = Source(record["source"])
+_SOURCES = {one.value: one for one in Source}
+
+
+def model_record(row: Sequence[Any]) -> ModelRecord:
+    """Return the model in a row that begins with MODEL_COLUMNS."""
+    record = dict(zip(MODEL_FIELDS, row, strict=False))  # by position, which takes half as long as by name
+    record["source"] = _SOURCES[record["source"]]
     if record["capabilities"] is not None:
         record["capabilities"] = tuple(record["capabilities"])
     return ModelRecord(**record)
@@ -176,9 +171,14 @@ def _update_models(names: tuple[str, ...]) -> sa.Update:
 def delete_models(connection: sa.Connection, keys: Sequence[Key]) -> None:
     """Delete models of the catalog, with what is withheld of them."""
     if keys:
+        parameters = key_parameters(connection, keys)
         for table in (models, withheld_facts):
-            delete = sa.delete(table).where(has_key_in(connection.dialect.name, table))
-            connection.execute(delete, key_parameters(connection, keys))
+            connection.execute(_delete_of_models(connection.dialect.name, table), parameters)
+
+
+@cache
+def _delete_of_models(dialect_name: str, table: sa.Table) -> sa.Delete:
+    return sa.delete(table).where(has_key_in(dialect_name, table))
 
 
 def get_or_create_provider(connection: sa.Connection, provider_id: str) -> ProviderRecord:
@@ -200,7 +200,18 @@ def get_or_create_providers(connection: sa.Connection, provider_ids: Iterable[st
             return [provider_record(row)]
     values = [{"id": slug, "label": provider_label(slug)} for slug in slugs]
     connection.execute(_insert_new_providers(connection.dialect.name), values)
-    return [provider_record(row) for row in connection.execute(_LOCK_PROVIDERS, {"slugs": slugs})]
+    return [provider_record(row) for row in _lock_providers(connection, slugs)]
+
+
+def _lock_providers(connection: sa.Connection, slugs: Sequence[str]) -> sa.CursorResult[Any]:
+    query, parameters = _of_providers(len(slugs), is_locking=True), event_log.slug_parameters(slugs)
+    return connection.execute(query, parameters)
+
+
+@lru_cache(maxsize=100)
+def _of_providers(count: int, *, is_locking: bool) -> sa.Select[Any]:
+    query = sa.select(*PROVIDER_COLUMNS).where(providers.c.id.in_(event_log.slugs_of(count))).order_by(providers.c.id)
+    return query.with_for_update() if is_locking else query
 
 
 @cache
@@ -212,10 +223,7 @@ def _insert_new_providers(dialect_name: str) -> sa.Insert:
 def lock_known_providers(connection: sa.Connection, provider_ids: Iterable[str]) -> set[str]:
     """Lock the providers that the catalog has, as get_or_create_providers. Return their slugs."""
     slugs = sorted(set(provider_ids))
-    if len(slugs) == 1:  # of most calls; SQLAlchemy would expand a list again whenever the statement is executed
-        row = connection.execute(_LOCK_PROVIDER, {"provider_id": slugs[0]}).one_or_none()
-        return set() if row is None else {row.id}
-    return {row.id for row in connection.execute(_LOCK_PROVIDERS, {"slugs": slugs})}
+    return {row.id for row in _lock_providers(connection, slugs)} if slugs else set()
 
 
 def get_provider(connection: sa.Connection, provider_id: str, *, for_update: bool = False) -> ProviderRecord:
@@ -243,8 +251,7 @@ def find_providers(connection: sa.Connection, slugs: Iterable[str]) -> dict[str,
     wanted = sorted(set(slugs))
     if not wanted:
         return {}
-    one = len(wanted) == 1  # of most calls, as above
-    query, parameters = (_OF_PROVIDER, {"provider_id": wanted[0]}) if one else (_PROVIDERS_BY_ID, {"slugs": wanted})
+    query, parameters = _of_providers(len(wanted), is_locking=False), event_log.slug_parameters(wanted)
     return {row.id: provider_record(row) for row in connection.execute(query, parameters)}
 
 
@@ -348,7 +355,8 @@ def newest_tombstones(connection: sa.Connection, keys: Sequence[Key]) -> dict[Ke
 
 @cache
 def _tombstones(dialect_name: str) -> sa.Select[Any]:
-    is_tombstone = model_events.c.kind.in_([kind.value for kind in TOMBSTONE_KINDS])
+    # Literals, because a partial index serves these kinds, and SQLAlchemy would expand a list at each execution.
+    is_tombstone = model_events.c.kind.in_([sa.literal_column(f"'{kind.value}'") for kind in TOMBSTONE_KINDS])
     query = sa.select(*EVENT_COLUMNS).where(has_key_in(dialect_name, model_events), is_tombstone)
     return query.order_by(model_events.c.id)
 

@@ -48,11 +48,14 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
 
+_UTC_OFFSET = "+00:00"
+
+
 def instant_text(value: datetime) -> str:
     """Return an instant as SQLite stores it."""
     utc = value if value.tzinfo is UTC else value.astimezone(UTC)
     # strftime would write the years before 1000 with fewer than four digits.
-    return utc.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return utc.isoformat(" ", "microseconds")[: -len(_UTC_OFFSET)]
 
 
 def _bound_text(value: datetime | None) -> str | None:
@@ -64,7 +67,8 @@ def _bound_text(value: datetime | None) -> str | None:
 
 
 def _stored_instant(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)  # noqa: TID251 - of our own
+    # With the offset in the text, because replacing the time zone afterwards takes five times as long.
+    return None if value is None else datetime.fromisoformat(value + _UTC_OFFSET)  # noqa: TID251 - of our own
 
 
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

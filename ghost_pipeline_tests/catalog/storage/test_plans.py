@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from ghost_pipeline.catalog.catalog_queries import PAGE_SIZE
 from ghost_pipeline.catalog.history import newer_events
 from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
-from ghost_pipeline_tests.catalog.backends import BACKENDS, Place, new_place
+from ghost_pipeline_tests.catalog.backends import BACKENDS, SQLITE, Place, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -171,6 +172,19 @@ def test_the_check_would_see_a_scan(large: Place) -> None:
         with catalog._database.reading() as connection:
             connection.execute(sa.select(models.c.id).where(models.c.name == "Mine")).all()
     assert [_scans(plan) for plan in plans.values()] == [True]
+
+
+def test_a_sighting_reads_no_other_model_of_its_provider_without_statistics(tmp_path: Path) -> None:
+    """SQLite has none until somebody runs ANALYZE."""
+    place = new_place(SQLITE, tmp_path)
+    with place.opened() as catalog:
+        plans: dict[str, str] = {}
+        _explain_everything(catalog, plans)
+        for _ in range(2):
+            catalog.track_successful_inference("openai", "gpt-x")
+    assert len(plans) > 3
+    of_provider = re.compile(r"models USING .*INDEX \S+ \(provider_id=\?\)")
+    assert [statement for statement, plan in plans.items() if of_provider.search(plan)] == []
 
 
 def test_pages_of_a_search_read_all_models_once(large: Place) -> None:
