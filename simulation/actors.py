@@ -2,8 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -171,16 +170,12 @@ class Actors:
             happened.is_acknowledged, happened.error = False, type(error).__name__
         return happened
 
-    @contextmanager
-    def _faults(self, catalog: ModelCatalog, step: Step) -> Iterator[None]:
-        with ExitStack() as stack:
-            if step.crash is not None:
-                stack.enter_context(crash_at(catalog, step.crash, step.seed))
-            if step.database_fault is not None:
-                stack.enter_context(failing_database(catalog, step.database_fault, step.seed))
-            if step.crash is None and step.database_fault is None:
-                stack.enter_context(executed_directly(catalog))
-            yield
+    def _faults(self, catalog: ModelCatalog, step: Step) -> AbstractContextManager[None]:
+        if step.crash is not None:
+            return crash_at(catalog, step.crash, step.seed)
+        if step.database_fault is not None:
+            return failing_database(catalog, step.database_fault, step.seed)
+        return executed_directly(catalog)
 
     def _fetch(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         provider = self.world[step.provider]
@@ -204,9 +199,9 @@ class Actors:
         provider = self.world[step.provider]
         happened.provider_id = provider.provider_id
         gateway = self._gateways.setdefault(step.provider, Gateway(self._settings))
-        random, used = Random(step.seed), provider.used(step.at)
-        for model in random.sample(used, round(len(used) * numbers.USED_AT_A_TIME)):
-            gateway.use(provider.provider_id, model.model_id, _client_time(step))
+        used, at = provider.used(step.at), _client_time(step)
+        for model in Random(step.seed).sample(used, round(len(used) * numbers.USED_AT_A_TIME)):
+            gateway.use(provider.provider_id, model.model_id, at)
         with mock.patch.object(client_writer, "datetime", VirtualTime):
             happened.is_acknowledged = gateway.deliver(catalog)
         if happened.is_acknowledged:
@@ -217,12 +212,12 @@ class Actors:
 
     def _refuse(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         """Report what a provider answered to requests for models that it has retired, and to one without access."""
-        provider, random = self.world[step.provider], Random(step.seed)
+        provider = self.world[step.provider]
         happened.provider_id = provider.provider_id
         asked = [(model.model_id, False) for model in provider.requested_in_vain(step.at)]
         if step.fault == "mistaken":
             used = provider.used(step.at)
-            asked += [(model.model_id, True) for model in random.sample(used, len(used) // 4)]
+            asked += [(model.model_id, True) for model in Random(step.seed).sample(used, len(used) // 4)]
         stated, refusals = _client_time(step), []
         for model_id, is_mistaken in asked:
             found = _classify(provider.provider_id, model_id, is_mistaken=is_mistaken)
@@ -311,11 +306,10 @@ def _classify(provider_id: str, model_id: str, *, is_mistaken: bool) -> Classifi
 
 
 def _client_time(step: Step) -> datetime:
-    random = Random(step.seed)
     if step.fault == "ahead":
-        return step.at + timedelta(days=random.choice((1, 400, 4000)))
+        return step.at + timedelta(days=Random(step.seed).choice((1, 400, 4000)))
     if step.fault == "behind":
-        return step.at - timedelta(hours=random.choice((1, 30, 2000)))
+        return step.at - timedelta(hours=Random(step.seed).choice((1, 30, 2000)))
     if step.fault == "unset":
         return datetime(1970, 1, 1, tzinfo=UTC)
     return step.at

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -50,26 +52,26 @@ class Delivered:
 
 def deliver(provider: TrueProvider, at: datetime, fault: str | None, seed: int) -> Delivered:
     """Return the provider's answer at ``at``, as ``fault`` leaves it."""
-    random = Random(seed)
-    models = sorted(provider.listed(at), key=lambda model: model.model_id)
+    models = sorted(provider.listed(at), key=attrgetter("model_id"))
     if fault in ("cut_off", "error_page", "error_envelope"):
-        return Delivered(_unreadable(provider, models, at, fault, random), frozenset(), is_true=False)
+        return Delivered(_unreadable(provider, models, at, fault, Random(seed)), frozenset(), is_true=False)
     shown = models
     if fault == "empty":
         shown = []
     elif fault == "partial":
         shown = models[: len(models) // 2]
     elif fault == "shrunken":
+        random = Random(seed)
         shown = random.sample(models, len(models) * random.randint(10, 60) // 100)
         if len(models) - len(shown) <= max(5, len(models) // 5):
             shown = []  # too few to be noticed as shrunken: an empty answer instead
     elif fault == "reordered":
-        shown = random.sample(models, len(models))
+        shown = Random(seed).sample(models, len(models))
     rows = [*shown, *shown[:3]] if fault == "duplicated" else shown
     is_true = fault in HARMLESS or fault in (None, "late", "replaced") or len(shown) == len(models)
     content = _encode(provider, rows, at, has_more=fault == "partial")
     priced = shown if provider.provider_id == "openrouter" else []  # the unit of other providers' prices is not known
-    prices = {model.model_id: float(Decimal(model.price(at)) * 1_000_000) for model in priced}
+    prices = {model.model_id: _per_million(model.price(at)) for model in priced}
     ids = frozenset(model.model_id for model in shown)
     return Delivered(content, ids, is_true and fault != "partial", prices)
 
@@ -85,15 +87,36 @@ def _unreadable(provider: TrueProvider, models: list[TrueModel], at: datetime, f
 
 def _encode(provider: TrueProvider, models: list[TrueModel], at: datetime, *, has_more: bool) -> bytes:
     if provider.is_local:
-        return json.dumps({"models": [{"name": model.model_id, "model": model.model_id} for model in models]}).encode()
-    rows = []
-    for model in models:
-        pricing = {"prompt": model.price(at), "completion": model.price(at)}
-        row: dict[str, Any] = {"id": model.model_id, "name": model.model_id.title(), "pricing": pricing}
-        if model.announced_at is not None and model.announced_at <= at < model.retired_at:
-            row["expiration_date"] = model.retired_at.isoformat()
-        rows.append(row)
-    return json.dumps({"data": rows, "has_more": has_more}).encode()
+        return f'{{"models": [{", ".join(_local_row(model.model_id) for model in models)}]}}'.encode()
+    rows = [_row(model.model_id, model.price(at), _announced(model, at)) for model in models]
+    return f'{{"data": [{", ".join(rows)}], "has_more": {json.dumps(has_more)}}}'.encode()
+
+
+def _announced(model: TrueModel, at: datetime) -> datetime | None:
+    is_announced = model.announced_at is not None and model.announced_at <= at < model.retired_at
+    return model.retired_at if is_announced else None
+
+
+@cache
+def _local_row(model_id: str) -> str:
+    return json.dumps({"name": model_id, "model": model_id})
+
+
+@cache
+def _row(model_id: str, price: str, expires_at: datetime | None) -> str:
+    row: dict[str, Any] = {
+        "id": model_id,
+        "name": model_id.title(),
+        "pricing": {"prompt": price, "completion": price},
+    }
+    if expires_at is not None:
+        row["expiration_date"] = expires_at.isoformat()
+    return json.dumps(row)
+
+
+@cache
+def _per_million(price: str) -> float:
+    return float(Decimal(price) * 1_000_000)
 
 
 class Crash(BaseException):

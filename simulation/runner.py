@@ -146,7 +146,8 @@ def as_test(scenario: Scenario, steps: Sequence[Step]) -> str:
 
 
 def _line(step: Step, happened: Happened) -> str:
-    parts = [f"{step.at:%Y-%m-%d %H:%M}", step.action, happened.provider_id or "", happened.model_id or ""]
+    at = step.at.isoformat(" ", "minutes")[:16]
+    parts = [at, step.action, happened.provider_id or "", happened.model_id or ""]
     parts += [f"{name}={value}" for name in ("fault", "crash", "database_fault") if (value := getattr(step, name))]
     if step.clock_error:
         parts.append(f"clock={step.clock_error.total_seconds() / 3600:+.1f}h")

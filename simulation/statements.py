@@ -21,28 +21,25 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from ghost_pipeline import ModelCatalog
 
 
-class _Parameter(NamedTuple):
-    key: str
-    is_required: bool
-    value: Any
-    """Of the statement itself, unless the execution passes one."""
-    convert: Callable[[Any], Any] | None
-
-
 class _Prepared(NamedTuple):
     statement: sa.Executable
     """Keeps its identity taken."""
     sql: str
-    parameters: tuple[_Parameter, ...]
+    own: Mapping[str, Any]
+    """Values of the statement itself, unless the execution passes others."""
+    keys: tuple[str, ...]
+    """Keys of the parameters, in the order in which the driver takes them."""
+    converted: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """Places of parameters that a type of SQLAlchemy converts."""
     metadata: SimpleResultMetaData | None
     """Names and types of the columns; None if it returns no rows."""
 
     def values(self, passed: Mapping[str, Any]) -> list[Any]:
         """Return the parameters of one execution as the driver takes them. Raises KeyError."""
-        values = []
-        for key, is_required, value, convert in self.parameters:
-            one = passed[key] if is_required or key in passed else value
-            values.append(one if convert is None else convert(one))
+        known = {**self.own, **passed} if self.own else passed
+        values = [known[key] for key in self.keys]
+        for place, convert in self.converted:
+            values[place] = convert(values[place])
         return values
 
 
@@ -85,7 +82,7 @@ class _Written(NamedTuple):
     """Right for one row of a table with a number as its key."""
 
 
-_Key = tuple[int, bool, tuple[str, ...]]
+_Key = tuple[Any, ...]
 """Identity of the statement, whether it gets several sets of parameters, and their names."""
 _prepared: dict[_Key, _Prepared | None] = {}
 """None for what SQLAlchemy has to execute."""
@@ -98,16 +95,18 @@ class DirectConnection(sa.Connection):
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Execute the statement, directly if it was prepared."""
-        first = parameters if isinstance(parameters, dict) else parameters[0] if parameters else {}
-        key = (id(statement), first is not parameters and bool(parameters), tuple(first))
+        is_many = isinstance(parameters, (list, tuple)) and len(parameters) > 0
+        first = parameters[0] if is_many else parameters or {}
+        key = (id(statement), is_many, *first)
         prepared = _prepared.get(key)
-        if prepared is None or execution_options or self._transaction is None:
+        fairy: Any = self._dbapi_connection
+        if prepared is None or execution_options or self._transaction is None or fairy is None:
             if key not in _prepared:
                 _prepare_what_repeats(key, statement, self.dialect)
             return super().execute(statement, parameters, execution_options=execution_options)
-        driver: Any = self.connection.dbapi_connection
+        driver = fairy.dbapi_connection
         try:
-            if key[1]:
+            if is_many:
                 cursor = driver.executemany(prepared.sql, list(map(prepared.values, parameters)))
             else:
                 cursor = driver.execute(prepared.sql, prepared.values(first))
@@ -140,7 +139,7 @@ def _prepare_what_repeats(key: _Key, statement: sa.Executable, dialect: sa.Diale
 
 
 def _prepare(key: _Key, statement: Any, dialect: sa.Dialect) -> _Prepared | None:
-    _, is_many, names = key
+    _, is_many, *names = key
     compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=sorted(names), for_executemany=is_many)
     is_read = not (compiled.isinsert or compiled.isupdate or compiled.isdelete)
     binds = {name: bind for bind, name in compiled.bind_names.items()}
@@ -156,11 +155,15 @@ def _prepare(key: _Key, statement: Any, dialect: sa.Dialect) -> _Prepared | None
     ):
         return None
     convert: Mapping[str, Any] = compiled._bind_processors
-    parameters = [
-        _Parameter(binds[name].key, binds[name].required, binds[name].value, convert.get(name))
-        for name in compiled.positiontup
-    ]
-    return _Prepared(statement, compiled.string, tuple(parameters), _metadata(compiled, dialect) if is_read else None)
+    names_in_order = compiled.positiontup
+    return _Prepared(
+        statement,
+        compiled.string,
+        own={bind.key: bind.value for bind in binds.values() if not bind.required},
+        keys=tuple(binds[name].key for name in names_in_order),
+        converted=tuple((place, convert[name]) for place, name in enumerate(names_in_order) if name in convert),
+        metadata=_metadata(compiled, dialect) if is_read else None,
+    )
 
 
 def _metadata(compiled: SQLCompiler, dialect: sa.Dialect) -> SimpleResultMetaData:

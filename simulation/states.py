@@ -4,14 +4,14 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from ghost_pipeline import ModelCatalog
-from ghost_pipeline.catalog.storage.tables import model_events, models
-from ghost_pipeline.lifecycle.validation import parse_instant
+from ghost_pipeline.catalog.storage.tables import model_events, models, stored_instant
 
 
 class State(NamedTuple):
@@ -60,14 +60,22 @@ class StateReader:
         self._driver = sqlite3.connect(str(database.url.database)) if database.is_sqlite else None
         self._kinds: dict[str, dict[str, str]] = defaultdict(dict)
         self._last_event_ids: dict[str, int] = defaultdict(int)
+        self._rows: dict[str, dict[str, Row]] = defaultdict(dict)
+        """What was read last of each provider."""
+        self._version: object = None
 
     def close(self) -> None:
         """Close the connection."""
         if self._driver is not None:
             self._driver.close()
 
-    def read_rows(self, provider_id: str | None) -> dict[str, dict[str, Row]]:
-        """Return provider -> model id -> row, of one provider or of all."""
+    def read_rows(self, provider_id: str | None, *, is_anew: bool = False) -> dict[str, dict[str, Row]]:
+        """Return provider -> model id -> row, of one provider or of all.
+
+        Nothing is read if nothing was committed since the last call, unless ``is_anew``.
+        """
+        if self._is_unchanged() and not is_anew:
+            return self._rows
         query, parameters = (_ALL, ()) if provider_id is None else (_OF_ONE, (provider_id,))
         found: Iterable[Row]
         if self._driver is not None:
@@ -76,11 +84,19 @@ class StateReader:
             with self._catalog._database.reading() as connection:
                 found = [tuple(row) for row in connection.execute(query, {"provider": provider_id})]
         if provider_id is not None:
-            return {provider_id: {row[1]: row for row in found}}
-        rows: dict[str, dict[str, Row]] = defaultdict(dict)
+            self._rows[provider_id] = {row[1]: row for row in found}
+            return self._rows
+        self._rows = defaultdict(dict)
         for row in found:
-            rows[row[0]][row[1]] = row
-        return rows
+            self._rows[row[0]][row[1]] = row
+        return self._rows
+
+    def _is_unchanged(self) -> bool:
+        """Return True if no connection has committed anything since the last call. SQLite counts the commits."""
+        if self._driver is None:
+            return False
+        before, self._version = self._version, self._driver.execute("PRAGMA data_version").fetchone()
+        return before == self._version
 
     def state(self, row: Row) -> State:
         """Return what a row contains."""
@@ -105,8 +121,13 @@ class StateReader:
         return kinds
 
 
+_instant = cache(stored_instant)
+"""The instants of a listing's models are mostly equal."""
+
+
 def _state(row: Row) -> State:
     _, model_id, is_active, first_seen_at, last_used_at, last_seen_at, input_price, refused_since, reason = row
-    used_at, refused_at = (None if text is None else parse_instant(text) for text in (last_used_at, refused_since))
-    seen = parse_instant(first_seen_at), used_at, parse_instant(last_seen_at)
-    return State(model_id, is_active == 1, *seen, input_price, refused_at, reason)
+    first_at: Any = _instant(first_seen_at)
+    last_at: Any = _instant(last_seen_at)
+    used_at, refused_at = _instant(last_used_at), _instant(refused_since)
+    return State(model_id, is_active == 1, first_at, used_at, last_at, input_price, refused_at, reason)

@@ -33,7 +33,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
         """Return what makes an instant of a stored value."""
-        return _stored_instant if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+        return stored_instant if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Return the instant in UTC. Raises ValueError for a naive one."""
@@ -66,7 +66,8 @@ def _bound_text(value: datetime | None) -> str | None:
     return instant_text(value)
 
 
-def _stored_instant(value: str | None) -> datetime | None:
+def stored_instant(value: str | None) -> datetime | None:
+    """Return the instant that SQLite stores as a text of ``instant_text``."""
     # With the offset in the text, because replacing the time zone afterwards takes five times as long.
     return None if value is None else datetime.fromisoformat(value + _UTC_OFFSET)  # noqa: TID251 - of our own
 
