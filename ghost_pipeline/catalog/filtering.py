@@ -214,27 +214,29 @@ def _search(text: str, dialect: str) -> Condition:
     return Condition(SEARCHED_COLUMNS, holds, to_sql)
 
 
-def contains_sql(column: Sql, text: str, dialect: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a column contains the text, in any case of its letters."""
+def contains_sql(column: Sql, text: str, dialect: str, *, is_end: bool = False) -> sa.ColumnElement[bool]:
+    """Return the condition that a column contains the text, or ends with it, in any case of its letters."""
     contains = _contains_on_postgresql if dialect == "postgresql" else _contains_on_sqlite
-    return contains(column, fold_case(text))
+    return contains(column, fold_case(text), "" if is_end else "%")
 
 
-def _contains_on_sqlite(column: Sql, folded: str) -> sa.ColumnElement[bool]:
+def _contains_on_sqlite(column: Sql, folded: str, rest: str) -> sa.ColumnElement[bool]:
     if folded.isascii():  # LIKE ignores the case of ASCII letters there, and of no other
         is_plain = "%" not in folded and "_" not in folded  # then LIKE needs no escape, which it reads in every row
-        return column.like(f"%{folded}%") if is_plain else column.contains(folded, autoescape=True)
+        if is_plain:
+            return column.like(f"%{folded}{rest}")
+        return (column.contains if rest else column.endswith)(folded, autoescape=True)
     classes = ((letter, _other_case(letter)) for letter in folded)
     pattern = "".join(f"[{one}{other}]" if other or one in "*?[" else one for one, other in classes)
-    return column.op("GLOB", is_comparison=True)(f"*{pattern}*")
+    return column.op("GLOB", is_comparison=True)(f"*{pattern}*" if rest else f"*{pattern}")
 
 
-def _contains_on_postgresql(column: Sql, folded: str) -> sa.ColumnElement[bool]:
+def _contains_on_postgresql(column: Sql, folded: str, rest: str) -> sa.ColumnElement[bool]:
     lowered = sa.func.lower(sa.collate(column, "C"))  # ASCII letters alone, whatever the server's locale is
     letters = [letter for letter in dict.fromkeys(folded) if not letter.isascii() and _other_case(letter)]
     if letters:
         lowered = sa.func.translate(lowered, "".join(map(_other_case, letters)), "".join(letters))
-    return lowered.contains(folded, autoescape=True)
+    return (lowered.contains if rest else lowered.endswith)(folded, autoescape=True)
 
 
 def fold_case(text: str) -> str:

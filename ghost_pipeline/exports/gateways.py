@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from ghost_pipeline.exports.tabular import write_json_items
-from ghost_pipeline.lifecycle.claims.resolution import stated_source
+from ghost_pipeline.lifecycle.claims.resolution import price_source
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.providers import route_of
 
@@ -76,7 +76,7 @@ def _info(model: ModelRecord, mode: str | None) -> dict[str, Any]:
         "max_output_tokens": model.max_output_tokens,
         "input_cost_per_token": _per_token(model.input_price),
         "output_cost_per_token": _per_token(model.output_price),
-        "price_source": _price_source(model),
+        "price_source": price_source(model),
         **{name: True for word, name in _SUPPORTS.items() if word in (model.capabilities or ())},
         # LiteLLM reads an ISO date, in UTC, for its alerts on models that retire.
         "deprecation_date": None if model.expires_at is None else model.expires_at.date().isoformat(),
@@ -84,12 +84,6 @@ def _info(model: ModelRecord, mode: str | None) -> dict[str, Any]:
     if not model.is_active:
         info |= {"is_active": False, "last_seen_at": msgspec.to_builtins(model.last_seen_at)}
     return info
-
-
-def _price_source(model: ModelRecord) -> str | None:
-    """Return who states the prices: one source, or that of the input price and then that of the output price."""
-    sources = (stated_source(model, "input_price"), stated_source(model, "output_price"))
-    return ", ".join(dict.fromkeys(one for one in sources if one is not None)) or None
 
 
 def _mode(capabilities: Sequence[str] | None) -> str | None:

@@ -1,20 +1,29 @@
-"""The offers of one model at several providers, found by the ids that sources state."""
+"""The offers of one model at several providers, found by the ids that sources state.
 
-from collections.abc import Sequence
+A name is looked up where an id can have it: after a slash in any id, by the index of texts where there is one, alone at
+its maker, after a dot at Bedrock, and among the other ids that sources state. So a request reads all models once at
+most for each name, and only few of them whole.
+"""
+
+from typing import Any
 
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.claims.filling import Filling
-from ghost_pipeline.catalog.filtering import contains_sql, matches
+from ghost_pipeline.catalog.filtering import contains_sql, fold_case, matches
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import Key
-from ghost_pipeline.catalog.storage.tables import models
+from ghost_pipeline.catalog.storage.tables import models, reference_facts
+from ghost_pipeline.catalog.storage.text_index import find_candidates
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.lifecycle.claims.same_models import same_model_keys
 from ghost_pipeline.lifecycle.records import ModelRecord
 
 PAGE_SIZE = 1_000
 """Models that are read at a time."""
+
+MOST_KEYS = 10
+"""Keys of a model that are looked up; the rest of a longer list of aliases is not."""
 
 
 def find_offers(connection: sa.Connection, key: Key, wanted: ModelFilter, filling: Filling) -> list[ModelRecord]:
@@ -27,25 +36,61 @@ def find_offers(connection: sa.Connection, key: Key, wanted: ModelFilter, fillin
     row = connection.execute(filling.select_records().where(is_it)).one_or_none()
     if row is None:
         raise unknown_model_error(connection, provider_id, model_id)
-    keys = _keys(filling.record(row))
-    candidates = _candidates(connection, sorted(keys), filling)
-    # A page at a time: a short name is a part of very many ids.
-    found = (filling.record(one) for one in connection.execution_options(yield_per=PAGE_SIZE).execute(candidates))
-    offers = [one for one in found if matches(wanted, one) and not keys.isdisjoint(_keys(one))]
-    return sorted(offers, key=_cheapness)[: wanted.limit]
+    keys = _keys_to_look_up(filling.record(row))
+    numbers = {number for one in keys for number in _find_numbers(connection, one, frozenset(keys), filling)}
+    query = filling.select_records().where(models.c.id.in_(sorted(numbers)[:PAGE_SIZE]))
+    found = map(filling.record, connection.execute(query))
+    return sorted((one for one in found if matches(wanted, one)), key=_cheapness)[: wanted.limit]
 
 
-def _keys(model: ModelRecord) -> frozenset[str]:
-    return same_model_keys(model.provider_id, model.model_id, model.aliases)
+def _keys_to_look_up(model: ModelRecord) -> list[str]:
+    """Return the keys of a model, that of its own id first."""
+    own = same_model_keys(model.provider_id, model.model_id, None)
+    return [*own, *sorted(same_model_keys(model.provider_id, model.model_id, model.aliases) - own)][:MOST_KEYS]
 
 
-def _candidates(connection: sa.Connection, keys: Sequence[str], filling: Filling) -> sa.Select[tuple[object, ...]]:
-    """Return the query of all models that can have one of the keys: its name is a part of an id."""
-    names = {key.partition("/")[2] for key in keys}
-    columns = (models.c.model_id, filling.columns["aliases"])
+def _find_numbers(connection: sa.Connection, key: str, keys: frozenset[str], filling: Filling) -> list[int]:
+    """Return the numbers of the rows that may have a key and have one of ``keys``."""
+    candidates = sa.union(*_candidates(connection, key, filling)).subquery()
+    columns = [models.c.id, models.c.provider_id, models.c.model_id, filling.columns["aliases"].label("aliases")]
+    query = sa.select(*columns).select_from(filling.rows).where(models.c.id.in_(sa.select(candidates.c.id)))
+    # A page at a time: a short name is a part of many other ids of a model.
+    rows = connection.execution_options(yield_per=PAGE_SIZE).execute(query)
+    return [row.id for row in rows if not keys.isdisjoint(same_model_keys(row.provider_id, row.model_id, row.aliases))]
+
+
+def _candidates(connection: sa.Connection, key: str, filling: Filling) -> list[sa.Select[Any]]:
+    """Return the queries of the numbers of the rows that may have a key."""
+    maker, _, name = key.partition("/")
     dialect = connection.dialect.name
-    has_name = sa.or_(*(contains_sql(column, name, dialect) for column in columns for name in sorted(names)))
-    return filling.select_records().where(has_name)
+
+    def has(column: sa.ColumnElement[Any], text: str, *, is_end: bool = False) -> sa.ColumnElement[bool]:
+        return contains_sql(column, text, dialect, is_end=is_end)
+
+    after_slash = sa.or_(has(models.c.model_id, f"/{name}", is_end=True), has(models.c.model_id, f"/{name}@"))
+    indexed = find_candidates(connection, fold_case(f"/{name}"))
+    if indexed is not None:
+        after_slash = sa.and_(
+            models.c.id.in_(sa.select(sa.func.json_each(indexed).table_valued("value").c.value)), after_slash
+        )
+    aliases = models.c.aliases + " "
+    is_alias = sa.or_(has(aliases, f"/{name} "), has(aliases, f"/{name}@"))
+    places = [
+        after_slash,
+        sa.and_(models.c.provider_id == maker, sa.or_(has(models.c.model_id, name, is_end=True), has(aliases, name))),
+        sa.and_(
+            models.c.provider_id == "bedrock", sa.or_(*(has(one, f".{name}") for one in (models.c.model_id, aliases)))
+        ),
+        # The first comparison spares the others in nearly all rows.
+        sa.and_(models.c.aliases.is_not(None), has(models.c.aliases, f"/{name}"), is_alias),
+    ]
+    found = [sa.select(models.c.id).where(place) for place in places]
+    if filling.references:
+        is_same = sa.tuple_(models.c.provider_id, models.c.model_id) == sa.tuple_(
+            reference_facts.c.provider_id, reference_facts.c.model_id
+        )
+        found.append(sa.select(models.c.id).join(reference_facts, is_same).where(has(reference_facts.c.aliases, name)))
+    return found
 
 
 def _cheapness(model: ModelRecord) -> tuple[object, ...]:

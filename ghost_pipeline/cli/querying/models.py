@@ -24,7 +24,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     SOURCE_COLUMNS,
     SOURCE_SUFFIX,
     is_reference,
-    stated_source,
+    price_source,
 )
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
@@ -172,10 +172,9 @@ def _print_offers(offers: Sequence[ModelRecord], *, is_json: bool) -> None:
     facts = ("context_window", "input_price", "output_price")
     rows = []
     for one in offers:
-        sources = dict.fromkeys(stated_source(one, fact) or "" for fact in ("input_price", "output_price"))
         state = format_state(is_active=one.is_active, last_seen_at=one.last_seen_at, refused_since=one.refused_since)
         values = (getattr(one, fact) for fact in facts)
-        rows.append([one.provider_id, one.model_id, *values, ", ".join(filter(None, sources)), state])
+        rows.append([one.provider_id, one.model_id, *values, price_source(one), state])
     headings = ("provider", "model", "context", "in $/M", "out $/M", "prices of", "state")
     print_table(headings, rows, numbers=_NUMBERS, optional=("context", "prices of"))
     click.echo(count(len(offers), "offer"), err=True)

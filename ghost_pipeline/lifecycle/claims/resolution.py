@@ -113,6 +113,12 @@ def stated_source(model: ModelRecord, fact: str) -> str | None:
     return own if fact != "capabilities" else name_word_sources(own, model.capabilities or (), filled)
 
 
+def price_source(model: ModelRecord) -> str | None:
+    """Return who states the prices: one source, or that of the input price and then that of the output price."""
+    sources = (stated_source(model, fact) for fact in ("input_price", "output_price"))
+    return ", ".join(dict.fromkeys(one for one in sources if one is not None)) or None
+
+
 def rank_source(source: str, order: Sequence[str]) -> int:
     """Return the place of a source in the order in which sources count, 0 for the first.
 

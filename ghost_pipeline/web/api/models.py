@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ghost_pipeline.catalog.results import ModelHistory
+from ghost_pipeline.catalog.results import ModelFilter, ModelHistory
 from ghost_pipeline.documents import facts_document, model_document, past_model_document
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.validation import parse_age
@@ -20,6 +20,7 @@ from ghost_pipeline.web.api.parameters import (
     ModelId,
     ProviderName,
     ProviderNames,
+    StatedOnly,
     read_instant,
 )
 from ghost_pipeline.web.api.responses import (
@@ -123,6 +124,28 @@ def get_prices(
 ) -> Response:
     """Return what a model cost when, the oldest price first; with ``at`` only the prices of that instant."""
     return json_response(request, {"prices": catalog.history.list_prices(provider, model_id, read_instant(at, "at"))})
+
+
+@router.get(
+    "/model/offers",
+    operation_id="listOffers",
+    summary="List the offers of one model",
+    responses=describe_answers("Offers", "The models that are the same, the cheapest first.", 404),
+)
+def list_offers(
+    request: Request,
+    catalog: CatalogOfRequest,
+    provider: ProviderName,
+    model_id: ModelId,
+    stated_only: StatedOnly = False,
+    limit: Limit = 100,
+) -> Response:
+    """Return the models of all providers that are the same as one, itself and ghosts included.
+
+    Two are the same if an id of one, or an id that a source states for it, names the same maker and model.
+    """
+    wanted = ModelFilter(is_active=None, is_stated_only=stated_only, limit=limit)
+    return json_response(request, {"offers": catalog.find_offers(provider, model_id, wanted)})
 
 
 @router.get(

@@ -27,6 +27,7 @@ ProviderNames = Annotated[
 At = Annotated[str | None, Query(description=f"The catalog as it was then. {INSTANT_FORMAT}", max_length=100)]
 Until = Annotated[str | None, Query(description=f"Only what was recorded before. {INSTANT_FORMAT}", max_length=100)]
 Limit = Annotated[int, Query(description="The largest number of items in the answer.", ge=1, le=MAX_PAGE)]
+StatedOnly = Annotated[bool, Query(description="Only what providers and operators state; nothing of references.")]
 CursorText = Annotated[
     str | None,
     Query(description="The cursor of the page before, with the same other parameters.", max_length=8_000),
@@ -61,9 +62,7 @@ def read_filter(
         bool | None, Query(description="Only models that their providers refuse, or only the others.")
     ] = None,
     retiring: Annotated[bool, Query(description="Only models whose end was announced, past dates included.")] = False,
-    stated_only: Annotated[
-        bool, Query(description="Only what providers and operators state; nothing of references.")
-    ] = False,
+    stated_only: StatedOnly = False,
     min_context: Annotated[int | None, Query(description="The smallest context window, in tokens.")] = None,
     max_input_price: Annotated[float | None, Query(description="In USD per million tokens.")] = None,
     max_output_price: Annotated[float | None, Query(description="In USD per million tokens.")] = None,

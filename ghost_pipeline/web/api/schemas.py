@@ -75,6 +75,12 @@ class Models(msgspec.Struct):
     """Where the next page begins; null on the last one."""
 
 
+class Offers(msgspec.Struct):
+    """The models that are the same, by their input price and then their output price; unknown prices last."""
+
+    offers: Sequence[ModelAtInstant]  # type: ignore[valid-type]
+
+
 class Events(msgspec.Struct):
     """A page of the audit trail of a model, the oldest event first."""
 

@@ -14,9 +14,17 @@ from ghost_pipeline.catalog.browsing.model_timeline import EvidencedEvent, FactH
 from ghost_pipeline.catalog.history.descriptions import changed_values, describe_doubt, describe_event
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.price_periods import PricePeriod
+from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.absence import Presence
-from ghost_pipeline.lifecycle.claims.resolution import Claim, group_words, is_reference, resolve, sort_claims
+from ghost_pipeline.lifecycle.claims.resolution import (
+    Claim,
+    group_words,
+    is_reference,
+    price_source,
+    resolve,
+    sort_claims,
+)
 from ghost_pipeline.lifecycle.facts import FACTS
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import ModelRecord
@@ -28,6 +36,9 @@ from ghost_pipeline.web.pages.url_state import Parameters
 router = APIRouter(include_in_schema=False)
 
 TIMELINE_SIZE = 50
+
+MOST_OFFERS = 50
+"""Offers of the same model that the page has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ class ModelPage:
     history: FactHistory | None
     doubts: Sequence[str]
     """Which implausible values its listings state, and what stands."""
+    offers: Sequence[ModelRecord]
+    """The cheapest offers of the same model, itself included; empty if there is none but itself."""
 
     @property
     def presence(self) -> Presence:
@@ -132,7 +145,14 @@ def view_model(
             describe_doubt(one.fact, one.value, one.doubted_value, one.reason)
             for one in catalog.list_doubts(slug, canonical)
         ],
+        offers=[] if model is None else _list_offers(catalog, model),
     )
+
+
+def _list_offers(catalog: ModelCatalog, model: ModelRecord) -> list[ModelRecord]:
+    wanted = ModelFilter(is_active=None, is_stated_only=False, limit=MOST_OFFERS)
+    found = catalog.find_offers(model.provider_id, model.model_id, wanted)
+    return found if len(found) > 1 else []
 
 
 def list_facts(catalog: ModelCatalog, model: ModelRecord, history: FactHistory) -> list[FactRow]:
@@ -232,4 +252,4 @@ def show_model(request: Request, catalog: CatalogOfRequest, context: ContextOfRe
     has_page = bool(context.dagster_url) and context.settings.model_partitions > 0
     path = model_page_path(shown.provider_id, shown.model_id)
     dagster_page = f"{context.dagster_url.rstrip('/')}{path}" if has_page else None
-    return render_page(request, "model.html", shown=shown, dagster_page=dagster_page)
+    return render_page(request, "model.html", shown=shown, dagster_page=dagster_page, price_source=price_source)

@@ -10,6 +10,7 @@ import pytest
 from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import UnknownModel, UsageError
+from ghost_pipeline.lifecycle.claims.same_models import same_model_keys
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline_tests.catalog.backends import Place
 
@@ -42,6 +43,49 @@ def test_an_alias_has_a_source_and_is_found_and_one_that_points_elsewhere_is_an_
         }
         assert [one.model_id for one in catalog.find_models(ModelFilter(search="grok-LATEST"))] == ["grok-2"]
         assert catalog.find_models(ModelFilter(search="nothing")) == []
+
+
+IDS: dict[str, list[dict[str, Any]]] = {
+    "openai": [{"id": "gpt-x"}, {"id": "GPT-X-mini"}, {"id": "x"}],
+    "xai": [{"id": "grok-1", "aliases": ["grok", "gpt-x"]}, {"id": "grok"}],
+    "openrouter": [
+        {"id": "openai/gpt-x"},
+        {"id": "openai/gpt-x-mini", "hugging_face_id": "OpenAI/GPT-X"},
+        {"id": "x-ai/grok", "canonical_slug": "x-ai/grok-1"},
+        {"id": "other/gpt-x"},
+        {"id": "anthropic/claude-x"},
+        {"id": "google/gemini-é"},
+        {"id": "openai/gpt_x"},
+        {"id": "openai/x"},
+    ],
+    "azure": [{"id": "gpt-x"}, {"id": "claude-x"}],
+    "huggingface": [{"id": "openai/GPT-X"}, {"id": "GOOGLE/Gemini-É"}],
+}
+
+
+def test_offers_are_those_that_share_a_key_wherever_an_id_has_it(place: Place) -> None:
+    """As if every model was compared with every other one."""
+    with place.opened(lambda: NOON) as catalog:
+        for provider_id, rows in IDS.items():
+            submit(catalog, provider_id, rows)
+        for provider_id, model_id in (
+            ("vertex", "publishers/anthropic/models/claude-x@20260101"),
+            ("vertex", "publishers/google/models/gemini-é"),
+            ("bedrock", "eu.anthropic.claude-x-v1:0"),
+            ("bedrock", "anthropic.claude-xy-v1:0"),
+        ):
+            catalog.add_manual_model(provider_id, model_id)
+        everything = catalog.find_models()
+        keys = [same_model_keys(one.provider_id, one.model_id, one.aliases) for one in everything]
+        assert len(everything) == sum(map(len, IDS.values())) + 4
+        for one, own in zip(everything, keys, strict=True):
+            same = {
+                (other.provider_id, other.model_id)
+                for other, others in zip(everything, keys, strict=True)
+                if own & others
+            }
+            found = catalog.find_offers(one.provider_id, one.model_id)
+            assert {(other.provider_id, other.model_id) for other in found} == same, (one.provider_id, one.model_id)
 
 
 def test_offers_of_one_model_come_cheapest_first_and_stay_apart(place: Place) -> None:
