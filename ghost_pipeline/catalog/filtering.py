@@ -16,6 +16,7 @@ from ghost_pipeline.catalog.results import ModelFilter, ModelPlace
 from ghost_pipeline.catalog.storage.tables import models
 from ghost_pipeline.catalog.storage.text_index import find_candidates
 from ghost_pipeline.lifecycle.claims.resolution import word_key
+from ghost_pipeline.lifecycle.identity import fold_case
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES
 
@@ -237,19 +238,6 @@ def _contains_on_postgresql(column: Sql, folded: str, rest: str) -> sa.ColumnEle
     if letters:
         lowered = sa.func.translate(lowered, "".join(map(_other_case, letters)), "".join(letters))
     return (lowered.contains if rest else lowered.endswith)(folded, autoescape=True)
-
-
-def fold_case(text: str) -> str:
-    """Return the text with each capital letter replaced by its small one, where the two are a pair of one letter each.
-
-    The length stays, so that SQL can replace letter by letter.
-    """
-    return text.lower() if text.isascii() else "".join(map(_fold_letter, text))
-
-
-def _fold_letter(letter: str) -> str:
-    lower = letter.lower()
-    return lower if len(lower) == 1 and lower.upper() == letter else letter
 
 
 def _other_case(letter: str) -> str:

@@ -206,3 +206,16 @@ def model_key(provider_id: str, model_id: str) -> str:
 def model_page_path(provider_id: str, model_id: str) -> str:
     """Return the path of the model's page in Dagster's UI: a partition of the asset ``models``."""
     return f"/assets/models?view=partitions&partition={quote(model_key(provider_id, model_id), safe='')}"
+
+
+def fold_case(text: str) -> str:
+    """Return the text with each capital letter replaced by its small one, where the two are a pair of one letter each.
+
+    The length stays, so that SQL can replace letter by letter.
+    """
+    return text.lower() if text.isascii() else "".join(map(_fold_letter, text))
+
+
+def _fold_letter(letter: str) -> str:
+    lower = letter.lower()
+    return lower if len(lower) == 1 and lower.upper() == letter else letter

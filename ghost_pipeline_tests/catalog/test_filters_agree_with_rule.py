@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 
 from ghost_pipeline.catalog.claims.filling import STATED_ONLY, Filling, read_filling
 from ghost_pipeline.catalog.claims.reference_rows import write_changes
-from ghost_pipeline.catalog.filtering import fold_case, matches, order_sql
+from ghost_pipeline.catalog.filtering import matches, order_sql
 from ghost_pipeline.catalog.queries import count_undecided, find_models, read_rows, read_sorted_rows
 from ghost_pipeline.catalog.results import SORTABLE_COLUMNS, ModelFilter, ModelPlace
 from ghost_pipeline.catalog.storage import text_index
@@ -34,6 +34,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     stated_source,
     word_key,
 )
+from ghost_pipeline.lifecycle.identity import fold_case
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, FilledRecord, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.providers import format_of

@@ -10,13 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.claims.filling import Filling
-from ghost_pipeline.catalog.filtering import contains_sql, fold_case, matches
+from ghost_pipeline.catalog.filtering import contains_sql, matches
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import Key
 from ghost_pipeline.catalog.storage.tables import models, reference_facts
 from ghost_pipeline.catalog.storage.text_index import find_candidates
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
 from ghost_pipeline.lifecycle.claims.same_models import same_model_keys
+from ghost_pipeline.lifecycle.identity import fold_case
 from ghost_pipeline.lifecycle.records import ModelRecord
 
 PAGE_SIZE = 1_000

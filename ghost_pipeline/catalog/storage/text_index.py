@@ -96,7 +96,7 @@ def is_complete(connection: sa.Connection) -> bool:
 def find_candidates(connection: sa.Connection, text: str) -> str | None:
     """Return the numbers of the rows that may have a text, as JSON, if they are few; None if all rows must be read.
 
-    ``text`` is folded as ``filtering.fold_case`` does. Only its runs of ASCII characters are looked up: SQLite folds
+    ``text`` is folded as ``identity.fold_case`` does. Only its runs of ASCII characters are looked up: SQLite folds
     these as this program does, whatever its version, and no other letter is equal to one of them.
     """
     if connection.dialect.name != "sqlite" or not is_supported():

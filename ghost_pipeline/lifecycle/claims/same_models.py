@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from ghost_pipeline.errors import InvalidProvider
-from ghost_pipeline.lifecycle.identity import provider_slug
+from ghost_pipeline.lifecycle.identity import fold_case, provider_slug
 
 _VERTEX = re.compile(r"publishers/([^/]+)/models/([^/@]+)(?:@[^/]*)?")
 _BEDROCK = re.compile(r"(?:(?:us|us-gov|eu|apac|jp|au|ca|global)\.)?([a-z0-9-]+)\.(.+?)(?:-v[0-9]+(?::[0-9a-z]+)*)?")
@@ -41,4 +41,4 @@ def _key(provider_id: str, model_id: str) -> str:
         maker, name = provider_id, model_id
     with suppress(InvalidProvider):  # "@cf" of Cloudflare, for one: a key all the same, of equal ids
         maker = provider_slug(maker)
-    return f"{maker}/{name}".casefold()
+    return fold_case(f"{maker}/{name}")

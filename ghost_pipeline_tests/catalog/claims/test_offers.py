@@ -55,6 +55,7 @@ IDS: dict[str, list[dict[str, Any]]] = {
         {"id": "other/gpt-x"},
         {"id": "anthropic/claude-x"},
         {"id": "google/gemini-é"},
+        {"id": "openai/größe"},
         {"id": "openai/gpt_x"},
         {"id": "openai/x"},
     ],

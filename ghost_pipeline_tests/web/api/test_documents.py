@@ -96,9 +96,10 @@ def test_a_model_of_any_name_is_found_by_its_parameters(web_client: TestClient, 
     assert get(web_client, "model", **named) == shown
     assert list(walk(web_client, "model/history", "events", **named, limit=1)) == shown["events"]
     assert get(web_client, "model/prices", **named)["prices"] == printed("prices", provider, model_id)
-    offers = get(web_client, "model/offers", **named)["offers"]
-    assert offers == printed("models", "--same-as", provider, model_id)
-    assert model_id in {one["model_id"] for one in offers}
+    if "is_active" in shown:
+        offers = get(web_client, "model/offers", **named)["offers"]
+        assert offers == printed("models", "--same-as", provider, model_id)
+        assert model_id in {one["model_id"] for one in offers}
     if provider == "acme":
         if model_id not in CHANGED_IN_PATHS:
             assert web_client.get(f"/v1/models/{quote(model_id, safe='')}").json()["id"] == model_id
