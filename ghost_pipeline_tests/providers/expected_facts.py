@@ -216,12 +216,17 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
         "openai/text-embedding-3-small",
         {"name": "OpenAI Text Embedding 3 (small)", "context_window": 8191, "capabilities": ("embedding",)},
     ),
-    ("bedrock", "amazon.nova-pro-v1:0", {"name": "Nova Pro", "capabilities": ("streaming", "text", "vision")}),
+    (
+        "bedrock",
+        "amazon.nova-pro-v1:0",
+        {"name": "Nova Pro", "aliases": "amazon/nova-pro", "capabilities": ("streaming", "text", "vision")},
+    ),
     (
         "bedrock",
         "amazon.titan-embed-text-v1",
         {
             "name": "Titan Embeddings G1 - Text",
+            "aliases": "amazon/titan-embed-text",
             "capabilities": ("embedding",),
             "expires_at": datetime(2026, 9, 30, tzinfo=UTC),
         },
@@ -236,7 +241,7 @@ FACTS: list[tuple[str, str, dict[str, Any]]] = [
         "text-embedding-ada-002",
         {"capabilities": ("embedding",), "expires_at": datetime(2024, 3, 1, 9, 15, 27, tzinfo=UTC)},
     ),
-    ("vertex", "publishers/google/models/gemini-2.5-pro", {}),
+    ("vertex", "publishers/google/models/gemini-2.5-pro", {"aliases": "google/gemini-2.5-pro"}),
     (
         "cloudflare",
         "@cf/meta/llama-3.3-70b-instruct-fp8-fast",

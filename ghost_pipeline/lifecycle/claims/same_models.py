@@ -30,15 +30,17 @@ def _ids(model_id: str, aliases: str | None) -> Iterable[str]:
     return (model_id, *(aliases.split(" ") if aliases else ()))
 
 
-def _key(provider_id: str, model_id: str) -> str:
+def makers_id(provider_id: str, model_id: str) -> str | None:
+    """Return ``maker/name`` of an id of Vertex or Bedrock, as aggregators write it; None for any other id."""
     pattern = {"vertex": _VERTEX, "bedrock": _BEDROCK}.get(provider_id)
     named = pattern.fullmatch(model_id) if pattern else None
-    if named is not None:
-        maker, name = named[1], named[2]
-    elif "/" in model_id:
-        maker, _, name = model_id.partition("/")
-    else:
-        maker, name = provider_id, model_id
+    # Between aliases are spaces, so an id with one can't be such.
+    return None if named is None or " " in model_id else f"{named[1]}/{named[2]}"
+
+
+def _key(provider_id: str, model_id: str) -> str:
+    shared = makers_id(provider_id, model_id) or model_id
+    maker, _, name = shared.partition("/") if "/" in shared else (provider_id, "", shared)
     with suppress(InvalidProvider):  # "@cf" of Cloudflare, for one: a key all the same, of equal ids
         maker = provider_slug(maker)
     return fold_case(f"{maker}/{name}")

@@ -1,9 +1,11 @@
 """AWS Bedrock: ``ListFoundationModels`` (API reference), ``modelSummaries[]``, not paged.
 
 ``modelLifecycle.status`` is ACTIVE or LEGACY in the reference; the user guide ("Model lifecycle") names the third
-state End-of-Life, in which requests fail.
+state End-of-Life, in which requests fail. ``modelId`` is ``MAKER.NAME-v1:0``, after a region for inference profiles
+("Supported foundation models"), and so names the maker's model.
 """
 
+from ghost_pipeline.lifecycle.claims.same_models import makers_id
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.declaration import LiteLLMRoute, Provider
 from ghost_pipeline.providers.endpoint import Endpoint
@@ -26,6 +28,7 @@ _GONE = frozenset({"eol", "end_of_life", "retired"})
 def _read(fields: Fields) -> Facts:
     return Facts(
         name=fields.text("modelName"),
+        aliases=makers_id("bedrock", fields.model_id),
         capabilities=merge_capabilities(
             map_words(fields.words("inputModalities"), INPUT_MODALITIES),
             map_words(fields.words("outputModalities"), OUTPUT_MODALITIES),
@@ -43,7 +46,7 @@ def _is_inactive(row: Row) -> bool:
 PROVIDERS = (
     Provider(
         "bedrock",
-        Format("bedrock", 1, _read, row_keys=("modelSummaries",), id_fields=("modelId",), is_inactive=_is_inactive),
+        Format("bedrock", 2, _read, row_keys=("modelSummaries",), id_fields=("modelId",), is_inactive=_is_inactive),
         # API reference, "ListFoundationModels"; user guide, "Use an Amazon Bedrock API key"
         Endpoint(
             "https://bedrock.{region}.amazonaws.com",

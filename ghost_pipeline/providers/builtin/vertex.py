@@ -1,16 +1,17 @@
 """Vertex AI: ``publishers.models.list`` (Model Garden REST reference), ``publisherModels[]`` and ``nextPageToken``.
 
-A row is identified by its resource name, ``publishers/google/models/…``. No ``launchStage`` of the reference says that
-a model is gone, and no field has a fact of the catalog.
+A row is identified by its resource name, ``publishers/google/models/…``, which names the maker and its id of the model.
+No ``launchStage`` of the reference says that a model is gone, and no field has a fact of the catalog.
 """
 
+from ghost_pipeline.lifecycle.claims.same_models import makers_id
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.providers.declaration import LiteLLMRoute, Provider
 from ghost_pipeline.providers.wire_format import Fields, Format
 
 
 def _read(fields: Fields) -> Facts:
-    return Facts(name=fields.text("displayName"))
+    return Facts(name=fields.text("displayName"), aliases=makers_id("vertex", fields.model_id))
 
 
 _WITHOUT_PUBLISHER = frozenset({"google", "anthropic", "mistralai", "ai21"})
@@ -30,7 +31,7 @@ def _id_for_litellm(model_id: str) -> str:
 PROVIDERS = (
     Provider(
         "vertex",
-        Format("vertex", 1, _read, row_keys=("publisherModels",), id_fields=("name",)),
+        Format("vertex", 2, _read, row_keys=("publisherModels",), id_fields=("name",)),
         endpoint=None,
         route=LiteLLMRoute(
             "vertex_ai",
