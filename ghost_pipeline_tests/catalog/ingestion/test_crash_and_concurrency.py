@@ -110,7 +110,7 @@ def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_catalog_that_the_
     place: Place,
 ) -> None:
     chance = random.Random(20260501)
-    for life in range(16):
+    for life in range(10):
         writer = started(place, "ingest", 10_000, first=10_000 * life)
         time.sleep(chance.uniform(0.0, 0.4))
         writer.send_signal(signal.SIGKILL)

@@ -87,7 +87,7 @@ def perform(pair: Pair, step: Step) -> object:  # noqa: C901 - one line for each
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=1500 if IS_THOROUGH else 40, deadline=None, print_blob=True)
+@settings(max_examples=1500 if IS_THOROUGH else 25, deadline=None, print_blob=True)
 @given(st.lists(st.one_of(repeats, repeats, others), max_size=20))
 @example([("submit", WHOLE, 0), ("remove", KEYS[0]), AGAIN, AGAIN, ("restore", KEYS[0]), AGAIN, AGAIN])
 @example([AGAIN, AGAIN, ("track", KEYS[0], 0), ("reconcile", 2), ("submit", FIVE, 0)])

@@ -152,6 +152,9 @@ def test_a_newer_catalog_is_refused_and_left_alone(database: Database) -> None:
     assert schema.current_revision(database) == "9999"
 
 
+PROGRAMS = 6
+"""That run at the same time. Each imports the package first, which is most of what it takes."""
+
 TRACKING = """
 import sys
 from datetime import UTC, datetime, timedelta
@@ -169,25 +172,25 @@ schema.upgrade(Database(sys.argv[2]))
 """
 
 
-def run_ten(place: Place, code: str) -> None:
+def run_at_once(place: Place, code: str) -> None:
     started = [
         subprocess.Popen([sys.executable, "-c", code, str(place.home), place.url, f"m{number}"], stderr=subprocess.PIPE)
-        for number in range(10)
+        for number in range(PROGRAMS)
     ]
     ended = [(process.communicate()[1], process.returncode) for process in started]
     assert [(error, code) for error, code in ended if code] == []
 
 
-def test_ten_programs_that_start_at_once_all_find_a_catalog(place: Place) -> None:
-    run_ten(place, TRACKING)
+def test_programs_that_start_at_once_all_find_a_catalog(place: Place) -> None:
+    run_at_once(place, TRACKING)
     with place.opened() as catalog:
-        assert len(catalog.find_models(ModelFilter(("openai",)))) == 10
+        assert len(catalog.find_models(ModelFilter(("openai",)))) == PROGRAMS
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_ten_programs_that_upgrade_at_once_migrate_once(backend: str, tmp_path: Path) -> None:
+def test_programs_that_upgrade_at_once_migrate_once(backend: str, tmp_path: Path) -> None:
     place = new_place(backend, tmp_path, is_migrated=False)
-    run_ten(place, UPGRADING)
+    run_at_once(place, UPGRADING)
     database = place.database()
     assert_is_head(database)
     database.close()
