@@ -1,7 +1,7 @@
 """The check on models that are used and of which references contradict what is stated."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -38,3 +38,12 @@ def test_it_warns_of_a_used_model_whose_price_a_reference_contradicts(workshop: 
             "references": "4 (reference:models-dev)",
         }
     ]
+    with workshop.catalog() as catalog:
+        catalog.references.remove("models-dev")
+        catalog.announce_retirement("openai", "used", datetime(2030, 7, 1, tzinfo=UTC))
+        entry = {"litellm_provider": "openai", "deprecation_date": "2030-06-01"}
+        catalog.references.import_content("litellm", "map.json", json.dumps({"used": entry}).encode())
+    table = health_check(workshop, NAME).metadata["conflicts"]
+    assert isinstance(table, dg.TableMetadataValue)
+    [record] = table.records
+    assert (record.data["fact"], record.data["stated"]) == ("expires_at", "2030-07-01 00:00")
