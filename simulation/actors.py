@@ -2,7 +2,8 @@
 
 import json
 import logging
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -24,7 +25,7 @@ from ghost_pipeline.settings import Settings
 from simulation import numbers
 from simulation.faults import Crash, Delivered, crash_at, deliver, failing_database, replace_archived
 from simulation.plan import Step
-from simulation.statements import executed_directly
+from simulation.statements import compiled_before, executed_directly
 from simulation.world import TrueProvider
 
 logging.getLogger("ghost_pipeline.client").addHandler(logging.NullHandler())
@@ -146,7 +147,7 @@ class Actors:
     def restart(self, process: int) -> None:
         """Forget what a process that died had in memory, and its connections.
 
-        Some restarts open the catalog anew, which checks the schema and compiles every statement again.
+        Some restarts open the catalog anew, which checks the schema again.
         """
         self._restarts += 1
         self._gateways.clear()
@@ -170,12 +171,17 @@ class Actors:
             happened.is_acknowledged, happened.error = False, type(error).__name__
         return happened
 
-    def _faults(self, catalog: ModelCatalog, step: Step) -> AbstractContextManager[None]:
+    @contextmanager
+    def _faults(self, catalog: ModelCatalog, step: Step) -> Iterator[None]:
         if step.crash is not None:
-            return crash_at(catalog, step.crash, step.seed)
-        if step.database_fault is not None:
-            return failing_database(catalog, step.database_fault, step.seed)
-        return executed_directly(catalog)
+            with compiled_before(catalog), crash_at(catalog, step.crash, step.seed):
+                yield
+        elif step.database_fault is not None:
+            with compiled_before(catalog), failing_database(catalog, step.database_fault, step.seed):
+                yield
+        else:
+            with executed_directly(catalog):
+                yield
 
     def _fetch(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         provider = self.world[step.provider]

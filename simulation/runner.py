@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.settings import Settings
 from simulation.actors import Actors, Happened
@@ -20,6 +22,7 @@ from simulation.states import StateReader
 from simulation.witness import Witness
 from simulation.world import TrueProvider, make_world
 
+CATALOG_FILE = "catalog.db"
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -72,7 +75,10 @@ def run(
     world = scenario.world()
     witness = Witness(world)
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_fast_folder()) as home:
-        actors = Actors(world, Settings(home=Path(home), database_url=database_url))
+        settings = Settings(home=Path(home), database_url=database_url)
+        if not database_url:
+            (settings.home / CATALOG_FILE).write_bytes(_empty_catalog())
+        actors = Actors(world, settings)
         checks = Checks(witness, StateReader(actors.catalog()))
         try:
             for step in scenario.steps() if steps is None else steps:
@@ -97,6 +103,15 @@ def run(
     report.slowest_ghost_hours = round(checks.slowest_ghost.total_seconds() / 3600, 1)
     report.checks, report.seconds = checks.count, time.process_time() - began
     return report
+
+
+@cache
+def _empty_catalog() -> bytes:
+    """Return the file of a catalog without rows: to create one takes as long as the steps of two days."""
+    with tempfile.TemporaryDirectory(prefix="simulation-", dir=_fast_folder()) as home:
+        settings = Settings(home=Path(home))
+        ModelCatalog.open(settings).close()
+        return (settings.home / CATALOG_FILE).read_bytes()
 
 
 def _fast_folder() -> str | None:

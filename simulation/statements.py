@@ -3,18 +3,20 @@
 SQLAlchemy's work around each statement would be two fifths of the simulation's time. What the catalog executes stays
 what it is: SQLAlchemy compiles every statement, and its types convert parameters and values. Left out is what it does
 again at each execution. Steps with a crash or a fault of the database go the whole way, because errors, roll-backs and
-lost connections are what SQLAlchemy handles there, and so does everything on PostgreSQL. A statement that fails here
+lost connections are what SQLAlchemy handles there; only what was compiled for an engine before the process died is not
+compiled again for the next. Everything on PostgreSQL goes the whole way, too. A statement that fails here
 is executed again the whole way. ``test_simulation.py`` compares both ways.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 from weakref import ReferenceType, ref
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
+from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -24,6 +26,7 @@ from ghost_pipeline import ModelCatalog
 class _Prepared(NamedTuple):
     statement: sa.Executable
     """Keeps its identity taken."""
+    compiled: SQLCompiler
     sql: str
     own: Mapping[str, Any]
     """Values of the statement itself, unless the execution passes others."""
@@ -95,10 +98,8 @@ class DirectConnection(sa.Connection):
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Execute the statement, directly if it was prepared."""
-        is_many = isinstance(parameters, (list, tuple)) and len(parameters) > 0
-        first = parameters[0] if is_many else parameters or {}
-        key = (id(statement), is_many, *first)
-        prepared = _prepared.get(key)
+        key, first = _key(statement, parameters)
+        is_many, prepared = key[1], _prepared.get(key)
         fairy: Any = self._dbapi_connection
         if prepared is None or execution_options or self._transaction is None or fairy is None:
             if key not in _prepared:
@@ -125,6 +126,30 @@ class DirectConnection(sa.Connection):
             except sqlite3.Error:
                 pass  # below with SQLAlchemy's error
         return super().exec_driver_sql(statement, parameters, execution_options)
+
+
+class CompiledConnection(sa.Connection):
+    """A connection that does all that SQLAlchemy does, but does not compile again the statements that it knows."""
+
+    def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
+        """Execute the statement, as it was compiled for another engine of the same kind if it was."""
+        key, _ = _key(statement, parameters)
+        prepared = _prepared.get(key)
+        if prepared is None or execution_options:
+            return super().execute(statement, parameters, execution_options=execution_options)
+        sets = parameters if key[1] else [parameters] if parameters else []
+        context, compiled = self.dialect.execution_ctx_cls._init_compiled, prepared.compiled
+        return self._execute_context(
+            *(self.dialect, context, compiled, sets, self._execution_options, compiled, sets, statement, None),
+            cache_hit=CacheStats.CACHE_HIT,
+        )
+
+
+def _key(statement: Any, parameters: Any) -> tuple[_Key, Mapping[str, Any]]:
+    """Return the key of an execution, and its parameters or the first set of them."""
+    is_many = isinstance(parameters, (list, tuple)) and len(parameters) > 0
+    first = parameters[0] if is_many else parameters or {}
+    return (id(statement), is_many, *first), first
 
 
 _OF_TEMPORARY_TABLES = ("CREATE TEMPORARY TABLE", "INSERT INTO staged_models", "DELETE FROM")
@@ -158,6 +183,7 @@ def _prepare(key: _Key, statement: Any, dialect: sa.Dialect) -> _Prepared | None
     names_in_order = compiled.positiontup
     return _Prepared(
         statement,
+        compiled,
         compiled.string,
         own={bind.key: bind.value for bind in binds.values() if not bind.required},
         keys=tuple(binds[name].key for name in names_in_order),
@@ -172,14 +198,23 @@ def _metadata(compiled: SQLCompiler, dialect: sa.Dialect) -> SimpleResultMetaDat
     return SimpleResultMetaData([column.keyname for column in columns], _processors=processors)
 
 
-@contextmanager
-def executed_directly(catalog: ModelCatalog) -> Iterator[None]:
+def executed_directly(catalog: ModelCatalog) -> AbstractContextManager[None]:
     """Execute what the catalog executes in the block directly, if it is on SQLite."""
+    return _connecting(catalog, DirectConnection)
+
+
+def compiled_before(catalog: ModelCatalog) -> AbstractContextManager[None]:
+    """Execute what the catalog executes in the block the whole way, but for compiling, if it is on SQLite."""
+    return _connecting(catalog, CompiledConnection)
+
+
+@contextmanager
+def _connecting(catalog: ModelCatalog, connection_class: type[sa.Connection]) -> Iterator[None]:
     engine = catalog._database.engine
     if not catalog._database.is_sqlite:
         yield
         return
-    engine._connection_cls = DirectConnection
+    engine._connection_cls = connection_class
     try:
         yield
     finally:

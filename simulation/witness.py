@@ -316,12 +316,12 @@ class Witness:
         is_late = feed.acknowledged_at is not None and at < feed.acknowledged_at
         is_newest = feed.last_listed_at is None or at >= feed.last_listed_at
         for model_id in delivered.model_ids:
-            # Documentation: a listing that brings a model back speaks against its refusals.
-            self.of(provider_id, model_id).refusals.clear()
-        for model_id in delivered.model_ids if not is_late else ():
             known = self.of(provider_id, model_id)
-            is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
-            known.list_price(delivered.prices.get(model_id) if is_certain else None, at)
+            # Documentation: a listing that brings a model back speaks against its refusals.
+            known.refusals.clear()
+            if not is_late:
+                is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
+                known.list_price(delivered.prices.get(model_id) if is_certain else None, at)
         if is_done and not is_late:
             feed.acknowledged_at = at
 
