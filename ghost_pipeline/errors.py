@@ -90,6 +90,10 @@ class InvalidAnnouncements(UsageError):
     """Retirements to announce, at least one of which is invalid: none was recorded."""
 
 
+class UnknownStatement(UsageError):
+    """No operator stated this fact of the model."""
+
+
 class UnknownAnnouncement(UsageError):
     """A retirement to take back that no operator announced."""
 

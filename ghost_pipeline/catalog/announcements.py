@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from ghost_pipeline.catalog.apply import Change, Step, apply_batch
 from ghost_pipeline.catalog.results import AnnouncementEffect, AnnouncementResult
 from ghost_pipeline.catalog.sightings import check_columns, validate_rows
+from ghost_pipeline.catalog.storage.operator_statements import find_statements
 from ghost_pipeline.catalog.storage.repository import (
     Key,
     end_announcements,
@@ -27,6 +28,7 @@ from ghost_pipeline.catalog.storage.repository import (
     insert_announcements,
 )
 from ghost_pipeline.errors import InvalidAnnouncements, UnknownAnnouncement, UnknownProvider
+from ghost_pipeline.lifecycle.claims.operator_facts import OperatorFact, withdraw_facts
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import Addition, ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.retirement import (
@@ -63,13 +65,25 @@ def announce(
     One that repeats what stands already is not recorded again.
     """
     get_or_create_providers(connection, {one.provider_id for one in stated})
-    earlier = find_announcements(connection, [_key(one) for one in stated])
+    keys = [_key(one) for one in stated]
+    earlier = find_announcements(connection, keys)
+    dates = {
+        key: found["expires_at"] for key, found in find_statements(connection, keys).items() if "expires_at" in found
+    }
     changes = apply_batch(
         connection,
-        [_step(one, partial(apply_announcement, earlier=earlier.get(_key(one))), now, recorded_by) for one in stated],
+        [
+            _step(
+                one,
+                partial(_announced_over, date=dates.get(_key(one)), earlier=earlier.get(_key(one))),
+                now,
+                recorded_by,
+            )
+            for one in stated
+        ],
     )
     new = [
-        _with_listed(one, earlier.get(_key(one)), change.before)
+        _with_listed(one, earlier.get(_key(one)), _without_date(change.before, dates.get(_key(one))))
         for one, change in zip(stated, changes, strict=True)
         if not _repeats(one, earlier.get(_key(one)))
     ]
@@ -98,6 +112,18 @@ def withdraw(
     after = None if change.after is None else change.after.expires_at
     successor = None if change.after is None else change.after.replaced_by
     return AnnouncementResult(*key, "withdrawn", after, before, successor, change.before is not None)
+
+
+def _announced_over(
+    current: ModelRecord, announcement: Announcement, date: OperatorFact | None, earlier: Announcement | None
+) -> ModelRecord:
+    """Return the model after it was announced: the announcement is newer than a ``date`` that an operator stated."""
+    return apply_announcement(_without_date(current, date) or current, announcement, earlier)
+
+
+def _without_date(model: ModelRecord | None, date: OperatorFact | None) -> ModelRecord | None:
+    """Return the model without the date of its end that an operator stated."""
+    return model if model is None or date is None else withdraw_facts(model, {date.fact: date}, [date.fact])
 
 
 def _key(announcement: Announcement) -> Key:

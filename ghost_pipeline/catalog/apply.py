@@ -6,9 +6,11 @@ locks of the providers.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.storage.operator_statements import StatedChange, find_statements, write_statements
 from ghost_pipeline.catalog.storage.repository import (
     Key,
     delete_models,
@@ -35,6 +37,8 @@ class Step:
     model_id: str
     rule: Rule
     cause: Cause
+    stated_facts: tuple[str, ...] = ()
+    """Facts that an operator states with it."""
 
     @property
     def key(self) -> Key:
@@ -68,6 +72,7 @@ def apply_batch(connection: sa.Connection, steps: Iterable[Step]) -> list[Change
     outside = [key for key in keys if key not in known]
     tombstones = newest_tombstones(connection, outside)
     announced = find_announcements(connection, outside)
+    stated = find_statements(connection, list(announced))
     current: dict[Key, ModelRecord | None] = {key: known.get(key) for key in keys}
     changes = []
     for step in steps:
@@ -75,10 +80,13 @@ def apply_batch(connection: sa.Connection, steps: Iterable[Step]) -> list[Change
         tombstone = tombstones.get(step.key) if before is None else None
         after = step.rule(before, tombstone)
         if before is None and after is not None and step.key in announced:
-            after = apply_earlier_announcement(after, announced[step.key], is_addition=step.cause.is_addition)
+            date = stated.get(step.key, {}).get("expires_at")
+            stated_at = None if date is None else date.stated_at
+            stated_at = step.cause.at if "expires_at" in step.stated_facts else stated_at
+            after = apply_earlier_announcement(after, announced[step.key], stated_at)
         current[step.key] = after
         changes.append(Change(before, after, tombstone))
-    _write(connection, known, current)
+    _write(connection, known, current, {step.key: step.cause.at for step in steps})
     write_events(
         connection,
         (
@@ -90,8 +98,17 @@ def apply_batch(connection: sa.Connection, steps: Iterable[Step]) -> list[Change
     return changes
 
 
-def _write(connection: sa.Connection, known: dict[Key, ModelRecord], current: dict[Key, ModelRecord | None]) -> None:
+def _write(
+    connection: sa.Connection,
+    known: dict[Key, ModelRecord],
+    current: dict[Key, ModelRecord | None],
+    instants: dict[Key, datetime],
+) -> None:
     final = [(known.get(key), record) for key, record in current.items() if record is not None]
     insert_models(connection, [after for before, after in final if before is None])
     update_models(connection, [(before, after) for before, after in final if before is not None and before != after])
+    write_statements(
+        connection,
+        (StatedChange(known.get(key), after, instants[key]) for key, after in current.items() if after is not None),
+    )
     delete_models(connection, [key for key, record in current.items() if record is None and key in known])

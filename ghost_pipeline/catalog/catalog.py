@@ -374,6 +374,17 @@ class ModelCatalog(CatalogQueries):
         slug, at = provider_slug(provider_id), self._as_of(now)
         return self._database.write(lambda connection: overrides.restore_provider(connection, slug, at))
 
+    def withdraw_facts(
+        self, provider_id: str, model_id: str, facts: Sequence[str] = (), now: datetime | None = None
+    ) -> overrides.WithdrawnFacts:
+        """Withdraw what operators stated of a model with ``add``, or everything; what its listing states stands.
+
+        Raises UnknownModel; UnknownStatement for a fact that no operator stated.
+        """
+        slug, at = provider_slug(provider_id), self._as_of(now)
+        canonical = canonical_model_id(slug, model_id)
+        return self._database.write(lambda connection: overrides.withdraw_facts(connection, slug, canonical, facts, at))
+
     def restore_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
         """Restore a purged or removed model as a ghost. Raises UnknownModel, ModelExists."""
         slug, at = provider_slug(provider_id), self._as_of(now)

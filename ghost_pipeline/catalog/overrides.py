@@ -1,7 +1,11 @@
 """What an operator decides: reactivate or remove a model, restore what was removed, release a held provider."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch, apply_step
@@ -11,16 +15,28 @@ from ghost_pipeline.catalog.ingestion.withholding import accept_doubts
 from ghost_pipeline.catalog.refusals.recording import record_reactivation
 from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.storage import repository
-from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, write_events
+from ghost_pipeline.catalog.storage.operator_statements import find_statements
+from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, find_announcements, model_record, write_events
 from ghost_pipeline.catalog.storage.tables import model_events, models, withheld_facts
 from ghost_pipeline.catalog.storage.unknown_names import unknown_model_error
-from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider
-from ghost_pipeline.lifecycle.events import Cause, departure_event, events_between
+from ghost_pipeline.errors import ModelExists, UnknownModel, UnknownProvider, UnknownStatement
+from ghost_pipeline.lifecycle.claims import operator_facts
+from ghost_pipeline.lifecycle.claims.operator_facts import OPERATOR_FACTS
+from ghost_pipeline.lifecycle.events import WITHDRAWN, Cause, departure_event, events_between
 from ghost_pipeline.lifecycle.identity import format_command
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import reactivate, restore
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.settings import Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnFacts:
+    """A model after facts of operators were withdrawn."""
+
+    model: ModelRecord
+    withdrawn: Mapping[str, Any]
+    """Fact -> what the operator had stated."""
 
 
 def reactivate_model(
@@ -108,6 +124,40 @@ def _removed_together(connection: sa.Connection, provider_id: str) -> list[Model
     events = (repository.model_event(row) for row in connection.execute(query))
     together = [event for event in events if (event.details or {}).get(_REMOVED_TOGETHER)]
     return [event for event in together if event.at == together[0].at]
+
+
+def withdraw_facts(
+    connection: sa.Connection, provider_id: str, model_id: str, facts: Sequence[str], now: datetime
+) -> WithdrawnFacts:
+    """Take back what operators stated of a model, or everything if ``facts`` is empty: the listing's values stand.
+
+    Raises UnknownModel, UnknownStatement.
+    """
+    key = (provider_id, model_id)
+    _lock_provider(connection, provider_id, model_id)
+    stated = find_statements(connection, [key]).get(key, {})
+    announced = find_announcements(connection, [key]).get(key)
+    date = None if announced is None else announced.standing.at
+    if date is not None and "expires_at" in stated and stated["expires_at"].listed_value is None:
+        stated["expires_at"] = replace(stated["expires_at"], listed_value=date)
+    withdrawn = tuple(fact for fact in OPERATOR_FACTS if fact in stated and (fact in facts or not facts))
+
+    def rule(current: ModelRecord | None, tombstone: Tombstone | None) -> ModelRecord:
+        if current is None:
+            raise _absent_model_error(connection, provider_id, model_id, tombstone)
+        unknown = [fact for fact in facts if fact not in withdrawn]
+        if unknown or not withdrawn:
+            known = ", ".join(fact for fact in OPERATOR_FACTS if fact in stated)
+            raise UnknownStatement(
+                f"no operator stated {unknown[0] if unknown else 'a fact'} of {provider_id} {model_id}",
+                f"they stated: {known}" if known else "there is nothing to withdraw",
+            )
+        return operator_facts.withdraw_facts(current, stated, withdrawn)
+
+    details = {WITHDRAWN: {fact: msgspec.to_builtins(stated[fact].listed_since) for fact in withdrawn}}
+    change = apply_step(connection, Step(*key, rule, Cause(now, Source.MANUAL, details=details)))
+    assert change.after is not None  # noqa: S101 - the rule raises where there is no model
+    return WithdrawnFacts(change.after, {fact: stated[fact].value for fact in withdrawn})
 
 
 def restore_model(connection: sa.Connection, provider_id: str, model_id: str, now: datetime) -> ModelRecord:

@@ -14,6 +14,7 @@ from ghost_pipeline.catalog.refusals.recording import record_uses
 from ghost_pipeline.catalog.results import Effect, SightingResult
 from ghost_pipeline.catalog.storage.repository import get_or_create_providers
 from ghost_pipeline.errors import CatalogError, InvalidAdditions, UsageError
+from ghost_pipeline.lifecycle.claims.operator_facts import OPERATOR_FACTS
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, FACTS
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
@@ -45,7 +46,10 @@ def add_models(
     """
     cause = Cause(at, Source.MANUAL, is_addition=True)
     ordered = sorted(added, key=lambda record: (record.provider_id, record.model_id))
-    steps = [Step(record.provider_id, record.model_id, _addition_rule(record, at), cause) for record in ordered]
+    steps = [
+        Step(record.provider_id, record.model_id, _addition_rule(record, at), cause, _given_facts(record))
+        for record in ordered
+    ]
     for provider in get_or_create_providers(connection, {step.provider_id for step in steps}):
         correct_future_instants(connection, provider, now, now)
     return _results(steps, apply_batch(connection, steps))
@@ -68,6 +72,10 @@ def add_in_pages(
 
 def _addition_rule(added: ModelRecord, at: datetime) -> Rule:
     return lambda current, tombstone: apply_addition(current, added, at, tombstone)
+
+
+def _given_facts(added: ModelRecord) -> tuple[str, ...]:
+    return tuple(fact for fact in OPERATOR_FACTS if getattr(added, fact) is not None)
 
 
 def _inference_step(inference: Inference) -> Step:

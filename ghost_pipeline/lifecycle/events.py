@@ -83,6 +83,11 @@ ACCEPTED = {"is_accepted": True}
 """In the details of an event with which an operator accepts what a listing stated before."""
 
 
+WITHDRAWN = "withdrawn"
+"""The key, in the details of an event, of the facts that an operator stated no more: since when the listing states what
+stands then, as far as that is known."""
+
+
 def doubt_event(
     provider_id: str, model_id: str, cause: Cause, doubts: Mapping[str, tuple[Any, Any, str | None]]
 ) -> ModelEvent:

@@ -5,6 +5,7 @@ Facts that this catalog has are kept, missing ones are filled in. Merging the sa
 
 from msgspec.structs import replace
 
+from ghost_pipeline.lifecycle.claims.operator_facts import manual_facts, overridden_facts, state_facts
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.transitions import latest_known
@@ -46,15 +47,14 @@ def import_model(
 def _merge(current: ModelRecord, incoming: ModelRecord) -> ModelRecord:
     """Return one model with both histories: first and last seen at the earliest and the latest instant of both.
 
-    The source is that of the earlier first sighting, except that MANUAL takes precedence.
+    The source is that of the earlier first sighting, except that MANUAL takes precedence. What an operator stated there
+    counts unless one stated the fact here.
     """
     earlier = incoming if incoming.first_seen_at < current.first_seen_at else current
     is_manual = Source.MANUAL in (current.source, incoming.source)
     is_back = _is_back(current, incoming)
-    is_named = incoming.is_name_manual and not current.is_name_manual and incoming.name is not None
-    filled = _fill_missing(current, incoming)
-    return replace(
-        filled,
+    merged = replace(
+        _fill_missing(current, incoming),
         source=Source.MANUAL if is_manual else earlier.source,
         is_active=current.is_active or is_back,
         deactivated_at=None if is_back else current.deactivated_at,
@@ -62,10 +62,10 @@ def _merge(current: ModelRecord, incoming: ModelRecord) -> ModelRecord:
         last_seen_at=max(current.last_seen_at, incoming.last_seen_at),
         last_listed_at=latest_known(current.last_listed_at, incoming.last_listed_at),
         last_used_at=latest_known(current.last_used_at, incoming.last_used_at),
-        name=incoming.name if is_named else filled.name,
-        is_name_manual=current.is_name_manual or is_named,
         inference_metadata=merge_metadata(incoming.inference_metadata, current.inference_metadata) or None,
     )
+    theirs = {fact: getattr(incoming, fact) for fact in manual_facts(incoming) if fact not in manual_facts(current)}
+    return state_facts(merged, {fact: value for fact, value in theirs.items() if value is not None})
 
 
 def _is_back(current: ModelRecord, incoming: ModelRecord) -> bool:
@@ -77,11 +77,17 @@ def _is_back(current: ModelRecord, incoming: ModelRecord) -> bool:
 
 
 def _fill_missing(current: ModelRecord, incoming: ModelRecord) -> ModelRecord:
-    """Return ``current`` with its missing facts from ``incoming``; if there are any, without its ``listing_id``."""
+    """Return ``current`` with its missing facts from ``incoming``; if there are any, without its ``listing_id``.
+
+    Such a row is not as its listing left it, so the same bytes have to be reconciled again.
+    """
+    contradicted = {"prices"}.intersection(overridden_facts(current))
     gaps = {
         fact: value
         for fact in (*FACT_NAMES, "provider_data")
-        if getattr(current, fact) is None and (value := getattr(incoming, fact)) is not None
+        if fact not in contradicted
+        and getattr(current, fact) is None
+        and (value := getattr(incoming, fact)) is not None
     }
     if not gaps:
         return current

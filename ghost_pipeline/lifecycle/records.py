@@ -40,6 +40,8 @@ class ModelRecord(Facts, frozen=True):
     """The latest refusal that counts."""
     refusal_reason: str | None = None
     """Why it is refused: class, our own words, successor and rule."""
+    manual_facts: str | None = None
+    """The facts that an operator stated, with spaces between, so that listings don't; ``is_name_manual`` is apart."""
 
     def __post_init__(self) -> None:
         """Derive ``is_free``, also in a copy with other prices."""

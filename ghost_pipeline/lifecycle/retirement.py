@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from ghost_pipeline.errors import UsageError
+from ghost_pipeline.lifecycle.claims.operator_facts import keep_operator_facts, withdraw_facts
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.validation import require_in_range, validate_instant, validate_name
@@ -80,19 +81,26 @@ def apply_announcement(
     return _retiring(current, combine(announcement.standing, _without(current, earlier)))
 
 
-def apply_earlier_announcement(entering: ModelRecord, announcement: Announcement, *, is_addition: bool) -> ModelRecord:
+def apply_earlier_announcement(
+    entering: ModelRecord, announcement: Announcement, stated_at: datetime | None
+) -> ModelRecord:
     """Return a model that enters the catalog without a listing, and that was announced before.
 
-    What an operator states with an addition is newer than the announcement; what a tombstone or an import has is not.
+    ``stated_at`` is when an operator stated the model's date, which stands if it is newer than the announcement. What a
+    tombstone or an import has otherwise does not.
     """
-    if not is_addition:
-        return apply_announcement(entering, announcement)
-    return _retiring(entering, combine(Retirement(entering.expires_at, entering.replaced_by), announcement.standing))
+    if stated_at is not None and stated_at >= announcement.announced_at:
+        after = _retiring(entering, Retirement(entering.expires_at, announcement.replaced_by or entering.replaced_by))
+    else:
+        free = entering if announcement.standing.at is None else withdraw_facts(entering, {}, ("expires_at",))
+        after = _retiring(free, combine(announcement.standing, Retirement(entering.expires_at, entering.replaced_by)))
+    # Such a row is not as its listing left it, so the same bytes have to be reconciled again.
+    return entering if after == entering else replace(after, listing_id=None)
 
 
 def apply_withdrawal(current: ModelRecord, announcement: Announcement) -> ModelRecord:
     """Return the model after an announcement was taken back: what came from it is as the listing states it."""
-    return _retiring(current, _without(current, announcement))
+    return keep_operator_facts(current, _retiring(current, _without(current, announcement)))
 
 
 def _without(current: ModelRecord, announcement: Announcement | None) -> Retirement:
@@ -108,8 +116,7 @@ def _without(current: ModelRecord, announcement: Announcement | None) -> Retirem
 def _retiring(current: ModelRecord, retirement: Retirement) -> ModelRecord:
     if (current.expires_at, current.replaced_by) == retirement:
         return current
-    # Such a row is not as its listing left it, so the same bytes have to be reconciled again.
-    return replace(current, expires_at=retirement.at, replaced_by=retirement.replaced_by, listing_id=None)
+    return replace(current, expires_at=retirement.at, replaced_by=retirement.replaced_by)
 
 
 ANNOUNCEMENT_COLUMNS = ("provider_id", "model_id", "retires_at", "replaced_by", "source_url")

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from ghost_pipeline.lifecycle.claims.operator_facts import OPERATOR_FACTS, keep_operator_facts, state_facts
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord, Tombstone
 from ghost_pipeline.lifecycle.validation import merge_metadata
@@ -30,8 +31,8 @@ def apply_listing(
 ) -> ModelRecord:
     """Return the model after a listing observed ``at`` contained it; ``incoming`` has the facts of the listing.
 
-    A late listing changes no facts and reactivates nothing. A name that an operator gave is kept, and so is any name
-    if the listing states none.
+    A late listing changes no facts and reactivates nothing. What an operator stated is kept, and so is any name if the
+    listing states none.
     """
     if current is None:
         return _create(incoming, Source.INDEX, at, tombstone)
@@ -39,13 +40,14 @@ def apply_listing(
     seen = replace(seen, last_listed_at=latest_known(current.last_listed_at, at))
     if is_late:
         return seen
-    return replace(
+    listed = replace(
         seen,
-        name=current.name if current.is_name_manual or incoming.name is None else incoming.name,
+        name=current.name if incoming.name is None else incoming.name,
         **{fact: getattr(incoming, fact) for fact in FACT_NAMES if fact != "name"},
         provider_data=incoming.provider_data,
         listing_id=incoming.listing_id,
     )
+    return keep_operator_facts(current, listed)
 
 
 def apply_inference(
@@ -73,28 +75,11 @@ def apply_addition(
 ) -> ModelRecord:
     """Return the model after an operator added it ``at``: MANUAL from then on, with every fact that was given.
 
-    Facts that were not given are kept. Later listings keep the name and refresh the other facts, so a row with new
-    facts no longer refers to the listing that confirmed it last.
+    Facts that were not given are kept, and what an operator stated before the model was removed counts again.
     """
-    if current is None:
-        created = _create(incoming, Source.MANUAL, at, tombstone)
-        return replace(
-            created,
-            source=Source.MANUAL,
-            name=created.name if incoming.name is None else incoming.name,
-            is_name_manual=created.is_name_manual or incoming.name is not None,
-        )
-    stated = {fact: value for fact in FACT_NAMES if fact != "name" and (value := getattr(incoming, fact)) is not None}
-    if not stated.keys().isdisjoint(("input_price", "output_price")):
-        stated["prices"] = None  # those of the listing contradict the operator's
-    return replace(
-        _advance(current, at),
-        source=Source.MANUAL,
-        name=current.name if incoming.name is None else incoming.name,
-        is_name_manual=current.is_name_manual or incoming.name is not None,
-        listing_id=None if stated else current.listing_id,
-        **stated,
-    )
+    stated = {fact: value for fact in OPERATOR_FACTS if (value := getattr(incoming, fact)) is not None}
+    seen = _create(incoming, Source.MANUAL, at, tombstone) if current is None else _advance(current, at)
+    return state_facts(replace(seen, source=Source.MANUAL), stated)
 
 
 def reactivate(current: ModelRecord, now: datetime) -> ModelRecord:
@@ -128,16 +113,18 @@ def _create(incoming: ModelRecord, source: Source, at: datetime, tombstone: Tomb
     )
     if tombstone is None:
         return created
-    return replace(
+    returned = replace(
         created,
         source=tombstone.record.source,
-        name=tombstone.record.name if tombstone.record.is_name_manual or created.name is None else created.name,
+        name=tombstone.record.name if created.name is None else created.name,
         is_name_manual=tombstone.record.is_name_manual,
+        manual_facts=tombstone.record.manual_facts,
         first_seen_at=min(tombstone.record.first_seen_at, at),
         last_seen_at=max(tombstone.record.last_used_at or at, at),  # it was seen when it was used
         last_used_at=tombstone.record.last_used_at,
         inference_metadata=tombstone.record.inference_metadata,
     )
+    return keep_operator_facts(tombstone.record, returned)
 
 
 def _record_use(current: ModelRecord, incoming: ModelRecord, last_at: datetime) -> ModelRecord:

@@ -4,7 +4,8 @@ Nothing of ``lifecycle/`` but its vocabulary and frozen values is used here, so 
 the same mistake here. Listing ids are the caller's.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ghost_pipeline.catalog.results import ListingCounts
-from ghost_pipeline.errors import ModelExists, UnknownAnnouncement, UnknownModel, UnknownProvider
+from ghost_pipeline.errors import ModelExists, UnknownAnnouncement, UnknownModel, UnknownProvider, UnknownStatement
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, RefusalClass, Source, Verdict
 from ghost_pipeline_tests.catalog.oracle_refusals import WEEK, Refusals
@@ -25,12 +26,12 @@ from ghost_pipeline_tests.catalog.oracle_values import (
     Judgement,
     Key,
     Metadata,
+    OperatorStatements,
     Outcome,
     Provider,
     Swept,
     count,
     fresh_model,
-    given_facts,
     is_expired,
     is_overdue,
     is_shrunken,
@@ -77,6 +78,8 @@ class Oracle:
     corrections: dict[Key, list[datetime]] = field(default_factory=dict)
     """Instants that were corrected, and may have been right."""
     refusals: Refusals = field(default_factory=Refusals)
+    stated: defaultdict[Key, OperatorStatements] = field(default_factory=lambda: defaultdict(OperatorStatements))
+    """What operators stated of each model."""
     doubts: dict[Key, Doubts] = field(default_factory=dict)
     """What listings state implausibly of each model."""
 
@@ -226,14 +229,10 @@ class Oracle:
             if key in self.tombstones:
                 model = replace(with_history(model, self.tombstones[key][1]), source=Source.MANUAL)
         model = replace(seen(model, observed_at), source=Source.MANUAL, is_active=True, deactivated_at=None)
-        if name is not None:
-            model = replace(model, name=name, is_name_manual=True)
-        if facts:
-            model = replace(given_facts(model, facts), listing_id=None)
-        if before is None and "expires_at" not in facts:
-            model = self._as_announced(key, model)
-        elif before is None and key in self.announced:
-            model = replace(model, replaced_by=self.announced[key].successor)
+        self.stated[key].state(facts if name is None else {**facts, "name": name}, before, observed_at)
+        model = self.stated[key].over(model)
+        if before is None:
+            model = self._entering(key, model, observed_at if "expires_at" in facts else None)
         self.models[key] = model
         self._note(key, EventKind.ADDED, observed_at, Source.MANUAL)
         if before is None:
@@ -275,22 +274,53 @@ class Oracle:
             raise ModelExists
         if key not in self.tombstones:
             raise UnknownModel
-        row, listed_at = self._as_announced(key, self.tombstones[key][1]), self.providers[key[0]].last_listing_at
+        row, listed_at = self._entering(key, self.tombstones[key][1], None), self.providers[key[0]].last_listing_at
         since = max(now, row.last_seen_at, listed_at or now)
         self.models[key] = replace(row, is_active=False, deactivated_at=since)
         self._note(key, EventKind.RESTORED, now, Source.MANUAL)
         if not self._may_be_behind(now):
             self._correct_model(key, self.models[key], partial(self._corrected, now, now), now)
 
+    def withdraw_facts(self, key: Key, facts: Collection[str], now: datetime) -> None:
+        """Take back what operators stated of a model: what the listing states counts."""
+        if key not in self.models:
+            raise UnknownModel
+        stated = self.stated[key]
+        if not stated.rows or set(facts) - stated.rows.keys():
+            raise UnknownStatement
+        before = self.models[key]
+        announced = self.announced[key].current_date if key in self.announced else None
+        after = stated.withdraw(before, facts or tuple(stated.rows), announced)
+        self.models[key] = after
+        if any(getattr(before, fact) != getattr(after, fact) for fact in STATED_FACTS):
+            self._note(key, EventKind.CHANGED, now, Source.MANUAL)
+
+    def _entering(self, key: Key, model: ModelRecord, given_at: datetime | None) -> ModelRecord:
+        """Return a model that enters the catalog without a listing, as the newer statement has its end."""
+        if key not in self.announced:
+            return model
+        announced, rows = self.announced[key], self.stated[key].rows
+        stated_at = rows["expires_at"].at if given_at is None and "expires_at" in rows else given_at
+        if stated_at is not None and stated_at >= announced.at:
+            after = replace(model, replaced_by=announced.successor or model.replaced_by)
+        elif announced.current_date is not None and "expires_at" in rows:
+            after = self._as_announced(key, self.stated[key].withdraw(model, ["expires_at"], None))
+        else:
+            after = self._as_announced(key, model)
+        return after if after == model else replace(after, listing_id=None)
+
     def announce(self, key: Key, date: datetime, successor: str | None, now: datetime) -> None:
         """Record a retirement that the provider announced elsewhere."""
         self.providers.setdefault(key[0], Provider())
-        before = self.models.get(key)
+        before, earlier = self.models.get(key), self.announced.get(key)
+        if before is not None and "expires_at" in self.stated[key].rows:  # the announcement is newer
+            before = self.stated[key].withdraw(before, ["expires_at"], None)
         of_model = (None, None) if before is None else (before.expires_at, before.replaced_by)
-        listed = self.announced[key].listed if key in self.announced else of_model
-        if before is not None and key in self.announced:
-            before = self._without(self.announced[key], before)
-        self.announced[key] = Announced(date, successor, listed)
+        listed = of_model if earlier is None else earlier.listed
+        if before is not None and earlier is not None:
+            before = self._without(earlier, before)
+        is_same = earlier is not None and (earlier.current_date, earlier.successor) == (date, successor)
+        self.announced[key] = Announced(date, successor, listed, now if earlier is None or not is_same else earlier.at)
         self._replace_announced(key, self._as_announced(key, before) if before is not None else None, now)
 
     def withdraw(self, key: Key, now: datetime) -> None:
@@ -298,7 +328,8 @@ class Oracle:
         if key not in self.announced:
             raise UnknownAnnouncement
         gone, model = self.announced.pop(key), self.models.get(key)
-        self._replace_announced(key, None if model is None else self._without(gone, model), now)
+        after = None if model is None else self.stated[key].over(self._without(gone, model))
+        self._replace_announced(key, after, now)
 
     @staticmethod
     def _without(gone: Announced, model: ModelRecord) -> ModelRecord:
@@ -312,8 +343,8 @@ class Oracle:
         current = self.models.get(key)
         if model is None or current is None:
             return
+        self.models[key] = model
         if (model.expires_at, model.replaced_by) != (current.expires_at, current.replaced_by):
-            self.models[key] = replace(model, listing_id=None)
             self._note(key, EventKind.CHANGED, now, Source.MANUAL)
 
     def _as_announced(self, key: Key, model: ModelRecord) -> ModelRecord:
@@ -321,12 +352,11 @@ class Oracle:
         if key not in self.announced:
             return model
         announced = self.announced[key]
-        after = replace(
+        return replace(
             model,
             expires_at=announced.current_date or model.expires_at,
             replaced_by=announced.successor or model.replaced_by,
         )
-        return after if after == model else replace(after, listing_id=None)
 
     def release(self, provider_id: str, now: datetime = LONG_AFTER) -> None:
         """Accept the provider's latest listing as complete and lift its hold."""
@@ -346,8 +376,9 @@ class Oracle:
         provider.last_complete_at = max(complete, default=None)
         for key in [key for key in self.doubts if key[0] == provider_id]:
             doubts, model = self.doubts.pop(key), self.models[key]
-            if model.listing_id is not None:
-                self.models[key] = replace(model, **doubts.stated)
+            accepted = self.stated[key].over(replace(model, **doubts.stated))
+            if model.listing_id is not None and accepted != model:
+                self.models[key] = accepted
                 self._note(key, EventKind.CHANGED, now, Source.INDEX)
         self._settle(self._of(provider_id), now, Source.MANUAL, now)
 
@@ -526,7 +557,8 @@ class Oracle:
         priced = repriced = 0
         for row in attempt.listing.models:
             model = self.models.get((attempt.provider_id, row.model_id))
-            both = [] if model is None else known_prices(model, row)
+            stated = self.stated[attempt.provider_id, row.model_id]
+            both = [] if model is None else known_prices(model, stated.over(listed_facts(model, row)))
             priced += bool(both)
             is_judged = model is not None and model.listing_id is not None
             repriced += is_judged and any(old != new for old, new in both)
@@ -551,6 +583,7 @@ class Oracle:
         at = attempt.observed_at
         key = (attempt.provider_id, row.model_id)
         if not is_late:
+            self.stated[key].listed(row.facts)
             self._compare_with_announced(key, row)
             self._clear_if_back(key, at)
         model, effect = self._found(key, Source.INDEX, at)
@@ -564,6 +597,7 @@ class Oracle:
         effects = {"created"} if effect != "updated" else {"confirmed"}
         fresh = self._listed_or_announced(key, known, row, is_late)
         if effect == "updated":
+            fresh = self.stated[key].over(fresh)
             fresh = self._doubt(key, known, fresh, at, is_repriced=is_repriced)
         fresh = replace(fresh, is_active=True, deactivated_at=None)
         if fresh != replace(known, is_active=True, deactivated_at=None) and "created" not in effects:

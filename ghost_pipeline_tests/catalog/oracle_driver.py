@@ -162,6 +162,13 @@ class Pair:
         self.catalog.add_manual_model(*key, name, **(facts or {}), observed_at=observed_at)
         self.oracle.add(key, name, facts or {}, observed_at or self.now, self.now)
 
+    def withdraw_facts(self, key: Key, facts: Collection[str] = ()) -> None:
+        """Take back what operators stated on both sides."""
+        self._say(
+            lambda: self.catalog.withdraw_facts(*key, tuple(facts)),
+            lambda: self.oracle.withdraw_facts(key, facts, self.now),
+        )
+
     def reactivate(self, key: Key) -> None:
         """Reactivate on both sides."""
         self._say(lambda: self.catalog.reactivate_model(*key), lambda: self.oracle.reactivate(key, self.now))
@@ -220,9 +227,20 @@ class Pair:
         assert len(records) == len(self.oracle.models)
         free = self.catalog.find_models(ModelFilter(is_free=True, capabilities=("text",)))
         assert [model for model in records if model.is_active and model.is_free and _writes_text(model)] == free
+        self._compare_statements()
         self._compare_providers()
         self._compare_events()
         self._compare_statistics()
+
+    def _compare_statements(self) -> None:
+        for key in self.oracle.models:
+            rows = self.oracle.stated[key].rows
+            if rows:
+                claims = self.catalog.references.list_claims(*key)
+                stated = {one.fact: one.value for one in claims if one.source == "manual" and one.fact in rows}
+                _agree(stated, {fact: row.value for fact, row in rows.items()})
+                listed = {one.fact: one.value for one in claims if one.source == "listing" and one.fact in rows}
+                _agree(listed, {fact: row.listed for fact, row in rows.items() if row.listed is not None})
 
     def _compare_providers(self) -> None:
         records = self.catalog.list_providers()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from ghost_pipeline.catalog.results import ListingCounts
-from ghost_pipeline.lifecycle.facts import FACT_NAMES
+from ghost_pipeline.lifecycle.facts import FACT_NAMES, Facts
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source, Verdict
 
@@ -59,6 +59,7 @@ class Announced:
     date: datetime
     successor: str | None
     listed: tuple[datetime | None, str | None]
+    at: datetime
     is_over: bool = False
     """A listing stated another date."""
 
@@ -144,15 +145,71 @@ def listed_facts(model: ModelRecord, row: ListedModel) -> ModelRecord:
     )
 
 
-def given_facts(model: ModelRecord, facts: Mapping[str, Any]) -> ModelRecord:
-    """Return the model with manually added facts; whether it is free follows from its prices."""
-    overridden = {"prices": None} if {"input_price", "output_price"} & facts.keys() else {}
-    return replace(model, **facts, **overridden)
+PRICE_FACTS = {"input_price", "output_price"}
 
 
-def known_prices(model: ModelRecord, row: ListedModel) -> list[tuple[float, float]]:
-    """Return the prices of a model that are known, and stated by a row: old and new."""
-    pairs = ((model.input_price, row.facts.input_price), (model.output_price, row.facts.output_price))
+@dataclass
+class Stated:
+    """A fact that an operator stated, when, and what listings state of it."""
+
+    value: Any
+    at: datetime
+    listed: Any
+
+
+@dataclass
+class OperatorStatements:
+    """What operators stated of one model."""
+
+    rows: dict[str, Stated] = field(default_factory=dict)
+    price_sheet: Any = None
+    """What listings state of ``prices``, as long as an operator states a price."""
+
+    @property
+    def has_price(self) -> bool:
+        return bool(PRICE_FACTS & self.rows.keys())
+
+    def state(self, facts: Mapping[str, Any], before: ModelRecord | None, at: datetime) -> None:
+        """Add what an operator states. What the listing stated is kept if the model is as a listing left it."""
+        stood = before if before is not None and before.listing_id is not None else None
+        if not self.has_price and PRICE_FACTS & facts.keys():
+            self.price_sheet = None if stood is None else stood.prices
+        for fact, value in facts.items():
+            row = self.rows.setdefault(fact, Stated(value, at, None if stood is None else getattr(stood, fact)))
+            if row.value != value:
+                row.value, row.at = value, at
+
+    def listed(self, facts: Facts) -> None:
+        """Keep what a listing states."""
+        for fact, row in self.rows.items():
+            row.listed = getattr(facts, fact)
+        self.price_sheet = facts.prices if self.has_price else None
+
+    def over(self, model: ModelRecord) -> ModelRecord:
+        """Return the model with what operators stated."""
+        marks = [fact for fact in FACT_NAMES if fact in self.rows and fact != "name"]
+        return replace(
+            model,
+            **{fact: row.value for fact, row in self.rows.items()},
+            prices=None if self.has_price else model.prices,
+            is_name_manual="name" in self.rows,
+            manual_facts=" ".join(marks) or None,
+        )
+
+    def withdraw(self, model: ModelRecord, facts: Collection[str], announced: datetime | None) -> ModelRecord:
+        """Return the model with what listings state instead, and the announced date where they state none."""
+        had_price = self.has_price
+        freed = {fact: self.rows.pop(fact).listed for fact in tuple(facts)}
+        if "expires_at" in freed:
+            freed["expires_at"] = freed["expires_at"] or announced
+        if had_price and not self.has_price:
+            freed["prices"], self.price_sheet = self.price_sheet, None
+        return self.over(replace(model, **freed))
+
+
+def known_prices(model: ModelRecord, after: ModelRecord) -> list[tuple[float, float]]:
+    """Return the prices of a model that are known, and stated now: old and new."""
+    pairs = ((model.input_price, after.input_price), (model.output_price, after.output_price))
     return [(old, new) for old, new in pairs if old is not None and new is not None]
 
 

@@ -220,6 +220,10 @@ class Lifecycle(RuleBasedStateMachine):
             if facts is not None:
                 self.pair.submit(key[0], listing_bytes({**dict.fromkeys(MODEL_IDS, 1), key[1]: facts}), self.pair.now)
 
+    @rule(key=keys, facts=st.sampled_from(((), (), ("input_price",), ("expires_at",), ("name", "context_window"))))
+    def withdraw_facts(self, key: tuple[str, str], facts: tuple[str, ...]) -> None:
+        self.pair.withdraw_facts(key, facts)
+
     @rule(key=keys)
     def take_an_announcement_back(self, key: tuple[str, str]) -> None:
         self.pair.withdraw(key)

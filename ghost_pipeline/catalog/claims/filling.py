@@ -18,6 +18,7 @@ from ghost_pipeline.catalog.claims.filled_words import (
     word_columns,
 )
 from ghost_pipeline.catalog.filtering import SEARCHED_COLUMNS, STATED, Sql, candidates_sql, contains_sql
+from ghost_pipeline.catalog.ingestion.overriding import is_manual_sql
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, Key, is_one_of, model_record
 from ghost_pipeline.catalog.storage.tables import models, reference_claims, reference_facts
@@ -150,9 +151,10 @@ def _first_known(fact: str, tables: Sequence[sa.FromClause]) -> Sql:
 def _stated_source_sql(fact: str) -> sa.Case[Any]:
     """Return the SQL equivalent of ``resolution.stated_source``."""
     channels = [(models.c.source == source.value, name) for source, name in STATED_SOURCES.items()]
+    manual = (is_manual_sql(fact), STATED_SOURCES[Source.MANUAL])
     if fact == "name":
-        return sa.case((models.c.is_name_manual, STATED_SOURCES[Source.MANUAL]), *channels)
-    return sa.case((models.c.listing_id.is_not(None), STATED_SOURCES[Source.INDEX]), *channels)
+        return sa.case(manual, *channels)
+    return sa.case(manual, (models.c.listing_id.is_not(None), STATED_SOURCES[Source.INDEX]), *channels)
 
 
 STATED_ONLY = Filling()

@@ -1,21 +1,26 @@
 """What the catalog's own evidence states of models, as claims: who stated each value, and since when.
 
-These claims have no rows of their own. The value is that of ``models``; the newest event that set it has its source and
-its first instant; the listing that confirmed the model last has the last instant and the digest. So a listing costs no
-more with claims than without.
+Only what operators state has rows, with what listings state instead. Of everything else the value is that of
+``models``; the newest event that set it has its source and its first instant; the listing that confirmed the model last
+has the last instant and the digest. So a listing costs no more with claims than without.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.storage.operator_statements import Statements, find_statements
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, Key, is_one_of, model_record
 from ghost_pipeline.catalog.storage.tables import listings, model_events, models
+from ghost_pipeline.lifecycle.claims.operator_facts import OperatorFact
 from ghost_pipeline.lifecycle.claims.resolution import STATED_SOURCES, Claim
+from ghost_pipeline.lifecycle.events import WITHDRAWN
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline.providers import format_of
 
@@ -33,6 +38,15 @@ class _Origin(NamedTuple):
     at: datetime | None
 
 
+@dataclass(slots=True)
+class _Origins:
+    """Fact -> the newest event that set it."""
+
+    newest: dict[str, _Origin] = field(default_factory=dict)
+    listed: dict[str, _Origin] = field(default_factory=dict)
+    """Of listings only."""
+
+
 def read_stated_facts(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, list[Claim]]:
     """Return the claims of the catalog's evidence about the models among ``keys`` that it has."""
     if not keys:
@@ -43,21 +57,24 @@ def read_stated_facts(connection: sa.Connection, keys: Sequence[Key]) -> dict[Ke
         .where(is_one_of(connection, models, keys))
     )
     origins = _read_origins(connection, keys)
+    stated = find_statements(connection, keys)
     found = {}
     for row in connection.execute(query):
         model = model_record(row)
         key = (model.provider_id, model.model_id)
-        found[key] = _claims_of(model, origins.get(key, {}), row.sha256)
+        found[key] = _claims_of(model, origins.get(key, _Origins()), stated.get(key, {}), row.sha256)
     return found
 
 
-def _claims_of(model: ModelRecord, origins: Mapping[str, _Origin], sha256: str | None) -> list[Claim]:
-    claims = []
+def _claims_of(model: ModelRecord, origins: _Origins, stated: Statements, sha256: str | None) -> list[Claim]:
+    claims: list[Claim] = []
     for fact in FACT_NAMES:
         value = getattr(model, fact)
-        if value is None:
+        if fact in stated:
+            claims += _contested(stated[fact], origins.listed.get(fact), model.last_listed_at, sha256)
+        if fact in stated or value is None:
             continue
-        origin = origins.get(fact, _Origin(model.source, None))
+        origin = origins.newest.get(fact, _Origin(model.source, None))
         is_listed = origin.source is Source.INDEX and model.listing_id is not None
         claims.append(
             Claim(
@@ -73,8 +90,20 @@ def _claims_of(model: ModelRecord, origins: Mapping[str, _Origin], sha256: str |
     return claims
 
 
-def _read_origins(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, dict[str, _Origin]]:
-    """Return model -> fact -> the newest event that set it."""
+def _contested(
+    row: OperatorFact, listed: _Origin | None, last_listed_at: datetime | None, sha256: str | None
+) -> Iterator[Claim]:
+    """Yield the claims of an operator and of the listings about one fact; none of ``prices``, which follows."""
+    if row.value is None:
+        return
+    yield Claim(row.fact, row.value, STATED_SOURCES[Source.MANUAL], row.stated_at, row.stated_at)
+    if row.listed_value is not None:
+        since = row.listed_since or (None if listed is None else listed.at)
+        yield Claim(row.fact, row.listed_value, STATED_SOURCES[Source.INDEX], since, last_listed_at, sha256)
+
+
+def _read_origins(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, _Origins]:
+    """Return model -> the newest events that set its facts."""
     columns = [model_events.c[name] for name in ("provider_id", "model_id", "kind", "source", "at", "details")]
     query = (
         sa.select(*columns)
@@ -82,16 +111,24 @@ def _read_origins(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, d
         .where(model_events.c.kind.in_([kind.value for kind in _SETTING_FACTS]))
         .order_by(model_events.c.id.desc())
     )
-    found: dict[Key, dict[str, _Origin]] = {}
+    found: dict[Key, _Origins] = {}
     # A page at a time: a model may have thousands of events, and each keeps old and new values.
     for slug, model_id, kind, source, at, details in connection.execution_options(yield_per=PAGE).execute(query):
         if source is None:
             continue
-        origins = found.setdefault((slug, model_id), {})
+        origins = found.setdefault((slug, model_id), _Origins())
         stated = (details or {}) if kind == EventKind.CHANGED.value else FACT_NAMES
+        withdrawn = (details or {}).get(WITHDRAWN, {})
         if kind == EventKind.ADDED.value and "previous_source" in (details or {}):
             continue  # an operator added a model that was there; what it changed is an event of its own
         for fact in FACT_NAMES:
-            if fact in stated:
-                origins.setdefault(fact, _Origin(Source(source), at))
+            if fact in withdrawn and fact not in origins.newest:
+                # What an operator had stated before does not stand any more.
+                since = withdrawn[fact]
+                origins.newest[fact] = _Origin(Source.INDEX, None if since is None else parse_instant(since))
+            elif fact in stated:
+                origin = _Origin(Source(source), at)
+                origins.newest.setdefault(fact, origin)
+                if origin.source is Source.INDEX:
+                    origins.listed.setdefault(fact, origin)
     return found

@@ -22,6 +22,7 @@ from ghost_pipeline.catalog.results import ImportResult
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.errors import InvalidExport, UsageError
+from ghost_pipeline.lifecycle.claims.operator_facts import OPERATOR_FACTS, state_facts
 from ghost_pipeline.lifecycle.claims.resolution import word_key
 from ghost_pipeline.lifecycle.facts import FACT_NAMES, FACTS, Fact, FactKind
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
@@ -122,6 +123,7 @@ class ExportedModel(msgspec.Struct):
     last_listed_at: str | msgspec.UnsetType | None = msgspec.UNSET
     last_used_at: str | msgspec.UnsetType | None = msgspec.UNSET
     deactivated_at: str | None = None
+    manual_facts: str | None = None
     inference_metadata: dict[str, Any] | None = None
 
 
@@ -165,7 +167,7 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
     if first_seen_at > last_seen_at:
         raise InvalidExport(f"first_seen_at {read.first_seen_at} is later than last_seen_at {read.last_seen_at}")
     is_listed, is_used = source is Source.INDEX, source is Source.INFERENCE
-    return ModelRecord(
+    record = ModelRecord(
         provider_id=slug,
         model_id=canonical_model_id(slug, read.model_id),
         source=source,
@@ -180,6 +182,18 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
         inference_metadata=validate_metadata(read.inference_metadata),
         **{**facts, "name": validate_name(read.model_name) if facts["name"] is None else facts["name"]},
     )
+    return state_facts(record, _by_operators(read, record))
+
+
+def _by_operators(read: ExportedModel, record: ModelRecord) -> dict[str, Any]:
+    """Return what an operator stated of a model, there. Raises InvalidExport for a name that is not such a fact."""
+    names = (read.manual_facts or "").split()
+    unknown = [name for name in names if name not in OPERATOR_FACTS]
+    if unknown:
+        raise InvalidExport(f"manual_facts names {unknown[0][:40]!r}; the facts are: {', '.join(OPERATOR_FACTS)}")
+    if record.source is not Source.MANUAL:
+        return {}
+    return {name: value for name in names if (value := getattr(record, name)) is not None}
 
 
 def _as_stated(row: Any) -> Any:

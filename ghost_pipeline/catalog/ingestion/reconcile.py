@@ -30,6 +30,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     write_listing_events,
     write_reactivations,
 )
+from ghost_pipeline.catalog.ingestion.overriding import keep_stated, record_listed_values
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
 from ghost_pipeline.catalog.ingestion.withholding import ListedChange, may_be_doubted, withhold_implausible
 from ghost_pipeline.catalog.refusals.recording import record_listed_again, record_returns, select_absent
@@ -139,7 +140,10 @@ def _apply(
     thresholds: Thresholds,
 ) -> tuple[ListingCounts, tuple[str, ...]]:
     stage(connection, listing.models)
+    is_stated = record_listed_values(connection, attempt, is_late=assessment.is_late)
     apply_announcements(connection, attempt, is_late=assessment.is_late)
+    if is_stated:
+        keep_stated(connection, attempt.provider_id)
     found = _match(connection, attempt)
     created_ids = _preview_of_new(connection)
     updated = reactivated = 0

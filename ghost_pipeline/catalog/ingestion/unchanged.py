@@ -20,7 +20,8 @@ from ghost_pipeline.catalog.ingestion.bulk import (
 from ghost_pipeline.catalog.refusals.settling import settle_provider
 from ghost_pipeline.catalog.results import ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
-from ghost_pipeline.catalog.storage.tables import models, withheld_facts
+from ghost_pipeline.catalog.storage.repository import IS_CURRENT
+from ghost_pipeline.catalog.storage.tables import announcements, models, withheld_facts
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.verdicts import Assessment, is_late
@@ -60,7 +61,31 @@ def _repeated() -> sa.Select[Any]:
         sa.case((is_same, confirmed)).label("confirmed"),
         sa.case((is_same, ghost)).label("has_ghosts"),
         sa.case((is_same, other)).label("is_more_expected"),
-        sa.case((is_same, withheld)).label("is_withheld"),
+        sa.case((is_same, sa.or_(withheld, _is_announced_anew(is_confirmed)))).label("is_open"),
+    )
+
+
+def _is_announced_anew(is_confirmed: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Return the condition that the bytes state another retirement of a model than an operator announced since.
+
+    The listing is then the newer statement, so it has to be compared with the announcement.
+    """
+    listed_at, successor = announcements.c.listed_expires_at, announcements.c.listed_replaced_by
+    is_of_row = sa.and_(
+        models.c.provider_id == announcements.c.provider_id, models.c.model_id == announcements.c.model_id
+    )
+    replaces = sa.exists().where(is_of_row, is_confirmed, models.c.replaced_by.is_distinct_from(successor))
+    return sa.exists().where(
+        announcements.c.provider_id == sa.bindparam("of_provider"),
+        IS_CURRENT,
+        sa.or_(
+            sa.and_(
+                announcements.c.superseded_at.is_(None),
+                listed_at.is_not(None),
+                listed_at != announcements.c.retires_at,
+            ),
+            sa.and_(successor.is_not(None), replaces),
+        ),
     )
 
 
@@ -90,8 +115,9 @@ def find_unchanged(
     """Return the listing that these bytes repeat, if confirming its models is all that there is to do.
 
     It must have been complete without a reason (such as models that an operator removed), the catalog must have every
-    model of it as it left them, no implausible value of them may be withheld, nothing else may be expected of the
-    provider, and the repetition must not be late.
+    model of it as it left them, but for what operators stated; no implausible value of them may be withheld, no
+    retirement may have been announced that it contradicts, nothing else may be expected of the provider, and the
+    repetition must not be late.
     """
     row = connection.execute(
         _REPEATED, {**complete_of(provider), "of_provider": provider.id, "digest": digest}
@@ -106,7 +132,7 @@ def find_unchanged(
         or is_late(observed_at, provider.last_listing_at)
     ):
         return None
-    is_all = row.confirmed == _model_count(earlier) and not (row.is_more_expected or row.is_withheld)
+    is_all = row.confirmed == _model_count(earlier) and not (row.is_more_expected or row.is_open)
     return Repeated(earlier, row.has_ghosts) if is_all else None
 
 

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from ghost_pipeline.catalog.ingestion.bulk import matched, staged
+from ghost_pipeline.catalog.ingestion.overriding import is_manual_sql
 from ghost_pipeline.catalog.results import ListingAttempt
 from ghost_pipeline.catalog.storage.repository import Key, read_models, update_models, write_events
 from ghost_pipeline.catalog.storage.tables import listings, models, withheld_facts
+from ghost_pipeline.lifecycle.claims.operator_facts import keep_operator_facts
 from ghost_pipeline.lifecycle.claims.plausibility import PRICES
 from ghost_pipeline.lifecycle.claims.withheld_facts import (
     DOUBTED_FACTS,
@@ -173,7 +175,9 @@ def list_doubts(
 _IS_SAME_MODEL = sa.and_(
     models.c.provider_id == _rows.provider_id,
     models.c.model_id == _rows.model_id,
-    models.c.listing_id.is_not(None),  # what an operator has stated since is not doubted
+    models.c.listing_id.is_not(None),
+    # What an operator has stated since is not doubted.
+    ~sa.or_(*(sa.and_(_rows.fact == fact, is_manual_sql(fact)) for fact in DOUBTED_FACTS)),
 )
 
 
@@ -192,9 +196,9 @@ def accept_doubts(connection: sa.Connection, provider_id: str, now: datetime) ->
         causes[key] = Cause(now, Source.INDEX, row.listing_id, details=ACCEPTED)
     if not stated:
         return
-    # What an operator has stated since is not replaced.
     before = {key: one for key, one in read_models(connection, sorted(stated)).items() if one.listing_id is not None}
-    after = {key: replace(model, **stated[key]) for key, model in before.items()}
+    # What an operator has stated since is not replaced.
+    after = {key: keep_operator_facts(model, replace(model, **stated[key])) for key, model in before.items()}
     update_models(connection, [(before[key], model) for key, model in after.items()])
     events = (event for key in sorted(after) for event in events_between(before[key], after[key], causes[key]))
     write_events(connection, events)

@@ -189,6 +189,9 @@ models = sa.Table(
     sa.Column("refused_since", Instant, comment="First refusal that counts; NULL for a model that is not refused."),
     sa.Column("last_refused_at", Instant, comment="Latest refusal that counts."),
     sa.Column("refusal_reason", sa.Text, comment="Why it is refused: class, words, successor and rule."),
+    sa.Column(
+        "manual_facts", sa.Text, comment="The facts that an operator stated, with spaces between; listings do not."
+    ),
     sa.UniqueConstraint("provider_id", "model_id"),
     _one_of("source", Source),
     sa.CheckConstraint("(deactivated_at IS NULL) = is_active", name="ghosts_have_deactivated_at"),
@@ -447,6 +450,20 @@ withheld_facts = sa.Table(
 )
 """Implausible values of listings, which do not stand yet in ``models``. Rows of models that have left the catalog, or
 whose facts an operator has stated since, do not count; the next listing deletes them."""
+
+stated_by_operators = sa.Table(
+    "stated_by_operators",
+    metadata,
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), primary_key=True, comment="Slug of the provider."),
+    sa.Column("model_id", ModelId, primary_key=True, comment="The provider's id of the model."),
+    sa.Column("fact", sa.String(32), primary_key=True, comment="Name of the column of models that it is about."),
+    sa.Column("value", Json, comment="What the operator stated, in the unit of that column; NULL for prices."),
+    sa.Column("stated_at", Instant, nullable=False, comment="When the operator stated it."),
+    sa.Column("listed_value", Json, comment="What the newest listing states; before it, what stood. NULL if unknown."),
+    sa.Column("listed_since", Instant, comment="When a listing stated that first; NULL if it was before the operator."),
+)
+"""What operators stated of models, and what listings state instead. ``models`` has the operator's value. Rows of models
+that have left the catalog stay; where an operator stated a price, ``prices`` has a row too."""
 
 notification_destinations = sa.Table(
     "notification_destinations",

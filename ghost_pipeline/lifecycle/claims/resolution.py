@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from ghost_pipeline.lifecycle.claims.operator_facts import manual_facts
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.records import FilledRecord, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
@@ -99,11 +100,12 @@ def is_reference(source: str) -> bool:
 def stated_source(model: ModelRecord, fact: str) -> str | None:
     """Return the source of a fact of REFERENCE_FACTS, as far as the model alone shows it; None for an unknown one.
 
-    A listing that confirms a model states all its facts but the name anew. Facts that an operator added to a listed
-    model make it the operator's until then. Who stated each value exactly follows from the events of the model.
+    A listing that confirms a model states all its facts but the name anew, except those that an operator stated. Who
+    stated each value exactly follows from the events of the model.
     """
     if getattr(model, fact) is None:
         return None
+<<<<<<< HEAD
     filled = model.facts_from_references if type(model) is FilledRecord else {}
     if fact in filled:
         return filled[fact]
@@ -111,6 +113,15 @@ def stated_source(model: ModelRecord, fact: str) -> str | None:
         return _MANUAL if model.is_name_manual else STATED_SOURCES[model.source]
     own = STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
     return own if fact != "capabilities" else name_word_sources(own, model.capabilities or (), filled)
+=======
+    if type(model) is FilledRecord and fact in model.facts_from_references:
+        return model.facts_from_references[fact]
+    if fact in manual_facts(model):
+        return _MANUAL
+    if fact == "name":
+        return STATED_SOURCES[model.source]
+    return STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
+>>>>>>> 00ad23a (What operators state of models outlasts listings until it is withdrawn)
 
 
 def price_source(model: ModelRecord) -> str | None:
