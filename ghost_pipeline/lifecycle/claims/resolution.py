@@ -105,23 +105,15 @@ def stated_source(model: ModelRecord, fact: str) -> str | None:
     """
     if getattr(model, fact) is None:
         return None
-<<<<<<< HEAD
     filled = model.facts_from_references if type(model) is FilledRecord else {}
     if fact in filled:
         return filled[fact]
-    if fact == "name":
-        return _MANUAL if model.is_name_manual else STATED_SOURCES[model.source]
-    own = STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
-    return own if fact != "capabilities" else name_word_sources(own, model.capabilities or (), filled)
-=======
-    if type(model) is FilledRecord and fact in model.facts_from_references:
-        return model.facts_from_references[fact]
     if fact in manual_facts(model):
         return _MANUAL
     if fact == "name":
         return STATED_SOURCES[model.source]
-    return STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
->>>>>>> 00ad23a (What operators state of models outlasts listings until it is withdrawn)
+    own = STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
+    return own if fact != "capabilities" else name_word_sources(own, model.capabilities or (), filled)
 
 
 def price_source(model: ModelRecord) -> str | None:
