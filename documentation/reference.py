@@ -78,6 +78,8 @@ TABLE_PURPOSES = {
     "notification_destinations": "How far each destination of [notifications](notifications.md) is.",
     "withheld_facts": "One row for each implausible value that listings state and that does not stand yet, and for "
     "what is withheld with it.",
+    "stated_by_operators": "One row for each fact that an operator "
+    "[stated](references.md#correct-what-a-provider-states), with what listings state instead.",
 }
 """Table -> what it is for."""
 

@@ -75,7 +75,7 @@ with ModelCatalog.open() as catalog:
     models = catalog.find_models()
     print({model.model_id: model.seats for model in models})
     print([line["seats"] for line in csv.DictReader(io.StringIO(export_models(models, "csv").decode()))])
-    print(apply_listing(models[0], replace(models[0], seats=8), NOW, is_late=False).seats)
+    print(apply_listing(models[-1], replace(models[-1], seats=8), NOW, is_late=False).seats)
 """
 
 

@@ -383,7 +383,9 @@ class ModelCatalog(CatalogQueries):
         """
         slug, at = provider_slug(provider_id), self._as_of(now)
         canonical = canonical_model_id(slug, model_id)
-        return self._database.write(lambda connection: overrides.withdraw_facts(connection, slug, canonical, facts, at))
+        return self._database.write(
+            lambda connection: overrides.withdraw_statements(connection, slug, canonical, facts, at)
+        )
 
     def restore_model(self, provider_id: str, model_id: str, now: datetime | None = None) -> ModelRecord:
         """Restore a purged or removed model as a ghost. Raises UnknownModel, ModelExists."""

@@ -126,7 +126,7 @@ def _removed_together(connection: sa.Connection, provider_id: str) -> list[Model
     return [event for event in together if event.at == together[0].at]
 
 
-def withdraw_facts(
+def withdraw_statements(
     connection: sa.Connection, provider_id: str, model_id: str, facts: Sequence[str], now: datetime
 ) -> WithdrawnFacts:
     """Take back what operators stated of a model, or everything if ``facts`` is empty: the listing's values stand.

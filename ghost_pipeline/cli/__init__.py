@@ -25,6 +25,7 @@ from ghost_pipeline.cli.overrides import (
     remove_command,
     restore_command,
     sweep_command,
+    withdraw_command,
 )
 from ghost_pipeline.cli.providers import providers_command
 from ghost_pipeline.cli.querying.models import models_command, stats_command
@@ -52,6 +53,7 @@ def main(debug: bool) -> None:
 for command in (
     *(fetch_command, ingest_command, stats_command, models_command, show_command, providers_command, export_command),
     *(track_command, add_command, reactivate_command, release_command, remove_command, restore_command),
+    withdraw_command,
     *(changes_command, diff_command, prices_command, retiring_command, announce_command),
     *(notify_command, notifications_command, references_group, conflicts_command),
     *(sweep_command, purge_command, db_group, ui_command, web_command, doctor_command),

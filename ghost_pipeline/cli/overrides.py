@@ -16,7 +16,8 @@ from ghost_pipeline.cli.options import (
     provider_argument,
     provider_option,
 )
-from ghost_pipeline.cli.output import count, print_json, print_table, warn
+from ghost_pipeline.cli.output import count, format_value, print_json, print_table, warn
+from ghost_pipeline.lifecycle.claims.operator_facts import OPERATOR_FACTS
 from ghost_pipeline.lifecycle.identity import format_command
 
 
@@ -126,6 +127,30 @@ def restore_command(provider: str, model_id: str | None, is_json: bool) -> None:
     else:
         reactivate = format_command("reactivate", record.provider_id, record.model_id)
         click.echo(f"{record.provider_id} {record.model_id}: restored as a ghost; '{reactivate}' makes it active")
+
+
+@click.command(epilog="Example: ghost-pipeline withdraw openai gpt-4o context_window")
+@provider_argument
+@model_argument
+@click.argument("facts", nargs=-1, type=click.Choice(OPERATOR_FACTS), metavar="[FACT]...")
+@json_option
+def withdraw_command(provider: str, model_id: str, facts: Sequence[str], is_json: bool) -> None:
+    """Withdraw facts that were given to 'add'.
+
+    What the provider's listing states of them stands at once; what it does not state is unknown. Without FACT,
+    everything that was given to 'add' is withdrawn. The model stays MANUAL.
+    """
+    with ModelCatalog.open() as catalog:
+        done = catalog.withdraw_facts(provider, model_id, facts)
+    model, names = done.model, list(done.withdrawn)
+    if is_json:
+        facts_now = {name: getattr(model, name) for name in names}
+        key = {"provider_id": model.provider_id, "model_id": model.model_id}
+        print_json({**key, "withdrawn": done.withdrawn, "facts": facts_now})
+        return
+    for name in names:
+        stated, value = format_value(done.withdrawn[name]), getattr(model, name)
+        click.echo(f"{name}: {stated} withdrawn, now {'unknown' if value is None else format_value(value)}")
 
 
 @click.command(epilog="Example: ghost-pipeline sweep --dry-run")

@@ -148,8 +148,8 @@ def _fact_options(command: Callable[..., None]) -> Callable[..., None]:
 def add_command(provider: str | None, model_id: str | None, file: Path | None, is_json: bool, **facts: Any) -> None:
     """Add a model by hand.
 
-    Its source is MANUAL from now on, and no sweep deletes it. A later listing of the provider refreshes the facts,
-    but not the name.
+    Its source is MANUAL from now on, and no sweep deletes it. The facts that are given here count before those of the
+    provider's listings until 'ghost-pipeline withdraw'; listings refresh the others.
 
     A file for --from has the columns provider_id and model_id and any of the facts that are options here
     (context_window for --context-window; capabilities). It is checked whole before anything is written.

@@ -229,7 +229,8 @@ class Oracle:
             if key in self.tombstones:
                 model = replace(with_history(model, self.tombstones[key][1]), source=Source.MANUAL)
         model = replace(seen(model, observed_at), source=Source.MANUAL, is_active=True, deactivated_at=None)
-        self.stated[key].state(facts if name is None else {**facts, "name": name}, before, observed_at)
+        given = facts if name is None else {**facts, "name": name}
+        self.stated[key].state(given, before, self.announced.get(key), observed_at)
         model = self.stated[key].over(model)
         if before is None:
             model = self._entering(key, model, observed_at if "expires_at" in facts else None)

@@ -169,9 +169,13 @@ class OperatorStatements:
     def has_price(self) -> bool:
         return bool(PRICE_FACTS & self.rows.keys())
 
-    def state(self, facts: Mapping[str, Any], before: ModelRecord | None, at: datetime) -> None:
+    def state(
+        self, facts: Mapping[str, Any], before: ModelRecord | None, announced: Announced | None, at: datetime
+    ) -> None:
         """Add what an operator states. What the listing stated is kept if the model is as a listing left it."""
         stood = before if before is not None and before.listing_id is not None else None
+        if stood is not None and announced is not None:
+            stood = replace(stood, expires_at=announced.listed[0])
         if not self.has_price and PRICE_FACTS & facts.keys():
             self.price_sheet = None if stood is None else stood.prices
         for fact, value in facts.items():

@@ -22,6 +22,7 @@ DTYPES = {
     **dict.fromkeys(("first_seen_at", "last_seen_at", "last_listed_at", "last_used_at"), "datetime64[us, UTC]"),
     **dict.fromkeys(("deactivated_at", "expires_at", "refused_since", "last_refused_at"), "datetime64[us, UTC]"),
     "refusal_reason": "string",
+    "manual_facts": "string",
     "capabilities": "object",
 }
 

@@ -14,12 +14,14 @@ UNKNOWN_MODEL = [
     ("reactivate", "openai", "nope"),
     ("remove", "openai", "nope"),
     ("restore", "openai", "nope"),
+    ("withdraw", "openai", "nope"),
 ]
 WRONG_USAGE = [
     ("show", "not a provider", "x"),
     ("release", "nobody"),
     ("remove", "nobody", "--yes"),
     ("restore", "nobody"),
+    ("withdraw", "openai", "x", "prices"),
     ("sweep", "--provider", "nobody"),
     ("sweep", "--hours", "-1"),
     ("sweep", "--hours", "nan"),
@@ -90,6 +92,7 @@ NEED_A_CATALOG = [
     ("release", "openai"),
     ("remove", "openai", "--yes"),
     ("restore", "openai", "x"),
+    ("withdraw", "openai", "x"),
     ("sweep",),
     ("purge",),
     ("db", "upgrade"),
@@ -126,6 +129,7 @@ MISSPELT = [
     *(("remove", "openai", "gpt4o-mini", "--dry-run"), ("restore", "openai", "gpt-4o-minni")),
     *(("show", "opnai", "gpt-4o-mini"), ("show", "opnai", "x", "--at", "2026-01-01"), ("prices", "opnai", "x")),
     *(("reactivate", "opnai", "x"), ("remove", "opnai", "x"), ("remove", "opnai", "--yes"), ("restore", "opnai", "x")),
+    *(("withdraw", "opnai", "x"), ("withdraw", "openai", "gpt-4o-minni")),
     *(("restore", "opnai"), ("release", "opnai"), ("sweep", "--provider", "opnai"), ("purge", "--provider", "opnai")),
     *(("models", "--provider", "opnai"), ("models", "--provider", "opnai", "--at", "2026-01-01")),
     *(("changes", "--provider", "opnai"), ("diff", "2026-01-01", "--provider", "opnai"), ("fetch", "opnai")),
@@ -262,7 +266,7 @@ def test_every_command_has_help_with_an_example_of_itself(shell: Shell, path: tu
 def test_the_commands_are_those_that_are_promised() -> None:
     promised = "fetch ingest stats models show providers export track add reactivate release remove restore sweep purge"
     history = {"changes", "diff", "prices", "retiring", "announce", "notify", "notifications"}
-    history |= {"references", "conflicts"}
+    history |= {"references", "conflicts", "withdraw"}
     assert {path[0] for path in COMMANDS} == {*promised.split(), *history, "ui", "web", "db", "doctor"}
     upkeep = {"prune-runs", "prune-listings", "backfill-history"}
     assert {path[1] for path in COMMANDS if path[0] == "db"} == {"upgrade", "current", "adopt", "import", *upkeep}

@@ -108,6 +108,26 @@ def test_add_keeps_every_given_fact(shell: Shell) -> None:
     assert model["expires_at"] == "2027-01-01T23:59:59Z", "a day without a time is its last second"
 
 
+def test_withdraw_lets_the_listing_s_value_stand(shell: Shell) -> None:
+    list_models("openrouter", b'{"data": [{"id": "a/b", "context_length": 8192}]}')
+    shell.run("add", "openrouter", "a/b", "--name", "Mine", "--context-window", "1000")
+    list_models("openrouter", b'{"data": [{"id": "a/b", "context_length": 4096}]}')
+    shown = shell.run("show", "openrouter", "a/b").stdout
+    assert "! context_window: an operator states 1,000 since " in shown
+    assert ", the listing states 4,096 since " in shown
+    assert "'ghost-pipeline withdraw openrouter a/b context_window' lets the listing's value stand" in shown
+    facts = shell.json("show", "openrouter", "a/b")["facts"]
+    assert (facts["context_window"]["source"], facts["name"]["source"]) == ("manual", "manual")
+    assert [(one["source"], one["value"]) for one in facts["context_window"]["others"]] == [("listing", 4096)]
+    [conflict] = shell.json("conflicts")
+    assert (conflict["winner"]["value"], conflict["others"][0]["value"], conflict["factor"]) == (1000, 4096, 4.096)
+    done = shell.json("withdraw", "openrouter", "a/b", "context_window")
+    assert (done["withdrawn"], done["facts"]) == ({"context_window": 1000}, {"context_window": 4096})
+    assert shell.run("withdraw", "openrouter", "a/b").stdout == "name: Mine withdrawn, now unknown\n"
+    assert shell.json("conflicts") == []
+    assert "there is nothing to withdraw" in shell.error("withdraw", "openrouter", "a/b", exit_code=2)
+
+
 def test_release_lifts_a_hold_and_prints_its_reason(shell: Shell) -> None:
     list_models("openai", listing_bytes(["gpt-x"]))
     list_models("mistral", b"<html>")

@@ -20,6 +20,7 @@ from ghost_pipeline.catalog.claims.stated_facts import read_stated_facts
 from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.database import Database
+from ghost_pipeline.catalog.storage.operator_statements import find_contested
 from ghost_pipeline.catalog.storage.repository import Key
 from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.claims.plausibility import (
@@ -198,12 +199,13 @@ class References:
         order = self._settings.reference_order
         with self._database.reading() as connection:
             repository.require_providers(connection, slugs)
-            return [
+            found = [
                 conflict
                 for slug, model_id, claims in _compared_claims(connection, slugs, used_since, order)
                 for conflict in find_conflicts(slug, model_id, claims, order)
                 if fact in (None, conflict.fact)
             ]
+        return sorted(found, key=lambda one: (one.provider_id, one.model_id))
 
 
 def _compared_claims(
@@ -214,7 +216,9 @@ def _compared_claims(
     Who stated the catalog's own values is read of these models only: it takes their events.
     """
     models = iter(list(reference_rows.find_claimed_models(connection, COMPARED_FACTS, provider_ids, used_since)))
+    seen: set[Key] = set()
     while batch := list(islice(models, BATCH)):
+        seen.update(key for key, _ in batch)
         claims = reference_rows.read_reference_claims(connection, [key for key, _ in batch])
         candidates = []
         for key, values in batch:
@@ -224,6 +228,11 @@ def _compared_claims(
         stated = read_stated_facts(connection, candidates)
         for slug, model_id in candidates:
             yield slug, model_id, stated[slug, model_id] + claims[slug, model_id]
+    # Models of which operators and listings state different values, and references nothing.
+    contested = find_contested(connection, COMPARED_FACTS, provider_ids, used_since)
+    stated = read_stated_facts(connection, [key for key in contested if key not in seen])
+    for (slug, model_id), own in sorted(stated.items()):
+        yield slug, model_id, own
 
 
 def _write_doubts(connection: sa.Connection, reference: str, changes: ReferenceChanges, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ghost_pipeline.lifecycle.events import DOUBTED_VALUES, REBUILT
+from ghost_pipeline.lifecycle.events import DOUBTED_VALUES, REBUILT, WITHDRAWN
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 _WITH_VALUES = frozenset((EventKind.CHANGED, EventKind.REFUSED, EventKind.ANSWERS_AGAIN, EventKind.REFUSAL_ENDED))
@@ -67,6 +67,8 @@ def describe_event(kind: EventKind, source: Source | None, details: Mapping[str,
         return f"{verb} from {details[f'{verb}_from']}"
     if "is_accepted" in details:
         return "accepted by an operator"
+    if WITHDRAWN in details:
+        return "withdrawn by an operator"
     of_kind = _DESCRIPTIONS.get(kind)
     if of_kind is not None:
         return of_kind(details)

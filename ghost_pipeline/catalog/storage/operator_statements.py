@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog.storage.repository import Key, is_one_of
-from ghost_pipeline.catalog.storage.tables import stated_by_operators
+from ghost_pipeline.catalog.storage.repository import Key, find_announcements, is_one_of
+from ghost_pipeline.catalog.storage.tables import models, stated_by_operators
 from ghost_pipeline.lifecycle.claims.operator_facts import OperatorFact, overridden_facts
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.records import ModelRecord
@@ -68,7 +68,6 @@ def write_statements(connection: sa.Connection, changes: Iterable[StatedChange])
         for fact in facts:
             value = getattr(model, fact)
             if fact not in stated:
-                listed = getattr(one.before, fact) if one.before is not None and one.before.listing_id else None
                 added.append(
                     {
                         "provider_id": model.provider_id,
@@ -76,7 +75,7 @@ def write_statements(connection: sa.Connection, changes: Iterable[StatedChange])
                         "fact": fact,
                         "value": to_json(value),
                         "stated_at": one.at,
-                        "listed_value": to_json(listed),
+                        "listed_value": to_json(_listed_before(connection, one.before, fact)),
                     }
                 )
             elif stated[fact].value != value:
@@ -84,6 +83,18 @@ def write_statements(connection: sa.Connection, changes: Iterable[StatedChange])
     for statement, parameters in ((_DELETE, ended), (_UPDATE, updated), (sa.insert(stated_by_operators), added)):
         if parameters:
             connection.execute(statement, parameters)
+
+
+def _listed_before(connection: sa.Connection, before: ModelRecord | None, fact: str) -> Any:
+    """Return what the newest listing states of a fact, as far as the model is as that left it."""
+    if before is None or before.listing_id is None:
+        return None
+    if fact == "expires_at":
+        key = (before.provider_id, before.model_id)
+        announcement = find_announcements(connection, [key]).get(key)
+        if announcement is not None:
+            return announcement.listed_expires_at
+    return getattr(before, fact)
 
 
 _OF_ROW = (
@@ -107,11 +118,20 @@ def has_statements(connection: sa.Connection, provider_id: str) -> bool:
 _ANY = sa.select(_rows.fact).where(_rows.provider_id == sa.bindparam("provider_id")).limit(1)
 
 
-def find_contested(connection: sa.Connection, facts: Collection[str], provider_ids: Sequence[str] = ()) -> list[Key]:
-    """Return the models of which operators stated one of the facts and listings state another value."""
-    query = sa.select(_rows.provider_id, _rows.model_id).where(_rows.fact.in_(facts), _rows.listed_value.is_not(None))
+def find_contested(
+    connection: sa.Connection, facts: Collection[str], provider_ids: Sequence[str], used_since: datetime | None
+) -> list[Key]:
+    """Return the models of the catalog of which operators stated one of the facts, and listings did so too.
+
+    ``used_since`` selects models that were used since then.
+    """
+    is_same = sa.and_(models.c.provider_id == _rows.provider_id, models.c.model_id == _rows.model_id)
+    query = sa.select(_rows.provider_id, _rows.model_id).join(models, is_same)
+    query = query.where(_rows.fact.in_(facts), _rows.listed_value.is_not(None))
     if provider_ids:
         query = query.where(_rows.provider_id.in_(provider_ids))
+    if used_since is not None:
+        query = query.where(models.c.last_used_at >= used_since)
     query = query.distinct().order_by(_rows.provider_id, _rows.model_id)
     return [(slug, model_id) for slug, model_id in connection.execute(query)]
 

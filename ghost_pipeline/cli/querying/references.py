@@ -24,6 +24,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     resolve,
     sort_claims,
 )
+from ghost_pipeline.lifecycle.identity import format_command
 from ghost_pipeline.providers.endpoint import Endpoint
 from ghost_pipeline.references import REFERENCE_FORMATS
 from ghost_pipeline.references.installed import read_installed_reference
@@ -245,5 +246,25 @@ def describe_references(
         if is_reference(one.source) and one.fact in SHOWN_FACTS and one.fact not in contradicted:
             yield f"{one.fact}: {one.source} states {format_value(one.value)} (shown only)"
     for conflict in conflicts:
-        others = "; ".join(f"{one.source} states {format_value(one.value)}" for one in conflict.others)
-        yield f"! {conflict.fact}: {others}"
+        stated = [one for one in conflict.others if (conflict.winner.source, one.source) != _OVER_LISTING]
+        if stated:
+            others = "; ".join(f"{one.source} states {format_value(one.value)}" for one in stated)
+            yield f"! {conflict.fact}: {others}"
+
+
+_OVER_LISTING = ("manual", "listing")
+"""An operator and the listing, which ``describe_statements`` describes."""
+
+
+def describe_statements(provider_id: str, model_id: str, claims: Sequence[Claim]) -> Iterator[str]:
+    """Yield the lines about what an operator states of a model and what its listing states instead."""
+    listed = {one.fact: one for one in claims if one.source == _OVER_LISTING[1]}
+    for one in claims:
+        other = listed.get(one.fact)
+        if one.source == _OVER_LISTING[0] and other is not None and other.value != one.value:
+            since = "" if other.first_stated_at is None else f" since {format_value(other.first_stated_at)}"
+            yield (
+                f"! {one.fact}: an operator states {format_value(one.value)} since "
+                f"{format_value(one.first_stated_at)}, the listing states {format_value(other.value)}{since}; "
+                f"'{format_command('withdraw', provider_id, model_id)} {one.fact}' lets the listing's value stand"
+            )

@@ -15,7 +15,7 @@ from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.history.past import at_option, read_history_at
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import count, format_state, format_value, print_json_object, print_table
-from ghost_pipeline.cli.querying.references import describe_references
+from ghost_pipeline.cli.querying.references import describe_references, describe_statements
 from ghost_pipeline.documents import facts_document, model_document
 from ghost_pipeline.lifecycle.absence import Presence, WayBack
 from ghost_pipeline.lifecycle.claims.withheld_facts import DoubtedFact
@@ -54,7 +54,7 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
             return
         added = list(describe_references(provider, model_id, claims, order))
         doubts = catalog.list_doubts(provider, model_id) if is_known else []
-        added += map(_describe_doubt, doubts)
+        added += [*describe_statements(provider, model_id, claims), *map(_describe_doubt, doubts)]
         _print_history(provider, model_id, history, state, explanation, added, events)
         settings = catalog.settings
         if settings.model_partitions and history.events:

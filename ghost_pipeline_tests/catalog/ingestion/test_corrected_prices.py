@@ -62,12 +62,17 @@ def test_the_same_bytes_read_by_a_newer_format_correct_the_rows_with_an_event(pl
     assert changes[PAID["id"]] == {"prices": {"old": None, "new": prices}}
 
 
-def test_an_operator_s_price_replaces_those_of_the_listing_until_the_next_one(place: Place) -> None:
+def test_an_operator_s_price_replaces_those_of_the_listing_until_it_is_withdrawn(place: Place) -> None:
     with place.opened() as catalog:
         submit(catalog, NOON)
         catalog.add_manual_model("openrouter", "a/b", input_price=0.0, output_price=0.0)
         overridden = _paid(catalog)
         submit(catalog, NOON + timedelta(hours=6))
+        assert (_paid(catalog).is_free, _paid(catalog).prices) == (True, None)
+        catalog.withdraw_facts("openrouter", "a/b", ["input_price"])
+        assert (_paid(catalog).input_price, _paid(catalog).output_price, _paid(catalog).prices) == (1.0, 0.0, None)
+        catalog.withdraw_facts("openrouter", "a/b", ["output_price"])
         listed = _paid(catalog)
     assert (overridden.is_free, overridden.prices) == (True, None)
+    assert listed.prices == {"input": "1", "output": "2", "cache_read": "0.1"}
     assert (listed.is_free, listed.input_price) == (False, 1.0)

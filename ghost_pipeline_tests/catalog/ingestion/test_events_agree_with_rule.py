@@ -18,7 +18,7 @@ from ghost_pipeline.lifecycle.events import Cause, events_between
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, FACTS, listing_bytes
+from ghost_pipeline_tests.catalog.oracle_driver import EPOCH, FACTS, READER, listing_bytes
 
 IDS = ("a", "b", "c", "d")
 LATENESS = (timedelta(0), timedelta(microseconds=1), timedelta(hours=3), timedelta(days=40))
@@ -37,7 +37,7 @@ class Stage:
 
     def __init__(self, place: Place) -> None:
         self.now = EPOCH
-        self.catalog: ModelCatalog = place.opened(lambda: self.now)
+        self.catalog: ModelCatalog = place.opened(lambda: self.now, READER)
         self.database = place.database()
 
     def do(self, slug: str, step: str, about: Any) -> None:

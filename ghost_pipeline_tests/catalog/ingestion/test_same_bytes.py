@@ -28,6 +28,7 @@ CONTENTS = (
     listing_bytes({}),
     listing_bytes(dict.fromkeys(MODEL_IDS[:10], 1), MODEL_IDS[10:]),
     listing_bytes({MODEL_IDS[0]: 3, MODEL_IDS[11]: 2}, is_cut=True),
+    listing_bytes({**dict.fromkeys(MODEL_IDS, 3), MODEL_IDS[11]: 5}),
 )
 AGAIN = ("repeat", 1, 0)
 KEYS = (("openai", MODEL_IDS[0]), ("openai", MODEL_IDS[11]), ("openai", "unlisted"))
@@ -45,7 +46,10 @@ others: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("reconcile"), st.integers(1, 4)),
     st.tuples(st.just("track"), keys, ages),
     st.tuples(st.just("add"), keys, st.sampled_from((None, "Mine")), st.sampled_from(({}, {"context_window": 5}))),
-    st.tuples(st.sampled_from(("remove", "restore")), keys),
+    st.tuples(st.sampled_from(("remove", "restore", "withdraw", "take back")), keys),
+    st.tuples(
+        st.just("announce"), keys, st.sampled_from((90, 200)), st.sampled_from((None, MODEL_IDS[1], MODEL_IDS[2]))
+    ),
     st.tuples(st.sampled_from(("release", "sweep", "purge"))),
 )
 
@@ -73,6 +77,12 @@ def perform(pair: Pair, step: Step) -> object:  # noqa: C901 - one line for each
             return pair.track(key, "Name", {"age": age}, pair.now - timedelta(hours=age))
         case "add", key, name, facts:
             pair.add(key, name, facts)
+        case "withdraw", key:
+            pair.withdraw_facts(key)
+        case "announce", key, days, successor:
+            return pair.announce(key, EPOCH + timedelta(days=days), successor)
+        case "take back", key:
+            pair.withdraw(key)
         case "remove", key:
             pair.remove(key)
         case "restore", key:
@@ -93,6 +103,9 @@ def perform(pair: Pair, step: Step) -> object:  # noqa: C901 - one line for each
 @example([AGAIN, AGAIN, ("track", KEYS[0], 0), ("reconcile", 2), ("submit", FIVE, 0)])
 @example([("submit", FIVE, 0), ("wait", 2), ("submit", BROKEN, 0), ("submit", WHOLE, 1), ("submit", FIVE, 0), AGAIN])
 @example([("submit", WHOLE, 0), ("wait", 2), ("submit", FIVE, 0), ("wait", 2), AGAIN, ("wait", 2), AGAIN, AGAIN])
+@example([("submit", CONTENTS[-1], 0), ("announce", KEYS[0], 200, None), AGAIN, AGAIN])
+@example([("submit", CONTENTS[-1], 0), ("announce", KEYS[1], 200, MODEL_IDS[2]), AGAIN, ("take back", KEYS[1]), AGAIN])
+@example([("submit", WHOLE, 0), ("add", KEYS[0], None, {"context_window": 5}), AGAIN, ("withdraw", KEYS[0]), AGAIN])
 def test_bytes_that_repeat_a_listing_do_the_same_whether_they_are_looked_into_or_not(
     backend: str,
     steps: list[Step],

@@ -182,11 +182,24 @@ def test_a_model_that_leaves_the_catalog_or_has_a_price_of_an_operator_has_no_do
     story.catalog.release_provider("openrouter")
     assert story.model().input_price == 7.0
     story.list_models(NOON + HOUR + TICK, m=ZERO)
-    assert (story.model().input_price, story.catalog.list_doubts()) == (0.0, [])
+    assert (story.model().input_price, story.catalog.list_doubts()) == (7.0, [])
     database = story.place.database()
     with database.reading() as connection:
         assert connection.execute(sa.select(withheld_facts)).all() == []
     database.close()
+
+
+@pytest.mark.parametrize("statement", ["a fact", "a retirement", "a retirement that was taken back"])
+def test_a_listing_after_an_operator_stated_something_else_is_judged(story: Story, statement: str) -> None:
+    story.list_models(NOON, m=CHEAP)
+    if statement == "a fact":
+        story.catalog.add_manual_model("openrouter", "a/m", max_output_tokens=5)
+    else:
+        story.catalog.announce_retirement("openrouter", "a/m", NOON + 100 * HOUR, "a/n")
+    if statement == "a retirement that was taken back":
+        story.catalog.withdraw_retirement("openrouter", "a/m")
+    story.list_models(NOON + HOUR, m=ZERO)
+    assert (story.model().input_price, [doubt.fact for doubt in story.catalog.list_doubts()]) == (1.0, ["input_price"])
 
 
 def test_an_ordinary_price_is_withheld_with_the_one_that_is_doubted(story: Story) -> None:
