@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from ghost_pipeline import CatalogError, ModelCatalog, UsageError
-from ghost_pipeline.catalog.results import SubmittedListing
+from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.client import writer as client_writer
 from ghost_pipeline.client.drops import Drops
 from ghost_pipeline.client.pending import Sighting as Use
@@ -78,6 +78,10 @@ class Happened:
     """Every refusal, also if the catalog did not acknowledge it."""
     model_id: str | None = None
     """Whom an operator meant."""
+    stated_price: float | None = None
+    """The price that an operator stated with an addition."""
+    is_withdrawn: bool = False
+    """Whether the operator withdrew everything that was stated of the model before."""
     error: str | None = None
 
 
@@ -278,8 +282,21 @@ class Actors:
         catalog.delete_old_inactive_models()
 
     def _add(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
+        """Add a model; half of the operators state a price, and some of the others withdraw what was stated of it."""
         self._target(step, happened)
-        catalog.add_manual_model(str(happened.provider_id), str(happened.model_id))
+        random = Random(step.seed + 1)  # so that the model is the same as without prices
+        if random.random() < numbers.STATED_PRICE_SHARE:
+            happened.stated_price = random.choice((0.0, 0.25, 777.0))
+        else:
+            wanted = ModelFilter(provider_ids=(str(happened.provider_id),), is_active=None)
+            stated = [model.model_id for model in catalog.find_models(wanted) if model.manual_facts is not None]
+            happened.is_withdrawn = bool(stated)
+            happened.model_id = random.choice(stated) if stated else happened.model_id
+        key = (str(happened.provider_id), str(happened.model_id))
+        facts = {} if happened.stated_price is None else {"input_price": happened.stated_price}
+        catalog.add_manual_model(*key, **facts)
+        if happened.is_withdrawn:
+            catalog.withdraw_facts(*key)
 
     def _remove(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         self._target(step, happened)

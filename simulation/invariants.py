@@ -150,7 +150,15 @@ class Checks:
             raise InvariantBroken(
                 "an acknowledged use is kept", f"{name} at {known.last_used_at}, now {record.last_used_at}"
             )
-        if known.price is not None and record.input_price != known.price and not self._clock_was_wrong(step):
+        if known.is_statement_uncertain:
+            return
+        if known.stated_price is not None:
+            if record.input_price != known.stated_price:
+                raise InvariantBroken(
+                    "what an operator stated stands until it is withdrawn",
+                    f"{name} was stated to cost {known.stated_price}, stored {record.input_price}",
+                )
+        elif known.price is not None and record.input_price != known.price and not self._clock_was_wrong(step):
             raise InvariantBroken(
                 "facts are those of the latest listing", f"{name} costs {known.price}, stored {record.input_price}"
             )

@@ -122,6 +122,7 @@ SHRUNKEN_SPELLS = (*FEW_SPELLS, (faults, "LISTING_FAULTS", ("shrunken",)), (numb
 EMPTY_SPELLS = (*FEW_SPELLS, (faults, "LISTING_FAULTS", ("empty",)), (numbers, "BAD_SPELLS_PER_YEAR", 40.0))
 MASS_RETIREMENTS = (*FEW_SPELLS, (numbers, "MASS_RETIREMENTS_PER_YEAR", 30.0), (numbers, "BAD_FETCH_SHARE", 0.02))
 RETURNS = (*FEW_SPELLS, (numbers, "RETIREMENTS_PER_YEAR", 6.0), (numbers, "RETURNS_SHARE", 1.0))
+STATEMENTS = (*FEW_SPELLS, (numbers, "OPERATOR_ACTIONS_PER_YEAR", 400.0))
 LATE_PRICES = (
     *FEW_SPELLS,
     (faults, "LISTING_FAULTS", ("late",)),
@@ -208,6 +209,7 @@ MUTANTS = (
     Mutant("the purge's 30 days as a ghost", ((sweeps, "PURGE", PURGES_BY_AGE),), LONG_DOWNTIMES),
     Mutant("the purge's holds", ((sweeps, "PURGE", PURGES_HELD),), LONG_SPELLS),
     Mutant("manual models", ((sweeps, "STALE", SWEEPS_MANUAL),)),
+    Mutant("statements of operators", ((reconcile, "keep_stated", always(None)),), STATEMENTS),
     Mutant("the doubt about a clock", ((future_instants, "_may_be_behind", always(False)),), CLOCKS_BEHIND),
     Mutant("corrected instants", ((sweeps, "may_have_been_seen", always(False)),), CLOCKS_INTO_SILENCE),
     Mutant("the digest of the archive", ((Archive, "load", _load_unchecked),), REPLACED),

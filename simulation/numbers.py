@@ -65,6 +65,8 @@ MISTAKEN_REFUSAL_SHARE = 0.3
 """Reports in which an account without access was also refused models that answer others. Chosen."""
 OPERATOR_ACTIONS_PER_YEAR = 20.0
 """Per provider: add, remove, restore, release, reactivate. Chosen."""
+STATED_PRICE_SHARE = 0.5
+"""Additions with which an operator states a price. Chosen."""
 
 # Faults
 

@@ -51,6 +51,10 @@ class Known:
     """In the latest listing that was not late, USD per million tokens; None if it is not certain that it stands."""
     listed_price: tuple[float, datetime] | None = None
     """The same, even if it does not stand yet, and since when listings state it; None if that is not certain."""
+    stated_price: float | None = None
+    """What an operator stated, which counts before listings until it is withdrawn. Documentation."""
+    is_statement_uncertain: bool = False
+    """An operator's statement or its withdrawal ended without an answer."""
     may_have_price: bool = False
     """A listing may have stated its price."""
     was_listed: bool = False
@@ -328,6 +332,10 @@ class Witness:
     def _note_override(self, step: Step, happened: Happened, known: Known) -> None:
         known.price = None
         known.refusals.clear()
+        if step.action == "add":
+            known.is_statement_uncertain |= not happened.is_acknowledged
+            if happened.is_acknowledged and (happened.is_withdrawn or happened.stated_price is not None):
+                known.stated_price, known.is_statement_uncertain = happened.stated_price, False
         if not happened.is_acknowledged:
             known.is_uncertain |= happened.error in ("CatalogUnavailable", "CatalogError") or step.crash is not None
         elif step.action == "add":
