@@ -293,7 +293,7 @@ class Actors:
             happened.is_withdrawn = bool(stated)
             happened.model_id = random.choice(stated) if stated else happened.model_id
         key = (str(happened.provider_id), str(happened.model_id))
-        facts = {} if happened.stated_price is None else {"input_price": happened.stated_price}
+        facts: dict[str, Any] = {} if happened.stated_price is None else {"input_price": happened.stated_price}
         catalog.add_manual_model(*key, **facts)
         if happened.is_withdrawn:
             catalog.withdraw_facts(*key)
