@@ -71,6 +71,7 @@ TABLE_PURPOSES = {
     "announcements": "Retirements that operators announced, ended ones too. `models` has the dates that stand.",
     "reference_imports": "One row for each import of a [reference](references.md), refused ones too.",
     "reference_claims": "What references state of models now, beside `models`, which they never change.",
+    "ended_claims": "What references stated before, of models that the catalog had then.",
     "reference_facts": "The same with a row for each model: what a reference fills in where nobody else states a fact.",
     "model_events": "What happened to each model. Append-only, also after the model's row is gone.",
     "event_batches": "The order in which events were committed ([why](decisions/0013-the-order-of-events.md)).",

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ghost_pipeline.catalog.claims.ended_claims import EndedClaim
 from ghost_pipeline.catalog.history.as_of import PastModel
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.results import ModelHistory
@@ -44,34 +45,40 @@ def model_document(
     }
 
 
-def facts_document(claims: Sequence[Claim], order: Sequence[str]) -> dict[str, Any]:
+def facts_document(claims: Sequence[Claim], order: Sequence[str], ended: Sequence[EndedClaim] = ()) -> dict[str, Any]:
     """Return fact -> the claim that counts, with ``others``: what other sources state of it.
 
     The value and its source are None if no statement of the fact counts, such as a reference's price of 0.
-    Capabilities that several sources state have ``sources``, too: each word with its source.
+    Capabilities that several sources state have ``sources``, too: each word with its source. ``ended`` is part of the
+    facts of which references stated something before.
 
     ``order`` has the names of references in the order in which they count.
     """
     winners, ranked = resolve(claims, order), sort_claims(claims, order)
-    stated = {one.fact for one in ranked}
+    stated = {one.fact for one in (*ranked, *ended)}
     return {
-        fact: _fact_document(winners.get(fact), [one for one in ranked if one.fact == fact])
+        fact: _fact_document(
+            winners.get(fact),
+            [one for one in ranked if one.fact == fact],
+            [one for one in ended if one.fact == fact],
+        )
         for fact in FACT_NAMES
         if fact in stated
     }
 
 
-def _fact_document(winner: Claim | None, ranked: Sequence[Claim]) -> dict[str, Any]:
+def _fact_document(winner: Claim | None, ranked: Sequence[Claim], ended: Sequence[EndedClaim]) -> dict[str, Any]:
     sources = None if winner is None else winner.word_sources
     others = [one for one in ranked if winner is None or one.source != winner.source]
     return {
         **_claim_document(winner),
         **({} if sources is None else {"sources": sources}),
         "others": [_claim_document(one) for one in others],
+        **({"ended": [{**_claim_document(one), "ended_at": one.ended_at} for one in ended]} if ended else {}),
     }
 
 
-def _claim_document(claim: Claim | None) -> dict[str, Any]:
+def _claim_document(claim: Claim | EndedClaim | None) -> dict[str, Any]:
     names = ("value", "source", "first_stated_at", "last_stated_at", "sha256")
     return {name: getattr(claim, name, None) for name in names}
 

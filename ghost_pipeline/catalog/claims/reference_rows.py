@@ -127,6 +127,16 @@ def read_newest_imports(connection: sa.Connection, *, is_applied: bool) -> dict[
     return {one.reference: one for one in found}
 
 
+def find_last_import(connection: sa.Connection, reference: str, before: datetime) -> datetime | None:
+    """Return when a reference was imported last before an instant, of the imports that were applied."""
+    instant = sa.select(sa.func.max(reference_imports.c.imported_at)).where(
+        reference_imports.c.reference == reference,
+        reference_imports.c.is_applied == sa.true(),
+        reference_imports.c.imported_at < before,
+    )
+    return connection.execute(instant).scalar_one()
+
+
 def count_claims(connection: sa.Connection) -> dict[str, tuple[int, int, int]]:
     """Return each reference with claims: how many, how many are of models of the catalog, and how many are doubted."""
     query = (
@@ -195,9 +205,19 @@ def find_claimed_models(
 
 def _claims(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[Key, list[Claim]]:
     stated_at = {name: one.imported_at for name, one in read_newest_imports(connection, is_applied=True).items()}
-    columns = (*_KEY, reference_claims.c.reference, *_STATED_COLUMNS[:3])
+    # The imports since a doubt began stated the doubted value.
+    last_before_doubt = (
+        sa.select(sa.func.max(reference_imports.c.imported_at))
+        .where(
+            reference_imports.c.reference == reference_claims.c.reference,
+            reference_imports.c.is_applied == sa.true(),
+            reference_imports.c.imported_at < reference_claims.c.doubted_at,
+        )
+        .scalar_subquery()
+    )
+    columns = (*_KEY, reference_claims.c.reference, *_STATED_COLUMNS[:3], last_before_doubt)
     found: dict[Key, list[Claim]] = {}
-    for slug, model_id, fact, reference, value, first_at, sha256 in connection.execute(
+    for slug, model_id, fact, reference, value, first_at, sha256, before_doubt in connection.execute(
         sa.select(*columns).where(which).order_by(reference_claims.c.id)
     ):
         claim = Claim(
@@ -205,7 +225,7 @@ def _claims(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[Ke
             from_json_value(fact, value),
             reference_source(reference),
             first_at,
-            stated_at.get(reference, first_at),
+            before_doubt or stated_at.get(reference, first_at),
             sha256,
         )
         found.setdefault((slug, model_id), []).append(claim)

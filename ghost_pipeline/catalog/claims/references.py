@@ -14,6 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.claims import reference_rows
+from ghost_pipeline.catalog.claims.ended_claims import (
+    EndedClaim,
+    delete_ended_claims,
+    prune_ended_claims,
+    read_ended_claims,
+    write_ended_claims,
+)
 from ghost_pipeline.catalog.claims.filling import read_filling
 from ghost_pipeline.catalog.claims.reference_rows import ReferenceImport
 from ghost_pipeline.catalog.claims.stated_facts import read_stated_facts
@@ -116,6 +123,8 @@ class References:
             if is_applied:
                 changes = compare_claims(known, stated, digest, now, thresholds, is_accepted=is_accepted)
                 reference_rows.write_changes(connection, reference, changes)
+                write_ended_claims(connection, reference, known, changes, now)
+                prune_ended_claims(connection, self._settings.keep_listings_for, now)
                 _write_doubts(connection, reference, changes, now)
                 changed = sum(claim.value != known[key].value for key, claim in changes.updated.items())
                 imported = replace(
@@ -140,6 +149,7 @@ class References:
         def delete(connection: sa.Connection) -> int:
             reference_rows.lock_references(connection)
             _require_import(connection, reference)
+            delete_ended_claims(connection, reference)
             return reference_rows.delete_reference(connection, reference)
 
         return self._database.write(delete)
@@ -180,6 +190,15 @@ class References:
         with self._database.reading() as connection:
             stated = read_stated_facts(connection, [key]).get(key, [])
             return stated + reference_rows.read_reference_claims(connection, [key]).get(key, [])
+
+    def list_ended_claims(self, provider_id: str, model_id: str) -> list[EndedClaim]:
+        """Return what references stated of a model and do not state any more, the newest first.
+
+        Of the catalog's own evidence its events are the history.
+        """
+        slug = provider_slug(provider_id)
+        with self._database.reading() as connection:
+            return read_ended_claims(connection, (slug, canonical_model_id(slug, model_id)))
 
     def resolve_model(self, provider_id: str, model_id: str) -> Mapping[str, Claim]:
         """Return fact -> the claim that counts, of the facts of a model that any source states."""

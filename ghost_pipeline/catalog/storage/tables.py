@@ -437,6 +437,24 @@ reference_facts = sa.Table(
 """The claims of ``reference_claims`` that can fill a gap, a row for each model, so that filters can join them.
 A price of 0 is not among them."""
 
+ended_claims = sa.Table(
+    "ended_claims",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, comment="Number of the claim."),
+    sa.Column("reference", sa.String(32), nullable=False, comment="Name of the reference that stated it."),
+    sa.Column("provider_id", Slug, nullable=False, comment="Slug of the provider."),
+    sa.Column("model_id", ModelId, nullable=False, comment="The provider's id of the model."),
+    sa.Column("fact", sa.String(32), nullable=False, comment="Name of the column of models that it was about."),
+    sa.Column("value", Json, nullable=False, comment="Its value, in the unit of that column."),
+    sa.Column("first_stated_at", Instant, nullable=False, comment="When an import stated this value first."),
+    sa.Column("last_stated_at", Instant, nullable=False, comment="When an import stated it last."),
+    sa.Column("sha256", sa.String(64), nullable=False, comment="Digest of the file that stated it first."),
+    sa.Column("ended_at", Instant, nullable=False, comment="When an import stated another value, or none."),
+    sa.Index(None, "provider_id", "model_id"),
+    sa.Index(None, "ended_at"),
+)
+"""What references stated before of models that the catalog had then."""
+
 withheld_facts = sa.Table(
     "withheld_facts",
     metadata,

@@ -49,7 +49,8 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
         claims = catalog.references.list_claims(provider, model_id) if is_known else []
         order = catalog.settings.reference_order
         if is_json:
-            facts = facts_document(claims, order) if is_known else None
+            ended = catalog.references.list_ended_claims(provider, model_id) if is_known else []
+            facts = facts_document(claims, order, ended) if is_known else None
             print_json_object(model_document(provider, model_id, history, explanation, facts), "events", events)
             return
         added = list(describe_references(provider, model_id, claims, order))

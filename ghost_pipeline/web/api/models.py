@@ -84,7 +84,9 @@ def get_model(
         history = catalog.get_model_history(slug, canonical, MAX_EVENTS)
         explanation = catalog.explain_model(slug, canonical)
         if history.model is not None:
-            facts = facts_document(catalog.references.list_claims(slug, canonical), catalog.settings.reference_order)
+            references = catalog.references
+            claims, ended = references.list_claims(slug, canonical), references.list_ended_claims(slug, canonical)
+            facts = facts_document(claims, catalog.settings.reference_order, ended)
     else:
         then = catalog.history.get_model(slug, canonical, instant, MAX_EVENTS)
         history = ModelHistory(None if then.past is None else then.past.model, then.events, None)

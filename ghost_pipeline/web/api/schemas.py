@@ -39,12 +39,20 @@ class StatedFact(msgspec.Struct):
     sha256: str | None
 
 
+class EndedFact(StatedFact, kw_only=True):
+    """What a reference stated of a fact before."""
+
+    ended_at: datetime
+
+
 class ResolvedFact(StatedFact, kw_only=True):
     """The statement of a fact that counts, and the others."""
 
     others: Sequence[StatedFact]
     sources: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
     """Capability -> its source, where several sources state capabilities."""
+    ended: Sequence[EndedFact] | msgspec.UnsetType = msgspec.UNSET
+    """What references do not state any more, the newest first."""
 
 
 Model = msgspec.defstruct(

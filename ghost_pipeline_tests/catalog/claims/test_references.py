@@ -12,10 +12,17 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 
 from ghost_pipeline import ModelCatalog
+from ghost_pipeline.catalog.claims.ended_claims import prune_ended_claims, read_ended_claims
 from ghost_pipeline.catalog.claims.references import ImportOutcome
 from ghost_pipeline.catalog.importing.export_file import exported_record
 from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
-from ghost_pipeline.catalog.storage.tables import metadata, reference_claims, reference_facts, reference_imports
+from ghost_pipeline.catalog.storage.tables import (
+    ended_claims,
+    metadata,
+    reference_claims,
+    reference_facts,
+    reference_imports,
+)
 from ghost_pipeline.documents import facts_document
 from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -23,7 +30,7 @@ from ghost_pipeline_tests.catalog.backends import Place
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-OF_REFERENCES = (reference_claims, reference_facts, reference_imports)
+OF_REFERENCES = (ended_claims, reference_claims, reference_facts, reference_imports)
 
 
 class Story:
@@ -187,6 +194,50 @@ def test_a_date_of_retirement_from_a_reference_is_a_claim_and_starts_nothing(sto
     story.catalog.announce_retirement("openrouter", "a", datetime(2026, 7, 1, tzinfo=UTC))
     [conflict] = story.references.list_conflicts("expires_at")
     assert (conflict.winner.source, conflict.others[0].source) == ("manual", "reference:litellm")
+
+
+def test_what_a_reference_stated_before_stays_answerable(story: Story) -> None:
+    story.list_models("a")
+    story.models_dev({"a": models_dev(2, 5_000), "unknown": models_dev(1)})
+    first = story.now
+    story.models_dev({"a": models_dev(2, 5_000), "unknown": models_dev(1)})
+    second = story.now
+    story.models_dev({"a": models_dev(3), "unknown": models_dev(2)})
+    window, price = story.references.list_ended_claims("openrouter", "a")
+    assert (window.fact, window.value, window.ended_at) == ("context_window", 5_000, story.now)
+    assert (price.value, price.source, price.first_stated_at, price.last_stated_at) == (
+        2.0,
+        "reference:models-dev",
+        first,
+        second,
+    )
+    imported = [one.newest.sha256 for one in story.references.list_states()]
+    assert price.sha256 not in imported
+    assert story.references.list_ended_claims("openrouter", "unknown") == []
+    facts = facts_document([], (), story.references.list_ended_claims("openrouter", "a"))
+    assert (facts["context_window"]["value"], facts["context_window"]["ended"][0]["value"]) == (None, 5_000)
+    story.models_dev({"a": models_dev(300)})
+    [doubted] = [one for one in story.references.list_claims("openrouter", "a") if one.fact == "input_price"]
+    assert (doubted.value, doubted.last_stated_at) == (3.0, story.now - HOUR)
+    story.models_dev({"a": models_dev(300)})
+    newest = story.references.list_ended_claims("openrouter", "a")[0]
+    assert (newest.value, newest.last_stated_at, newest.ended_at) == (3.0, story.now - 2 * HOUR, story.now)
+    story.references.remove("models-dev")
+    assert story.references.list_ended_claims("openrouter", "a") == []
+
+
+def test_ended_claims_are_kept_as_long_as_listings(story: Story) -> None:
+    story.list_models("a")
+    for price in (1, 2, 3):
+        story.models_dev({"a": models_dev(price)})
+        story.now += timedelta(days=10)
+    database = story.place.database()
+    with database.writing() as connection:
+        prune_ended_claims(connection, None, story.now)
+        assert len(read_ended_claims(connection, ("openrouter", "a"))) == 2
+        prune_ended_claims(connection, timedelta(days=15), story.now)
+        assert [one.value for one in read_ended_claims(connection, ("openrouter", "a"))] == [2.0]
+    database.close()
 
 
 def test_importing_the_same_again_writes_one_row(story: Story) -> None:
