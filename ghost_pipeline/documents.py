@@ -55,7 +55,7 @@ def facts_document(claims: Sequence[Claim], order: Sequence[str], ended: Sequenc
     ``order`` has the names of references in the order in which they count.
     """
     winners, ranked = resolve(claims, order), sort_claims(claims, order)
-    stated = {one.fact for one in (*ranked, *ended)}
+    stated = {one.fact for one in ranked} | {one.fact for one in ended}
     return {
         fact: _fact_document(
             winners.get(fact),

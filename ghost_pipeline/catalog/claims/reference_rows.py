@@ -134,7 +134,8 @@ def find_last_import(connection: sa.Connection, reference: str, before: datetime
         reference_imports.c.is_applied == sa.true(),
         reference_imports.c.imported_at < before,
     )
-    return connection.execute(instant).scalar_one()
+    found: datetime | None = connection.execute(instant).scalar_one()
+    return found
 
 
 def count_claims(connection: sa.Connection) -> dict[str, tuple[int, int, int]]:
