@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+import sqlalchemy as sa
+
 from ghost_pipeline.catalog import announcements, archive_pruning, overrides, sightings, sweeps
 from ghost_pipeline.catalog.catalog_queries import CatalogQueries
+from ghost_pipeline.catalog.claims.response_aliases import record_response_aliases
 from ghost_pipeline.catalog.history.backfill import BackfilledProvider, backfill
 from ghost_pipeline.catalog.importing import export_file, source_table
 from ghost_pipeline.catalog.ingestion import admission, reconcile
@@ -48,6 +51,7 @@ from ghost_pipeline.lifecycle.refusals.evidence import (
     refusal_of,
     validate_account,
 )
+from ghost_pipeline.lifecycle.refusals.substitution import answers_for, is_response_alias
 from ghost_pipeline.lifecycle.retirement import validate_announcement
 from ghost_pipeline.lifecycle.validation import (
     clamp_instant,
@@ -222,7 +226,8 @@ class ModelCatalog(CatalogQueries):
             observed_at: The current time by default, and clamped if implausible.
             account: A label of the account whose key was used, never the key.
             requested_model_id: The model that was requested, where the response may name another one. If that is not
-                the same model under another name, the requested one gets an event ``answered_by_another``.
+                the same model under another name, the requested one gets an event ``answered_by_another``; if it is,
+                such as a dated snapshot, the name is kept as an alias of the requested model.
         """
         now = self._clock()
         at = now if observed_at is None else require_aware(observed_at)
@@ -269,11 +274,19 @@ class ModelCatalog(CatalogQueries):
         return self._database.write(lambda connection: recording.record_refusals(connection, refusals, now, thresholds))
 
     def record_substitutions(self, substitutions: Sequence[Substitution]) -> None:
-        """Record requests that other models answered, each with canonical names, in one transaction."""
+        """Record requests that were answered under another id, each with canonical names, in one transaction.
+
+        It is the id of another model, or an alias of the requested one.
+        """
         now, thresholds = self._clock(), self.settings.thresholds
-        self._database.write(
-            lambda connection: recording.record_substitutions(connection, substitutions, now, thresholds)
-        )
+        aliases = [one for one in substitutions if is_response_alias(one.model_id, one.answered_by)]
+        others = [one for one in substitutions if not answers_for(one.model_id, one.answered_by)]
+
+        def record(connection: sa.Connection) -> None:
+            recording.record_substitutions(connection, others, now, thresholds)
+            record_response_aliases(connection, aliases)
+
+        self._database.write(record)
 
     def record_inferences(self, inferences: Sequence[Inference]) -> list[SightingResult]:
         """Record many inferences, each with a provider's slug and a canonical model id, in one transaction.

@@ -16,7 +16,7 @@ from ghost_pipeline.client.pending_refusals import classify_cached, refusal_key
 from ghost_pipeline.client.writer import Writer, open_writers
 from ghost_pipeline.errors import InvalidModelId, UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
-from ghost_pipeline.lifecycle.refusals.substitution import answers_for
+from ghost_pipeline.lifecycle.refusals.substitution import answers_for, is_response_alias
 from ghost_pipeline.lifecycle.validation import require_aware
 from ghost_pipeline.settings import Settings
 
@@ -165,6 +165,7 @@ class DiscoveryTracker:
         self._buffer = SightingBuffer(self._max_models, self._drops)
         self._buffer.is_closed = is_closed
         self._last_used = self._buffer.last_used
+        self._aliases: set[tuple[str, str, str]] = set()
         self._writer = Writer(self._settings, self._buffer, self._interval, self._write_at_models, self._max_models)
 
     def _add(
@@ -191,8 +192,15 @@ class DiscoveryTracker:
         at = time.time() if observed_at is None else require_aware(observed_at).timestamp()
         slug = provider_slug(_plain_text(provider_id))
         asked, answered = (canonical_model_id(slug, _plain_text(one)) for one in (requested, answered_by))
-        if not answers_for(asked, answered):
-            self._start_or_notify(self._buffer.add_refusal((slug, asked, answered), at, None))
+        key = (slug, asked, answered)
+        if answers_for(asked, answered):
+            # An alias is worth one report: a gateway gets the same one with nearly every response.
+            if key in self._aliases or not is_response_alias(asked, answered):
+                return
+            if len(self._aliases) >= self._max_models:
+                self._aliases.clear()
+            self._aliases.add(key)
+        self._start_or_notify(self._buffer.add_refusal(key, at, None))
 
     def _start_or_notify(self, count: int) -> None:
         """Start the writer with the first report; notify it when many are pending."""

@@ -99,6 +99,12 @@ def doubt_event(
     )
 
 
+def response_alias_event(provider_id: str, model_id: str, at: datetime, before: str, answered_by: str) -> ModelEvent:
+    """Return the event of a model that is answered under another id than ``before``, one of the same model."""
+    details = {"answered_by": answered_by, "before": before}
+    return ModelEvent(provider_id, model_id, EventKind.ANSWERED_BY_ANOTHER, at, Source.INFERENCE, details=details)
+
+
 DOUBTED_VALUES = "doubted_values"
 """The key of the facts in the details of such an event. They are below it because no column changes."""
 

@@ -123,4 +123,6 @@ def test_an_answer_by_another_model_is_a_sighting_of_that_and_an_event_of_the_re
     assert models["llama-x"].last_used_at == EARLIER
     with ModelCatalog.open(settings) as catalog:
         kinds = [event.kind.value for event in catalog.list_events("groq", "llama-x")]
+        claims = catalog.references.resolve_model("groq", "llama-x")
     assert kinds == ["discovered", "answered_by_another"]
+    assert (claims["aliases"].value, claims["aliases"].source) == ("llama-x-2026-05-01", "inference")

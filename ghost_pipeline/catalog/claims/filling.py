@@ -23,6 +23,7 @@ from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, Key, is_one_of, model_record
 from ghost_pipeline.catalog.storage.tables import models, reference_claims, reference_facts
 from ghost_pipeline.lifecycle.claims.resolution import (
+    ANSWERS,
     REFERENCE_FACTS,
     SOURCE_SUFFIX,
     STATED_SOURCES,
@@ -165,14 +166,13 @@ def read_filling(connection: sa.Connection, wanted: ModelFilter, order: Sequence
     """Return what fills the gaps of the models that a filter selects; ``order`` has the names of references."""
     if wanted.is_stated_only:
         return STATED_ONLY
-    names = sorted(REFERENCE_FORMATS, key=lambda name: (rank_source(reference_source(name), order), name))
+    names = sorted(_NAMES, key=lambda name: (rank_source(reference_source(name), order), name))
     found = connection.execute(_HAVE_FACTS).one()
     return Filling([name for name in names if found._mapping[name]])
 
 
-_HAVE_FACTS = sa.select(
-    *(sa.exists().where(reference_facts.c.reference == name).label(name) for name in sorted(REFERENCE_FORMATS))
-)
+_NAMES = (ANSWERS, *sorted(REFERENCE_FORMATS))
+_HAVE_FACTS = sa.select(*(sa.exists().where(reference_facts.c.reference == name).label(name) for name in _NAMES))
 
 
 def write_reference_facts(connection: sa.Connection, reference: str, keys: Collection[Key]) -> None:

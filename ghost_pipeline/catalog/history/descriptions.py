@@ -99,7 +99,9 @@ _DESCRIPTIONS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.DOUBTED: _describe_doubts,
     EventKind.DEACTIVATED: _describe_deactivation,
     EventKind.REFUSED: lambda details: str(details["refusal_reason"]["new"]),
-    EventKind.ANSWERED_BY_ANOTHER: lambda details: f"answered by {details['answered_by']}",
+    EventKind.ANSWERED_BY_ANOTHER: lambda details: (
+        f"answered by {details['answered_by']}" + (f", before by {details['before']}" if "before" in details else "")
+    ),
 }
 """Kinds whose words do not depend on the channel."""
 

@@ -407,7 +407,9 @@ reference_claims = sa.Table(
     "reference_claims",
     metadata,
     sa.Column("id", BigId, primary_key=True, comment="Number of the claim."),
-    sa.Column("reference", sa.String(32), nullable=False, comment="Name of the reference that states it."),
+    sa.Column(
+        "reference", sa.String(32), nullable=False, comment="Name of the reference that states it, or inference."
+    ),
     sa.Column("provider_id", Slug, nullable=False, comment="Slug of the provider, which may be unknown here."),
     sa.Column(
         "model_id", ModelId, nullable=False, comment="The provider's id of the model, which may be unknown here."
@@ -427,7 +429,9 @@ reference_claims = sa.Table(
 reference_facts = sa.Table(
     "reference_facts",
     metadata,
-    sa.Column("reference", sa.String(32), primary_key=True, comment="Name of the reference that states them."),
+    sa.Column(
+        "reference", sa.String(32), primary_key=True, comment="Name of the reference that states them, or inference."
+    ),
     sa.Column("provider_id", Slug, primary_key=True, comment="Slug of the provider, which may be unknown here."),
     sa.Column(
         "model_id", ModelId, primary_key=True, comment="The provider's id of the model, which may be unknown here."

@@ -26,6 +26,9 @@ from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 
 REFERENCE_PREFIX = "reference:"
 
+ANSWERS = "inference"
+"""What stands in place of the name of a reference for what responses state: its source is that of inferences."""
+
 STATED_SOURCES: Mapping[Source, str] = {
     Source.MANUAL: "manual",
     Source.INDEX: "listing",
@@ -88,8 +91,8 @@ class Claim:
 
 
 def reference_source(name: str) -> str:
-    """Return the source of the claims of a reference."""
-    return f"{REFERENCE_PREFIX}{name}"
+    """Return the source of the claims of a reference, or of ``ANSWERS``."""
+    return name if name == ANSWERS else f"{REFERENCE_PREFIX}{name}"
 
 
 def is_reference(source: str) -> bool:

@@ -9,7 +9,7 @@ from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.identity import canonical_model_id, is_usable_text, provider_slug
 from ghost_pipeline.lifecycle.records import Inference
 from ghost_pipeline.lifecycle.refusals.classification import Classification, classify_refusal
-from ghost_pipeline.lifecycle.refusals.substitution import answers_for
+from ghost_pipeline.lifecycle.refusals.substitution import answers_for, is_response_alias
 from ghost_pipeline.lifecycle.refusals.unwrapping import MAX_EXAMINED
 from ghost_pipeline.lifecycle.validation import clamp_instant
 from ghost_pipeline.lifecycle.vocabulary import RefusalClass
@@ -48,13 +48,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """Requests for one model that another one answered, with success."""
+    """Requests for one model that were answered under another id, with success: of another model, or an alias."""
 
     provider_id: str
     model_id: str
     """The model that was requested."""
     answered_by: str
-    """The model that the response names."""
+    """The id that the response names."""
     first_at: datetime
     last_at: datetime
     count: int = 1
@@ -172,13 +172,13 @@ def split_by_hour(one: Refusal) -> list[Refusal]:
 
 
 def find_substitution(inference: Inference, requested_model_id: str | None) -> Substitution | None:
-    """Return that another model answered than the one that was requested; None if it was the same.
+    """Return that a response names another id than the requested one; None if that states nothing.
 
     Raises InvalidModelId for a requested id that no model can have.
     """
     if requested_model_id is None:
         return None
     requested = canonical_model_id(inference.provider_id, requested_model_id)
-    if answers_for(requested, inference.model_id):
+    if answers_for(requested, inference.model_id) and not is_response_alias(requested, inference.model_id):
         return None
     return Substitution(inference.provider_id, requested, inference.model_id, inference.first_at, inference.last_at)

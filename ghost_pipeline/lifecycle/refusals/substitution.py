@@ -52,12 +52,40 @@ def _is_same(requested: str, answered: str) -> bool:
     asked, got = _read(requested), _read(answered)
     if not asked.words or not got.words or asked.words.keys() & _MOVING:
         return True
+    return _has_same_words(asked, got)
+
+
+def _has_same_words(asked: "_Words", got: "_Words") -> bool:
+    """Return True if the ids differ by words of aliases, versions and dates alone."""
     missing, extra = asked.words - got.words, got.words - asked.words
     if any(word not in _ALIAS_WORDS for word in missing):
         return False
     if any(word not in _ALIAS_WORDS and not _VERSION.fullmatch(word) for word in extra):
         return False
     return asked.dates <= got.dates or got.dates <= asked.dates
+
+
+def is_response_alias(requested: str, answered: str) -> bool:
+    """Return True if a response that names ``answered`` states another id of the ``requested`` model.
+
+    Unlike ``answers_for`` it is False in doubt: an id that means whichever model the provider chooses, such as
+    ``openrouter/auto``, has no alias. So is another spelling of the same id.
+
+    >>> is_response_alias("gpt-4o", "gpt-4o-2024-08-06"), is_response_alias("openrouter/auto", "openai/gpt-4o")
+    (True, False)
+    """
+    # Between aliases are spaces, so an id with one can't be such.
+    return not any(one.isspace() for one in answered) and _is_alias(
+        requested[:MAX_COMPARED_LENGTH], answered[:MAX_COMPARED_LENGTH]
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _is_alias(requested: str, answered: str) -> bool:
+    asked, got = (_read(one) for one in _trim(requested, answered))
+    if not asked.words or (asked.words, asked.dates) == (got.words, got.dates):
+        return False
+    return _has_same_words(asked, got) and not got.words.keys() & _MOVING
 
 
 class _Words:

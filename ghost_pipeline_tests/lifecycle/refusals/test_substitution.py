@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghost_pipeline.lifecycle.refusals.substitution import answers_for
+from ghost_pipeline.lifecycle.refusals.substitution import answers_for, is_response_alias
 
 SAME = [
     ("gpt-4o", "gpt-4o"),
@@ -71,9 +71,31 @@ def test_another_model_answered(requested: str, answered: str) -> None:
     assert not answers_for(requested, answered)
 
 
+@pytest.mark.parametrize(
+    ("requested", "answered", "is_alias"),
+    [
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("claude-sonnet-4-0", "claude-sonnet-4-20250514", True),
+        ("mistral-large-latest", "mistral-large-2411", True),
+        ("openai/gpt-4o", "gpt-4o-2024-08-06", True),
+        ("gpt-4o", "gpt-4o", False),
+        ("gpt-4o", "openai/GPT-4o", False),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("openrouter/auto", "openai/gpt-4o", False),
+        ("gpt-4o", "gpt-4o-latest", False),
+        ("gpt-4o", "gpt-4o 2024-08-06", False),
+        ("gpt-4o", "gpt-4o\u20032024-08-06", False),
+        ("gpt-4o", "", False),
+        ("---", "gpt-4o", False),
+    ],
+)
+def test_another_id_of_the_requested_model_is_an_alias(requested: str, answered: str, is_alias: bool) -> None:
+    assert is_response_alias(requested, answered) is is_alias
+
+
 @given(st.text(max_size=600), st.text(max_size=600))
 def test_no_text_raises_and_every_id_answers_for_itself(requested: str, answered: str) -> None:
-    answers_for(requested, answered)
+    assert answers_for(requested, answered) or not is_response_alias(requested, answered)
     assert answers_for(requested, requested)
 
 
