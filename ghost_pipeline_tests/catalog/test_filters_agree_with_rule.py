@@ -301,6 +301,10 @@ KNOWN_WORDS = [
     for number, (slug, source, stated) in enumerate(
         product(("groq", "mistral"), Source, (None, (), ("json",), ("json", "tools")))
     )
+] + [
+    ModelRecord(
+        "groq", "an operator's", Source.INDEX, True, NOW, NOW, capabilities=("text",), manual_facts="capabilities"
+    )
 ]
 """Mistral's listings decide tools and vision, Groq's nothing; an operator decides everything."""
 

@@ -6,7 +6,7 @@ has the last instant and the digest. So a listing costs no more with claims than
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ghost_pipeline.catalog.storage.operator_statements import Statements, find_statements
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, Key, is_one_of, model_record
-from ghost_pipeline.catalog.storage.tables import listings, model_events, models
+from ghost_pipeline.catalog.storage.tables import listings, model_events, models, withheld_facts
 from ghost_pipeline.lifecycle.claims.operator_facts import OperatorFact
 from ghost_pipeline.lifecycle.claims.resolution import STATED_SOURCES, Claim
 from ghost_pipeline.lifecycle.events import WITHDRAWN
@@ -58,12 +58,27 @@ def read_stated_facts(connection: sa.Connection, keys: Sequence[Key]) -> dict[Ke
     )
     origins = _read_origins(connection, keys)
     stated = find_statements(connection, keys)
+    withheld = _find_withheld(connection, keys)
     found = {}
     for row in connection.execute(query):
         model = model_record(row)
         key = (model.provider_id, model.model_id)
-        found[key] = _claims_of(model, origins.get(key, _Origins()), stated.get(key, {}), row.sha256)
+        claims = _claims_of(model, origins.get(key, _Origins()), stated.get(key, {}), row.sha256)
+        found[key] = [_before_doubt(claim) if (*key, claim.fact) in withheld else claim for claim in claims]
     return found
+
+
+def _find_withheld(connection: sa.Connection, keys: Sequence[Key]) -> set[tuple[str, str, str]]:
+    """Return the facts of which the newest listing states another value than the one that stands."""
+    columns = (withheld_facts.c.provider_id, withheld_facts.c.model_id, withheld_facts.c.fact)
+    query = sa.select(*columns).where(is_one_of(connection, withheld_facts, keys))
+    return {(slug, model_id, fact) for slug, model_id, fact in connection.execute(query)}
+
+
+def _before_doubt(claim: Claim) -> Claim:
+    """Return the claim without the newest listing as its evidence, if it is of a listing."""
+    is_listed = claim.source == STATED_SOURCES[Source.INDEX]
+    return replace(claim, last_stated_at=None, sha256=None) if is_listed else claim
 
 
 def _claims_of(model: ModelRecord, origins: _Origins, stated: Statements, sha256: str | None) -> list[Claim]:

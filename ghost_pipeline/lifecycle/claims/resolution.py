@@ -81,8 +81,10 @@ class Claim:
     first_stated_at: datetime | None = None
     """Since when the source states this value; None if that is not recorded."""
     last_stated_at: datetime | None = None
+    """None for a value of a listing of which the newest listing states another, implausible one."""
     sha256: str | None = None
-    """Digest of the bytes that state it: the newest listing, or the file in which a reference stated it first."""
+    """Digest of the bytes that state it: the newest listing that does, or the file in which a reference stated it
+    first. None for operators and uses, which state without a file."""
     decided_words: Collection[str] = ()
     """Capabilities that the source denies where its value lacks them, besides an operator, who decides all."""
     word_sources: Mapping[str, str] | None = None

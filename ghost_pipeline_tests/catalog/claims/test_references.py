@@ -196,6 +196,30 @@ def test_a_date_of_retirement_from_a_reference_is_a_claim_and_starts_nothing(sto
     assert (conflict.winner.source, conflict.others[0].source) == ("manual", "reference:litellm")
 
 
+def test_the_newest_listing_is_no_evidence_of_a_value_that_it_contradicts(story: Story) -> None:
+    """Listing, operator and use: when each stated last, and by which bytes."""
+    story.list_models("a", context=8_000, price="0.000001")
+    story.list_models("a", context=8_000, price="0.000001")
+    history = story.catalog.get_model_history("openrouter", "a")
+    assert history.listing is not None
+    claims = {one.fact: one for one in story.references.list_claims("openrouter", "a")}
+    assert {one.sha256 for one in claims.values()} == {history.listing["sha256"]}
+    assert (claims["input_price"].first_stated_at, claims["input_price"].last_stated_at) == (NOON + HOUR, story.now)
+    story.list_models("a", context=8_000, price="0.0001")
+    claims = {one.fact: one for one in story.references.list_claims("openrouter", "a")}
+    doubted, window = claims["input_price"], claims["context_window"]
+    assert (doubted.value, doubted.first_stated_at) == (1.0, NOON + HOUR)
+    assert (doubted.last_stated_at, doubted.sha256) == (None, None)
+    assert window.last_stated_at == story.now
+    assert window.sha256 != history.listing["sha256"]
+    story.catalog.add_manual_model("openrouter", "a", context_window=9_000)
+    [stated] = [one for one in story.references.list_claims("openrouter", "a") if one.source == "manual"]
+    assert (stated.fact, stated.last_stated_at, stated.sha256) == ("context_window", story.now, None)
+    story.catalog.track_successful_inference("openrouter", "used", name="Used")
+    [used] = story.references.list_claims("openrouter", "used")
+    assert (used.source, used.last_stated_at, used.sha256) == ("inference", story.now, None)
+
+
 def test_what_a_reference_stated_before_stays_answerable(story: Story) -> None:
     story.list_models("a")
     story.models_dev({"a": models_dev(2, 5_000), "unknown": models_dev(1)})
