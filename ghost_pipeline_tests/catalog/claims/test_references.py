@@ -196,7 +196,7 @@ def test_a_date_of_retirement_from_a_reference_is_a_claim_and_starts_nothing(sto
     assert (conflict.winner.source, conflict.others[0].source) == ("manual", "reference:litellm")
 
 
-def test_the_newest_listing_is_no_evidence_of_a_value_that_it_contradicts(story: Story) -> None:
+def test_each_source_has_the_last_instant_and_the_bytes_that_state_its_value(story: Story) -> None:
     """Listing, operator and use: when each stated last, and by which bytes."""
     story.list_models("a", context=8_000, price="0.000001")
     story.list_models("a", context=8_000, price="0.000001")
