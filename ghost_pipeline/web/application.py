@@ -15,19 +15,7 @@ from ghost_pipeline.web.context import STATIC_FILES, WebContext
 from ghost_pipeline.web.probe import Check, HealthCheck, check_catalog
 from ghost_pipeline.web.probe import router as health_router
 from ghost_pipeline.web.problems import Problem, add_error_pages, problem_response
-from ghost_pipeline.web.security import Application, Message, Receive, Scope, Send
-
-SAFE_HEADERS = {
-    # Nothing is loaded from elsewhere, and nothing within a page runs: only the files of /static/.
-    "content-security-policy": (
-        "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-"""Headers of every answer. There are none of CORS: another site's page can't read anything."""
+from ghost_pipeline.web.security import SAFE_HEADERS, Application, Message, Receive, Scope, Send
 
 
 def create_application(

@@ -26,8 +26,22 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
-FOR_PROGRAMS = ("/api/", "/v1/", "/health", "/ghost/api/", "/ghost/v1/", "/ghost/health")
-"""Paths whose errors are JSON (RFC 9457)."""
+SAFE_HEADERS = {
+    # Nothing is loaded from elsewhere, and nothing within a page runs: only the files of /static/.
+    "content-security-policy": (
+        "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+"""Headers of every answer, refusals included. There are none of CORS: another site's page can't read anything."""
+
+_PROGRAM_PATHS = ("/api/", "/v1/", "/health", "/changes.json", "/changes.atom")
+
+FOR_PROGRAMS = tuple(f"{prefix}{path}" for prefix in ("", "/ghost") for path in _PROGRAM_PATHS)
+"""Beginnings of the paths whose errors are JSON (RFC 9457)."""
 
 OPEN_PATHS = frozenset({"/health", "/ghost/health"})
 """Paths that need no token, for the probes of containers. They show nothing else to those who have none."""
@@ -208,8 +222,8 @@ async def _refuse(
     headers = [
         (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
-        (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
+        *((name.encode(), value.encode()) for name, value in SAFE_HEADERS.items()),
         *more_headers,
     ]
     await send({"type": f"{kind}.start", "status": status, "headers": headers})

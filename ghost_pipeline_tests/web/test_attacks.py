@@ -15,8 +15,8 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.catalog import utc_now
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.settings import Settings
-from ghost_pipeline.web.application import SAFE_HEADERS, create_application
-from ghost_pipeline.web.security import RequestGuard, TokenGuard
+from ghost_pipeline.web.application import create_application
+from ghost_pipeline.web.security import SAFE_HEADERS, RequestGuard, TokenGuard
 from ghost_pipeline.web.serving import route_by_prefix
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 
@@ -54,6 +54,12 @@ def test_every_answer_has_the_safe_headers_and_allows_no_other_origin(served: Te
         for name, value in SAFE_HEADERS.items():
             assert answer.headers[name] == value, (path, name)
         assert not [name for name in answer.headers if name.startswith("access-control")]
+    for refused in (
+        served.get("/", headers={"Host": "evil.example"}),
+        TestClient(TokenGuard(served.app, TOKEN)).get("/"),
+    ):
+        assert refused.status_code in (401, 403)
+        assert SAFE_HEADERS.items() <= dict(refused.headers).items()
     assert "default-src 'self'" in SAFE_HEADERS["content-security-policy"]
     assert "unsafe" not in SAFE_HEADERS["content-security-policy"]
 
@@ -100,6 +106,22 @@ async def test_requests_that_no_library_sends_end_with_a_status(served: TestClie
     assert await raw_get(served, path="/v1/models/50%25off") == 200
     assert await raw_get(served, path="/v1/models/..") == 200
     assert await raw_get(served, path="/v1/models/a\0b") == 404
+
+
+def test_errors_of_the_feeds_are_problems(served: TestClient) -> None:
+    for prefix in ("", "/ghost"):
+        for query in (
+            "changes.json?kind=nope",
+            "changes.json?since=nope",
+            "changes.json?day=nope",
+            "changes.atom?kind=nope",
+        ):
+            answer = served.get(f"{prefix}/{query}")
+            assert answer.status_code == 422, query
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "nope" in answer.json()["detail"]
+        assert served.get(f"{prefix}/changes.atom", headers={"Host": "evil.example"}).json()["status"] == 403
+        assert served.get(f"{prefix}/changes?kind=nope").headers["content-type"].startswith("text/html")
 
 
 def test_hostile_parameters_are_refused_in_words_or_find_nothing(served: TestClient) -> None:

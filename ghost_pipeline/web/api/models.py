@@ -27,9 +27,11 @@ from ghost_pipeline.web.api.responses import (
     describe_answers,
     format_event_cursor,
     format_model_cursor,
+    format_retiring_cursor,
     json_response,
     parse_event_cursor,
     parse_model_cursor,
+    parse_retiring_cursor,
 )
 from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest
 
@@ -167,7 +169,7 @@ def get_statistics(request: Request, catalog: CatalogOfRequest, at: At = None) -
     "/retiring",
     operation_id="listRetiringModels",
     summary="List the models that retire",
-    responses=describe_answers("Retiring", "The models whose end was announced, by date.", 404),
+    responses=describe_answers("Retiring", "A page of models, by date, and the cursor of the next one.", 404),
 )
 def list_retiring_models(
     request: Request,
@@ -178,9 +180,13 @@ def list_retiring_models(
     ] = None,
     provider: ProviderNames = [],  # noqa: B006 - FastAPI copies it
     gone: Annotated[bool, Query(description="Also models that are past their date and not used any more.")] = False,
+    cursor: CursorText = None,
     limit: Limit = 1_000,
 ) -> Response:
     """Return the models whose end was announced, past dates included, also those that the catalog does not have."""
     span = None if within is None else parse_age(within)
+    place = None if cursor is None else parse_retiring_cursor(cursor)
     found = catalog.list_retiring(span, provider, is_with_gone=gone, now=context.clock())
-    return json_response(request, {"retiring": found[:limit]})
+    left = [one for one in found if place is None or (one.expires_at, one.provider_id, one.model_id) > place]
+    following = format_retiring_cursor(left[limit - 1]) if len(left) > limit else None
+    return json_response(request, {"retiring": left[:limit], "cursor": following})

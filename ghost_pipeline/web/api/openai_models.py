@@ -1,7 +1,9 @@
 """``/v1/models`` in the shape of OpenAI's API, for clients that know no other: the active models of every provider."""
 
+import hashlib
 from collections.abc import Iterator
-from typing import Annotated
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated
 
 import msgspec
 from fastapi import APIRouter, Path
@@ -13,13 +15,23 @@ from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.errors import UnknownModel
 from ghost_pipeline.exports.gateways import openai_entry
 from ghost_pipeline.lifecycle.identity import is_usable_text
-from ghost_pipeline.web.api.responses import describe_answers, json_response
+from ghost_pipeline.web.api.responses import (
+    TAG_BYTES,
+    describe_answers,
+    iterate_file,
+    json_response,
+    not_modified,
+    tag_headers,
+)
 from ghost_pipeline.web.context import CatalogOfRequest
 
 ACTIVE = ModelFilter()
 
 FLUSH_SIZE = 1_000
 """Models in a part of the answer."""
+
+SPOOLED_BYTES = 4 * 2**20
+"""A longer list is written to a file before it is sent: its entity tag, which comes first, needs all of it."""
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -30,10 +42,25 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
     summary="List the active models as OpenAI's API does",
     responses=describe_answers("OpenAiModels", "Every active model."),
 )
-def list_openai_models(catalog: CatalogOfRequest) -> Response:
+def list_openai_models(request: Request, catalog: CatalogOfRequest) -> Response:
     """Return every active model. An id that several providers have begins with its provider."""
-    shared = catalog.find_shared_ids(ACTIVE)
-    return StreamingResponse(_write_list(catalog, shared), media_type="application/json")
+    file: IO[bytes] = SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - closed when it is sent
+    try:
+        digest = hashlib.blake2b(digest_size=TAG_BYTES)
+        for part in _write_list(catalog, catalog.find_shared_ids(ACTIVE)):
+            file.write(part)
+            digest.update(part)
+        headers = tag_headers(digest.hexdigest())
+        known = not_modified(request, headers)
+        if known is not None:
+            file.close()
+            return known
+        headers["content-length"] = str(file.tell())
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return StreamingResponse(iterate_file(file), media_type="application/json", headers=headers)
 
 
 def _write_list(catalog: ModelCatalog, shared: set[str]) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from ghost_pipeline.fetching.configuration import configured_providers
 from ghost_pipeline.lifecycle.identity import provider_slug
 from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.web.api.parameters import CursorText, Limit, ProviderName
-from ghost_pipeline.web.api.responses import describe_answers, json_response
+from ghost_pipeline.web.api.responses import describe_answers, json_response, not_modified
 from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest, WebContext
 
 router = APIRouter(tags=["providers"])
@@ -105,21 +105,25 @@ def get_listing(request: Request, catalog: CatalogOfRequest, listing_id: Listing
         },
     },
 )
-def get_listing_content(catalog: CatalogOfRequest, listing_id: ListingId) -> Response:
+def get_listing_content(request: Request, catalog: CatalogOfRequest, listing_id: ListingId) -> Response:
     """Return the bytes of a listing from the archive, to be saved and not to be shown."""
     attempt = catalog.browsing.get_attempt(listing_id)
-    return content_response(attempt, catalog.browsing.read_bytes(attempt))
+    headers = _content_headers(attempt)
+    known = None if attempt.sha256 is None else not_modified(request, headers)
+    # What the client has needs nothing of the archive, whose copy may be pruned by now.
+    return known or Response(
+        catalog.browsing.read_bytes(attempt), headers=headers, media_type="application/octet-stream"
+    )
 
 
-def content_response(attempt: Attempt, content: bytes) -> Response:
-    """Return bytes that a provider sent, so that no browser runs or shows them."""
-    headers = {
+def _content_headers(attempt: Attempt) -> dict[str, str]:
+    """Return the headers of bytes that a provider sent, so that no browser runs or shows them."""
+    return {
         "content-disposition": f'attachment; filename="listing-{attempt.id}.json"',
         "content-security-policy": "default-src 'none'; sandbox",
         "cache-control": "private, max-age=3600, immutable",
         "etag": f'"{attempt.sha256}"',
     }
-    return Response(content, headers=headers, media_type="application/octet-stream")
 
 
 def _format_cursor(attempt: Attempt) -> str:

@@ -8,8 +8,9 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any, get_type_hints
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import IO, Any, TypeVar, get_type_hints
 
 import msgspec
 from starlette.requests import Request
@@ -19,20 +20,39 @@ from ghost_pipeline.catalog.history.comparison import ModelDifference
 from ghost_pipeline.catalog.results import ModelPlace
 from ghost_pipeline.errors import InvalidCursor
 from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.retirement import RetiringModel
 from ghost_pipeline.web.problems import MEDIA_TYPE
+
+T = TypeVar("T")
 
 _FACT_TYPES = get_type_hints(ModelRecord)
 _CURSOR_PREFIX = "m1-"
 
+TAG_BYTES = 16
+"""Length of the digest in an entity tag."""
+
 
 def json_response(request: Request, document: Any) -> Response:
     """Return a document as JSON; 304 without a body if the client has it already."""
-    body = encode_json(document)
-    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    headers = {"etag": tag, "cache-control": "private, no-cache"}
-    if _is_known(request.headers.getlist("if-none-match"), tag):
+    return tagged_response(request, encode_json(document), "application/json")
+
+
+def tagged_response(request: Request, body: bytes, media_type: str) -> Response:
+    """Return a body with its digest as the entity tag; 304 without a body if the client has it already."""
+    headers = tag_headers(hashlib.blake2b(body, digest_size=TAG_BYTES).hexdigest())
+    return not_modified(request, headers) or Response(body, headers=headers, media_type=media_type)
+
+
+def tag_headers(digest: str) -> dict[str, str]:
+    """Return the headers of an answer that clients may keep, and have to ask for again before they use it."""
+    return {"etag": f'"{digest}"', "cache-control": "private, no-cache"}
+
+
+def not_modified(request: Request, headers: Mapping[str, str]) -> Response | None:
+    """Return 304 with the headers if the client names their entity tag; None if it needs the body."""
+    if _is_known(request.headers.getlist("if-none-match"), headers["etag"]):
         return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+    return None
 
 
 def encode_json(document: Any) -> bytes:
@@ -48,17 +68,15 @@ def _is_known(stated: list[str], tag: str) -> bool:
 def format_model_cursor(model: ModelRecord | ModelDifference, sort: str | None) -> str:
     """Return the cursor after a model, in an order by ``sort``."""
     value = None if sort is None else getattr(model, sort.removeprefix("-"))
-    content = msgspec.json.encode([sort, value, model.provider_id, model.model_id])
-    return _CURSOR_PREFIX + base64.urlsafe_b64encode(content).decode().rstrip("=")
+    return _encode_cursor(_CURSOR_PREFIX, [sort, value, model.provider_id, model.model_id])
 
 
 def parse_model_cursor(text: str, sort: str | None) -> ModelPlace:
     """Return the place that a cursor names. Raises InvalidCursor, also for a cursor of another order."""
     try:
-        encoded = text.removeprefix(_CURSOR_PREFIX)
-        content = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
-        stated, value, provider_id, model_id = msgspec.json.decode(content, type=tuple[str | None, Any, str, str])
-        if not text.startswith(_CURSOR_PREFIX) or stated != sort or "\0" in provider_id + model_id:
+        decoded = _decode_cursor(_CURSOR_PREFIX, text, tuple[str | None, Any, str, str])
+        stated, value, provider_id, model_id = decoded
+        if stated != sort or "\0" in provider_id + model_id:
             raise ValueError
         if value is not None:
             value = msgspec.convert(value, str if sort is None else _FACT_TYPES[sort.removeprefix("-")])
@@ -70,6 +88,47 @@ def parse_model_cursor(text: str, sort: str | None) -> ModelPlace:
             "pass on the cursor of an earlier answer as it was, with the same other parameters",
         ) from None
     return ModelPlace(provider_id, model_id, value)
+
+
+def iterate_file(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield what a file has from its position on, and close it."""
+    with file:
+        while chunk := file.read(65_536):
+            yield chunk
+
+
+_RETIRING_PREFIX = "r1-"
+
+
+def format_retiring_cursor(model: RetiringModel) -> str:
+    """Return the cursor after a model that retires."""
+    return _encode_cursor(_RETIRING_PREFIX, [model.expires_at, model.provider_id, model.model_id])
+
+
+def parse_retiring_cursor(text: str) -> tuple[datetime, str, str]:
+    """Return the date, provider and id of the model that a cursor is after. Raises InvalidCursor."""
+    try:
+        place = _decode_cursor(_RETIRING_PREFIX, text, tuple[datetime, str, str])
+        if place[0].tzinfo is None:
+            raise ValueError
+    except (ValueError, binascii.Error, msgspec.DecodeError, UnicodeError):
+        raise InvalidCursor(
+            f"{text[:100]!r} is not a cursor of models that retire", "pass on the cursor of an earlier answer"
+        ) from None
+    return place
+
+
+def _encode_cursor(prefix: str, content: Sequence[Any]) -> str:
+    return prefix + base64.urlsafe_b64encode(msgspec.json.encode(content)).decode().rstrip("=")
+
+
+def _decode_cursor(prefix: str, text: str, shape: type[T]) -> T:
+    """Return the content of a cursor. Raises ValueError, binascii.Error, msgspec.DecodeError, UnicodeError."""
+    encoded = text.removeprefix(prefix)
+    if encoded == text:
+        raise ValueError
+    content = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+    return msgspec.json.decode(content, type=shape)
 
 
 _EVENT_CURSOR = re.compile(r"e1-([0-9]{1,18})")

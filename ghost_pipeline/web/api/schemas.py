@@ -139,9 +139,11 @@ class Listings(msgspec.Struct):
 
 
 class Retiring(msgspec.Struct):
-    """Models whose end was announced, by date."""
+    """A page of the models whose end was announced, by date, provider and id."""
 
     retiring: Sequence[RetiringModel]
+    cursor: str | None
+    """Where the next page begins; null on the last one."""
 
 
 class ProviderStatistics(msgspec.Struct):

@@ -21,6 +21,7 @@ from ghost_pipeline.lifecycle.identity import model_key, provider_slug
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.notifications.kinds.atom import feed_bytes, new_entry, new_feed
 from ghost_pipeline.redaction import printable
+from ghost_pipeline.web.api.responses import json_response, tagged_response
 from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest, render_page
 from ghost_pipeline.web.links import format_query, model_page
 from ghost_pipeline.web.pages.url_state import Parameters
@@ -227,7 +228,7 @@ def send_changes(request: Request, catalog: CatalogOfRequest) -> Response:
     until = None if day is None else _end_of(day)
     page = catalog.list_changes(since, until, wanted.provider_ids, wanted.kinds, MAX_PAGE)
     document = {"changes": page.changes, "cursor": page.cursor}
-    return Response(msgspec.json.encode(document), media_type="application/json", headers={"cache-control": "no-cache"})
+    return json_response(request, document)
 
 
 @router.get("/changes.atom")
@@ -249,7 +250,7 @@ def send_feed(request: Request, catalog: CatalogOfRequest, context: ContextOfReq
         name = f"ghost-pipeline:change:{catalog_id}:{one.id}"
         url = f"{base}{model_page(one.provider_id, one.model_id)}"
         feed.append(new_entry(f"{key}: {one.kind.value}", name, one.at, _describe_in_html(one), url))
-    return Response(feed_bytes(feed), media_type="application/atom+xml", headers={"cache-control": "no-cache"})
+    return tagged_response(request, feed_bytes(feed), "application/atom+xml")
 
 
 def _describe_in_html(change: Change) -> str:

@@ -1,6 +1,6 @@
 """The list of models: search, filters, order, pages, and the download of what is selected."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -15,7 +15,9 @@ from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.exports import FORMATS, write_models
 from ghost_pipeline.lifecycle.absence import purge_due_at
 from ghost_pipeline.lifecycle.claims.resolution import REFERENCE_PREFIX
+from ghost_pipeline.lifecycle.records import ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
+from ghost_pipeline.web.api.responses import iterate_file
 from ghost_pipeline.web.context import CatalogOfRequest, render_page
 from ghost_pipeline.web.pages.model_rows import ModelRow, table_rows
 from ghost_pipeline.web.pages.url_state import Parameters
@@ -59,6 +61,9 @@ DOWNLOADS: Mapping[str, tuple[str, str]] = {
     "openai": ("application/json", "openai_models.json"),
 }
 """Format of the export -> its media type and the name of the file."""
+
+GATEWAY_FORMATS = ("litellm", "openai")
+"""Those from which programs route requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,26 +208,37 @@ def show_models(request: Request, catalog: CatalogOfRequest) -> HTMLResponse:
 
 @router.get("/models/download")
 def download_models(request: Request, catalog: CatalogOfRequest) -> StreamingResponse:
-    """Send every model that the URL selects, ghosts too if it selects them, in one of the formats of exports."""
+    """Send every model that the URL selects, in one of the formats of exports.
+
+    In those of gateways only what can be used, as ``ghost-pipeline export`` writes them: ghosts and refused models only
+    if the URL asks for them.
+    """
     parameters = Parameters(request.query_params)
     to = parameters.choice("to", tuple(DOWNLOADS), "csv") or "csv"
     selected = read_selection(parameters).wanted
     if not FORMATS[to].is_json and to != "csv":  # a gateway's configuration has a fixed order
         selected = replace(selected, sort=None)
+    is_for_gateways = to in GATEWAY_FORMATS
+    if is_for_gateways and parameters.text("state") is None:
+        selected = replace(selected, is_active=True)
+    is_without_refused = is_for_gateways and selected.is_refused is None
     media_type, name = DOWNLOADS[to]
     file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed when it is sent
     try:
-        models = (one for one in catalog.iterate_models(selected) if not FORMATS[to].is_left_out(one))
+        models = (
+            one
+            for one in catalog.iterate_models(selected)
+            if not FORMATS[to].is_left_out(one) and not (is_without_refused and _is_refused(one))
+        )
         write_models(models, to, file, catalog.find_shared_ids(selected))  # type: ignore[arg-type]
         file.seek(0)
     except BaseException:
         file.close()
         raise
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
-    return StreamingResponse(_chunks(file), media_type=media_type, headers=headers)
+    return StreamingResponse(iterate_file(file), media_type=media_type, headers=headers)
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(65_536):
-            yield chunk
+def _is_refused(model: ModelRecord) -> bool:
+    """Return True if the provider refuses the model and no operator added it nevertheless."""
+    return model.refused_since is not None and model.source is not Source.MANUAL

@@ -187,6 +187,8 @@ def test_a_cursor_of_another_order_or_kind_is_refused(web_client: TestClient) ->
         ("models", {"cursor": cursor[:-2], "sort": "name"}),
         ("models", {"cursor": changes}),
         ("listings", {"cursor": cursor, "provider": "openai"}),
+        ("retiring", {"cursor": cursor}),
+        ("retiring", {"cursor": "r1-WzEsMiwzXQ"}),
         ("model/history", {"cursor": changes, "provider": "openai", "id": "gpt-1"}),
         ("changes", {"since": f"c1-{'0' * 32}-1-1"}),
         ("changes", {"since": cursor}),
@@ -209,6 +211,38 @@ def test_a_client_that_has_the_answer_gets_it_only_if_it_changed(tmp_path: Path)
         changed = client.get("/api/v1/models", headers={"If-None-Match": tag})
         assert changed.status_code == 200
         assert changed.headers["etag"] != tag
+
+
+def test_what_programs_poll_is_sent_once_for_each_state(web_client: TestClient) -> None:
+    listing_id = get(web_client, "listings", provider="openai")["listings"][1]["id"]
+    for path in (
+        "/v1/models",
+        "/v1/models/gpt-4",
+        f"/api/v1/listings/{listing_id}/content",
+        "/api/v1/retiring",
+        "/changes.atom",
+        "/changes.json?since=2026-01-01",
+    ):
+        answer = web_client.get(path)
+        assert answer.status_code == 200
+        assert answer.content
+        known = web_client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert (known.status_code, known.content) == (304, b""), path
+        assert known.headers["etag"] == answer.headers["etag"]
+        assert web_client.get(path, headers={"If-None-Match": '"another"'}).content == answer.content
+
+
+def test_models_that_retire_come_page_by_page(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with ModelCatalog.open(settings) as writer, ModelCatalog.open_read_only(settings) as catalog:
+        for number, model_id in enumerate(("z", "a", "m~ü", "b")):  # the last two on one day
+            writer.announce_retirement("acme", model_id, NOW + min(number + 1, 3) * DAY)
+        client = TestClient(create_application(catalog), base_url="http://localhost")
+        whole = get(client, "retiring")
+        assert [one["model_id"] for one in whole["retiring"]] == ["z", "a", "b", "m~ü"]
+        assert whole["cursor"] is None
+        assert list(walk(client, "retiring", "retiring", limit=1)) == whole["retiring"]
+        assert list(walk(client, "retiring", "retiring", limit=2)) == whole["retiring"]
 
 
 def test_the_bytes_of_a_listing_come_as_they_were_observed_and_are_never_shown(web_client: TestClient) -> None:

@@ -212,6 +212,24 @@ def test_the_downloads_have_the_whole_selection(client: TestClient, catalog: Mod
     assert client.get("/models/download?to=exe").status_code == 422
 
 
+def test_the_downloads_for_gateways_have_what_can_be_used(client: TestClient, catalog: ModelCatalog) -> None:
+    def downloaded(query: str) -> set[str]:
+        document = client.get(f"/models/download?to=openai&provider={STORY_PROVIDER}{query}").json()
+        config = yaml.safe_load(client.get(f"/models/download?to=litellm&provider={STORY_PROVIDER}{query}").text)
+        ids = {one["id"] for one in document["data"]}
+        assert {one["model_name"] for one in config["model_list"]} == {f"{STORY_PROVIDER}/{one}" for one in ids}
+        return ids
+
+    everything = catalog.find_models(ModelFilter([STORY_PROVIDER], is_active=None))
+    active = {one.model_id for one in everything if one.is_active}
+    ghosts = {one.model_id for one in everything} - active
+    assert ghosts
+    assert downloaded("") == active - {"lab/model-10"}
+    assert downloaded("&state=ghost") == ghosts
+    assert downloaded("&state=all") == (active | ghosts) - {"lab/model-10"}
+    assert downloaded("&mark=refused") == {"lab/model-10"}
+
+
 # One model, one provider, one listing
 
 
