@@ -59,6 +59,8 @@ class Checks:
     count: int = 0
     """Comparisons of a model with the truth, without those whose result was known."""
     _steps: int = 0
+    _clock_was_wrong: bool = False
+    """For a while after this host's clock was wrong: a sweep may have gone by it."""
     _last_rows: dict[str, dict[str, Row]] = field(default_factory=dict)
     """What the catalog held of each provider at the last check."""
 
@@ -67,6 +69,8 @@ class Checks:
         touches_all = step.action in ("sweep", "purge", "read_inbox")
         world = self.witness.world
         self._steps += 1
+        wrong_at = self.witness.wrong_clock_at
+        self._clock_was_wrong = wrong_at is not None and step.at - wrong_at < SETTLED
         is_thorough = self._steps % THOROUGH_EVERY == 0
         touched = None if touches_all else world[step.provider].provider_id
         rows = self.reader.read_rows(touched, is_anew=is_thorough)
@@ -83,7 +87,7 @@ class Checks:
         is_thorough, at = self._steps % THOROUGH_EVERY == 0, step.at
         for model_id, known in all_known.items():
             row = rows.get(model_id)
-            is_settled = row is not None and row == known.settled_row and at < known.settled_until
+            is_settled = at < known.settled_until and row is not None and row == known.settled_row
             if known.is_uncertain or (is_settled and not is_thorough):
                 continue
             self.count += 1
@@ -108,7 +112,7 @@ class Checks:
         It may be active while it is served, for as long as it likes; a ghost is compared at every step.
         """
         truth = provider.models.get(model_id)
-        if record is None or not record.is_active or self._clock_was_wrong(step):
+        if record is None or not record.is_active or self._clock_was_wrong:
             return step.at
         if record.refused_since is not None or known.refusals:
             return step.at
@@ -134,16 +138,17 @@ class Checks:
             return
         if known.absent is not None:
             known.absent, known.returned_at = None, step.at
-        self._check_evidence(f"{provider.provider_id} {model_id}", known, record, step)
-        self._check_refusals(f"{provider.provider_id} {model_id}", known, record, step)
+        name = f"{provider.provider_id} {model_id}"
+        self._check_evidence(name, known, record)
+        self._check_refusals(name, known, record, step)
         if record.is_active:
             known.ghost_since = None
         elif known.ghost_since is None:
             since = min(step.at, step.host_time)  # documentation: by the clock of the host
-            known.ghost_since, known.is_doubtful_ghost = since, self._clock_was_wrong(step)
+            known.ghost_since, known.is_doubtful_ghost = since, self._clock_was_wrong
         self._check_activity(provider, model_id, known, record, step)
 
-    def _check_evidence(self, name: str, known: Known, record: State, step: Step) -> None:
+    def _check_evidence(self, name: str, known: Known, record: State) -> None:
         if known.first_at is not None and record.first_seen_at > known.first_at:
             raise InvariantBroken("first evidence is kept", f"{name} of {known.first_at}, now {record.first_seen_at}")
         if known.last_used_at is not None and (record.last_used_at is None or record.last_used_at < known.last_used_at):
@@ -158,7 +163,7 @@ class Checks:
                     "what an operator stated stands until it is withdrawn",
                     f"{name} was stated to cost {known.stated_price}, stored {record.input_price}",
                 )
-        elif known.price is not None and record.input_price != known.price and not self._clock_was_wrong(step):
+        elif known.price is not None and record.input_price != known.price and not self._clock_was_wrong:
             raise InvariantBroken(
                 "facts are those of the latest listing", f"{name} costs {known.price}, stored {record.input_price}"
             )
@@ -174,7 +179,7 @@ class Checks:
                 f"{name}, refused until {known.refused_until}, used {known.last_used_at}",
             )
         swept_at = self.witness.last_sweep_at
-        if swept_at is None or self._clock_was_wrong(step) or str(record.refusal_reason).startswith("retired"):
+        if swept_at is None or self._clock_was_wrong or str(record.refusal_reason).startswith("retired"):
             return
         # Documentation: the sweep ends what has expired, also of a model that comes back with its refusals.
         is_back = swept_at - known.returned_at <= SETTLED
@@ -183,8 +188,10 @@ class Checks:
 
     def _is_refused(self, known: Known, step: Step) -> bool:
         """Return True if the refusals that the catalog acknowledged count by themselves. Documentation."""
+        if not known.refusals or known.first_at is None or self._clock_was_wrong:
+            return False
         counted = sorted(one for one in known.refusals if one.at > known.used_until)
-        if not counted or known.first_at is None or self._clock_was_wrong(step):
+        if not counted:
             return False
         times = [one.at for one in counted if one.at - known.first_at >= NOT_REFUSED_BEFORE]
         is_repeated = len(times) > 1 and times[-1] - times[0] >= REFUSALS_APART
@@ -249,7 +256,7 @@ class Checks:
             return
         truth = provider.models.get(model_id)
         is_served = truth is not None and truth.is_served(step.at)
-        if (record.is_active and (is_served or known.is_manual)) or self._clock_was_wrong(step):
+        if (record.is_active and (is_served or known.is_manual)) or self._clock_was_wrong:
             return
         name, age = f"{provider.provider_id} {model_id}", step.at - known.last_at
         if not record.is_active:
@@ -310,10 +317,6 @@ class Checks:
         ):
             return False
         return truth.is_listed and feed.bad_since - known.last_at <= FRESH - numbers.FETCH_JITTER
-
-    def _clock_was_wrong(self, step: Step) -> bool:
-        """Return True for a while after this host's clock was wrong: a sweep may have gone by it."""
-        return self.witness.wrong_clock_at is not None and step.at - self.witness.wrong_clock_at < SETTLED
 
 
 def _kinds(events: Sequence[ModelEvent]) -> list[str]:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -77,14 +78,14 @@ class StateReader:
         if self._is_unchanged() and not is_anew:
             return self._rows
         query, parameters = (_ALL, ()) if provider_id is None else (_OF_ONE, (provider_id,))
-        found: Iterable[Row]
+        found: list[Row]
         if self._driver is not None:
-            found = self._driver.execute(_IN_SQLITE[query], parameters)
+            found = self._driver.execute(_IN_SQLITE[query], parameters).fetchall()
         else:
             with self._catalog._database.reading() as connection:
                 found = [tuple(row) for row in connection.execute(query, {"provider": provider_id})]
         if provider_id is not None:
-            self._rows[provider_id] = {row[1]: row for row in found}
+            self._rows[provider_id] = dict(zip(map(itemgetter(1), found), found, strict=True))
             return self._rows
         self._rows = defaultdict(dict)
         for row in found:

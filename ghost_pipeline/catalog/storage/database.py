@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,9 +87,12 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Open a transaction that only reads, from one snapshot. Raises CatalogError."""
-        options = {} if self.is_sqlite else _POSTGRESQL_READING
-        with translate_driver_errors(self.url), self._connected(options) as connection, connection.begin():
-            yield connection
+        self._reopen_replaced_file()
+        with translate_driver_errors(self.url), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(**_POSTGRESQL_READING)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self, *, has_foreign_keys: bool = True) -> Iterator[sa.Connection]:
@@ -99,12 +102,15 @@ class Database:
         ``has_foreign_keys`` SQLite allows to drop and recreate a table that others refer to, which is how migrations
         alter one. Raises CatalogError.
         """
-        options = event_log.begin() | (_SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING)
+        self._reopen_replaced_file()
         with (
             translate_driver_errors(self.url),
-            self._connected(options) as connection,
-            _foreign_keys(connection, is_enforced=has_foreign_keys),
+            self.engine.connect() as connection,
+            _AS_USUAL if has_foreign_keys else _without_foreign_keys(connection),
         ):
+            connection.execution_options(
+                **event_log.begin(), **(_SQLITE_WRITING if self.is_sqlite else _POSTGRESQL_WRITING)
+            )
             if self.is_sqlite:
                 connection.info[_BEGIN] = "BEGIN IMMEDIATE"
             transaction = connection.begin()
@@ -156,12 +162,6 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
-
-    @contextmanager
-    def _connected(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
-        self._reopen_replaced_file()
-        with self.engine.connect() as connection:
-            yield connection.execution_options(**options)
 
     def _file_identity(self) -> FileIdentity | None:
         """Return the device and inode of the SQLite file at the URL's path; None if there is no such file."""
@@ -304,10 +304,13 @@ def _use_write_ahead_log(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+_AS_USUAL = nullcontext()
+
+
 @contextmanager
-def _foreign_keys(connection: sa.Connection, *, is_enforced: bool) -> Iterator[None]:
+def _without_foreign_keys(connection: sa.Connection) -> Iterator[None]:
     """Switch SQLite's foreign keys off for the transactions of the block; it ignores that within a transaction."""
-    if is_enforced or connection.dialect.name != "sqlite":
+    if connection.dialect.name != "sqlite":
         yield
         return
     driver: Any = connection.connection.dbapi_connection
