@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -255,6 +256,7 @@ class Actors:
             path.rename(self._inbox / f"gateway-{step.provider}-{step.at:%Y%m%d%H%M%S}.jsonl")
         with path.open("a") as file:
             file.write("".join(f"{line}\n" for line in lines))
+        os.utime(path, (step.host_time.timestamp(), step.host_time.timestamp()))
 
     def _read_inbox(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         taken, rotated = list(self._written), list(self._inbox.glob("gateway-*-*"))

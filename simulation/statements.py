@@ -11,16 +11,19 @@ is executed again the whole way. ``test_simulation.py`` compares both ways.
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 from weakref import ReferenceType, ref
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Row
 from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from ghost_pipeline import ModelCatalog
+from ghost_pipeline.catalog.storage.tables import Instant
 
 
 class _Prepared(NamedTuple):
@@ -155,6 +158,12 @@ def _key(statement: Any, parameters: Any) -> tuple[_Key, Mapping[str, Any]]:
 _OF_TEMPORARY_TABLES = ("CREATE TEMPORARY TABLE", "INSERT INTO staged_models", "DELETE FROM")
 
 
+_DIALECT = sqlite.dialect()
+_instant_text = lru_cache(maxsize=10_000)(Instant().bind_processor(_DIALECT))
+_instant = lru_cache(maxsize=10_000)(Instant().result_processor(_DIALECT, None))
+"""The instants of most models of a listing are equal."""
+
+
 def _prepare_what_repeats(key: _Key, statement: sa.Executable, dialect: sa.Dialect) -> None:
     seen = _seen.get(key)
     if seen is not None and seen() is statement:
@@ -179,7 +188,8 @@ def _prepare(key: _Key, statement: Any, dialect: sa.Dialect) -> _Prepared | None
         or compiled.positiontup is None
     ):
         return None
-    convert: Mapping[str, Any] = compiled._bind_processors
+    convert: dict[str, Any] = dict(compiled._bind_processors)
+    convert |= {name: _instant_text for name in convert if isinstance(binds[name].type, Instant)}
     names_in_order = compiled.positiontup
     return _Prepared(
         statement,
@@ -194,7 +204,10 @@ def _prepare(key: _Key, statement: Any, dialect: sa.Dialect) -> _Prepared | None
 
 def _metadata(compiled: SQLCompiler, dialect: sa.Dialect) -> SimpleResultMetaData:
     columns: Sequence[Any] = compiled._result_columns
-    processors = [column.type._cached_result_processor(dialect, None) for column in columns]
+    processors = [
+        _instant if isinstance(column.type, Instant) else column.type._cached_result_processor(dialect, None)
+        for column in columns
+    ]
     return SimpleResultMetaData([column.keyname for column in columns], _processors=processors)
 
 

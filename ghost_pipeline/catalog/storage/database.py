@@ -45,6 +45,8 @@ FileIdentity = tuple[int, int]
 _Result = TypeVar("_Result")
 _BEGIN = "begin"
 """The key of a connection's ``info`` for the statement that begins its next transaction."""
+_FILE = "file"
+"""The key of a connection's ``info`` for the identity of the SQLite file that it opened."""
 _SQLITE_WRITING = {"is_writing": True}
 _POSTGRESQL_WRITING = {
     "isolation_level": "READ COMMITTED"
@@ -136,8 +138,8 @@ class Database:
         return self._write_once(work)
 
     def _write_once(self, work: Callable[[sa.Connection], _Result]) -> _Result:
-        file = self._file_identity()
         with self.writing() as connection:
+            file = connection.info.get(_FILE)
             result = work(connection)
         if file is not None and file != self._file_identity():
             raise CatalogConflict(f"catalog {self.shown_url} was replaced by another file during a transaction")
@@ -187,11 +189,11 @@ class Database:
             self._opened_file = file
 
     def _remember_file(self, _connection: object, record: Any) -> None:
-        record.info["file"] = self._file_identity()
+        record.info[_FILE] = self._file_identity()
 
     def _empty_log_of_replaced_file(self, connection: Any, record: Any) -> None:
         """Write SQLite's log into the replaced file, so that the next connection does not apply it to the new one."""
-        if record is not None and record.info.get("file") != self._file_identity():
+        if record is not None and record.info.get(_FILE) != self._file_identity():
             with suppress(sqlite3.Error):  # another program still uses it
                 connection.execute("PRAGMA busy_timeout = 0")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
