@@ -132,10 +132,10 @@ def ghost_warning(last_seen_at: datetime, purge_at: datetime | None, now: dateti
     return Markup(f'<span class="warning">last seen {time_element(last_seen_at, now)}, {end}</span>')
 
 
-def refusal_warning(since: datetime, reason: str | None) -> Markup:
-    """Return since when a model is refused, and why."""
-    begin, why = exact_time_element(since), shorten_text(reason)
-    return Markup(f'<span class="warning">refuses to answer since {begin}: {why}</span>')
+def refusal_warning(since: datetime, reason: str | None, now: datetime) -> Markup:
+    """Return for how long a model has been refused, and why."""
+    duration, why = lasting_element(since, now), shorten_text(reason)
+    return Markup(f'<span class="warning">has refused to answer for {duration}: {why}</span>')
 
 
 def copy_button(text: str, label: str) -> Markup:

@@ -86,6 +86,8 @@ def read_fact_history(connection: sa.Connection, model: ModelRecord, fact_names:
             arrived_at = at
             if (details or {}).get("previous_source") is None:
                 since |= {name: at for name in fact_names if name not in since}
+            else:
+                since.setdefault("source", at)
             continue
         for name in fact_names:
             if name in details:

@@ -34,7 +34,7 @@ MOST_ENTRIES = 100
 """Entries of the Atom feed."""
 
 FEED_DAYS = 30
-MOST_DIFFERENCES = 300
+MOST_DIFFERENCES = 150
 """Differences that the page shows; its counts have all of them."""
 
 USUAL_KINDS = tuple(kind for kind in EventKind if kind is not EventKind.CHANGED)

@@ -111,7 +111,7 @@ def draw_chart(chart_id: str, title: str, unit: str, series: Sequence[Series], e
     scale = _Scale(begin, latest, _round_up(max(point.value or 0.0 for point in known)))
     lines = [Line(one.name, _path(one.points, scale), _dots(one.points, scale)) for one in series]
     values = [scale.top * step / GRID_LINES for step in range(GRID_LINES + 1)]
-    y_ticks = [Tick(scale.y(value), f"{value:,.6g}") for value in values]
+    y_ticks = [Tick(scale.y(value), f"{value:,.10g}") for value in values]
     return Chart(chart_id, title, unit, lines, y_ticks, _time_ticks(scale))
 
 

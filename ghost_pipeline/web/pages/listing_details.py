@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -16,10 +17,12 @@ from ghost_pipeline.web.context import CatalogOfRequest, render_page
 
 router = APIRouter(include_in_schema=False)
 
-MOST_EVENTS = 200
+ListingId = Annotated[int, Path(ge=0, lt=2**63)]
+
+MOST_EVENTS = 100
 """Events of a listing that the page shows; its counts have all of them."""
 
-MOST_NAMES = 300
+MOST_NAMES = 150
 """Names of missing and of inactive models that it shows."""
 
 TITLES: Mapping[EventKind, str] = {
@@ -83,13 +86,13 @@ def read_raw(catalog: ModelCatalog, listing_id: int) -> tuple[ListingPage, bytes
 
 
 @router.get("/listings/{listing_id}")
-def show_listing(request: Request, listing_id: int, catalog: CatalogOfRequest) -> HTMLResponse:
+def show_listing(request: Request, listing_id: ListingId, catalog: CatalogOfRequest) -> HTMLResponse:
     """Show one attempt."""
     return render_page(request, "listing.html", shown=view_listing(catalog, listing_id), most_names=MOST_NAMES)
 
 
 @router.get("/listings/{listing_id}/raw")
-def download_listing(listing_id: int, catalog: CatalogOfRequest) -> Response:
+def download_listing(listing_id: ListingId, catalog: CatalogOfRequest) -> Response:
     """Send the bytes of a listing as a file: nothing that a provider wrote is shown by the browser as a page."""
     shown, content = read_raw(catalog, listing_id)
     headers = {

@@ -28,6 +28,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
 from ghost_pipeline.lifecycle.facts import FACTS
 from ghost_pipeline.lifecycle.identity import model_page_path
 from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.web.context import CatalogOfRequest, ContextOfRequest, render_page
 from ghost_pipeline.web.formatting import format_shell_command
 from ghost_pipeline.web.pages.charts import Chart, Point, Series, draw_chart
@@ -133,7 +134,7 @@ def view_model(
         explanation=explanation,
         listing=known.listing,
         facts=[] if model is None or history is None else list_facts(catalog, model, history),
-        commands=list_commands(slug, canonical, explanation.presence),
+        commands=list_commands(slug, canonical, explanation.presence, None if model is None else model.source),
         timeline=[_entry(one) for one in events[:TIMELINE_SIZE]],
         older_than=events[TIMELINE_SIZE - 1].id if len(events) > TIMELINE_SIZE else None,
         is_newest=before_event is None,
@@ -175,7 +176,20 @@ def list_facts(catalog: ModelCatalog, model: ModelRecord, history: FactHistory) 
     description = "Whether it costs nothing, as far as that is known."
     source = None if model.is_free is None else "its prices"
     rows.append(FactRow("is_free", description, model.is_free, history.since.get("is_free"), source))
+    if "prices" in winners and not is_reference(winners["prices"].source):
+        rows += _price_rows(model, winners["prices"].source, history.since.get("prices"))
+    description = "Channel of its first sighting, or MANUAL once an operator added it."
+    rows.append(FactRow("source", description, model.source.value, history.since.get("source"), None))
     return sorted(rows, key=lambda row: row.value is None)
+
+
+_PRICE = "One of its prices: USD per 1,000,000 tokens, unless its name says what else."
+
+
+def _price_rows(model: ModelRecord, source: str, since: datetime | None) -> list[FactRow]:
+    """Return a row for each price of ``prices`` that is not a fact of its own."""
+    others = {name: value for name, value in (model.prices or {}).items() if name not in ("input", "output")}
+    return [FactRow(f"price of {name}", _PRICE, value, since, source) for name, value in others.items()]
 
 
 def _name_sources(claim: Claim) -> str:
@@ -185,8 +199,8 @@ def _name_sources(claim: Claim) -> str:
     return "; ".join(f"{source}: {', '.join(words)}" for source, words in group_words(claim).items())
 
 
-def list_commands(provider_id: str, model_id: str, presence: Presence) -> list[Command]:
-    """Return the commands that change the model's state."""
+def list_commands(provider_id: str, model_id: str, presence: Presence, source: Source | None) -> list[Command]:
+    """Return the commands that change the model's state; ``source`` is None for one that left the catalog."""
     purposes = {
         "reactivate": "Mark it as active and seen now",
         "restore": "Bring it back as a ghost, with all its data",
@@ -200,7 +214,8 @@ def list_commands(provider_id: str, model_id: str, presence: Presence) -> list[C
         Presence.PURGED: ("restore", "add", "show"),
         Presence.REMOVED: ("restore", "add", "show"),
     }
-    return [Command(purposes[verb], format_shell_command(verb, provider_id, model_id)) for verb in offered[presence]]
+    verbs = [verb for verb in offered[presence] if verb != "add" or source is not Source.MANUAL]
+    return [Command(purposes[verb], format_shell_command(verb, provider_id, model_id)) for verb in verbs]
 
 
 def draw_prices(periods: Sequence[PricePeriod], end: datetime) -> Chart | None:

@@ -86,7 +86,7 @@ def _state(row: ModelRow, now: datetime) -> str:
         state = f'<span class="state">ghost</span> {ghost_warning(model.last_seen_at, row.purge_at, now)}'
     if model.refused_since is None:
         return state
-    return f"{state} {refusal_warning(model.refused_since, model.refusal_reason)}"
+    return f"{state} {refusal_warning(model.refused_since, model.refusal_reason, now)}"
 
 
 def _input_price(model: SelectedModel) -> str:

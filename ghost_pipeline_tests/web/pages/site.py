@@ -30,6 +30,8 @@ STORY_PROVIDER = "together"
 """Its models change, vanish and come back."""
 
 REFUSED_MODEL = "lab/model-10"
+ADOPTED_MODEL = "lab/model-12"
+"""It was listed first and added by hand an hour ago."""
 HELD_PROVIDER = "cohere"
 RUN_ID = "0b6e9f52-1c0e-4d3b-9a55-2f1f6f0f7a11"
 DAGSTER_URL = "http://127.0.0.1:3000"
@@ -130,6 +132,7 @@ def build_site(home: Path, *, is_hostile: bool = True, database_url: str = "") -
         refused = Refusal(STORY_PROVIDER, REFUSED_MODEL, RefusalClass.RETIRED, "together.retired", clock[0], clock[0])
         catalog.record_refusals([replace(refused, words="end of life", replaced_by="lab/newcomer")])
         catalog.add_manual_model("openai", "by-hand", input_price=1.0, output_price=2.0)
+        catalog.add_manual_model(STORY_PROVIDER, ADOPTED_MODEL)
         catalog.remove_model(STORY_PROVIDER, "lab/model-29")
         catalog.announce_retirement(
             STORY_PROVIDER, "lab/model-00", NOW + 20 * DAY, "lab/newcomer", "https://example.com/retired"

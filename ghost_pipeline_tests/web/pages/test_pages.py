@@ -25,6 +25,7 @@ from ghost_pipeline.settings import Settings
 from ghost_pipeline.web.application import create_application
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 from ghost_pipeline_tests.web.pages.site import (
+    ADOPTED_MODEL,
     DAGSTER_URL,
     HELD_PROVIDER,
     HOSTILE_IDS,
@@ -48,6 +49,7 @@ PAGES = (
     MODEL,
     f"/model?provider={STORY_PROVIDER}&id=lab/model-03",
     "/model?provider=openai&id=nobody",
+    f"/model?provider={HOSTILE_PROVIDER}&id={'x' * 512}",
     "/providers",
     f"/providers/{STORY_PROVIDER}",
     f"/providers/{HELD_PROVIDER}",
@@ -189,13 +191,13 @@ def test_a_ghost_shows_when_it_was_seen_and_when_it_is_purged(client: TestClient
 
 
 def test_a_model_that_refuses_to_answer_shows_since_when_and_why(client: TestClient) -> None:
-    warning = "refuses to answer since 2026-06-30 11:00: retired: end of life"
+    warning = "has refused to answer for 1 hour: retired: end of life"
     assert warning in words(client.get("/").text)
     [row] = rows(client.get("/models?mark=refused").text)
     assert row[0].startswith(REFUSED_MODEL)
     assert warning in row[1]
     page = words(client.get(f"/model?provider={STORY_PROVIDER}&id={REFUSED_MODEL}").text)
-    assert "refuses requests for it since 2026-06-30 11:00, last 1 hour ago: retired: end of life" in page
+    assert "has refused requests for it for 1 hour, the last one 1 hour ago: retired: end of life" in page
     assert "ghost-pipeline reactivate together lab/model-10" in page
     assert f"/model?provider={STORY_PROVIDER}&amp;id=lab%2Fmodel-10" in client.get("/changes?kind=refused").text
 
@@ -242,6 +244,14 @@ def test_a_model_shows_since_when_facts_hold_and_the_evidence_of_each_event(clie
     assert f'href="{DAGSTER_URL}/runs/{RUN_ID}"' in page
     assert "input_price 1.5 → 1.25" in words(page)
     assert re.search(r"listing.\d+ together_models.json, digest [0-9a-f]{12}", words(page))
+
+
+def test_a_model_that_was_added_after_it_was_listed_is_manual_since_then(client: TestClient) -> None:
+    page = client.get(f"/model?provider={STORY_PROVIDER}&id={ADOPTED_MODEL}").text
+    facts = {row[0]: row[1:] for row in rows(page, 'id="facts"')}
+    assert facts["source"] == ["MANUAL", "", "1 hour ago"]
+    assert "ghost-pipeline remove" in words(page)
+    assert "ghost-pipeline add" not in words(page)
 
 
 def test_a_model_that_left_shows_how_to_bring_it_back(client: TestClient) -> None:
@@ -474,6 +484,7 @@ def test_an_empty_catalog_shows_what_to_do_next(tmp_path: Path) -> None:
         ("/changes?kind=vanished", 422, "kind='vanished' is not known"),
         ("/removed?provider=nobody", 404, "nobody"),
         ("/providers/together?before=x~1", 422, "x"),
+        ("/listings/99999999999999999999", 422, "listing_id"),
         ("/nowhere", 404, "Not Found"),
     ],
 )
