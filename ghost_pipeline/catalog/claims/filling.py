@@ -6,6 +6,7 @@ read ``models`` as they did before. The rule is that of ``lifecycle/claims/resol
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -168,7 +169,13 @@ def read_filling(connection: sa.Connection, wanted: ModelFilter, order: Sequence
         return STATED_ONLY
     names = sorted(_NAMES, key=lambda name: (rank_source(reference_source(name), order), name))
     found = connection.execute(_HAVE_FACTS).one()
-    return Filling([name for name in names if found._mapping[name]])
+    return _filling_of(tuple(name for name in names if found._mapping[name]))
+
+
+@lru_cache(maxsize=16)
+def _filling_of(references: tuple[str, ...]) -> Filling:
+    """Return the filling of some references; cached, because its expressions take milliseconds to build."""
+    return Filling(references)
 
 
 _NAMES = (ANSWERS, *sorted(REFERENCE_FORMATS))
