@@ -1,8 +1,9 @@
 """Measure the web page on 1,000,000 models on SQLite: its pages against bare SQL, and readers beside a writer.
 
-A page is requested from the application itself, so that its time is the server's and not the network's. Its time is
-that of the processor, which other programs do not change. Where SQL takes less than a millisecond, what is measured is
-what a request, a template and 50 rows of a table cost, and the ratio to the SQL has no target.
+A page is requested from the application itself, so that its time is the server's and not the network's. What is
+compared with SQL is the time of the processor, which other programs change less. Where SQL takes less than a
+millisecond, a page takes what a request, a template and its rows cost, and the ratio to the SQL has no target: that of
+one model needs 0.03 ms of SQL.
 """
 
 import asyncio
@@ -111,11 +112,12 @@ def _measure_pages(settings: Settings, models: int) -> Iterator[tuple[str, float
         application = create_application(catalog)
         largest = 0
         for name, (path, parameters, statements) in PAGES.items():
-            ours, size = asyncio.run(_median_cpu_of_page(application, path, parameters))
+            ours, elapsed, size = asyncio.run(_time_page(application, path, parameters))
             largest = max(largest, size)
             theirs = _median_cpu(partial(_execute, bare, statements))
             what = f"web page: {name}, {models:,} models"
-            yield f"{what}, ms", ours * 1_000, "<= 100"
+            yield f"{what}, ms of server time", elapsed * 1_000, "<= 100"
+            yield f"{what}, ms of the processor", ours * 1_000, ""
             if theirs >= LEAST_SECONDS:
                 yield f"{what}, against bare SQL", ours / theirs, "<= 3"
         yield "web page: the largest of these, kB", largest / 1_000, "< 150"
@@ -133,15 +135,16 @@ def _median_cpu(action: Callable[[], object]) -> float:
     return median(spans)
 
 
-async def _median_cpu_of_page(application: Application, path: str, parameters: Mapping[str, str]) -> tuple[float, int]:
-    """Return the median seconds of the processor, of all threads, that a page takes, and its bytes."""
+async def _time_page(application: Application, path: str, parameters: Mapping[str, str]) -> tuple[float, float, int]:
+    """Return the median seconds of the processor, of all threads, and of the clock that a page takes, and its bytes."""
     size = await _get(application, path, parameters)
-    spans = []
+    of_processor, elapsed = [], []
     for _ in range(TIMES):
-        begun = time.process_time()
+        cpu, begun = time.process_time(), time.perf_counter()
         await _get(application, path, parameters)
-        spans.append(time.process_time() - begun)
-    return median(spans), size
+        of_processor.append(time.process_time() - cpu)
+        elapsed.append(time.perf_counter() - begun)
+    return median(of_processor), median(elapsed), size
 
 
 def _execute(connection: sqlite3.Connection, statements: Sequence[str]) -> None:
