@@ -132,6 +132,14 @@ class Browsing:
         with self._database.reading() as connection:
             return recorded_days.count_changes_by_day(connection, since, [provider_slug(one) for one in provider_ids])
 
+    def count_kinds_around(
+        self, kinds: Sequence[EventKind], provider_ids: Sequence[str] = (), around: date | None = None
+    ) -> recorded_days.CountedDays:
+        """Count the changes of some kinds on the days around one, by default before the newest day."""
+        slugs = [provider_slug(one) for one in provider_ids]
+        with self._database.reading() as connection:
+            return recorded_days.count_kinds_around(connection, kinds, slugs, around)
+
     def list_departed(
         self,
         provider_ids: Iterable[str] = (),

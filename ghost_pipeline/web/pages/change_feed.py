@@ -1,10 +1,11 @@
 """What changed: day by day, between two dates, and as feeds for programs."""
 
 import html
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from ghost_pipeline.catalog import ModelCatalog
+from ghost_pipeline.catalog.browsing.recorded_days import begin_of, end_of
 from ghost_pipeline.catalog.history.changes import MAX_PAGE, Change, ChangeFilter
 from ghost_pipeline.catalog.history.comparison import ModelDifference
 from ghost_pipeline.errors import UsageError
@@ -32,6 +34,10 @@ PAGE_SIZE = 100
 SHOWN_DAYS = 30
 MOST_ENTRIES = 100
 """Entries of the Atom feed."""
+
+RECENT = timedelta(hours=24)
+RECENT_TEXT = "24h"
+"""The value of the parameter ``last`` that selects them instead of a day."""
 
 FEED_DAYS = 30
 MOST_DIFFERENCES = 150
@@ -68,14 +74,18 @@ class ChangesPage:
     """What the page of a day shows."""
 
     day: date
+    is_recent: bool
+    """True if the changes are those of the last 24 hours, and not those of ``day``, on which they begin."""
+    since: datetime
     days: Sequence[DayBar]
     changes: Sequence[Change]
     counts: Mapping[EventKind, int]
     page: int
     has_next: bool
     previous_day: date | None
-    """The nearest earlier day of ``days`` with events."""
+    """The nearest earlier day with such changes, or with any whose kinds were not counted yet."""
     next_day: date | None
+    """The nearest later one."""
     is_history_empty: bool
 
     @property
@@ -121,36 +131,50 @@ def read_day(parameters: Parameters) -> date | None:
         raise UsageError(f"day={text[:40]!r} is not a day", "use a date such as 2026-06-09") from None
 
 
-def _begin_of(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def view_changes(
+    catalog: ModelCatalog,
+    wanted: FeedFilter,
+    day: date | None,
+    page: int,
+    now: datetime,
+    *,
+    is_recent: bool = False,
+) -> ChangesPage:
+    """Return a page of a day's changes, by default of the newest day that has any of the kinds.
 
-
-def _end_of(day: date) -> datetime | None:
-    return None if day == date.max else _begin_of(day + timedelta(days=1))
-
-
-def view_changes(catalog: ModelCatalog, wanted: FeedFilter, day: date | None, page: int, now: datetime) -> ChangesPage:
-    """Return a page of a day's changes, by default of the newest day that has any. Raises UnknownProvider."""
-    counted = catalog.browsing.count_changes_by_day(None, wanted.provider_ids)
-    shown_day = day or max(counted, default=now.astimezone(UTC).date())
-    within = wanted.within(_begin_of(shown_day), _end_of(shown_day))
+    If ``is_recent`` of those of the last 24 hours. Raises UnknownProvider.
+    """
+    if is_recent:
+        day = (now - RECENT).astimezone(UTC).date()
+    counted = catalog.browsing.count_kinds_around(wanted.kinds, wanted.provider_ids, day)
+    counts = counted.counts
+    before, after = counted.uncounted_before, counted.uncounted_after
+    if day is None and not counts and before is not None:  # nothing among the newest events that may be read at once
+        return view_changes(catalog, wanted, before, page, now)
+    shown_day = day or max(counts, default=now.astimezone(UTC).date())
+    since = now - RECENT if is_recent else begin_of(shown_day)
+    within = wanted.within(since, None if is_recent else end_of(shown_day))
     changes = catalog.browsing.list_changes(within, (page - 1) * PAGE_SIZE, PAGE_SIZE + 1)
     return ChangesPage(
         day=shown_day,
-        days=_bars(counted, max(shown_day, max(counted, default=shown_day))),
+        is_recent=is_recent,
+        since=since,
+        days=_bars(counts, shown_day),
         changes=changes[:PAGE_SIZE],
         counts=catalog.browsing.count_changes(within),
         page=page,
         has_next=len(changes) > PAGE_SIZE,
-        previous_day=max((one for one in counted if one < shown_day), default=None),
-        next_day=min((one for one in counted if one > shown_day), default=None),
-        is_history_empty=not counted,
+        previous_day=max((one for one in counts if begin_of(one) < since), default=before),
+        next_day=None if is_recent else min((one for one in counts if one > shown_day), default=after),
+        is_history_empty=not counts and not catalog.browsing.count_changes_by_day(None, wanted.provider_ids),
     )
 
 
-def _bars(counted: Mapping[date, int], last: date) -> list[DayBar]:
-    """Return the last SHOWN_DAYS days that have events, the oldest first."""
-    days = sorted(one for one in counted if one <= last)[-SHOWN_DAYS:]
+def _bars(counted: Mapping[date, int], shown: date) -> list[DayBar]:
+    """Return SHOWN_DAYS days with such changes, the oldest first: the newest ones, or those around the shown day."""
+    days = sorted(counted)
+    begin = max(0, min(len(days) - SHOWN_DAYS, bisect_left(days, shown) - SHOWN_DAYS // 2))
+    days = days[begin : begin + SHOWN_DAYS]
     highest = max((counted[one] for one in days), default=1)
     return [DayBar(one, counted[one], max(4, round(100 * counted[one] / highest))) for one in days]
 
@@ -178,7 +202,9 @@ def show_changes(request: Request, catalog: CatalogOfRequest, context: ContextOf
     """Show the changes of a day."""
     parameters = Parameters(request.query_params)
     wanted = read_feed_filter(parameters)
-    shown = view_changes(catalog, wanted, read_day(parameters), parameters.page(), context.clock())
+    is_recent = parameters.choice("last", (RECENT_TEXT,)) is not None
+    day, page = read_day(parameters), parameters.page()
+    shown = view_changes(catalog, wanted, day, page, context.clock(), is_recent=is_recent)
     return render_page(
         request,
         "changes.html",
@@ -186,6 +212,7 @@ def show_changes(request: Request, catalog: CatalogOfRequest, context: ContextOf
         wanted=wanted,
         kinds=list(EventKind),
         providers=catalog.browsing.list_labels(),
+        are_kinds_usual=set(wanted.kinds) == set(USUAL_KINDS),
         feed_query=[("provider", one) for one in wanted.provider_ids] + [("kind", one.value) for one in wanted.kinds],
     )
 
@@ -224,8 +251,8 @@ def send_changes(request: Request, catalog: CatalogOfRequest) -> Response:
     if since is not None and not str(since).startswith("c1-"):
         since = parameters.instant("since")
     if since is None and day is not None:
-        since = _begin_of(day)
-    until = None if day is None else _end_of(day)
+        since = begin_of(day)
+    until = None if day is None else end_of(day)
     page = catalog.list_changes(since, until, wanted.provider_ids, wanted.kinds, MAX_PAGE)
     document = {"changes": page.changes, "cursor": page.cursor}
     return json_response(request, document)

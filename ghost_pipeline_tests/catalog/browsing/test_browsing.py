@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ghost_pipeline.catalog import ModelCatalog
-from ghost_pipeline.catalog.browsing import selection
+from ghost_pipeline.catalog.browsing import recorded_days, selection
+from ghost_pipeline.catalog.browsing.recorded_days import CountedDays
 from ghost_pipeline.catalog.history.changes import ChangeFilter
 from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
 from ghost_pipeline.errors import UnknownListing, UnknownProvider
@@ -175,6 +176,27 @@ def test_changes_are_counted_by_day(story: Story) -> None:
     assert story.catalog.browsing.count_changes_by_day(None) == expected
     assert story.catalog.browsing.count_changes_by_day(NOW - DAY) == {NOW.date(): expected[NOW.date()]}
     assert date(2026, 3, 1) in story.catalog.browsing.count_changes_by_day(None, ["groq"])
+
+
+def test_changes_of_some_kinds_are_counted_by_day_as_far_as_is_affordable(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browsing = story.catalog.browsing
+    every = [(one.kind, one.recorded_at.date()) for one in story.catalog.list_events() if one.recorded_at is not None]
+    for kinds in ([EventKind.PURGED], [EventKind.DISCOVERED, EventKind.DEACTIVATED], list(EventKind)):
+        expected = Counter(day for kind, day in every if kind in kinds)
+        for around in (None, min(expected), NOW.date(), date(2020, 1, 1), date.max):
+            assert browsing.count_kinds_around(kinds, around=around) == CountedDays(expected, None, None)
+    days = sorted({day for _, day in every})
+    monkeypatch.setattr(recorded_days, "MOST_COUNTED", 1)  # so that a day is all that is counted at once
+    last = browsing.count_kinds_around([EventKind.PURGED])
+    purged = sorted({day for kind, day in every if kind is EventKind.PURGED})
+    assert list(last.counts) == purged[-1:]  # days without any are passed over
+    assert last.uncounted_before == max(day for day in days if day < purged[-1])
+    monkeypatch.setattr(recorded_days, "MOST_SEARCHED", 1)
+    middle = days[len(days) // 2]
+    found = browsing.count_kinds_around([EventKind.ANSWERED_BY_ANOTHER], around=middle)
+    assert found == CountedDays({}, days[days.index(middle) - 1], days[days.index(middle) + 2])
 
 
 def test_departed_models_are_those_that_left_and_did_not_come_back(story: Story) -> None:

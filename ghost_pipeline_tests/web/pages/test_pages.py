@@ -364,6 +364,33 @@ def test_the_changes_of_a_day_are_those_of_the_catalog(client: TestClient, catal
     assert following["changes"] == []
 
 
+def test_chosen_kinds_decide_the_day_its_bars_and_its_neighbours(client: TestClient, site: Site) -> None:
+    [(day, count)] = query(
+        site, "SELECT substr(recorded_at, 1, 10), count(*) FROM model_events WHERE kind = 'purged' GROUP BY 1"
+    )
+    page = client.get("/changes?kind=purged").text
+    assert f"{day} {count} changes" in words(page)
+    assert [row[1] for row in rows(page)] == ["purged"] * count
+    assert f"{day}: {count} changes" in page
+    assert "Earlier" not in page
+    elsewhere = client.get("/changes?kind=purged&day=2026-06-30").text
+    assert f"Earlier: {day}" in elsewhere
+    assert "changed facts”" not in elsewhere
+    usual = client.get("/changes").text
+    shown = re.search(r'aria-current="date" title="2026-06-30: (\d+) changes"', usual)
+    assert shown
+    assert f"{shown[1]} changes:" in words(usual)
+
+
+def test_links_of_the_overview_lead_to_all_that_it_counts(client: TestClient) -> None:
+    page = client.get("/").text
+    pills = re.findall(r'href="(/changes[^"]+)">([\d,]+) ([a-z]+)</a>', page)
+    assert len(pills) > 2
+    for path, count, kind in pills:
+        shown = words(client.get(html.unescape(path)).text)
+        assert f"The last 24 hours {count} change" in shown, kind
+
+
 def test_the_feed_is_valid_atom_with_a_link_to_each_model(client: TestClient) -> None:
     answer = client.get("/changes.atom")
     feed: Any = feedparser.parse(answer.content)
