@@ -121,6 +121,34 @@ def test_failed_attempts_come_with_the_third_step_and_leave_with_it(place: Place
         assert catalog.record_failed_attempt("openai", "again").verdict is Verdict.FAILED
 
 
+def test_what_operators_stated_before_the_fifteenth_step_is_theirs_if_that_is_certain(place: Place) -> None:
+    facts: dict[str, Any] = {"context_window": 9, "input_price": 0.1, "capabilities": ["tools"]}
+    with place.opened(lambda: NOON, READER) as catalog:
+        catalog.add_manual_model("openai", "unlisted", "Mine", **facts, expires_at=NOON)
+        catalog.reconcile(
+            catalog.admit(SubmittedListing("openai", "o.json", listing_bytes({"listed": 1}), NOON)).listing_id
+        )
+        catalog.add_manual_model("openai", "listed", "Named", context_window=9)
+        catalog.track_successful_inference("openai", "used", "Used")
+    database = place.database()
+    with database.writing() as connection:
+        command.downgrade(schema.alembic_config(connection), "0014")
+        command.upgrade(schema.alembic_config(connection), "head")
+    database.close()
+    with place.opened(lambda: NOON, READER) as catalog:
+        found = {one.model_id: one for one in catalog.find_models()}
+        assert {name: (one.name, one.manual_facts) for name, one in found.items()} == {
+            "unlisted": ("Mine", "context_window input_price capabilities"),
+            "listed": ("Named", None),
+            "used": ("Used", None),
+        }
+        claims = catalog.references.list_claims("openai", "unlisted")
+        stated = {one.fact: one.value for one in claims if one.first_stated_at == NOON and one.source == "manual"}
+        assert stated == {"name": "Mine", **facts, "capabilities": ("tools",), "expires_at": NOON}
+        assert set(catalog.withdraw_facts("openai", "unlisted").withdrawn) == {"name", *facts}
+        assert set(catalog.withdraw_facts("openai", "listed").withdrawn) == {"name"}
+
+
 def test_a_failed_attempt_has_no_bytes_and_every_other_has(place: Place) -> None:
     place.opened().close()
     database = place.database()
