@@ -115,13 +115,22 @@ class Replay:
                 heapq.heappush(self._due, at + self._thresholds.stale_after + _MOMENT)
 
     def _arrived(self, known: ModelRecord, at: datetime) -> ModelRecord:
-        """Return a model when it was first seen; its facts are unknown if listings state them later."""
+        """Return a model when it was first seen; its facts are unknown if listings state them later.
+
+        When operators stated facts is not known here, so that listings state all but the name.
+        """
         unknown: dict[str, Any] = {}
         if known.model_id in self._last_listed:
             unknown = dict.fromkeys((*FACT_NAMES, "provider_data"))
             unknown["name"] = known.name if known.is_name_manual else None
         return msgspec.structs.replace(
-            known, is_active=True, deactivated_at=None, last_seen_at=at, last_listed_at=None, **unknown
+            known,
+            is_active=True,
+            deactivated_at=None,
+            last_seen_at=at,
+            last_listed_at=None,
+            manual_facts=None,
+            **unknown,
         )
 
     def _apply(self, outcome: ListingOutcome, read: Read) -> None:

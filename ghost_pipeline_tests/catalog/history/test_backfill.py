@@ -120,6 +120,19 @@ def test_a_backfilled_history_equals_the_one_that_was_recorded(place: Place, kep
         assert [one.model_id for one in catalog.list_changes(cursor).changes] == ["new"]
 
 
+def test_what_an_operator_states_now_is_not_in_the_listings_of_before(place: Place) -> None:
+    with place.opened(lambda: NOON + DAY, READER) as catalog:
+        for hours, facts in ((0, 1), (1, 6)):
+            ingest(catalog, listing_bytes({"m": facts}), NOON + hours * HOUR)
+        catalog.add_manual_model("openai", "m", context_window=7, observed_at=NOON + 2 * HOUR)
+    forget_events(place)
+    with place.opened(lambda: NOON + DAY, READER) as catalog:
+        catalog.backfill_history()
+        past = [states(catalog, NOON + hours * HOUR)["m"] for hours in (0, 1)]
+        assert [dict(zip(LISTED_COLUMNS, one[2:], strict=True))["context_window"] for one in past] == [8_192, 4_096]
+        assert catalog.find_models()[0].context_window == 7
+
+
 def snapshot(place: Place) -> dict[str, Any]:
     """Return all rows of the tables that a backfill does not change."""
     database = place.database()
