@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ghost_pipeline import ModelCatalog, ModelFilter
+from ghost_pipeline.catalog.claims import offers
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import UnknownModel, UsageError
 from ghost_pipeline.lifecycle.claims.same_models import same_model_keys
@@ -87,6 +88,24 @@ def test_offers_are_those_that_share_a_key_wherever_an_id_has_it(place: Place) -
             }
             found = catalog.find_offers(one.provider_id, one.model_id)
             assert {(other.provider_id, other.model_id) for other in found} == same, (one.provider_id, one.model_id)
+
+
+def test_in_a_large_catalog_a_name_that_no_index_finds_is_looked_up_as_it_is_usually_written(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offers, "MOST_SCANNED", 0)
+    with place.opened(lambda: NOON) as catalog:
+        for provider_id, rows in IDS.items():
+            submit(catalog, provider_id, rows)
+        catalog.add_manual_model("vertex", "publishers/xai/models/grok-1")
+        for key, others in (
+            (("openai", "x"), [("openrouter", "openai/x")]),
+            (("openrouter", "openai/x"), [("openai", "x")]),
+            (("xai", "grok-1"), [("openrouter", "x-ai/grok"), ("vertex", "publishers/xai/models/grok-1")]),
+            (("huggingface", "openai/GPT-X"), [("openai", "gpt-x"), ("openrouter", "openai/gpt-x")]),
+        ):
+            found = {(one.provider_id, one.model_id) for one in catalog.find_offers(*key)}
+            assert found >= {key, *others}, key
 
 
 def test_offers_of_one_model_come_cheapest_first_and_stay_apart(place: Place) -> None:
