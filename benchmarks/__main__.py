@@ -10,6 +10,7 @@ from benchmarks import (
     growth,
     history,
     ingest,
+    judged,
     long_tables,
     model_pages,
     months,
@@ -28,6 +29,7 @@ from benchmarks import (
 MEASUREMENTS = {
     "reconcile": reconcile.measure,
     "ingest": ingest.measure,
+    "judged": judged.measure,
     "growth": growth.measure,
     "start": start.measure,
     "postgresql": postgresql.measure,
