@@ -1,6 +1,5 @@
 """Who acts on the catalog: fetches, gateways, the inbox, sweeps and operators, with the faults of each step."""
 
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -244,9 +243,9 @@ class Actors:
         provider, random = self.world[step.provider], Random(step.seed)
         happened.provider_id = provider.provider_id
         lines = []
+        begin, end = f'{{"provider": "{provider.provider_id}", "model": "', f'", "last_at": "{step.at.isoformat()}"}}'
         for model in provider.used(step.at):
-            line = {"provider": provider.provider_id, "model": model.model_id, "last_at": step.at.isoformat()}
-            lines.append(json.dumps(line))
+            lines.append(f"{begin}{model.model_id}{end}")
             self._written.append((provider.provider_id, model.model_id, step.at))
         if step.fault == "junk":
             junk = ("", "{", "\x00" * 50, '{"provider": "lab-2"}', "x" * 2_000)

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 from weakref import ReferenceType, ref
 
@@ -33,17 +34,19 @@ class _Prepared(NamedTuple):
     sql: str
     own: Mapping[str, Any]
     """Values of the statement itself, unless the execution passes others."""
-    keys: tuple[str, ...]
-    """Keys of the parameters, in the order in which the driver takes them."""
+    take: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    """Return the parameters in the order in which the driver takes them."""
     converted: tuple[tuple[int, Callable[[Any], Any]], ...]
     """Places of parameters that a type of SQLAlchemy converts."""
     metadata: SimpleResultMetaData | None
     """Names and types of the columns; None if it returns no rows."""
 
-    def values(self, passed: Mapping[str, Any]) -> list[Any]:
+    def values(self, passed: Mapping[str, Any]) -> Sequence[Any]:
         """Return the parameters of one execution as the driver takes them. Raises KeyError."""
-        known = {**self.own, **passed} if self.own else passed
-        values = [known[key] for key in self.keys]
+        taken = self.take({**self.own, **passed} if self.own else passed)
+        if not self.converted:
+            return taken
+        values = list(taken)
         for place, convert in self.converted:
             values[place] = convert(values[place])
         return values
@@ -196,10 +199,15 @@ def _prepare(key: _Key, statement: Any, dialect: sa.Dialect) -> _Prepared | None
         compiled,
         compiled.string,
         own={bind.key: bind.value for bind in binds.values() if not bind.required},
-        keys=tuple(binds[name].key for name in names_in_order),
+        take=_taking([binds[name].key for name in names_in_order]),
         converted=tuple((place, convert[name]) for place, name in enumerate(names_in_order) if name in convert),
         metadata=_metadata(compiled, dialect) if is_read else None,
     )
+
+
+def _taking(keys: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return the function that takes the values of keys."""
+    return itemgetter(*keys) if len(keys) > 1 else lambda known: tuple(known[key] for key in keys)
 
 
 def _metadata(compiled: SQLCompiler, dialect: sa.Dialect) -> SimpleResultMetaData:

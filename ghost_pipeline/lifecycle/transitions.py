@@ -18,7 +18,7 @@ from ghost_pipeline.lifecycle.vocabulary import Source
 
 def latest_known(*instants: datetime | None) -> datetime | None:
     """Return the latest of the instants that are not None; None if all are."""
-    return max((instant for instant in instants if instant is not None), default=None)
+    return max([instant for instant in instants if instant is not None], default=None)
 
 
 def apply_listing(

@@ -1,6 +1,5 @@
 """Reads and writes of models, providers, events and announcements: rows <-> the frozen values of ``lifecycle/``."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -12,7 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ghost_pipeline.catalog.storage import event_log
-from ghost_pipeline.catalog.storage.tables import announcements, model_events, models, providers, withheld_facts
+from ghost_pipeline.catalog.storage.tables import (
+    announcements,
+    canonical_json,
+    model_events,
+    models,
+    providers,
+    withheld_facts,
+)
 from ghost_pipeline.catalog.storage.unknown_names import unknown_provider_error
 from ghost_pipeline.lifecycle.events import from_snapshot
 from ghost_pipeline.lifecycle.identity import provider_label
@@ -59,9 +65,7 @@ def model_record(row: Sequence[Any]) -> ModelRecord:
 
 def model_values(record: ModelRecord) -> dict[str, Any]:
     """Return the column values of a model."""
-    values = {name: getattr(record, name) for name in MODEL_FIELDS}
-    values["source"] = record.source.value
-    return values
+    return {name: getattr(record, name) for name in MODEL_FIELDS} | {"source": record.source.value}
 
 
 def provider_record(row: sa.Row[Any]) -> ProviderRecord:
@@ -127,7 +131,7 @@ def key_parameters(connection: sa.Connection, keys: Sequence[Key]) -> dict[str, 
     """Return the parameters of ``has_key_in``."""
     if connection.dialect.name == "postgresql":
         return {"key_slugs": [slug for slug, _ in keys], "key_ids": [model_id for _, model_id in keys]}
-    return {"keys": json.dumps(keys)}
+    return {"keys": canonical_json(keys)}
 
 
 def insert_models(connection: sa.Connection, records: Sequence[ModelRecord]) -> None:
@@ -204,8 +208,7 @@ def get_or_create_providers(connection: sa.Connection, provider_ids: Iterable[st
 
 
 def _lock_providers(connection: sa.Connection, slugs: Sequence[str]) -> sa.CursorResult[Any]:
-    query, parameters = _of_providers(len(slugs), is_locking=True), event_log.slug_parameters(slugs)
-    return connection.execute(query, parameters)
+    return connection.execute(_of_providers(len(slugs), is_locking=True), event_log.slug_parameters(slugs))
 
 
 @lru_cache(maxsize=100)
@@ -251,8 +254,8 @@ def find_providers(connection: sa.Connection, slugs: Iterable[str]) -> dict[str,
     wanted = sorted(set(slugs))
     if not wanted:
         return {}
-    query, parameters = _of_providers(len(wanted), is_locking=False), event_log.slug_parameters(wanted)
-    return {row.id: provider_record(row) for row in connection.execute(query, parameters)}
+    rows = connection.execute(_of_providers(len(wanted), is_locking=False), event_log.slug_parameters(wanted))
+    return {row.id: provider_record(row) for row in rows}
 
 
 def list_labels(connection: sa.Connection) -> list[tuple[str, str]]:
