@@ -19,6 +19,7 @@ from ghost_pipeline.lifecycle.facts import ADDITION_COLUMNS, FACTS, FactKind
 from ghost_pipeline.lifecycle.records import Addition
 from ghost_pipeline.lifecycle.retirement import ANNOUNCEMENT_COLUMNS
 from ghost_pipeline.lifecycle.validation import END_OF_DAY, parse_end
+from ghost_pipeline.redaction import from_csv_cell
 
 __all__ = ["AdditionFile", "read_additions", "read_announcements"]
 
@@ -115,7 +116,7 @@ def _columns(cells: list[str], layout: Layout) -> list[str]:
 def _row(line: int, columns: list[str], cells: list[str], layout: Layout) -> Addition:
     if len(cells) != len(columns):
         return Addition(f"line {line}", error=f"has {len(cells)} cells, but there are {len(columns)} columns")
-    stated = [(column, cell.strip()) for column, cell in zip(columns, cells, strict=True)]
+    stated = [(column, from_csv_cell(cell.strip())) for column, cell in zip(columns, cells, strict=True)]
     pairs = [(column, _value(layout.kinds.get(column), cell)) for column, cell in stated if cell]
     return layout.row(f"line {line}", pairs)
 

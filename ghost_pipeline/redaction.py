@@ -153,3 +153,18 @@ lone surrogates, which can't be encoded."""
 def printable(text: str, keep: str = "") -> str:
     """Return ``text`` with every control character except those in ``keep`` as ``\\uXXXX``, the escape of JSON."""
     return _CONTROLS.sub(lambda found: found[0] if found[0] in keep else f"\\u{ord(found[0]):04x}", text)
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
+_MARKED_FORMULA = re.compile(rf"'(?={_FORMULA.pattern})")
+_FIRST_OF_FORMULA = frozenset("'=+-@\t\r＝＋－＠")
+
+
+def to_csv_cell(text: str) -> str:
+    """Return text for a cell of CSV: behind an apostrophe if a spreadsheet would compute it as a formula."""
+    return f"'{text}" if text[:1] in _FIRST_OF_FORMULA and _FORMULA.match(text) else text
+
+
+def from_csv_cell(cell: str) -> str:
+    """Return the text that ``to_csv_cell`` returned this cell for; also that of any other cell."""
+    return cell[1:] if cell[:1] == "'" and _MARKED_FORMULA.match(cell) else cell

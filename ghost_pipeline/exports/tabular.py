@@ -17,6 +17,7 @@ from ghost_pipeline.errors import ExportRefused
 from ghost_pipeline.lifecycle.claims.resolution import SOURCE_COLUMNS, SOURCE_SUFFIX, stated_source
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelRecord
+from ghost_pipeline.redaction import to_csv_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,13 @@ _DTYPES = {
 TABLE_COLUMNS = (*MODEL_FIELDS, *SOURCE_COLUMNS)
 """Columns of CSV and Parquet."""
 
+_CSV_TEXTS = tuple(
+    name
+    for name in TABLE_COLUMNS
+    if _DTYPES[name] == "string" or any(fact.name == name for fact in FACTS if fact.kind is FactKind.CAPABILITIES)
+)
+"""Columns that may begin with what others wrote."""
+
 _OBJECTS = (
     "provider_data",
     "inference_metadata",
@@ -67,12 +75,17 @@ def write_json_items(items: Iterable[Any], file: BinaryIO, line_end: str) -> Non
 
 
 def write_csv(pages: Iterable[Sequence[ModelRecord]], file: BinaryIO, _shared_ids: Collection[str]) -> None:
-    """Write a header and one line per model; unknown is an empty cell, instants are ISO 8601 with Z."""
+    """Write a header and one line per model; unknown is an empty cell, instants are ISO 8601 with Z.
+
+    What a spreadsheet would compute is behind an apostrophe, which ``ghost-pipeline add --from`` takes away.
+    """
     for number, models in enumerate(_with_first(pages)):
         frame = _frame(models, TABLE_COLUMNS)
         for fact in FACTS:
             if fact.kind is FactKind.CAPABILITIES:
                 frame[fact.name] = ["" if words is None else ";".join(words) for words in frame[fact.name]]
+        for name in _CSV_TEXTS:
+            frame[name] = frame[name].map(to_csv_cell, na_action="ignore")
         text: str = frame.to_csv(
             index=False, header=number == 0, lineterminator="\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ"
         )

@@ -117,6 +117,30 @@ def test_the_columns_of_a_csv_export_can_be_added_from_a_file() -> None:
     }
 
 
+def test_a_spreadsheet_computes_no_text_of_csv_and_the_text_is_read_back() -> None:
+    texts = [
+        '=HYPERLINK("http://evil.example")',
+        "+1",
+        "-rf",
+        "@cf/meta/llama",
+        "'=1+1",
+        "''@x",
+        "'quoted'",
+        "it's",
+        "＝1",
+        "right\u202eto left",
+        'a"b,c',
+    ]
+    exported = export_models([model(model_id=one, name=one) for one in texts], "csv").decode()
+    table = pd.read_csv(io.StringIO(exported), usecols=["provider_id", "model_id", "name"], dtype="string")
+    for column in ("model_id", "name"):
+        assert not [cell for cell in table[column] if cell[0] in "=+-@＝"]
+    assert "@cf/meta/llama" not in set(table["model_id"])
+    rows = list(read_csv(io.StringIO(table.to_csv(index=False))))
+    assert sorted(row.values["model_id"] for row in rows) == sorted(texts)
+    assert all(row.values["name"] == row.values["model_id"] for row in rows)
+
+
 def test_parquet_has_a_type_for_every_column_also_of_no_model() -> None:
     full, bare, none = (
         pd.read_parquet(io.BytesIO(export_models(models, "parquet")))
