@@ -12,45 +12,92 @@ function stateOf(form) {
   return query === "" ? form.action : `${form.action}?${query}`;
 }
 
+function fillForm(form, parameters) {
+  for (const field of form.elements) {
+    if (field.type === "checkbox") field.checked = parameters.getAll(field.name).includes(field.value);
+    else if (field.name !== "") field.value = parameters.get(field.name) ?? "";
+  }
+}
+
+function isTyped(field) {
+  return field?.type === "search" || field?.type === "text";
+}
+
+function withoutFragment(url) {
+  return url.split("#")[0];
+}
+
 function searchAsYouType(form, results) {
   let timer;
   let running;
+  let shown = withoutFragment(location.href);
+  let typedIn = null; // The field whose typing made the newest entry of the history: typing on replaces the entry.
 
-  async function show() {
-    const url = stateOf(form);
+  function report(text) {
+    const count = results.querySelector("#count");
+    if (count !== null) count.textContent = `${text} What is below is of an earlier search.`;
+  }
+
+  // Shows what an address selects; returns false, and keeps what is shown, if the server does not answer with it.
+  async function load(url) {
     running?.abort();
     running = new AbortController();
+    let found;
     try {
       const response = await fetch(url, { signal: running.signal, headers: { accept: "text/html" } });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      const found = page.getElementById("results");
-      if (found === null) throw new Error("the answer is not the page");
-      // The element that announces the count stays, so that screen readers notice its new text.
-      const count = results.querySelector("#count");
-      const newCount = found.querySelector("#count");
-      if (count !== null && newCount !== null) {
-        count.textContent = newCount.textContent.trim();
-        while (count.nextSibling !== null) count.nextSibling.remove();
-        while (newCount.nextSibling !== null) results.append(newCount.nextSibling);
-      } else {
-        results.replaceChildren(...found.childNodes);
-      }
-      showCopyButtons(results);
-      history.replaceState(null, "", url);
-      results.dataset.shown = url;
+      found = page.getElementById("results");
     } catch (error) {
-      if (error.name !== "AbortError") form.submit();
+      if (error.name !== "AbortError") report("The server can't be reached: try again.");
+      return false;
     }
+    if (found === null) {
+      report("The server can't answer now: try again.");
+      return false;
+    }
+    // The element that announces the count stays, so that screen readers notice its new text.
+    const count = results.querySelector("#count");
+    const newCount = found.querySelector("#count");
+    if (count !== null && newCount !== null) {
+      count.textContent = newCount.textContent.trim();
+      while (count.nextSibling !== null) count.nextSibling.remove();
+      while (newCount.nextSibling !== null) results.append(newCount.nextSibling);
+    } else {
+      results.replaceChildren(...found.childNodes);
+    }
+    showCopyButtons(results);
+    shown = url;
+    return true;
+  }
+
+  async function show(field) {
+    const url = stateOf(form);
+    const before = shown;
+    if (!(await load(url))) return;
+    if (url !== before) {
+      if (typedIn !== null && typedIn === field) history.replaceState(null, "", url);
+      else history.pushState(null, "", url);
+    }
+    typedIn = isTyped(field) ? field : null;
   }
 
   form.addEventListener("input", (event) => {
     clearTimeout(timer);
-    timer = setTimeout(show, event.target.type === "search" || event.target.type === "text" ? WAIT_MILLISECONDS : 0);
+    const field = event.target;
+    timer = setTimeout(() => show(field), isTyped(field) ? WAIT_MILLISECONDS : 0);
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearTimeout(timer);
-    show();
+    show(isTyped(document.activeElement) ? document.activeElement : typedIn);
+  });
+  window.addEventListener("popstate", () => {
+    const url = withoutFragment(location.href);
+    if (url === shown) return; // only the fragment differs
+    clearTimeout(timer);
+    typedIn = null;
+    fillForm(form, new URL(url).searchParams);
+    load(url);
   });
 }
 

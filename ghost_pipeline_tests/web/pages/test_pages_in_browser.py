@@ -92,13 +92,57 @@ def test_typing_searches_and_the_address_follows(watched: Watched) -> None:
     expect(page.locator("#count")).to_have_text("1 to 1 of 1 model")
     assert shown_ids(page) == ["lab/model-07"]
     assert query_of(page) == {"provider": [STORY_PROVIDER], "search": ["MODEL-07"]}
-    assert page.evaluate("history.length") == entries
+    assert page.evaluate("history.length") == entries + 1  # however many letters were typed
     expect(page.get_by_label("Search")).to_be_focused()
     assert page.locator("#count").get_attribute("role") == "status"
     address = page.url
     page.goto(address)
     assert shown_ids(page) == ["lab/model-07"]
     assert page.get_by_label("Search").input_value() == "MODEL-07"
+
+
+def test_back_undoes_the_last_filter_and_forward_applies_it_again(watched: Watched) -> None:
+    page = watched.open("/providers")
+    page.goto(f"{watched.url}/models?provider={STORY_PROVIDER}")
+    whole = page.inner_text("#count")
+    search, state, count = page.get_by_label("Search"), page.get_by_label("State"), page.locator("#count")
+    search.press_sequentially("model-0")
+    expect(count).to_contain_text("of 8 models")
+    search.press_sequentially("7")
+    expect(count).to_have_text("1 to 1 of 1 model")
+    state.select_option("active")
+    expect(count).to_have_text("No model")
+    page.get_by_label("end was announced").check()
+    page.wait_for_url("**mark=retiring**")
+    page.go_back()
+    expect(page.get_by_label("end was announced")).not_to_be_checked()
+    page.go_back()
+    expect(count).to_have_text("1 to 1 of 1 model")
+    assert (search.input_value(), state.input_value()) == ("model-07", "")
+    page.go_back()
+    expect(count).to_have_text(whole)
+    assert (search.input_value(), query_of(page)) == ("", {"provider": [STORY_PROVIDER]})
+    page.go_forward()
+    expect(count).to_have_text("1 to 1 of 1 model")
+    assert shown_ids(page) == ["lab/model-07"]
+    assert search.input_value() == "model-07"
+    page.go_back()
+    page.go_back()
+    assert urlsplit(page.url).path == "/providers"
+
+
+def test_a_server_that_is_away_is_reported_and_the_page_stays(watched: Watched) -> None:
+    page = watched.open(f"/models?provider={STORY_PROVIDER}")
+    address, ids = page.url, shown_ids(page)
+    page.route("**/models?*", lambda route: route.abort())
+    page.get_by_label("Search").press_sequentially("model-07")
+    expect(page.locator("#count")).to_contain_text("The server can't be reached: try again.")
+    assert (page.url, shown_ids(page)) == (address, ids)
+    page.unroute("**/models?*")
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_have_text("1 to 1 of 1 model")
+    assert all("net::ERR_FAILED" in one for one in watched.errors)
+    watched.errors.clear()
 
 
 def test_what_is_typed_wrongly_is_named_and_can_be_corrected(watched: Watched) -> None:
