@@ -27,7 +27,7 @@ CHECKED = MODULES + sorted(
 """Every module of the repository: their words follow the same rules."""
 BANNED = ("utils", "helpers", "manager", "handler", "process")
 
-MOST_MODULES = 282
+MOST_MODULES = 284
 MOST_MODULES_IN_A_FOLDER = 12
 FEWEST_LINES = 60
 MOST_LINES = 420

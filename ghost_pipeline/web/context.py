@@ -53,6 +53,7 @@ def _template_environment() -> jinja2.Environment:
     environment.globals.update(
         formatting.GLOBALS,
         model_page=links.model_page,
+        offers_page=links.offers_page,
         provider_page=links.provider_page,
         listing_page=links.listing_page,
     )

@@ -41,6 +41,11 @@ def model_page(provider_id: str, model_id: str) -> str:
     return f"/model?provider={quote(provider_id, safe='')}&id={quote(model_id, safe='')}"
 
 
+def offers_page(provider_id: str, model_id: str) -> str:
+    """Return the path of the page that compares the offers of a model."""
+    return f"/model/offers?provider={quote(provider_id, safe='')}&id={quote(model_id, safe='')}"
+
+
 def provider_page(provider_id: str) -> str:
     """Return the path of a provider's page."""
     return f"/providers/{quote(provider_id, safe='')}"

@@ -17,5 +17,6 @@ from ghost_pipeline.web.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for page in (overview, model_list, model_details, provider_pages, listing_details, change_feed, departures):
+PAGES = (overview, model_list, model_details, provider_pages, listing_details, change_feed, departures)
+for page in PAGES:
     router.include_router(page.router)

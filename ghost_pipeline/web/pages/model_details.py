@@ -1,4 +1,7 @@
-"""The page of one model: its facts, why it is in its state, what it cost when, and everything that happened to it."""
+"""The page of one model: its facts, why it is in its state, what it cost when, and everything that happened to it.
+
+The page of its offers compares them with those of other providers.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +18,6 @@ from ghost_pipeline.catalog.history.descriptions import changed_values, describe
 from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.history.price_periods import PricePeriod
 from ghost_pipeline.catalog.results import ModelFilter
-from ghost_pipeline.errors import UsageError
 from ghost_pipeline.lifecycle.absence import Presence
 from ghost_pipeline.lifecycle.claims.resolution import (
     Claim,
@@ -36,10 +38,10 @@ from ghost_pipeline.web.pages.url_state import Parameters
 
 router = APIRouter(include_in_schema=False)
 
-TIMELINE_SIZE = 50
-
 MOST_OFFERS = 50
-"""Offers of the same model that the page has."""
+"""Offers of the same model that their page has."""
+
+TIMELINE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,6 @@ class ModelPage:
     history: FactHistory | None
     doubts: Sequence[str]
     """Which implausible values its listings state, and what stands."""
-    offers: Sequence[ModelRecord]
-    """The cheapest offers of the same model, itself included; empty if there is none but itself."""
 
     @property
     def presence(self) -> Presence:
@@ -146,14 +146,7 @@ def view_model(
             describe_doubt(one.fact, one.value, one.doubted_value, one.reason)
             for one in catalog.list_doubts(slug, canonical)
         ],
-        offers=[] if model is None else _list_offers(catalog, model),
     )
-
-
-def _list_offers(catalog: ModelCatalog, model: ModelRecord) -> list[ModelRecord]:
-    wanted = ModelFilter(is_active=None, is_stated_only=False, limit=MOST_OFFERS)
-    found = catalog.find_offers(model.provider_id, model.model_id, wanted)
-    return found if len(found) > 1 else []
 
 
 def list_facts(catalog: ModelCatalog, model: ModelRecord, history: FactHistory) -> list[FactRow]:
@@ -259,12 +252,37 @@ def _entry(one: EvidencedEvent) -> TimelineEntry:
 def show_model(request: Request, catalog: CatalogOfRequest, context: ContextOfRequest) -> HTMLResponse:
     """Show the model that the parameters ``provider`` and ``id`` name."""
     parameters = Parameters(request.query_params)
-    # Not stripped: an id is what the link has.
-    provider_id, model_id = request.query_params.get("provider", ""), request.query_params.get("id", "")
-    if not provider_id or not model_id:
-        raise UsageError("a model is named by its provider and its id", "start from the list of models")
-    shown = view_model(catalog, provider_id, model_id, context.clock(), parameters.whole("before"))
+    shown = view_model(catalog, *parameters.model_key(), context.clock(), parameters.whole("before"))
     has_page = bool(context.dagster_url) and context.settings.model_partitions > 0
     path = model_page_path(shown.provider_id, shown.model_id)
     dagster_page = f"{context.dagster_url.rstrip('/')}{path}" if has_page else None
-    return render_page(request, "model.html", shown=shown, dagster_page=dagster_page, price_source=price_source)
+    return render_page(request, "model.html", shown=shown, dagster_page=dagster_page)
+
+
+@dataclass(frozen=True, slots=True)
+class OffersPage:
+    """What the page of offers shows.
+
+    It is not a part of the model's page: a name that many ids contain is found by reading all models.
+    """
+
+    provider_id: str
+    model_id: str
+    offers: Sequence[ModelRecord]
+    """The cheapest ones, the model itself included."""
+    is_cut: bool
+    """True if there are more."""
+
+
+def view_offers(catalog: ModelCatalog, provider_id: str, model_id: str) -> OffersPage:
+    """Return the offers of a model, ghosts included. Raises UnknownModel."""
+    wanted = ModelFilter(is_active=None, is_stated_only=False, limit=MOST_OFFERS + 1)
+    found = catalog.find_offers(provider_id, model_id, wanted)
+    return OffersPage(provider_id, model_id, found[:MOST_OFFERS], len(found) > MOST_OFFERS)
+
+
+@router.get("/model/offers")
+def show_offers(request: Request, catalog: CatalogOfRequest) -> HTMLResponse:
+    """Show the offers of the model that the parameters ``provider`` and ``id`` name."""
+    shown = view_offers(catalog, *Parameters(request.query_params).model_key())
+    return render_page(request, "offers.html", shown=shown, price_source=price_source)

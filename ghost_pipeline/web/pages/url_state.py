@@ -68,6 +68,14 @@ class Parameters:
         value = self.text(name)
         return None if value is None else parse_instant(value)
 
+    def model_key(self) -> tuple[str, str]:
+        """Return the provider and the id of the model that the parameters ``provider`` and ``id`` name."""
+        # Not stripped: an id is what the link has.
+        provider_id, model_id = self.query.get("provider", ""), self.query.get("id", "")
+        if not provider_id or not model_id:
+            raise UsageError("a model is named by its provider and its id", "start from the list of models")
+        return provider_id, model_id
+
     def is_set(self, name: str) -> bool:
         """Return True if a box is checked."""
         return self.text(name) is not None

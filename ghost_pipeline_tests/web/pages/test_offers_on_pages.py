@@ -1,4 +1,4 @@
-"""Offers of one model at several providers, on its page and in the API."""
+"""Offers of one model at several providers, on a page and in the API."""
 
 import json
 import re
@@ -46,8 +46,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 def section(client: TestClient, model_id: str) -> str:
-    page = client.get("/model", params={"provider": "openai", "id": model_id}).text
-    return "".join(re.findall(r'<section aria-labelledby="offers">.*?</section>', page, re.DOTALL))
+    parameters = {"provider": "openai", "id": model_id}
+    address = re.findall(r'href="(/model/offers[^"]*)"', client.get("/model", params=parameters).text)[0]
+    page = client.get(unescape(address)).text
+    return "".join(re.findall(r"<tbody>.*</tbody>", page, re.DOTALL))
 
 
 def test_the_page_compares_the_offers_of_the_model_the_cheapest_first(client: TestClient) -> None:

@@ -49,6 +49,7 @@ PAGES = (
     MODEL,
     f"/model?provider={STORY_PROVIDER}&id=lab/model-03",
     "/model?provider=openai&id=nobody",
+    f"/model/offers?provider={STORY_PROVIDER}&id=lab/model-00",
     f"/model?provider={HOSTILE_PROVIDER}&id={'x' * 512}",
     "/providers",
     f"/providers/{STORY_PROVIDER}",
