@@ -23,7 +23,8 @@ _DAYS_AT_A_TIME = 30
 _IS_IN_BATCH = sa.and_(
     model_events.c.id.between(event_batches.c.first_id, event_batches.c.last_id),
     # Not by the index of providers and models, which would read all events of the provider.
-    sa.func.coalesce(model_events.c.provider_id, "") == event_batches.c.provider_id,
+    # Neither by that of batches: SQLite without statistics would read all events, and look for the batch of each.
+    sa.func.coalesce(model_events.c.provider_id, "") == event_batches.c.provider_id.concat(""),
 )
 
 
@@ -163,5 +164,6 @@ def _conditions(wanted: ChangeFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.provider_ids:
         found.append(event_batches.c.provider_id.in_(wanted.provider_ids))
     if set(wanted.kinds) != set(EventKind):
-        found.append(model_events.c.kind.in_([kind.value for kind in wanted.kinds]))
+        # An expression, for which SQLite does not build an index of all events for the length of the statement.
+        found.append(model_events.c.kind.concat("").in_([kind.value for kind in wanted.kinds]))
     return found
