@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.browsing import recorded_days, selection
@@ -197,6 +198,27 @@ def test_changes_of_some_kinds_are_counted_by_day_as_far_as_is_affordable(
     middle = days[len(days) // 2]
     found = browsing.count_kinds_around([EventKind.ANSWERED_BY_ANOTHER], around=middle)
     assert found == CountedDays({}, days[days.index(middle) - 1], days[days.index(middle) + 2])
+
+
+def test_changes_of_a_day_are_read_by_their_batches_also_without_statistics(tmp_path: Path) -> None:
+    plans: list[str] = []
+    with Place(tmp_path, f"sqlite:///{tmp_path / 'catalog.db'}").opened() as catalog:
+
+        @sa.event.listens_for(catalog._database.engine, "before_cursor_execute")
+        def explain(connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+            if "JOIN model_events" in statement:
+                asked = connection.connection.cursor()
+                asked.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans.append(" ".join(str(row[-1]) for row in asked.fetchall()))
+
+        catalog.add_manual_model("acme", "one")
+        for kind in (EventKind.ADDED, EventKind.PURGED):
+            wanted = ChangeFilter((), (kind,), BEGIN)
+            catalog.browsing.list_changes(wanted)
+            catalog.browsing.count_changes(wanted)
+            catalog.browsing.count_kinds_around([kind])
+    assert len(plans) == 6
+    assert all("SEARCH model_events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan for plan in plans), plans
 
 
 def test_departed_models_are_those_that_left_and_did_not_come_back(story: Story) -> None:
