@@ -175,7 +175,8 @@ def rebuild(record: ModelRecord | None, events: Iterable[ModelEvent]) -> ModelRe
 
     Exact are the source, whether the model is active, its facts and ``provider_data``, except that an empty
     ``provider_data`` becomes None. Events keep no instants of sightings: those stay as they are in ``record``, or in
-    the row that a departure kept. Since when a ghost was one is None where an older event did not keep it.
+    the row that a departure kept. Since when a ghost was one is None where an older event did not keep it. Events don't
+    keep which facts are an operator's: none is marked as such before an operator stated or withdrew something.
 
     Args:
         record: The model after the events; None if it is outside the catalog.
@@ -193,7 +194,12 @@ def _undo(record: ModelRecord | None, event: ModelEvent) -> ModelRecord | None:
     if event.kind.is_tombstone:
         return from_snapshot(details["row"])
     is_new = event.kind is EventKind.ADDED and "previous_source" not in details
-    return None if record is None or is_new else msgspec.structs.replace(record, **_before(record, event.kind, details))
+    if record is None or is_new:
+        return None
+    values = _before(record, event.kind, details)
+    if event.source is Source.MANUAL and event.kind in (EventKind.ADDED, EventKind.CHANGED):
+        values |= {"manual_facts": None, "is_name_manual": False}
+    return msgspec.structs.replace(record, **values)
 
 
 def _before(record: ModelRecord, kind: EventKind, details: Mapping[str, Any]) -> dict[str, Any]:

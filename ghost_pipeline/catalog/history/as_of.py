@@ -34,7 +34,8 @@ class PastModel:
     """A model as the catalog showed it at an instant.
 
     Its source, state and facts are exact. ``last_listed_at``, ``last_used_at``, ``listing_id`` and
-    ``inference_metadata``, which no event keeps, are None if what they record is later.
+    ``inference_metadata``, which no event keeps, are None if what they record is later; so is ``manual_facts``, and
+    ``is_name_manual`` False, if an operator stated or withdrew a fact later.
     """
 
     model: ModelRecord

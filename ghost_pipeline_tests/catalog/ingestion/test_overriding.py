@@ -121,6 +121,23 @@ def test_what_was_stated_comes_back_with_a_model_that_was_removed(stage: Stage) 
     assert model(stage).context_window == 4_096
 
 
+def test_the_past_before_an_operator_stated_something_has_none_of_it(stage: Stage) -> None:
+    list_model(stage, 1)
+    before = stage.now
+    stage.now += HOUR
+    stage.catalog.add_manual_model(*OPENAI, "Mine", context_window=1_000)
+    added = stage.now
+    list_model(stage, 1)
+    first, second = (
+        [one.model for one in stage.catalog.history.iterate_models(at, ModelFilter(is_active=None))]
+        for at in (before, added)
+    )
+    assert [(one.context_window, one.manual_facts, one.is_name_manual) for one in first] == [(8_192, None, False)]
+    assert [(one.context_window, one.manual_facts, one.is_name_manual) for one in second] == [
+        (1_000, "context_window", True)
+    ]
+
+
 def test_a_retirement_that_is_announced_later_replaces_a_date_that_was_stated(stage: Stage) -> None:
     days = [EPOCH + timedelta(days=number) for number in (10, 20, 90)]
     list_model(stage, 3)

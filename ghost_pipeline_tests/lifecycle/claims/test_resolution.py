@@ -26,7 +26,8 @@ values = st.sampled_from((None, 0, 1, 2, 3, 10))
 words = st.lists(st.sampled_from(("json", "text", "tools")), unique=True).map(lambda found: tuple(sorted(found)))
 claims = st.lists(
     st.builds(Claim, st.sampled_from(NUMBERS), values, st.sampled_from(SOURCES), st.just(NOON))
-    | st.builds(Claim, st.just("capabilities"), words, st.sampled_from(SOURCES), st.just(NOON), decided_words=words),
+    | st.builds(Claim, st.just("capabilities"), words, st.just("listing"), st.just(NOON), decided_words=words)
+    | st.builds(Claim, st.just("capabilities"), words, st.sampled_from(SOURCES), st.just(NOON)),
     unique_by=lambda claim: (claim.fact, claim.source),
 )
 
