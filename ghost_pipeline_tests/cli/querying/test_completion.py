@@ -22,22 +22,24 @@ HOSTILE = [
 
 SCRIPT = """
 source <(_GHOST_PIPELINE_COMPLETE=bash_source ghost-pipeline)
-COMP_LINE=$1 COMP_POINT=${#1}
-_ghost_pipeline_completion ghost-pipeline
-printf '%s\\n' "${COMPREPLY[@]}"
+for line in "$@"; do
+    COMP_LINE=$line COMP_POINT=${#line} COMPREPLY=()
+    _ghost_pipeline_completion ghost-pipeline
+    printf '%s\\n' "${COMPREPLY[@]}" =====
+done
 """
 
 
-def complete(folder: Path, line: str) -> list[str]:
-    """Return what bash would offer at the end of a line; nothing may be printed beside it."""
+def complete(folder: Path, *lines: str) -> list[list[str]]:
+    """Return what bash would offer at the end of each line; nothing may be printed beside it."""
     assert BASH is not None
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [BASH, "--norc", "-c", SCRIPT, "bash", line]
+    command = [BASH, "--norc", "-c", SCRIPT, "bash", *lines]
     ran = subprocess.run(
         command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    return [one for one in ran.stdout.splitlines() if one]
+    return [[one for one in part.splitlines() if one] for part in ran.stdout.split("=====\n")[:-1]]
 
 
 @pytest.fixture
@@ -51,31 +53,32 @@ def folder(shell: Shell, tmp_path: Path) -> Path:
 
 
 def test_providers_and_model_ids_are_completed(folder: Path) -> None:
-    assert complete(folder, "ghost-pipeline show g") == ["google", "groq"]
-    assert complete(folder, "ghost-pipeline models --provider gr") == ["groq"]
-    assert complete(folder, "ghost-pipeline show groq llama") == ["llama-3", "llama:free", "llama:paid"]
-    assert complete(folder, "ghost-pipeline show gemini ") == ["gemini-x"]
-    assert complete(folder, "ghost-pipeline show groq llama:f") == ["free"], "bash replaces what follows the colon"
-    assert complete(folder, "ghost-pipeline sho") == ["show"]
+    expected = {
+        "ghost-pipeline show g": ["google", "groq"],
+        "ghost-pipeline models --provider gr": ["groq"],
+        "ghost-pipeline show groq llama": ["llama-3", "llama:free", "llama:paid"],
+        "ghost-pipeline show gemini ": ["gemini-x"],
+        "ghost-pipeline show groq llama:f": ["free"],  # bash replaces what follows the colon
+        "ghost-pipeline sho": ["show"],
+    }
+    assert complete(folder, *expected) == list(expected.values())
 
 
 def test_names_that_a_shell_would_evaluate_are_left_out(folder: Path) -> None:
-    assert complete(folder, "ghost-pipeline show groq ") == ["llama-3", "llama:free", "llama:paid"]
-    for begin in ("'", "*", "$(touch owned)"):
-        complete(folder, f"ghost-pipeline show groq {begin}")
+    begun = [f"ghost-pipeline show groq {begin}" for begin in ("", "'", "*", "$(touch owned)")]
+    assert complete(folder, *begun)[0] == ["llama-3", "llama:free", "llama:paid"]
     assert not (folder / "owned").exists()
 
 
 def test_without_a_catalog_there_is_nothing_and_none_is_created(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert complete(tmp_path, "ghost-pipeline show ") == []
-    assert complete(tmp_path, "ghost-pipeline show groq ") == []
+    assert complete(tmp_path, "ghost-pipeline show ", "ghost-pipeline show groq ") == [[], []]
     assert not home.exists()
     (tmp_path / "notes.db").write_text("these are notes")
     for url in (f"sqlite:///{tmp_path / 'notes.db'}", "nonsense"):
         monkeypatch.setenv("GHOST_DATABASE_URL", url)
-        assert complete(tmp_path, "ghost-pipeline show groq l") == []
+        assert complete(tmp_path, "ghost-pipeline show groq l") == [[]]
 
 
 def test_a_server_that_never_answers_ends_in_nothing(
@@ -85,4 +88,4 @@ def test_a_server_that_never_answers_ends_in_nothing(
         place = f"127.0.0.1:{silent.getsockname()[1]}"
         # Without a time-out of its own, the connection would wait for ever.
         monkeypatch.setenv("GHOST_DATABASE_URL", f"postgresql://someone@{place}/catalog?connect_timeout=0")
-        assert complete(tmp_path, "ghost-pipeline show groq l") == []
+        assert complete(tmp_path, "ghost-pipeline show groq l") == [[]]
