@@ -204,15 +204,17 @@ def _search(text: str, dialect: str) -> Condition:
     A model without a name is not undecided: its id decides.
     """
     folded = fold_case(text)
+    # No alias has a space: a text with one could only be found across two aliases, of two sources.
+    columns = tuple(name for name in SEARCHED_COLUMNS if name != "aliases" or " " not in text)
 
     def holds(*texts: str | None) -> bool:
         return any(folded in fold_case(one) for one in texts if one is not None)
 
-    def to_sql(*columns: Sql) -> sa.ColumnElement[bool]:
+    def to_sql(*searched: Sql) -> sa.ColumnElement[bool]:
         # NULL of no name selects nothing
-        return sa.or_(*(contains_sql(column, text, dialect) for column in columns))
+        return sa.or_(*(contains_sql(column, text, dialect) for column in searched))
 
-    return Condition(SEARCHED_COLUMNS, holds, to_sql)
+    return Condition(columns, holds, to_sql)
 
 
 def contains_sql(column: Sql, text: str, dialect: str, *, is_end: bool = False) -> sa.ColumnElement[bool]:

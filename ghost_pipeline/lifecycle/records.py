@@ -55,8 +55,8 @@ class FilledRecord(ModelRecord, frozen=True, kw_only=True):
     """
 
     facts_from_references: Mapping[str, str]
-    """Fact -> the source that fills it, such as ``reference:litellm``; never empty. Each capability has a name of its
-    own, such as ``capabilities.tools``."""
+    """Fact -> the source that fills it, such as ``reference:litellm``; never empty. Each capability and alias has
+    a name of its own, such as ``capabilities.tools``."""
 
     def __post_init__(self) -> None:
         """Derive nothing."""

@@ -25,6 +25,7 @@ from ghost_pipeline.catalog.storage.repository import model_values
 from ghost_pipeline.catalog.storage.tables import metadata, models, providers
 from ghost_pipeline.lifecycle.claims.plausibility import ReferenceChanges, StatedClaim
 from ghost_pipeline.lifecycle.claims.resolution import (
+    ANSWERS,
     REFERENCE_FACTS,
     SOURCE_COLUMNS,
     Claim,
@@ -55,6 +56,9 @@ contexts = st.none() | st.sampled_from([1, 8_192, 10**15])
 words = st.sampled_from(
     [None, (), ("json",), ("text",), ("json", "tools"), ("text", "vision"), ("json", "tools", "vision")]
 )
+ids = st.lists(texts.map(lambda text: text.replace(" ", "")).filter(bool), min_size=1, max_size=3).map(
+    lambda several: " ".join(sorted(set(several)))
+)
 instants = st.sampled_from([NOW - timedelta(days=days) for days in (0, 1, 400_000)])
 
 
@@ -74,7 +78,7 @@ def records(draw: st.DrawFn) -> list[ModelRecord]:
                 deactivated_at=deactivated_at,
                 name=draw(st.none() | texts),
                 replaced_by=draw(st.none() | texts),
-                aliases=draw(st.none() | texts),
+                aliases=draw(st.none() | ids),
                 expires_at=draw(st.none() | instants),
                 refused_since=draw(st.none() | instants),
                 context_window=draw(contexts),
@@ -136,7 +140,10 @@ def decide(wanted: ModelFilter, model: ModelRecord) -> bool | None:
         not wanted.is_retiring or model.expires_at is not None,
         wanted.is_refused in (None, model.refused_since is not None),
         wanted.search is None
-        or any(contains(text or "", wanted.search) for text in (model.model_id, model.name, model.aliases)),
+        or any(
+            contains(text, wanted.search)
+            for text in (model.model_id, model.name or "", *(model.aliases or "").split(" "))
+        ),
     ]
     if wanted.is_free is not None:
         answers.append(None if free is None else free is wanted.is_free)
@@ -278,7 +285,7 @@ Stated = dict[str, dict[int, dict[str, Any]]]
 """Reference -> number of a model -> fact -> what the reference states."""
 
 stated_by_references: st.SearchStrategy[Stated] = st.dictionaries(
-    st.sampled_from(sorted(REFERENCE_FORMATS)),
+    st.sampled_from([ANSWERS, *sorted(REFERENCE_FORMATS)]),
     st.dictionaries(
         st.integers(0, 19),
         st.fixed_dictionaries(
@@ -290,6 +297,7 @@ stated_by_references: st.SearchStrategy[Stated] = st.dictionaries(
                 "input_price": prices.filter(lambda price: price is not None),
                 "output_price": prices.filter(lambda price: price is not None),
                 "capabilities": words.filter(lambda one: one is not None),
+                "aliases": ids,
             },
         ),
     ),
@@ -312,11 +320,22 @@ WORDS_OF_REFERENCES: Stated = {
     "litellm": {number: {"capabilities": ("json", "tools")} for number in range(len(KNOWN_WORDS))},
     "models-dev": {number: {"capabilities": ("streaming", "vision")} for number in range(0, len(KNOWN_WORDS), 3)},
 }
+KNOWN_IDS = [
+    ModelRecord("groq", f"{number}", Source.INDEX, True, NOW, NOW, aliases=aliases)
+    for number, aliases in enumerate((None, None, "a/b", "a/b", 'x"\\y', "é_%"))
+]
+IDS_OF_REFERENCES: Stated = {
+    ANSWERS: {number: {"aliases": "c-2024"} for number in (1, 2, 4)},
+    "litellm": {number: {"aliases": "a/b z"} for number in (0, 2, 3)},
+    "models-dev": {number: {"aliases": "B/c z"} for number in (0, 1, 3, 5)},
+}
+BY_ID = [ModelFilter(is_active=None, search=text) for text in ("a/b", "b/C", "2024", 'x"\\', "É_%", "b z")]
 BY_WORD = [ModelFilter(is_active=None, capabilities=[word]) for word in ("json", "streaming", "tools", "vision")]
 
 
 @settings(max_examples=10)
 @example(KNOWN_WORDS, BY_WORD, WORDS_OF_REFERENCES, sorted(REFERENCE_FORMATS))
+@example(KNOWN_IDS, BY_ID, IDS_OF_REFERENCES, sorted(REFERENCE_FORMATS))
 @given(records(), filters(), stated_by_references, st.permutations(sorted(REFERENCE_FORMATS)))
 def test_sql_fills_the_gaps_of_models_as_python_does(
     database: Database, rows: list[ModelRecord], every_wanted: list[ModelFilter], stated: Stated, order: list[str]
@@ -327,12 +346,18 @@ def test_sql_fills_the_gaps_of_models_as_python_does(
             for number, facts in facts_by_number.items():
                 key = (rows[number].provider_id, rows[number].model_id) if number < len(rows) else ("groq", "unknown")
                 claims.setdefault(key, []).extend(
-                    Claim(fact, value, reference_source(reference)) for fact, value in facts.items()
+                    Claim(fact, value, reference_source(reference))
+                    for fact, value in facts.items()
+                    if reference != ANSWERS or fact == "aliases"
                 )
             keep_claims(connection, reference, claims)
         with_gaps_filled = [fill(row, claims.get((row.provider_id, row.model_id), []), order) for row in rows]
         names = {claim.value for found in claims.values() for claim in found if claim.fact == "name"}
+        names |= {
+            name for found in claims.values() for one in found if one.fact == "aliases" for name in one.value.split()
+        }
         by_name = [ModelFilter(is_active=None, search=name) for name in sorted(names)]
+        by_name.append(ModelFilter(is_active=None, sort="-aliases"))
         for wanted in (*every_wanted, *by_name):
             resolved = replace(wanted, is_stated_only=False)
             check(connection, with_gaps_filled, resolved, read_filling(connection, resolved, order))
@@ -360,12 +385,16 @@ def fill(row: ModelRecord, claims: list[Claim], order: list[str]) -> ModelRecord
             is_decided = fact == "capabilities" and source == "listing"
             decided = format_of(row.provider_id).decided_capabilities if is_decided else ()
             own.append(Claim(fact, value, source, decided_words=decided))
+    own_ids = (row.aliases or "").split()
     winners: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for fact, one in resolve(own + claims, order).items():
         if fact == "capabilities":
             of_words = one.word_sources or dict.fromkeys(one.value, one.source)
             added = {word_key(word): source for word, source in of_words.items() if is_reference(source)}
+        elif fact == "aliases":
+            of_ids = one.word_sources or dict.fromkeys(one.value.split(), one.source)
+            added = {f"aliases.{name}": source for name, source in of_ids.items() if name not in own_ids}
         else:
             added = {fact: one.source} if is_reference(one.source) else {}
         if added:

@@ -117,4 +117,4 @@ class WordSources(WordList):
             return None
         own_source = value.split("|", 2)[1]
         filled = {word_key(word): source for word, source in found.items() if source != own_source}
-        return name_word_sources(own_source, found, filled)
+        return name_word_sources("capabilities", own_source, found, filled)

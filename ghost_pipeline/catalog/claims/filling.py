@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ghost_pipeline.catalog.claims.filled_aliases import added_aliases, alias_lists, alias_sources, united_aliases
 from ghost_pipeline.catalog.claims.filled_words import (
     WordList,
     WordSources,
@@ -28,6 +29,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     REFERENCE_FACTS,
     SOURCE_SUFFIX,
     STATED_SOURCES,
+    UNITED_FACTS,
     Claim,
     fills_gap,
     is_reference,
@@ -40,9 +42,9 @@ from ghost_pipeline.lifecycle.vocabulary import Source
 from ghost_pipeline.references import REFERENCE_FORMATS
 
 _FILLED, _SOURCE = "filled_", "filled_from_"
-_LISTS = "lists_of_capabilities"
+_LISTS, _ALIASES = "lists_of_capabilities", "lists_of_aliases"
 
-_SINGLE_FACTS = tuple(fact for fact in REFERENCE_FACTS if fact != "capabilities")
+_SINGLE_FACTS = tuple(fact for fact in REFERENCE_FACTS if fact not in UNITED_FACTS)
 """Facts of which one source's value counts."""
 
 
@@ -65,6 +67,10 @@ class Filling:
             lists = {name: one.c.capabilities for name, one in tables.items()}
             own_source = _stated_source_sql("capabilities")
             self._lists = all_lists(own_source, lists)
+            aliases = {name: one.c.aliases for name, one in tables.items()}
+            self._aliases = alias_lists(list(aliases.values()))
+            self._alias_sources = alias_sources(_stated_source_sql("aliases"), aliases)
+            filled["aliases"] = united_aliases(list(aliases.values()))
             words = word_columns(own_source, list(lists.values()))
             filled["capabilities"] = sa.type_coerce(self._lists, WordList(self.references))
             self.columns = {**STATED, **filled, **words}
@@ -104,7 +110,7 @@ class Filling:
             return []
         filled: list[Sql] = [self.columns[fact].label(_FILLED + fact) for fact in self._sources]
         sources: list[Sql] = [source.label(_SOURCE + fact) for fact, source in self._sources.items()]
-        return [*filled, *sources, self._lists.label(_LISTS)]
+        return [*filled, *sources, self._lists.label(_LISTS), self._aliases.label(_ALIASES)]
 
     def record(self, row: sa.Row[Any]) -> ModelRecord:
         """Return the model in a row of ``select_records``."""
@@ -130,6 +136,10 @@ class Filling:
         if added:
             sources |= added
             filled["capabilities"] = tuple(words)
+        others = added_aliases(values[_ALIASES], self.references)
+        if others:
+            sources |= others
+            filled["aliases"] = " ".join(sorted({*values[_ALIASES].split()}))
         return filled, sources
 
     def select(self, names: Iterable[str]) -> sa.Select[Any]:
@@ -141,6 +151,8 @@ class Filling:
         fact = name.removesuffix(SOURCE_SUFFIX)
         if fact == "capabilities" and self.references:
             return sa.type_coerce(self._lists, WordSources(self.references)).label(name)
+        if fact == "aliases" and self.references:
+            return self._alias_sources.label(name)
         stated = sa.case((models.c[fact].is_not(None), _stated_source_sql(fact)), else_=self._sources.get(fact))
         return stated.label(name)
 

@@ -237,13 +237,13 @@ def _compared_claims(
     models = iter(list(reference_rows.find_claimed_models(connection, COMPARED_FACTS, provider_ids, used_since)))
     seen: set[Key] = set()
     while batch := list(islice(models, BATCH)):
-        seen.update(key for key, _ in batch)
         claims = reference_rows.read_reference_claims(connection, [key for key, _ in batch])
         candidates = []
         for key, values in batch:
             own = [Claim(name, value, "listing") for name, value in values.items()]
             if find_conflicts(*key, own + claims[key], order):
                 candidates.append(key)
+        seen.update(candidates)
         stated = read_stated_facts(connection, candidates)
         for slug, model_id in candidates:
             yield slug, model_id, stated[slug, model_id] + claims[slug, model_id]

@@ -206,6 +206,9 @@ def _as_stated(row: Any) -> Any:
     if isinstance(words, list | tuple):
         # An empty list would be a statement, too.
         stated["capabilities"] = [word for word in words if word_key(str(word)) not in filled] or None
+    ids = stated.get("aliases")
+    if isinstance(ids, str):
+        stated["aliases"] = " ".join(one for one in ids.split() if word_key(one, "aliases") not in filled) or None
     return stated
 
 

@@ -8,7 +8,8 @@ must not appear free because a third party has no price for it. For the same rea
 Capabilities are resolved word by word, because a list seldom has all of them: each source adds the words that it
 states, and an absent word is not a "no". There are two exceptions. An operator's list is complete, so that a word can
 be corrected. A provider's listing decides those words that its format always states (``Claim.decided_words``): what it
-lacks of them, it denies. Both count if the list is known and not empty of all words.
+lacks of them, it denies. Both count if the list is known and not empty of all words. Aliases are united in the same
+way, and no source denies one: an id that one source states is not contradicted by another that another one states.
 
 The order in which claims arrive never matters, and without a reference's claims the result is what it was before them.
 """
@@ -44,6 +45,9 @@ REFERENCE_FACTS = (
     *("aliases", "family"),
 )
 """Facts that references fill."""
+
+UNITED_FACTS = ("capabilities", "aliases")
+"""Facts that are lists of words, to which several sources contribute."""
 
 SHOWN_FACTS = ("expires_at", "prices")
 """Facts that references state and do not fill: a date of retirement would start what only an announcement of the
@@ -88,8 +92,8 @@ class Claim:
     decided_words: Collection[str] = ()
     """Capabilities that the source denies where its value lacks them, besides an operator, who decides all."""
     word_sources: Mapping[str, str] | None = None
-    """Capability -> its source, in a result of ``resolve`` to which several sources contribute; ``source`` is the
-    strongest of them."""
+    """Capability or alias -> its source, in a result of ``resolve`` to which several sources contribute; ``source`` is
+    the strongest of them."""
 
 
 def reference_source(name: str) -> str:
@@ -118,7 +122,7 @@ def stated_source(model: ModelRecord, fact: str) -> str | None:
     if fact == "name":
         return STATED_SOURCES[model.source]
     own = STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
-    return own if fact != "capabilities" else name_word_sources(own, model.capabilities or (), filled)
+    return own if fact not in UNITED_FACTS else name_word_sources(fact, own, words_of(getattr(model, fact)), filled)
 
 
 def price_source(model: ModelRecord) -> str | None:
@@ -161,49 +165,63 @@ def resolve(claims: Iterable[Claim], order: Sequence[str]) -> dict[str, Claim]:
     counting = [claim for claim in sort_claims(claims, order) if fills_gap(claim)]
     for claim in counting:
         found.setdefault(claim.fact, claim)
-    words = find_word_sources(claim for claim in counting if claim.fact == "capabilities")
-    strongest = found.get("capabilities")
-    if strongest is not None and words.keys() != set(strongest.value):
-        found["capabilities"] = replace(strongest, value=tuple(words), word_sources=words)
+    for fact in UNITED_FACTS:
+        words = find_word_sources(claim for claim in counting if claim.fact == fact)
+        strongest = found.get(fact)
+        if strongest is not None and words.keys() != set(words_of(strongest.value)):
+            found[fact] = replace(strongest, value=join_words(fact, words), word_sources=words)
     return {name: found[name] for name in _KINDS if name in found}
 
 
 def find_word_sources(claims: Iterable[Claim]) -> dict[str, str]:
-    """Return each capability that counts, sorted, with the strongest source that states it.
+    """Return each word that counts, sorted, with the strongest source that states it.
 
-    The claims are of the capabilities of one model, and the strongest comes first.
+    The claims are of one fact of UNITED_FACTS of one model, and the strongest comes first.
     """
     found: dict[str, str] = {}
     decided: set[str] = set()
     for claim in claims:
-        found |= {word: claim.source for word in claim.value if word not in found and word not in decided}
-        decided |= set(CAPABILITIES if claim.source == _MANUAL else claim.decided_words)
+        words = words_of(claim.value)
+        found |= {word: claim.source for word in words if word not in found and word not in decided}
+        if claim.fact == "capabilities":
+            decided |= set(CAPABILITIES if claim.source == _MANUAL else claim.decided_words)
     return dict(sorted(found.items()))
 
 
+def words_of(value: Any) -> Sequence[str]:
+    """Return the words of a value of UNITED_FACTS: capabilities are a list, aliases a text with spaces between."""
+    return value.split() if isinstance(value, str) else tuple(value or ())
+
+
+def join_words(fact: str, words: Iterable[str]) -> Any:
+    """Return the value of a fact of UNITED_FACTS that consists of words; ``words_of`` returns them again."""
+    return " ".join(words) if fact == "aliases" else tuple(words)
+
+
 def group_words(claim: Claim) -> dict[str, list[str]]:
-    """Return source -> the capabilities that count of it, the strongest source first, of a result of ``resolve``."""
+    """Return source -> the words that count of it, the strongest source first, of a result of ``resolve``."""
     found: dict[str, list[str]] = {claim.source: []}
-    for word in claim.value:
+    for word in words_of(claim.value):
         source = claim.source if claim.word_sources is None else claim.word_sources[word]
         found.setdefault(source, []).append(word)
     return found
 
 
-def word_key(capability: str) -> str:
-    """Return the name of one capability among facts, such as ``capabilities.tools``."""
-    return f"capabilities.{capability}"
+def word_key(word: str, fact: str = "capabilities") -> str:
+    """Return the name of one word among facts, such as ``capabilities.tools`` or ``aliases.openai/gpt-4o``."""
+    return f"{fact}.{word}"
 
 
-def name_word_sources(own: str, words: Iterable[str], filled: Mapping[str, str]) -> str:
-    """Return the sources of a list of capabilities, the catalog's own first, with commas between.
+def name_word_sources(fact: str, own: str, words: Iterable[str], filled: Mapping[str, str]) -> str:
+    """Return the sources of a list of words, the catalog's own first, with commas between.
 
     Args:
+        fact: One of UNITED_FACTS.
         own: Who states the words that no reference adds.
-        words: The capabilities.
-        filled: ``word_key`` of a capability -> the reference that adds it.
+        words: The capabilities or aliases.
+        filled: ``word_key`` of a word -> the source that adds it.
     """
-    sources = [filled.get(word_key(word), own) for word in words] or [own]
+    sources = [filled.get(word_key(word, fact), own) for word in words] or [own]
     return ", ".join(sorted(dict.fromkeys(sources), key=lambda source: source != own))
 
 

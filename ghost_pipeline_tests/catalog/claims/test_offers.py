@@ -12,6 +12,8 @@ from ghost_pipeline.catalog.claims import offers
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import UnknownModel, UsageError
 from ghost_pipeline.lifecycle.claims.same_models import same_model_keys
+from ghost_pipeline.lifecycle.records import FilledRecord
+from ghost_pipeline.lifecycle.refusals.evidence import Substitution
 from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline_tests.catalog.backends import Place
 
@@ -140,3 +142,29 @@ def test_offers_of_one_model_come_cheapest_first_and_stay_apart(place: Place) ->
             catalog.find_offers("openai", "gpt-y")
         with pytest.raises(UsageError, match="unlisted"):
             catalog.find_offers("openai", "gpt-x", ModelFilter(is_unlisted=True))
+
+
+def test_the_aliases_of_all_sources_count_beside_each_other(place: Place) -> None:
+    with place.opened(lambda: NOON) as catalog:
+        submit(catalog, "openai", [{"id": "gpt-x"}])
+        submit(catalog, "openrouter", [offer("other/gpt-x", "hf/gpt-x")])
+        catalog.add_manual_model("azure", "gpt-x")
+        of_model = {"models": {"gpt-x": {"base_model": "openai/gpt-x"}}}
+        of_other = {"models": {"other/gpt-x": {"base_model": "openai/gpt-x"}}}
+        reference = json.dumps({"azure": of_model, "openrouter": of_other}).encode()
+        catalog.references.import_content("models-dev", "api.json", reference)
+        catalog.record_substitutions([Substitution("azure", "gpt-x", "gpt-x-2024-08-06", NOON, NOON)])
+        filled = ModelFilter(is_stated_only=False)
+        expected = [("azure", "gpt-x"), ("openai", "gpt-x"), ("openrouter", "other/gpt-x")]
+        for key in expected:
+            assert [(one.provider_id, one.model_id) for one in catalog.find_offers(*key, filled)] == expected
+        for text in ("openai/gpt", "2024-08"):
+            found = catalog.find_models(ModelFilter(("azure",), search=text, is_stated_only=False))
+            assert "gpt-x" in [one.model_id for one in found]
+        [azure] = [one for one in catalog.find_models(filled) if (one.provider_id, one.model_id) == ("azure", "gpt-x")]
+        assert azure.aliases == "gpt-x-2024-08-06 openai/gpt-x"
+        assert isinstance(azure, FilledRecord)
+        assert azure.facts_from_references == {
+            "aliases.gpt-x-2024-08-06": "inference",
+            "aliases.openai/gpt-x": "reference:models-dev",
+        }

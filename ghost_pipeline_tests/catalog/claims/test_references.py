@@ -414,6 +414,17 @@ def test_conflicts_name_who_wins_since_when_and_by_how_much(story: Story) -> Non
         story.references.list_conflicts(provider_ids=["nobody"])
 
 
+def test_an_operator_contradicts_the_listing_whatever_references_state_of_the_model(story: Story) -> None:
+    story.list_models("agreed", "other", price="0.000003")
+    for one in ("agreed", "other"):
+        story.catalog.add_manual_model("openrouter", one, input_price=5.0)
+    before = [(one.model_id, one.winner.value, one.others[0].value) for one in story.references.list_conflicts()]
+    assert before == [("agreed", 5.0, 3.0), ("other", 5.0, 3.0)]
+    story.models_dev({"agreed": models_dev(5), "other": {"limit": {"output": 9}}})
+    after = [(one.model_id, one.winner.value, one.others[0].value) for one in story.references.list_conflicts()]
+    assert after == before
+
+
 def test_references_come_in_the_configured_order(place: Place) -> None:
     story = Story(place)
     story.models_dev({"a": models_dev(4)})

@@ -81,9 +81,10 @@ def test_what_a_client_makes_up_is_kept_for_known_models_once_and_as_an_id(gatew
     assert str(alias).startswith("gpt-4o-2024-01-")
 
 
-def test_what_a_listing_states_counts_before_it(gateway: Gateway) -> None:
+def test_it_stands_beside_what_a_listing_states(gateway: Gateway) -> None:
     gateway.answer("gpt-4o-2024-08-06")
     with gateway.place.database().writing() as connection:
         connection.execute(sa.text("UPDATE models SET aliases = 'chatgpt-4o'"))
-    assert gateway.catalog.references.resolve_model("openai", "gpt-4o")["aliases"].value == "chatgpt-4o"
+    resolved = gateway.catalog.references.resolve_model("openai", "gpt-4o")
+    assert resolved["aliases"].value == "chatgpt-4o gpt-4o-2024-08-06"
     assert ("inference", "gpt-4o-2024-08-06", NOON) in gateway.aliases()
