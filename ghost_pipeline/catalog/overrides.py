@@ -154,7 +154,9 @@ def withdraw_statements(
             )
         return operator_facts.withdraw_facts(current, stated, withdrawn)
 
-    details = {WITHDRAWN: {fact: msgspec.to_builtins(stated[fact].listed_since) for fact in withdrawn}}
+    is_priced = any(fact in stated and fact not in withdrawn for fact in operator_facts.STATED_PRICES)
+    freed = withdrawn if is_priced or "prices" not in stated else (*withdrawn, "prices")
+    details = {WITHDRAWN: {fact: msgspec.to_builtins(stated[fact].listed_since) for fact in freed}}
     change = apply_step(connection, Step(*key, rule, Cause(now, Source.MANUAL, details=details)))
     assert change.after is not None  # noqa: S101 - the rule raises where there is no model
     return WithdrawnFacts(change.after, {fact: stated[fact].value for fact in withdrawn})

@@ -94,7 +94,7 @@ def test_where_the_prices_come_from_is_part_of_the_information() -> None:
         entry["model_info"].get("price_source")
         for entry in entries(
             listed,
-            replace(model(model_id="manual", input_price=1.0), source=Source.MANUAL),
+            replace(model(model_id="manual", input_price=1.0), source=Source.MANUAL, manual_facts="input_price"),
             replace(model(model_id="relisted", input_price=1.0, listing_id=1), source=Source.MANUAL),
             FilledRecord(**known | {"model_id": "x-filled"}, facts_from_references=sources),
             model(model_id="y-unpriced", context_window=1),

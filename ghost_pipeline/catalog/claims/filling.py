@@ -164,11 +164,17 @@ def _first_known(fact: str, tables: Sequence[sa.FromClause]) -> Sql:
 
 def _stated_source_sql(fact: str) -> sa.Case[Any]:
     """Return the SQL equivalent of ``resolution.stated_source``."""
-    channels = [(models.c.source == source.value, name) for source, name in STATED_SOURCES.items()]
-    manual = (is_manual_sql(fact), STATED_SOURCES[Source.MANUAL])
+    column = models.c
+    is_unlisted = sa.and_(column.listing_id.is_(None), column.last_listed_at.is_(None))
+    is_used = sa.and_(column.source == Source.INFERENCE.value, is_unlisted)
     if fact == "name":
-        return sa.case(manual, *channels)
-    return sa.case(manual, (models.c.listing_id.is_not(None), STATED_SOURCES[Source.INDEX]), *channels)
+        is_only_used = sa.and_(column.source == Source.MANUAL.value, is_unlisted, column.last_used_at.is_not(None))
+        is_used = sa.or_(column.source == Source.INFERENCE.value, is_only_used)
+    return sa.case(
+        (is_manual_sql(fact), STATED_SOURCES[Source.MANUAL]),
+        (is_used, STATED_SOURCES[Source.INFERENCE]),
+        else_=STATED_SOURCES[Source.INDEX],
+    )
 
 
 STATED_ONLY = Filling()

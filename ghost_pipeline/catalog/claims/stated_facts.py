@@ -1,14 +1,14 @@
 """What the catalog's own evidence states of models, as claims: who stated each value, and since when.
 
 Only what operators state has rows, with what listings state instead. Of everything else the value is that of
-``models``; the newest event that set it has its source and its first instant; the listing that confirmed the model last
-has the last instant and the digest. So a listing costs no more with claims than without.
+``models``, whose source follows from the model; the newest event that set it has its first instant; the listing that
+confirmed the model last has the last instant and the digest. So a listing costs no more with claims than without.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from ghost_pipeline.catalog.storage.operator_statements import Statements, find_
 from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, Key, is_one_of, model_record
 from ghost_pipeline.catalog.storage.tables import listings, model_events, models, withheld_facts
 from ghost_pipeline.lifecycle.claims.operator_facts import OperatorFact
-from ghost_pipeline.lifecycle.claims.resolution import STATED_SOURCES, Claim
+from ghost_pipeline.lifecycle.claims.resolution import STATED_SOURCES, Claim, stated_source
 from ghost_pipeline.lifecycle.events import WITHDRAWN
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.records import ModelRecord
@@ -26,6 +26,11 @@ from ghost_pipeline.providers import format_of
 
 _SETTING_FACTS = (EventKind.CHANGED, EventKind.DISCOVERED, EventKind.RESTORED, EventKind.ADDED)
 
+_ANNOUNCED = ("expires_at", "replaced_by")
+"""Facts that operators record without stating them: an announcement is the provider's."""
+
+_SOURCE_OF_EVENT = ("name", *_ANNOUNCED)
+"""Facts of which several channels state the value, so that the model alone does not show which."""
 
 PAGE = 1_000
 """Events that are in memory at a time."""
@@ -34,8 +39,9 @@ PAGE = 1_000
 class _Origin(NamedTuple):
     """The event that set a value."""
 
-    source: Source
-    at: datetime | None
+    source: Source | None
+    """None if the event does not show who stated it: another catalog's row of a MANUAL model."""
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -45,6 +51,23 @@ class _Origins:
     newest: dict[str, _Origin] = field(default_factory=dict)
     listed: dict[str, _Origin] = field(default_factory=dict)
     """Of listings only."""
+    freed: set[str] = field(default_factory=set)
+    """Facts that an operator withdrew: what stands is what a listing had stated before."""
+
+    def withdraw(self, fact: str, listed_since: datetime | None) -> None:
+        """Add the withdrawal of a fact by an operator; None for what a listing had stated before the operator did."""
+        if listed_since is not None:
+            self.add(fact, _Origin(Source.INDEX, listed_since))
+        elif fact not in self.newest:
+            self.freed.add(fact)
+
+    def add(self, fact: str, origin: _Origin) -> None:
+        """Add an event that set a fact and is older than those before."""
+        is_listed = origin.source is Source.INDEX
+        if is_listed or fact not in self.freed:
+            self.newest.setdefault(fact, origin)
+        if is_listed:
+            self.listed.setdefault(fact, origin)
 
 
 def read_stated_facts(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, list[Claim]]:
@@ -89,20 +112,30 @@ def _claims_of(model: ModelRecord, origins: _Origins, stated: Statements, sha256
             claims += _contested(stated[fact], origins.listed.get(fact), model.last_listed_at, sha256)
         if fact in stated or value is None:
             continue
-        origin = origins.newest.get(fact, _Origin(model.source, None))
-        is_listed = origin.source is Source.INDEX and model.listing_id is not None
+        origin = origins.newest.get(fact)
+        since = None if origin is None else origin.at
+        source = _source(model, fact, origin)
+        is_listed = source == STATED_SOURCES[Source.INDEX]
+        is_confirmed = is_listed and model.listing_id is not None
         claims.append(
             Claim(
                 fact,
                 value,
-                STATED_SOURCES[origin.source],
-                origin.at,
-                model.last_listed_at if is_listed else origin.at,
-                sha256 if is_listed else None,
+                source,
+                since,
+                model.last_listed_at if is_confirmed else since,
+                sha256 if is_confirmed else None,
                 format_of(model.provider_id).decided_capabilities if is_listed and fact == "capabilities" else (),
             )
         )
     return claims
+
+
+def _source(model: ModelRecord, fact: str, origin: _Origin | None) -> str:
+    """Return who stated a known fact that is not an operator's."""
+    if fact in _SOURCE_OF_EVENT and origin is not None and origin.source is not None:
+        return STATED_SOURCES[origin.source]
+    return stated_source(model, fact) or STATED_SOURCES[Source.INDEX]
 
 
 def _contested(
@@ -114,6 +147,9 @@ def _contested(
     yield Claim(row.fact, row.value, STATED_SOURCES[Source.MANUAL], row.stated_at, row.stated_at)
     if row.listed_value is not None:
         since = row.listed_since or (None if listed is None else listed.at)
+        if row.listed_since is not None and (last_listed_at is None or last_listed_at < row.listed_since):
+            # The model was outside the catalog then, so that it does not have that listing.
+            last_listed_at, sha256 = row.listed_since, None
         yield Claim(row.fact, row.listed_value, STATED_SOURCES[Source.INDEX], since, last_listed_at, sha256)
 
 
@@ -128,22 +164,33 @@ def _read_origins(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, _
     )
     found: dict[Key, _Origins] = {}
     # A page at a time: a model may have thousands of events, and each keeps old and new values.
-    for slug, model_id, kind, source, at, details in connection.execution_options(yield_per=PAGE).execute(query):
+    for slug, model_id, kind, source, at, kept in connection.execution_options(yield_per=PAGE).execute(query):
         if source is None:
             continue
-        origins = found.setdefault((slug, model_id), _Origins())
-        stated = (details or {}) if kind == EventKind.CHANGED.value else FACT_NAMES
-        withdrawn = (details or {}).get(WITHDRAWN, {})
-        if kind == EventKind.ADDED.value and "previous_source" in (details or {}):
-            continue  # an operator added a model that was there; what it changed is an event of its own
-        for fact in FACT_NAMES:
-            if fact in withdrawn and fact not in origins.newest:
-                # What an operator had stated before does not stand any more.
-                since = withdrawn[fact]
-                origins.newest[fact] = _Origin(Source.INDEX, None if since is None else parse_instant(since))
-            elif fact in stated:
-                origin = _Origin(Source(source), at)
-                origins.newest.setdefault(fact, origin)
-                if origin.source is Source.INDEX:
-                    origins.listed.setdefault(fact, origin)
+        origins, details = found.setdefault((slug, model_id), _Origins()), kept or {}
+        withdrawn = details.get(WITHDRAWN, {})
+        for fact, since in withdrawn.items():
+            origins.withdraw(fact, None if since is None else parse_instant(since))
+        origin = _origin(Source(source), at, details)
+        for fact in _facts_of_event(EventKind(kind), origin, details):
+            if fact not in withdrawn:
+                origins.add(fact, origin)
     return found
+
+
+def _origin(source: Source, at: datetime, details: Mapping[str, Any]) -> _Origin:
+    is_from_elsewhere = not details.keys().isdisjoint(("imported_from", "adopted_from"))
+    return _Origin(None if is_from_elsewhere and source is Source.MANUAL else source, at)
+
+
+def _facts_of_event(kind: EventKind, origin: _Origin, details: Mapping[str, Any]) -> Sequence[str]:
+    """Return the facts that an event set.
+
+    What operators state has rows of its own: all else that they change, restoring a model for example, was stated
+    before.
+    """
+    names = _ANNOUNCED if origin.source is Source.MANUAL else FACT_NAMES
+    if kind is EventKind.CHANGED:
+        return [fact for fact in names if fact in details]
+    is_restored = kind is EventKind.RESTORED and origin.source is Source.MANUAL
+    return () if is_restored or (kind is EventKind.ADDED and "previous_source" in details) else names

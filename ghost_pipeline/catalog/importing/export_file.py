@@ -123,7 +123,7 @@ class ExportedModel(msgspec.Struct):
     last_listed_at: str | msgspec.UnsetType | None = msgspec.UNSET
     last_used_at: str | msgspec.UnsetType | None = msgspec.UNSET
     deactivated_at: str | None = None
-    manual_facts: str | None = None
+    manual_facts: str | msgspec.UnsetType | None = msgspec.UNSET
     inference_metadata: dict[str, Any] | None = None
 
 
@@ -187,13 +187,21 @@ def exported_record(row: Any, now: datetime) -> ModelRecord:
 
 def _by_operators(read: ExportedModel, record: ModelRecord) -> dict[str, Any]:
     """Return what an operator stated of a model, there. Raises InvalidExport for a name that is not such a fact."""
-    names = (read.manual_facts or "").split()
+    if isinstance(read.manual_facts, msgspec.UnsetType):
+        # Older catalogs do not tell. What no listing has stated is an operator's, as after their migration.
+        names = _UNMARKED_FACTS if read.last_listed_at is None else []
+    else:
+        names = (read.manual_facts or "").split()
     unknown = [name for name in names if name not in OPERATOR_FACTS]
     if unknown:
         raise InvalidExport(f"manual_facts names {unknown[0][:40]!r}; the facts are: {', '.join(OPERATOR_FACTS)}")
     if record.source is not Source.MANUAL:
         return {}
     return {name: value for name in names if (value := getattr(record, name)) is not None}
+
+
+_UNMARKED_FACTS = [fact for fact in OPERATOR_FACTS if fact not in ("name", "expires_at")]
+"""Names have a mark in every export, and dates may be announcements."""
 
 
 def _as_stated(row: Any) -> Any:

@@ -37,7 +37,7 @@ STATED_SOURCES: Mapping[Source, str] = {
 }
 """The channel of evidence -> the source of a claim, the strongest first."""
 
-_MANUAL, _LISTED = STATED_SOURCES[Source.MANUAL], STATED_SOURCES[Source.INDEX]
+_MANUAL, _LISTED, _USED = (STATED_SOURCES[one] for one in (Source.MANUAL, Source.INDEX, Source.INFERENCE))
 _RANKS = {name: rank for rank, name in enumerate(STATED_SOURCES.values())}
 
 REFERENCE_FACTS = (
@@ -88,7 +88,7 @@ class Claim:
     """None for a value of a listing of which the newest listing states another, implausible one."""
     sha256: str | None = None
     """Digest of the bytes that state it: the newest listing that does, or the file in which a reference stated it
-    first. None for operators and uses, which state without a file."""
+    first. None for operators and uses, which state without a file, and for a listing that the model does not have."""
     decided_words: Collection[str] = ()
     """Capabilities that the source denies where its value lacks them, besides an operator, who decides all."""
     word_sources: Mapping[str, str] | None = None
@@ -109,20 +109,28 @@ def is_reference(source: str) -> bool:
 def stated_source(model: ModelRecord, fact: str) -> str | None:
     """Return the source of a fact of REFERENCE_FACTS, as far as the model alone shows it; None for an unknown one.
 
-    A listing that confirms a model states all its facts but the name anew, except those that an operator stated. Who
-    stated each value exactly follows from the events of the model.
+    Only what an operator stated is an operator's, whatever else a MANUAL model has. A listing that contains a model
+    states all its other facts but the name anew, and a use states the name alone. Who stated a name exactly follows
+    from the events of the model.
     """
     if getattr(model, fact) is None:
         return None
     filled = model.facts_from_references if type(model) is FilledRecord else {}
     if fact in filled:
         return filled[fact]
+    own = _own_source(model, fact)
+    return own if fact not in UNITED_FACTS else name_word_sources(fact, own, words_of(getattr(model, fact)), filled)
+
+
+def _own_source(model: ModelRecord, fact: str) -> str:
+    """Return who states a known fact that no reference fills."""
     if fact in manual_facts(model):
         return _MANUAL
-    if fact == "name":
-        return STATED_SOURCES[model.source]
-    own = STATED_SOURCES[model.source] if model.listing_id is None else _LISTED
-    return own if fact not in UNITED_FACTS else name_word_sources(fact, own, words_of(getattr(model, fact)), filled)
+    is_listed = model.listing_id is not None or model.last_listed_at is not None
+    if model.source is Source.INFERENCE:
+        return _LISTED if is_listed and fact != "name" else _USED
+    is_only_used = model.source is Source.MANUAL and not is_listed and model.last_used_at is not None
+    return _USED if is_only_used and fact == "name" else _LISTED
 
 
 def price_source(model: ModelRecord) -> str | None:
