@@ -105,6 +105,19 @@ def response_alias_event(provider_id: str, model_id: str, at: datetime, before: 
     return ModelEvent(provider_id, model_id, EventKind.ANSWERED_BY_ANOTHER, at, Source.INFERENCE, details=details)
 
 
+def reference_change_event(
+    provider_id: str, model_id: str, cause: Cause, changes: Mapping[str, tuple[Any, Any]]
+) -> ModelEvent:
+    """Return the event of a model of which a reference states other values: fact -> value before and after."""
+    values = {fact: {"old": old, "new": new} for fact, (old, new) in changes.items()}
+    details = {STATED_VALUES: values, **cause.details}
+    return ModelEvent(provider_id, model_id, EventKind.CHANGED, cause.at, details=details)
+
+
+STATED_VALUES = "stated_values"
+"""The key of the facts in the details of such an event. They are below it because no column changes."""
+
+
 DOUBTED_VALUES = "doubted_values"
 """The key of the facts in the details of such an event. They are below it because no column changes."""
 

@@ -34,6 +34,7 @@ from ghost_pipeline.lifecycle.claims.plausibility import (
     ClaimKey,
     Doubt,
     ReferenceChanges,
+    StatedClaim,
     assess_reference,
     compare_claims,
 )
@@ -45,7 +46,7 @@ from ghost_pipeline.lifecycle.claims.resolution import (
     find_conflicts,
     resolve,
 )
-from ghost_pipeline.lifecycle.events import Cause, doubt_event
+from ghost_pipeline.lifecycle.events import Cause, doubt_event, reference_change_event
 from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.vocabulary import Verdict
@@ -125,7 +126,7 @@ class References:
                 reference_rows.write_changes(connection, reference, changes)
                 write_ended_claims(connection, reference, known, changes, now)
                 prune_ended_claims(connection, self._settings.keep_listings_for, now)
-                _write_doubts(connection, reference, changes, now)
+                _write_events(connection, reference, known, changes, now)
                 changed = sum(claim.value != known[key].value for key, claim in changes.updated.items())
                 imported = replace(
                     imported,
@@ -254,20 +255,47 @@ def _compared_claims(
         yield slug, model_id, own
 
 
-def _write_doubts(connection: sa.Connection, reference: str, changes: ReferenceChanges, now: datetime) -> None:
-    """Write an event for each model of the catalog of which the import begins to doubt a value; no column changes."""
+def _write_events(
+    connection: sa.Connection,
+    reference: str,
+    before: Mapping[ClaimKey, StatedClaim],
+    changes: ReferenceChanges,
+    now: datetime,
+) -> None:
+    """Write events of models of the catalog: of values that the import begins to doubt, and of other aliases.
+
+    A model has at most one event of each, and no column changes.
+    """
+    doubts, aliases = _new_doubts(changes, now), _other_aliases(before, changes)
+    keys = sorted(doubts.keys() | aliases.keys())
+    if not keys:
+        return
+    repository.lock_known_providers(connection, {slug for slug, _ in keys})
+    known = sorted(repository.read_models(connection, keys))
+    cause = Cause(now, details={"reference": reference})
+    events = [doubt_event(*key, cause, doubts[key]) for key in known if key in doubts]
+    events += [reference_change_event(*key, cause, {"aliases": aliases[key]}) for key in known if key in aliases]
+    repository.write_events(connection, events)
+
+
+def _other_aliases(before: Mapping[ClaimKey, StatedClaim], changes: ReferenceChanges) -> dict[Key, tuple[Any, Any]]:
+    """Return the aliases before and after of each model of which the reference states others than before."""
+    return {
+        key[:2]: (before[key].value, claim.value)
+        for key, claim in changes.updated.items()
+        if key[2] == "aliases" and claim.value != before[key].value
+    }
+
+
+def _new_doubts(changes: ReferenceChanges, now: datetime) -> dict[Key, dict[str, tuple[Any, Any, str | None]]]:
+    """Return what ``doubt_event`` needs of each model of which the import begins to doubt a value."""
     begun = {key for key, claim in changes.updated.items() if claim.doubted_at == now}
     doubts: dict[Key, dict[str, tuple[Any, Any, str | None]]] = {}
     for one in changes.doubts:
         if (one.provider_id, one.model_id, one.fact) in begun:
             of_model = doubts.setdefault((one.provider_id, one.model_id), {})
             of_model[one.fact] = (one.value, one.doubted_value, one.reason)
-    if not doubts:
-        return
-    repository.lock_known_providers(connection, {slug for slug, _ in doubts})
-    known = repository.read_models(connection, sorted(doubts))
-    cause = Cause(now, details={"reference": reference})
-    repository.write_events(connection, [doubt_event(*key, cause, doubts[key]) for key in sorted(known)])
+    return doubts
 
 
 def _claims_by_key(facts: Mapping[Key, Facts]) -> dict[ClaimKey, object]:

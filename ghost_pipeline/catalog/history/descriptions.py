@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ghost_pipeline.lifecycle.events import DOUBTED_VALUES, REBUILT, WITHDRAWN
+from ghost_pipeline.lifecycle.events import DOUBTED_VALUES, REBUILT, STATED_VALUES, WITHDRAWN
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 _WITH_VALUES = frozenset((EventKind.CHANGED, EventKind.REFUSED, EventKind.ANSWERS_AGAIN, EventKind.REFUSAL_ENDED))
@@ -19,8 +19,9 @@ def changed_values(kind: EventKind, details: Mapping[str, Any]) -> tuple[dict[st
         return {"source": details["previous_source"]}, {"source": Source.MANUAL.value}
     if kind not in _WITH_VALUES:
         return None, None
-    old = {name: change["old"] for name, change in details.items() if name in REBUILT}
-    new = {name: details[name]["new"] for name in old}
+    changes = {name: change for name, change in details.items() if name in REBUILT} | details.get(STATED_VALUES, {})
+    old = {name: change["old"] for name, change in changes.items()}
+    new = {name: change["new"] for name, change in changes.items()}
     if "provider_data" in details:
         keys = details["provider_data"].items()
         old["provider_data"] = {key: sides["old"] for key, sides in keys if "old" in sides}
@@ -73,7 +74,7 @@ def describe_event(kind: EventKind, source: Source | None, details: Mapping[str,
     if of_kind is not None:
         return of_kind(details)
     if source is None:
-        return _describe_sweep(kind, details)
+        return _describe_without_channel(kind, details)
     words = _VERBS.get(kind, {}).get(source, kind.value)
     return f"{words} ({details['recorded_by']})" if "recorded_by" in details else words
 
@@ -106,7 +107,9 @@ _DESCRIPTIONS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
 """Kinds whose words do not depend on the channel."""
 
 
-def _describe_sweep(kind: EventKind, details: Mapping[str, Any]) -> str:
+def _describe_without_channel(kind: EventKind, details: Mapping[str, Any]) -> str:
+    if STATED_VALUES in details:
+        return f"{details['reference']} states other values"
     if kind is EventKind.REFUSAL_ENDED:
         return "not refused for too long"
     if "is_backfilled" in details and "rule" not in details:

@@ -18,6 +18,7 @@ from ghost_pipeline.cli.output import count, format_state, format_value, print_j
 from ghost_pipeline.cli.querying.references import describe_references, describe_statements
 from ghost_pipeline.documents import facts_document, model_document
 from ghost_pipeline.lifecycle.absence import Presence, WayBack
+from ghost_pipeline.lifecycle.claims.resolution import reference_source
 from ghost_pipeline.lifecycle.claims.withheld_facts import DoubtedFact
 from ghost_pipeline.lifecycle.identity import format_command, model_page_path
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ModelEvent, ModelRecord
@@ -171,9 +172,11 @@ def _reason(explanation: ModelExplanation) -> str:
 
 
 def _stated_by(details: Mapping[str, Any]) -> Iterator[str]:
-    """Yield who recorded or took back an announcement, and where that is published."""
+    """Yield who stated a change, recorded or took back an announcement, and where that is published."""
     if "recorded_by" in details:
         yield f"recorded by {details['recorded_by']}"
+    if "reference" in details:
+        yield f"stated by {reference_source(details['reference'])}"
     if "source_url" in details:
         yield details["source_url"]
 

@@ -453,3 +453,18 @@ def test_a_doubt_of_a_reference_is_an_event_of_the_models_of_the_catalog_and_a_c
     )
     assert story.catalog.find_models(ModelFilter(is_active=None)) == before
     assert story.catalog.list_doubts() == []
+
+
+def test_an_alias_of_a_reference_that_points_elsewhere_is_an_event_of_the_models_of_the_catalog(story: Story) -> None:
+    story.list_models("a", "b")
+    for maker in ("one", "one", "two"):
+        story.models_dev({key: {"base_model": f"{maker}/x", **models_dev(2)} for key in ("a", "b", "unknown")})
+    kept = story.catalog.find_models(ModelFilter(is_active=None))
+    changes = [one for one in story.catalog.list_changes().changes if one.kind == "changed"]
+    assert [(one.model_id, one.old, one.new, one.at) for one in changes] == [
+        (name, {"aliases": "one/x"}, {"aliases": "two/x"}, story.now) for name in ("a", "b")
+    ]
+    assert {one.reason for one in changes} == {"models-dev states other values"}
+    story.models_dev({key: {"base_model": "two/x", **models_dev(3)} for key in ("a", "b")})
+    assert len([one for one in story.catalog.list_changes().changes if one.kind == "changed"]) == 2
+    assert story.catalog.find_models(ModelFilter(is_active=None)) == kept
