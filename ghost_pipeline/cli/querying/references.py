@@ -14,6 +14,7 @@ from ghost_pipeline.cli.output import EXIT_REFUSED, count, format_value, print_j
 from ghost_pipeline.errors import FolderError, NotConfigured, UsageError
 from ghost_pipeline.fetching.configuration import DEFAULT_NAME, read_reference_endpoints
 from ghost_pipeline.lifecycle.claims.resolution import (
+    ANSWERS,
     COMPARED_FACTS,
     SHOWN_FACTS,
     Claim,
@@ -233,12 +234,13 @@ def _conflict_row(conflict: Conflict) -> list[Any]:
 def describe_references(
     provider_id: str, model_id: str, claims: Sequence[Claim], order: Sequence[str]
 ) -> Iterator[str]:
-    """Yield the lines about what references add to the facts of a model, and about what contradicts them."""
+    """Yield the lines about what references and responses add to the facts of a model, and what contradicts them."""
     since = {(one.fact, one.source): format_value(one.first_stated_at) for one in claims}
     for fact, claim in resolve(claims, order).items():
         values = {claim.source: claim.value} if claim.word_sources is None else group_words(claim)
         for source, value in values.items():
-            if is_reference(source):
+            # An alias of responses is beside the model's own facts, as what references state is.
+            if is_reference(source) or (fact, source) == ("aliases", ANSWERS):
                 yield f"{fact}: {format_value(value)} ({source}, since {since[fact, source]})"
     conflicts = find_conflicts(provider_id, model_id, claims, order)
     contradicted = {conflict.fact for conflict in conflicts}
@@ -250,6 +252,16 @@ def describe_references(
         if stated:
             others = "; ".join(f"{one.source} states {format_value(one.value)}" for one in stated)
             yield f"! {conflict.fact}: {others}"
+
+
+def name_sources(claims: Sequence[Claim], order: Sequence[str]) -> dict[str, str]:
+    """Return fact -> the source of the catalog's own value and since when it is stated, as ``show`` has it."""
+    found: dict[str, str] = {}
+    for one in sort_claims(claims, order):
+        if not is_reference(one.source):
+            since = "" if one.first_stated_at is None else f", since {format_value(one.first_stated_at)}"
+            found.setdefault(one.fact, f" ({one.source}{since})")
+    return found
 
 
 _OVER_LISTING = ("manual", "listing")

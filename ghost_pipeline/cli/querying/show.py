@@ -15,7 +15,7 @@ from ghost_pipeline.cli.history.changes import format_fact
 from ghost_pipeline.cli.history.past import at_option, read_history_at
 from ghost_pipeline.cli.options import json_option, model_argument, provider_argument
 from ghost_pipeline.cli.output import count, format_state, format_value, print_json_object, print_table
-from ghost_pipeline.cli.querying.references import describe_references, describe_statements
+from ghost_pipeline.cli.querying.references import describe_references, describe_statements, name_sources
 from ghost_pipeline.documents import facts_document, model_document
 from ghost_pipeline.lifecycle.absence import Presence, WayBack
 from ghost_pipeline.lifecycle.claims.resolution import reference_source
@@ -35,8 +35,7 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
     """Show one model with its facts and all its events.
 
     Also shows the listing and the run that confirmed it last, why it is a ghost or left the catalog, what would bring
-    it back, and when a sweep takes it. What references state where the provider states nothing is marked with its
-    source.
+    it back, and when a sweep takes it. Each fact has its source, and since when that states it.
     """
     with ModelCatalog.open() as catalog:
         if at is None:
@@ -57,7 +56,8 @@ def show_command(provider: str, model_id: str, at: datetime | None, is_json: boo
         added = list(describe_references(provider, model_id, claims, order))
         doubts = catalog.list_doubts(provider, model_id) if is_known else []
         added += [*describe_statements(provider, model_id, claims), *map(_describe_doubt, doubts)]
-        _print_history(provider, model_id, history, state, explanation, added, events)
+        sources = name_sources(claims, order)
+        _print_history(provider, model_id, history, state, explanation, sources, added, events)
         settings = catalog.settings
         if settings.model_partitions and history.events:
             named = history.events[0]
@@ -92,6 +92,7 @@ def _print_history(
     history: ModelHistory,
     state: str,
     explanation: ModelExplanation | None,
+    sources: Mapping[str, str],
     references: Iterable[str],
     events: Iterable[ModelEvent],
 ) -> None:
@@ -103,7 +104,7 @@ def _print_history(
         facts = [(name, getattr(history.model, name)) for name in MODEL_FIELDS if name not in _SHOWN_ELSEWHERE]
         for name, value in facts:
             if value is not None:
-                click.echo(f"  {name}: {format_value(value)}")
+                click.echo(f"  {name}: {format_value(value)}{sources.get(name, '')}")
     for line in references:
         click.echo(f"  {printable(line)}")
     if history.listing is not None:

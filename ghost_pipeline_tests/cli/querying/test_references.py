@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.importing.export_file import exported_record
+from ghost_pipeline.lifecycle.refusals.evidence import Substitution
 from ghost_pipeline_tests.cli.run_cli import DAY_1, Shell
 
 API = {
@@ -58,7 +60,7 @@ def test_people_see_what_a_reference_adds_and_what_it_contradicts(stocked: Shell
     shown = stocked.run("show", "openrouter", "acme/paid").stdout
     assert "  context_window: 128,000 (reference:models-dev, since " in shown
     assert "  ! input_price: reference:models-dev states 4\n" in shown
-    assert "  input_price: 1\n" in shown
+    assert "  input_price: 1 (listing, since " in shown
     [_, row] = stocked.run("conflicts").stdout.splitlines()
     assert row.split()[:5] == ["openrouter", "acme/paid", "input_price", "1", "listing"]
     assert "4 reference:models-dev" in row
@@ -177,3 +179,19 @@ def test_every_known_model_has_its_facts_with_their_sources(stocked: Shell, mode
     assert stocked.json("show", "openai", model)["facts"] == {}
     stocked.run("add", "openai", model, "--context-window", "5")
     assert stocked.json("show", "openai", model)["facts"]["context_window"]["source"] == "manual"
+
+
+def test_people_see_the_source_of_every_fact_and_of_every_alias(stocked: Shell, tmp_path: Path) -> None:
+    import_api(stocked, tmp_path, {"openrouter": {"models": {"acme/paid": {"base_model": "acme/base"}}}})
+    stocked.run("add", "openrouter", "acme/paid", "--context-window", "9000")
+    answer = Substitution("openrouter", "acme/paid", "acme/paid-2026-01-01", DAY_1, DAY_1)
+    with ModelCatalog.open() as catalog:
+        catalog.record_substitutions([answer])
+    shown = stocked.run("show", "openrouter", "acme/paid").stdout
+    for line in (
+        "  input_price: 1 (listing, since ",
+        "  context_window: 9,000 (manual, since ",
+        "  aliases: acme/paid-2026-01-01 (inference, since ",
+        "  aliases: acme/base (reference:models-dev, since ",
+    ):
+        assert shown.count(line) == 1, shown
