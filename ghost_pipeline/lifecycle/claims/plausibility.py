@@ -3,7 +3,8 @@
 As with shrunken listings, one file is not enough for what is hardly ever true: a price that goes to or from zero or
 moves by a large factor, a context window that shrinks by more than half, prices of most models of a provider at once.
 Such a value is doubted: the old one stands until a later file, at least ``confirm_after`` later, states the new one
-again, or until an operator accepts it. ``withheld_facts.py`` applies this to listings.
+again, or until an operator accepts it. The other prices of the model wait with a doubted one. ``withheld_facts.py``
+applies this to listings.
 """
 
 from collections import Counter
@@ -23,6 +24,9 @@ ClaimKey = tuple[str, str, str]
 
 PRICES = tuple(fact.name for fact in FACTS if fact.kind is FactKind.PRICE and fact.name in COMPARED_FACTS)
 """Facts that are prices."""
+
+_HELD_TOGETHER = (*PRICES, "prices")
+"""What a model costs: if one price is doubted, none changes, so that no two of different files stand together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +108,28 @@ def compare_claims(
         thresholds: What is implausible, and how much later it can be confirmed.
         is_accepted: An operator accepts what is implausible.
     """
-    changes = ReferenceChanges(ended=sorted(known.keys() - stated.keys()))
     repriced = _repriced_providers(known, stated, thresholds)
+    reasons: dict[ClaimKey, str] = {}
+    for key, value in () if is_accepted else stated.items():
+        reason = _doubt_reason(key, known[key], value, repriced, now, thresholds) if key in known else None
+        if reason is not None:
+            reasons[key] = reason
+    held = {key[:2] for key in reasons if key[2] in PRICES}
+
+    def is_held(key: ClaimKey) -> bool:
+        return key[2] in _HELD_TOGETHER and key[:2] in held
+
+    changes = ReferenceChanges(ended=sorted(key for key in known.keys() - stated.keys() if not is_held(key)))
     for key, value in stated.items():
         before = known.get(key)
         if before is None:
-            changes.added[key] = StatedClaim(value, now, sha256)
+            if not is_held(key):
+                changes.added[key] = StatedClaim(value, now, sha256)
             continue
-        reason = None if is_accepted else _doubt_reason(key, before, value, repriced, now, thresholds)
-        if reason is not None:
-            changes.doubts.append(Doubt(*key, before.value, value, reason))
-        after = _after(before, value, sha256, now, is_doubted=reason is not None)
+        if key in reasons:
+            changes.doubts.append(Doubt(*key, before.value, value, reasons[key]))
+        is_doubted = key in reasons or (is_held(key) and value != before.value)
+        after = _after(before, value, sha256, now, is_doubted=is_doubted)
         if after != before:
             changes.updated[key] = after
     return changes

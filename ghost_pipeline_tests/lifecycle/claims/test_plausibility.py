@@ -23,7 +23,9 @@ HOUR = timedelta(hours=1)
 DEFAULT = Thresholds()
 
 keys = st.tuples(
-    st.sampled_from(("openai", "xai")), st.sampled_from("abc"), st.sampled_from(("input_price", "context_window"))
+    st.sampled_from(("openai", "xai")),
+    st.sampled_from("abc"),
+    st.sampled_from(("input_price", "output_price", "context_window")),
 )
 contents = st.dictionaries(keys, st.sampled_from((0, 1, 2, 100)), max_size=8)
 
@@ -104,6 +106,24 @@ def test_a_doubted_value_does_not_stand_until_it_is_stated_again_an_hour_later()
     assert not soon.updated
     known = import_one(known, {PRICE: 50.0}, NOON + 2 * HOUR)
     assert known[PRICE] == StatedClaim(50.0, NOON + 2 * HOUR, f"{NOON + 2 * HOUR}")
+
+
+@pytest.mark.parametrize("output", [30.0, None])
+@pytest.mark.parametrize("new_output", [4.0, None])
+def test_the_prices_of_a_model_wait_for_the_doubted_one(output: float | None, new_output: float | None) -> None:
+    other, sheet = ("openai", "m", "output_price"), ("openai", "m", "prices")
+
+    def state(price: float, of_output: float | None) -> dict[ClaimKey, Any]:
+        stated: dict[ClaimKey, Any] = {PRICE: price, CONTEXT: int(price * 1000), sheet: {"input": price}}
+        return stated if of_output is None else stated | {other: of_output}
+
+    old, new = state(10.0, output), state(0.9, new_output) | {CONTEXT: 20_000}
+    known = import_one({}, old, NOON)
+    changes = compare_claims(known, new, "b", NOON + HOUR, DEFAULT)
+    assert [doubt.fact for doubt in changes.doubts] == ["input_price"]
+    assert values_of(applied(known, changes)) == old | {CONTEXT: 20_000}
+    assert values_of(import_one(applied(known, changes), new, NOON + 2 * HOUR)) == new
+    assert values_of(import_one(known, new, NOON + HOUR, is_accepted=True)) == new
 
 
 def test_a_doubt_ends_when_the_old_value_is_stated_again() -> None:
