@@ -6,6 +6,7 @@ the same mistake here. Listing ids are the caller's.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,10 +16,12 @@ from msgspec.structs import replace
 
 from ghost_pipeline.catalog.results import ListingCounts
 from ghost_pipeline.errors import ModelExists, UnknownAnnouncement, UnknownModel, UnknownProvider, UnknownStatement
+from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.records import ListedModel, Listing, ModelRecord
 from ghost_pipeline.lifecycle.vocabulary import EventKind, RefusalClass, Source, Verdict
 from ghost_pipeline_tests.catalog.oracle_refusals import WEEK, Refusals
 from ghost_pipeline_tests.catalog.oracle_values import (
+    PRICE_FACTS,
     Announced,
     Attempt,
     Doubts,
@@ -378,6 +381,8 @@ class Oracle:
         for key in [key for key in self.doubts if key[0] == provider_id]:
             doubts, model = self.doubts.pop(key), self.models[key]
             accepted = self.stated[key].over(replace(model, **doubts.stated))
+            if model.listing_id is not None:
+                self.stated[key].accept(doubts.stated)
             if model.listing_id is not None and accepted != model:
                 self.models[key] = accepted
                 self._note(key, EventKind.CHANGED, now, Source.INDEX)
@@ -583,6 +588,7 @@ class Oracle:
         attempt = self.attempts[listing_id]
         at = attempt.observed_at
         key = (attempt.provider_id, row.model_id)
+        stated_before = deepcopy(self.stated[key])
         if not is_late:
             self.stated[key].listed(row.facts)
             self._compare_with_announced(key, row)
@@ -600,6 +606,7 @@ class Oracle:
         if effect == "updated":
             fresh = self.stated[key].over(fresh)
             fresh = self._doubt(key, known, fresh, at, is_repriced=is_repriced)
+            self._keep_prices_beside_operators(key, stated_before, row.facts)
         fresh = replace(fresh, is_active=True, deactivated_at=None)
         if fresh != replace(known, is_active=True, deactivated_at=None) and "created" not in effects:
             effects = {"updated"}
@@ -609,6 +616,14 @@ class Oracle:
             self._note(key, EventKind.REACTIVATED, at, Source.INDEX)
         self.models[key] = replace(fresh, listing_id=listing_id)
         return effects
+
+    def _keep_prices_beside_operators(self, key: Key, before: OperatorStatements, facts: Facts) -> None:
+        """Let what a listing states of prices that operators stated wait if another price is doubted."""
+        if key in self.doubts and PRICE_FACTS & self.doubts[key].since.keys():
+            self.stated[key] = before
+            before.listed(facts, is_price_doubted=True)
+            names = [*(PRICE_FACTS & before.rows.keys()), *(["prices"] if before.has_price else [])]
+            self.doubts[key].stated |= {name: getattr(facts, name) for name in names}
 
     def _clear_if_back(self, key: Key, at: datetime) -> None:
         """Let earlier refusals of a model not count that the latest complete listing lacked, or that was purged."""

@@ -183,11 +183,20 @@ class OperatorStatements:
             if row.value != value:
                 row.value, row.at = value, at
 
-    def listed(self, facts: Facts) -> None:
-        """Keep what a listing states."""
+    def listed(self, facts: Facts, *, is_price_doubted: bool = False) -> None:
+        """Keep what a listing states; of prices only if none of the model is doubted."""
         for fact, row in self.rows.items():
-            row.listed = getattr(facts, fact)
-        self.price_sheet = facts.prices if self.has_price else None
+            if fact not in PRICE_FACTS or not is_price_doubted:
+                row.listed = getattr(facts, fact)
+        if not is_price_doubted:
+            self.price_sheet = facts.prices if self.has_price else None
+
+    def accept(self, stated: Mapping[str, Any]) -> None:
+        """Keep what was withheld as what listings state."""
+        for fact in self.rows.keys() & stated.keys():
+            self.rows[fact].listed = stated[fact]
+        if self.has_price and "prices" in stated:
+            self.price_sheet = stated["prices"]
 
     def over(self, model: ModelRecord) -> ModelRecord:
         """Return the model with what operators stated."""

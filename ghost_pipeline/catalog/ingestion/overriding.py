@@ -5,6 +5,8 @@ values, so that judging and refreshing facts need not know of operators. A provi
 fact costs one look-up.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,28 +16,40 @@ from ghost_pipeline.catalog.results import ListingAttempt
 from ghost_pipeline.catalog.storage.operator_statements import has_statements, to_json
 from ghost_pipeline.catalog.storage.tables import models, stated_by_operators
 from ghost_pipeline.lifecycle.claims.operator_facts import OPERATOR_FACTS, OVERRIDDEN_FACTS, STATED_PRICES
+from ghost_pipeline.lifecycle.claims.withheld_facts import FactKey
 
 _rows = stated_by_operators.c
 _OF_PROVIDER = _rows.provider_id == sa.bindparam("provider_id")
 
 
-def record_listed_values(connection: sa.Connection, attempt: ListingAttempt, *, is_late: bool) -> bool:
-    """Record what the staged listing states of facts that operators stated. Return True if there may be any.
+def find_listed_values(
+    connection: sa.Connection, attempt: ListingAttempt, *, is_late: bool
+) -> dict[FactKey, Any] | None:
+    """Return what the staged listing states anew of facts that operators stated; None if there are no such facts.
 
     A late listing states nothing against an operator.
     """
     if not has_statements(connection, attempt.provider_id):
-        return False
+        return None
+    found: dict[FactKey, Any] = {}
     if not is_late:
-        changed = []
         for model_id, fact, known, *values in connection.execute(_LISTED, {"provider_id": attempt.provider_id}):
             listed = to_json(values[OVERRIDDEN_FACTS.index(fact)])
             if listed != known:
-                changed.append({"of_model": model_id, "of_fact": fact, "listed": listed})
-        if changed:
-            whole = {"of_provider": attempt.provider_id, "since": attempt.observed_at}
-            connection.execute(_RECORD, [{**whole, **one} for one in changed])
-    return True
+                found[model_id, fact] = listed
+    return found
+
+
+def record_listed_values(
+    connection: sa.Connection, provider_id: str, values: Iterable[tuple[FactKey, Any, datetime]]
+) -> None:
+    """Record what listings state, since when, of facts that operators stated; of other facts nothing is recorded."""
+    rows = [
+        {"of_provider": provider_id, "of_model": model_id, "of_fact": fact, "listed": listed, "since": since}
+        for (model_id, fact), listed, since in values
+    ]
+    if rows:
+        connection.execute(_RECORD, rows)
 
 
 _LISTED = (

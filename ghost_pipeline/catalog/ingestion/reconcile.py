@@ -30,7 +30,7 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     write_listing_events,
     write_reactivations,
 )
-from ghost_pipeline.catalog.ingestion.overriding import keep_stated, record_listed_values
+from ghost_pipeline.catalog.ingestion.overriding import find_listed_values, keep_stated, record_listed_values
 from ghost_pipeline.catalog.ingestion.unchanged import reconcile_unchanged
 from ghost_pipeline.catalog.ingestion.withholding import ListedChange, may_be_doubted, withhold_implausible
 from ghost_pipeline.catalog.refusals.recording import record_listed_again, record_returns, select_absent
@@ -49,7 +49,7 @@ from ghost_pipeline.catalog.storage.repository import (
     write_events,
 )
 from ghost_pipeline.catalog.storage.tables import model_events, models
-from ghost_pipeline.lifecycle.claims.withheld_facts import FactChange
+from ghost_pipeline.lifecycle.claims.withheld_facts import FactChange, FactKey
 from ghost_pipeline.lifecycle.events import Cause, changed_facts
 from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
 from ghost_pipeline.lifecycle.records import Listing, ModelEvent, ProviderRecord
@@ -140,9 +140,9 @@ def _apply(
     thresholds: Thresholds,
 ) -> tuple[ListingCounts, tuple[str, ...]]:
     stage(connection, listing.models)
-    is_stated = record_listed_values(connection, attempt, is_late=assessment.is_late)
+    listed = find_listed_values(connection, attempt, is_late=assessment.is_late)
     apply_announcements(connection, attempt, is_late=assessment.is_late)
-    if is_stated:
+    if listed is not None:
         keep_stated(connection, attempt.provider_id)
     found = _match(connection, attempt)
     created_ids = _preview_of_new(connection)
@@ -156,9 +156,12 @@ def _apply(
     if found.existing and assessment.is_late:
         widen_seen_span(connection, _WIDEN_KNOWN, attempt)
     elif found.existing:
-        updated = _refresh_facts(connection, attempt, thresholds)
+        updated = _refresh_facts(connection, attempt, thresholds, {} if listed is None else listed)
         reactivated = write_reactivations(connection, _KNOWN_GHOSTS, attempt, {})
         mark_listed(connection, _MARK_KNOWN, attempt, {})
+    if listed:
+        values = ((key, value, attempt.observed_at) for key, value in listed.items())
+        record_listed_values(connection, attempt.provider_id, values)
     unstage(connection)
     counts = ListingCounts(
         models=found.existing + found.new,
@@ -292,13 +295,15 @@ _RESTORE = (
 )
 
 
-def _refresh_facts(connection: sa.Connection, attempt: ListingAttempt, thresholds: Thresholds) -> int:
+def _refresh_facts(
+    connection: sa.Connection, attempt: ListingAttempt, thresholds: Thresholds, listed: dict[FactKey, Any]
+) -> int:
     """Write the facts of the listing, and an event for each model with a changed fact. Return the number of those.
 
-    Implausible values are withheld, with events of their own.
+    Implausible values are withheld, with events of their own, and taken out of ``listed``.
     """
     changes = [_listed_change(row) for row in connection.execute(_FIND_CHANGED)]
-    held, doubts = withhold_implausible(connection, attempt, changes, thresholds)
+    held, doubts = withhold_implausible(connection, attempt, changes, thresholds, listed)
     if not changes:
         return 0
     events = [event for one in changes if (event := _changed(one.change, held, attempt)).details]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from ghost_pipeline.catalog.ingestion.bulk import matched, staged
-from ghost_pipeline.catalog.ingestion.overriding import is_manual_sql
+from ghost_pipeline.catalog.ingestion.overriding import is_manual_sql, record_listed_values
 from ghost_pipeline.catalog.results import ListingAttempt
 from ghost_pipeline.catalog.storage.repository import Key, read_models, update_models, write_events
 from ghost_pipeline.catalog.storage.tables import listings, models, withheld_facts
@@ -29,6 +29,7 @@ from ghost_pipeline.lifecycle.claims.withheld_facts import (
     held_columns,
     new_doubts,
     withhold,
+    withhold_beside_operators,
 )
 from ghost_pipeline.lifecycle.events import ACCEPTED, Cause, doubt_event, events_between
 from ghost_pipeline.lifecycle.records import ModelEvent
@@ -61,11 +62,16 @@ class ListedChange:
 
 
 def withhold_implausible(
-    connection: sa.Connection, attempt: ListingAttempt, changes: Sequence[ListedChange], thresholds: Thresholds
+    connection: sa.Connection,
+    attempt: ListingAttempt,
+    changes: Sequence[ListedChange],
+    thresholds: Thresholds,
+    listed: dict[FactKey, Any],
 ) -> tuple[dict[str, tuple[str, ...]], list[ModelEvent]]:
     """Keep what stands where the staged listing changes it implausibly, and record what is withheld.
 
     The staged rows then have what stands. Return model id -> columns that are kept, and the events of new doubts.
+    ``listed`` has what the listing states anew of facts that operators stated; what is withheld is taken out of it.
     """
     provider = {"provider_id": attempt.provider_id}
     known = {(row.model_id, row.fact): WithheldFact(*row) for row in connection.execute(_KNOWN, provider)}
@@ -81,6 +87,10 @@ def withhold_implausible(
         attempt.id,
         thresholds,
     )
+    beside = withhold_beside_operators(withheld, listed, known, attempt.observed_at, attempt.id)
+    for key in beside:
+        del listed[key]
+    withheld |= beside
     _store(connection, attempt, known, withheld)
     if not withheld:
         return {}, []
@@ -190,14 +200,17 @@ def accept_doubts(connection: sa.Connection, provider_id: str, now: datetime) ->
     """Take over everything that is withheld of a provider, in a transaction that holds its lock."""
     stated: dict[Key, dict[str, Any]] = {}
     causes: dict[Key, Cause] = {}
+    listed: list[tuple[FactKey, Any, datetime]] = []
     for row in connection.execute(_KNOWN, {"provider_id": provider_id}):
         key = (provider_id, row.model_id)
         stated.setdefault(key, {})[row.fact] = row.value
         causes[key] = Cause(now, Source.INDEX, row.listing_id, details=ACCEPTED)
+        listed.append(((row.model_id, row.fact), row.value, row.since))
     if not stated:
         return
     before = {key: one for key, one in read_models(connection, sorted(stated)).items() if one.listing_id is not None}
-    # What an operator has stated since is not replaced.
+    # What an operator has stated is not replaced: then it is what the listings state beside it.
+    record_listed_values(connection, provider_id, (one for one in listed if (provider_id, one[0][0]) in before))
     after = {key: keep_operator_facts(model, replace(model, **stated[key])) for key, model in before.items()}
     update_models(connection, [(before[key], model) for key, model in after.items()])
     events = (event for key in sorted(after) for event in events_between(before[key], after[key], causes[key]))

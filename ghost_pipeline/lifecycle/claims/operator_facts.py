@@ -34,7 +34,9 @@ class OperatorFact:
     """None for ``prices`` alone."""
     stated_at: datetime
     listed_value: Any = None
-    """What the newest listing of the model states; until there is one, what stood before. None if unknown."""
+    """What the newest listing of the model states; until there is one, what stood before. None if unknown.
+
+    Of a price it is what would stand without the operator while another price of the model is doubted."""
     listed_since: datetime | None = None
     """The instant of the listing that stated that first; None if it was before the operator's statement."""
 

@@ -107,6 +107,26 @@ def withhold(
     return withheld
 
 
+def withhold_beside_operators(
+    withheld: Mapping[FactKey, WithheldFact],
+    listed: Mapping[FactKey, Any],
+    known: Mapping[FactKey, WithheldFact],
+    at: datetime,
+    listing_id: int,
+) -> dict[FactKey, WithheldFact]:
+    """Return what is withheld of prices that operators stated, because another price of the model is ``withheld``.
+
+    So an operator who withdraws one gets what would stand without the operator. ``listed`` has what the listing states
+    anew of facts that operators stated, ``known`` what was withheld before.
+    """
+    doubted = {model_id for model_id, fact in withheld if fact in PRICES}
+    return {
+        key: replace(_as_before(WithheldFact(*key, value, at, listing_id, None), known), reason=None)
+        for key, value in listed.items()
+        if key[0] in doubted and key[1] in _WITHHELD_PRICES
+    }
+
+
 def differs(before: ModelRecord, after: ModelRecord) -> bool:
     """Return True if a fact differs that can be implausible."""
     return any(getattr(before, fact) != getattr(after, fact) for fact in DOUBTED_FACTS)

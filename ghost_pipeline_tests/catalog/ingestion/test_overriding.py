@@ -191,6 +191,41 @@ def test_nothing_is_written_when_an_operator_or_a_listing_repeats_itself(stage: 
     assert seen[0] == seen[1]
 
 
+def test_a_price_that_is_withdrawn_waits_with_the_price_that_is_doubted(stage: Stage) -> None:
+    list_model(stage, 1)
+    stage.catalog.add_manual_model(*OPENAI, input_price=5.0)
+    list_model(stage, 2)
+    assert [one.fact for one in stage.catalog.list_doubts()] == ["output_price"]
+    of_model = stage.catalog.references.list_claims(*OPENAI)
+    [listed] = [one for one in of_model if (one.source, one.fact) == ("listing", "input_price")]
+    assert (listed.value, listed.last_stated_at, listed.sha256) == (0.5, None, None)
+    after = stage.catalog.withdraw_facts(*OPENAI).model
+    assert (after.input_price, after.output_price, after.is_free) == (0.5, 1.5, False)
+    stage.catalog.release_provider("openai")
+    assert (model(stage).input_price, model(stage).output_price, model(stage).is_free) == (0.0, 0.0, True)
+
+
+def test_an_operator_who_accepts_a_doubt_withdraws_to_what_was_accepted(stage: Stage) -> None:
+    list_model(stage, 1)
+    stage.catalog.add_manual_model(*OPENAI, input_price=5.0)
+    list_model(stage, 2)
+    free = stage.now
+    stage.catalog.release_provider("openai")
+    assert (model(stage).input_price, model(stage).output_price) == (5.0, 0.0)
+    list_model(stage, 2)
+    assert stage.catalog.withdraw_facts(*OPENAI).model.is_free is True
+    assert claims(stage, "input_price") == [("listing", 0.0, free)]
+
+
+def test_what_waits_beside_an_operator_is_recorded_when_the_doubt_ends(stage: Stage) -> None:
+    list_model(stage, 1)
+    stage.catalog.add_manual_model(*OPENAI, input_price=5.0)
+    for _ in range(2):
+        list_model(stage, 2)
+    assert claims(stage, "input_price") == [("manual", 5.0, EPOCH + HOUR), ("listing", 0.0, stage.now)]
+    assert stage.catalog.withdraw_facts(*OPENAI).model.is_free is True
+
+
 given_facts = st.fixed_dictionaries(
     {},
     optional={
