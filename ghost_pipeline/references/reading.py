@@ -22,7 +22,7 @@ from ghost_pipeline.providers.price_sheet import BASE, Bounds, PriceSheet
 from ghost_pipeline.providers.values import PriceUnit
 from ghost_pipeline.providers.wire_format import Fields, FieldWarnings, merge_capabilities
 
-READING_VERSION = 1
+READING_VERSION = 2
 """Raise it whenever the code that all formats share gives another result."""
 
 MAX_BYTES = 64_000_000
@@ -55,6 +55,12 @@ SPELLINGS: Mapping[str, str] = {
     "meta-llama": "meta",
 }
 """Slug of a group of models in a reference -> slug of the provider."""
+
+_SAME = (("moonshot", "moonshotai"), ("voyage", "voyageai"))
+
+OTHER_NAMES: Mapping[str, str] = {one: other for pair in _SAME for one, other in (pair, pair[::-1])}
+"""Slug of a provider -> the other one of the same provider. LiteLLM has the shorter name, models.dev and genai-prices
+the longer one; a catalog has either, so that what is stated of one counts for both."""
 
 Key = tuple[str, str]
 """Provider slug and canonical model id."""
@@ -103,13 +109,18 @@ class EntryCollector:
         try:
             slug = provider_slug(provider)  # type: ignore[arg-type]  # anything but a string raises InvalidProvider
             slug = SPELLINGS.get(slug, slug)
-            key = slug, canonical_model_id(slug, model_id)  # type: ignore[arg-type]
+            canonical = canonical_model_id(slug, model_id)  # type: ignore[arg-type]
         except InvalidProvider:
             self.note("entries without a usable provider", model_id)
             return
         except InvalidModelId:
             self.note("entries without a usable id", provider)
             return
+        self._state((slug, canonical), facts)
+        if slug in OTHER_NAMES:
+            self._state((OTHER_NAMES[slug], canonical), facts)
+
+    def _state(self, key: Key, facts: Facts) -> None:
         stated = self._facts.setdefault(key, {})
         for name in CLAIMED_FACTS:
             value = getattr(facts, name)

@@ -172,6 +172,18 @@ def find_unmatched(connection: sa.Connection, reference: str, provider_ids: Sequ
     return [(slug, model_id) for slug, model_id in connection.execute(query)]
 
 
+def count_lacking(connection: sa.Connection, reference: str) -> dict[str, int]:
+    """Return each provider of a reference of which the catalog has no model -> how many models are stated of it."""
+    own = sa.select(models.c.provider_id).distinct()
+    query = (
+        sa.select(reference_claims.c.provider_id, sa.func.count(reference_claims.c.model_id.distinct()))
+        .where(reference_claims.c.reference == reference, reference_claims.c.provider_id.not_in(own))
+        .group_by(reference_claims.c.provider_id)
+        .order_by(reference_claims.c.provider_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def delete_reference(connection: sa.Connection, reference: str) -> int:
     """Delete the claims and imports of a reference. Return the number of claims."""
     for table in (reference_imports, reference_facts):
@@ -227,7 +239,7 @@ def _claims(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[Ke
             reference_source(reference),
             first_at,
             before_doubt or stated_at.get(reference, first_at),
-            sha256,
+            sha256 or None,  # that of responses is empty
         )
         found.setdefault((slug, model_id), []).append(claim)
     return found

@@ -51,6 +51,7 @@ from ghost_pipeline.lifecycle.facts import Facts
 from ghost_pipeline.lifecycle.identity import canonical_model_id, provider_slug
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline.references import REFERENCE_FORMATS, parse_reference
+from ghost_pipeline.references.reading import OTHER_NAMES
 from ghost_pipeline.settings import Settings
 
 BATCH = 500
@@ -175,14 +176,31 @@ class References:
         """Return provider and id of the models that a reference states and the catalog lacks.
 
         Without ``provider_ids``, of the providers of which the catalog has a model. Raises UsageError if the reference
-        was never imported, UnknownProvider.
+        was never imported, UnknownProvider for one that neither the catalog nor the reference has.
         """
         reference = _require_name(name)
         slugs = [provider_slug(one) for one in provider_ids]
         with self._database.reading() as connection:
             _require_import(connection, reference)
-            repository.require_providers(connection, slugs)
+            lacking = reference_rows.count_lacking(connection, reference) if slugs else {}
+            repository.require_providers(connection, [slug for slug in slugs if slug not in lacking])
             return reference_rows.find_unmatched(connection, reference, slugs)
+
+    def count_lacking(self, name: str) -> dict[str, int]:
+        """Return each provider of a reference of which the catalog has no model -> how many models are stated of it.
+
+        Of two names of one provider, one is enough. Raises UsageError if the reference was never imported.
+        """
+        reference = _require_name(name)
+        with self._database.reading() as connection:
+            _require_import(connection, reference)
+            lacking = reference_rows.count_lacking(connection, reference)
+        # The catalog has the provider by its other name, or both are lacking and the first one stands for it.
+        return {
+            slug: count
+            for slug, count in lacking.items()
+            if (other := OTHER_NAMES.get(slug)) is None or (other in lacking and slug < other)
+        }
 
     def list_claims(self, provider_id: str, model_id: str) -> list[Claim]:
         """Return what every source states of a model; empty for one that nobody knows. See ``resolution.resolve``."""

@@ -179,10 +179,15 @@ def list_references_command(is_json: bool) -> None:
 def unmatched_references_command(name: str, providers: Sequence[str], is_json: bool) -> None:
     """List the models that a reference states and the catalog does not have.
 
-    Without --provider, those of providers of which the catalog has a model.
+    Without --provider, those of providers of which the catalog has a model; the other providers are named with the
+    number of their models.
     """
     with ModelCatalog.open() as catalog:
         keys = catalog.references.find_unmatched(name, providers)
+        lacking = {} if providers else catalog.references.count_lacking(name)
+    if lacking:
+        named = ", ".join(f"{slug} ({models:,})" for slug, models in lacking.items())
+        warn(f"the catalog has no model of {count(len(lacking), 'provider')} of {name}: {named}")
     if is_json:
         print_json([{"provider_id": slug, "model_id": model_id} for slug, model_id in keys])
         return

@@ -14,6 +14,7 @@ way, and no source denies one: an id that one source states is not contradicted 
 The order in which claims arrive never matters, and without a reference's claims the result is what it was before them.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,7 +89,8 @@ class Claim:
     """None for a value of a listing of which the newest listing states another, implausible one."""
     sha256: str | None = None
     """Digest of the bytes that state it: the newest listing that does, or the file in which a reference stated it
-    first. None for operators and uses, which state without a file, and for a listing that the model does not have."""
+    first. None for operators, uses and responses, which state without a file, and for a listing that the model does not
+    have."""
     decided_words: Collection[str] = ()
     """Capabilities that the source denies where its value lacks them, besides an operator, who decides all."""
     word_sources: Mapping[str, str] | None = None
@@ -245,7 +247,7 @@ class Conflict:
     others: tuple[Claim, ...]
     """The claims that contradict it, the strongest first."""
     factor: float | None
-    """The largest value divided by the smallest one; None if that is 0, and for dates."""
+    """The largest value divided by the smallest one; None if that is 0 or almost 0, and for dates."""
     since: datetime | None
     """When the newest of these claims was first stated."""
     reason: str
@@ -292,10 +294,15 @@ def _conflict(provider_id: str, model_id: str, winner: Claim, others: tuple[Clai
         winner.fact,
         winner,
         others,
-        factor=None if isinstance(winner.value, datetime) or min(values) <= 0 else max(values) / min(values),
+        factor=None if isinstance(winner.value, datetime) else _factor(min(values), max(values)),
         since=max(starts, default=None),
         reason=_REASONS.get(winner.source, "it is the first of the configured references"),
     )
+
+
+def _factor(smallest: float, largest: float) -> float | None:
+    factor = largest / smallest if smallest > 0 else math.inf
+    return factor if math.isfinite(factor) else None  # JSON has no infinity
 
 
 _REASONS = {

@@ -85,6 +85,8 @@ def test_it_stands_beside_what_a_listing_states(gateway: Gateway) -> None:
     gateway.answer("gpt-4o-2024-08-06")
     with gateway.place.database().writing() as connection:
         connection.execute(sa.text("UPDATE models SET aliases = 'chatgpt-4o'"))
+    claims = gateway.catalog.references.list_claims("openai", "gpt-4o")
+    assert {one.sha256 for one in claims} == {None}
     resolved = gateway.catalog.references.resolve_model("openai", "gpt-4o")
     assert resolved["aliases"].value == "chatgpt-4o gpt-4o-2024-08-06"
     assert ("inference", "gpt-4o-2024-08-06", NOON) in gateway.aliases()

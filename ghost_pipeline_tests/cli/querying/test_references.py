@@ -195,3 +195,25 @@ def test_people_see_the_source_of_every_fact_and_of_every_alias(stocked: Shell, 
         "  aliases: acme/base (reference:models-dev, since ",
     ):
         assert shown.count(line) == 1, shown
+
+
+def test_providers_that_the_catalog_lacks_or_has_by_another_name_are_reported(stocked: Shell, tmp_path: Path) -> None:
+    stocked.run("add", "moonshot", "kimi")
+    file = tmp_path / "data.json"
+    stated = {"zai": ["glm"], "moonshotai": ["kimi", "kimi-2"], "voyageai": ["a", "b"]}
+    rows = {name: [{"id": one, "prices": {"input_mtok": 2}} for one in models] for name, models in stated.items()}
+    file.write_text(json.dumps([{"id": name, "models": models} for name, models in rows.items()]))
+    stocked.json("references", "import", str(file), "--as", "genai-prices")
+    assert stocked.json("show", "moonshot", "kimi")["facts"]["input_price"]["value"] == 2
+    unmatched = stocked.run("references", "unmatched", "genai-prices")
+    assert [line.split() for line in unmatched.stdout.splitlines()[1:]] == [["moonshot", "kimi-2"]]
+    assert "the catalog has no model of 2 providers of genai-prices: voyage (2), zai (1)" in unmatched.stderr
+    [glm] = stocked.json("references", "unmatched", "genai-prices", "-p", "zai")
+    assert glm == {"provider_id": "zai", "model_id": "glm"}
+    assert stocked.run("references", "unmatched", "genai-prices", "-p", "nobody", exit_code=2)
+
+
+def test_a_price_of_almost_nothing_gives_valid_json(stocked: Shell, tmp_path: Path) -> None:
+    import_api(stocked, tmp_path, {"openrouter": {"models": {"acme/paid": {"cost": {"input": 1e-320}}}}})
+    [conflict] = json.loads(stocked.run("conflicts", "--json").stdout, parse_constant=pytest.fail)
+    assert conflict["factor"] is None
