@@ -129,6 +129,16 @@ class DagsterPages:
         ]
         return {one.pop("label"): next(iter(one.values()), None) for one in entries}
 
+    def page_of_materialization(self, asset: str, label: str) -> str:
+        """Return the path of the newest materialization of an asset of which a number in the metadata is above 0."""
+        query = """query($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on Asset {
+            assetMaterializations(limit: 20) { timestamp metadataEntries { label
+                ... on IntMetadataEntry { intValue } } } } } }"""
+        found = self.ask(query, key={"path": [asset]})["assetOrError"]["assetMaterializations"]
+        numbers = [(one["timestamp"], {e["label"]: e.get("intValue") for e in one["metadataEntries"]}) for one in found]
+        timestamp = next(timestamp for timestamp, counted in numbers if counted.get(label))
+        return f"/assets/{asset}?view=events&asOf={timestamp}"
+
     def checks(self, asset: str) -> dict[str, str | None]:
         """Return check -> status of the evaluation that the UI shows; None if it shows none."""
         query = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {

@@ -178,7 +178,8 @@ class Story:
         assert "DagsterAssetCheckFailedError" not in self.pages.shows(f"/runs/{refused['id']}", "is refused as empty")
 
     def a_sweep_shows_what_it_changed(self) -> None:
-        self.pages.shows("/assets/stale_sweep", "mygw/of-last-week", "no listing", "not seen for more than 24 hours")
+        sweep = self.pages.page_of_materialization("stale_sweep", "deactivated")  # the schedule may have swept again
+        self.pages.shows(sweep, "mygw/of-last-week", "no listing", "not seen for more than 24 hours")
         self._statistics_follow()
         assert None not in self.pages.checks("provider_health").values()
 
