@@ -9,8 +9,10 @@ import pytest
 
 from ghost_pipeline import ModelCatalog, ModelFilter
 from ghost_pipeline.catalog.claims import offers
+from ghost_pipeline.catalog.importing.export_file import exported_record
 from ghost_pipeline.catalog.results import SubmittedListing
 from ghost_pipeline.errors import UnknownModel, UsageError
+from ghost_pipeline.exports import export_models
 from ghost_pipeline.lifecycle.claims.same_models import same_model_keys
 from ghost_pipeline.lifecycle.records import FilledRecord
 from ghost_pipeline.lifecycle.refusals.evidence import Substitution
@@ -168,3 +170,8 @@ def test_the_aliases_of_all_sources_count_beside_each_other(place: Place) -> Non
             "aliases.gpt-x-2024-08-06": "inference",
             "aliases.openai/gpt-x": "reference:models-dev",
         }
+        [other] = [one for one in catalog.find_models(filled) if one.model_id == "other/gpt-x"]
+        assert other.aliases == "hf/gpt-x openai/gpt-x"
+        exported = json.loads(export_models([other], "json"))
+        [row] = exported["models"] if isinstance(exported, dict) else exported
+        assert exported_record(row, NOON).aliases == "hf/gpt-x", "without what a reference filled"
