@@ -85,9 +85,12 @@ def added_aliases(text: str, references: Sequence[str]) -> dict[str, str]:
     """Return ``word_key`` of each alias that the catalog's own list lacks -> the source that adds it."""
     if not text.strip():
         return {}  # as of nearly all models
-    own = ""  # the name of no source
-    found = read_alias_sources(text, references, own)
-    return {word_key(one, "aliases"): source for one, source in found.items() if source != own}
+    own, *lists = text.split(_BETWEEN)
+    known, found = set(own.split()), {}
+    for name, one in zip(references, lists, strict=True):  # without claims, because this is done for each model
+        found.update({word: reference_source(name) for word in one.split() if word not in known})
+        known.update(found)
+    return {word_key(word, "aliases"): found[word] for word in sorted(found)}
 
 
 class AliasSources(sa.TypeDecorator[str]):
