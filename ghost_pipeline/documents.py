@@ -1,7 +1,7 @@
 """The JSON documents that the command line (``--json``) and the web API share; docs/json.md describes their keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from ghost_pipeline.catalog.history.explanation import ModelExplanation
 from ghost_pipeline.catalog.results import ModelHistory
 from ghost_pipeline.fetching.configuration import ConfiguredProvider
 from ghost_pipeline.lifecycle.absence import ProviderHealth, is_complete_listing_overdue
-from ghost_pipeline.lifecycle.claims.resolution import Claim, resolve, sort_claims
+from ghost_pipeline.lifecycle.claims.resolution import Claim, Conflict, resolve, sort_claims
 from ghost_pipeline.lifecycle.facts import FACT_NAMES
 from ghost_pipeline.lifecycle.identity import provider_label
 from ghost_pipeline.lifecycle.records import MODEL_FIELDS, ProviderRecord
@@ -81,6 +81,15 @@ def _fact_document(winner: Claim | None, ranked: Sequence[Claim], ended: Sequenc
 def _claim_document(claim: Claim | EndedClaim | None) -> dict[str, Any]:
     names = ("value", "source", "first_stated_at", "last_stated_at", "sha256")
     return {name: getattr(claim, name, None) for name in names}
+
+
+def conflict_document(conflict: Conflict) -> dict[str, Any]:
+    """Return a contradiction, with its claims as in ``facts_document``."""
+    return {
+        **{one.name: getattr(conflict, one.name) for one in fields(conflict)},
+        "winner": _claim_document(conflict.winner),
+        "others": [_claim_document(one) for one in conflict.others],
+    }
 
 
 def past_model_document(past: PastModel) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ghost_pipeline.cli.output import count, print_json, warn
 from ghost_pipeline.cli.progress import ProgressReport, show_progress
 from ghost_pipeline.exports import FORMATS, open_export, write_models
 from ghost_pipeline.lifecycle.records import ModelRecord
-from ghost_pipeline.lifecycle.vocabulary import Source
+from ghost_pipeline.lifecycle.refusals.state import is_kept_from_gateways
 
 
 @click.command(epilog="Example: ghost-pipeline export --to litellm --free --output litellm_models.yaml")
@@ -106,13 +106,12 @@ _PROGRESS_STEP = 1_000
 def _without_refused(models: Iterable[ModelRecord], counts: Counter[str]) -> Iterator[ModelRecord]:
     """Yield the models that are not refused, and those that an operator added, with a warning. Count the others."""
     for model in models:
-        if model.refused_since is None:
-            yield model
-        elif model.source is Source.MANUAL:
-            warn(f"{model.provider_id}/{model.model_id} is refused: {model.refusal_reason}")
-            yield model
-        else:
+        if is_kept_from_gateways(model):
             counts["refused"] += 1
+            continue
+        if model.refused_since is not None:
+            warn(f"{model.provider_id}/{model.model_id} is refused: {model.refusal_reason}")
+        yield model
 
 
 def _counted(

@@ -38,12 +38,16 @@ def replace_parameters(pairs: Sequence[tuple[str, str]], **changes: object) -> l
 
 def model_page(provider_id: str, model_id: str) -> str:
     """Return the path of a model's page."""
-    return f"/model?provider={quote(provider_id, safe='')}&id={quote(model_id, safe='')}"
+    return f"/model?{_model_parameters(provider_id, model_id)}"
 
 
 def offers_page(provider_id: str, model_id: str) -> str:
     """Return the path of the page that compares the offers of a model."""
-    return f"/model/offers?provider={quote(provider_id, safe='')}&id={quote(model_id, safe='')}"
+    return f"/model/offers?{_model_parameters(provider_id, model_id)}"
+
+
+def _model_parameters(provider_id: str, model_id: str) -> str:
+    return f"provider={quote(provider_id, safe='')}&id={quote(model_id, safe='')}"
 
 
 def provider_page(provider_id: str) -> str:

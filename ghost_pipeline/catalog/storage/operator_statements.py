@@ -4,7 +4,7 @@
 so that what an operator stated counts again when the model comes back.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from ghost_pipeline.catalog.storage.tables import models, stated_by_operators
 from ghost_pipeline.lifecycle.claims.operator_facts import OperatorFact, overridden_facts
 from ghost_pipeline.lifecycle.facts import FACTS, FactKind
 from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.retirement import Announcement
 from ghost_pipeline.lifecycle.validation import parse_instant
 
 _rows = stated_by_operators.c
@@ -59,6 +60,8 @@ def write_statements(connection: sa.Connection, changes: Iterable[StatedChange])
     if not marked:
         return
     known = find_statements(connection, [(one.after.provider_id, one.after.model_id) for one, _ in marked])
+    dated = [(one.after.provider_id, one.after.model_id) for one, facts in marked if "expires_at" in facts]
+    announced = find_announcements(connection, dated) if dated else {}
     added, updated, ended = [], [], []
     for one, facts in marked:
         model = one.after
@@ -75,7 +78,7 @@ def write_statements(connection: sa.Connection, changes: Iterable[StatedChange])
                         "fact": fact,
                         "value": to_json(value),
                         "stated_at": one.at,
-                        "listed_value": to_json(_listed_before(connection, one.before, fact)),
+                        "listed_value": to_json(_listed_before(one.before, fact, announced)),
                     }
                 )
             elif stated[fact].value != value:
@@ -85,13 +88,12 @@ def write_statements(connection: sa.Connection, changes: Iterable[StatedChange])
             connection.execute(statement, parameters)
 
 
-def _listed_before(connection: sa.Connection, before: ModelRecord | None, fact: str) -> Any:
+def _listed_before(before: ModelRecord | None, fact: str, announced: Mapping[Key, Announcement]) -> Any:
     """Return what the newest listing states of a fact, as far as the model is as that left it."""
     if before is None or before.listing_id is None:
         return None
     if fact == "expires_at":
-        key = (before.provider_id, before.model_id)
-        announcement = find_announcements(connection, [key]).get(key)
+        announcement = announced.get((before.provider_id, before.model_id))
         if announcement is not None:
             return announcement.listed_expires_at
     return getattr(before, fact)

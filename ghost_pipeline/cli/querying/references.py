@@ -11,6 +11,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.claims.references import ImportOutcome, ReferenceState
 from ghost_pipeline.cli.options import PROVIDER, json_option
 from ghost_pipeline.cli.output import EXIT_REFUSED, count, format_value, print_json, print_table, warn
+from ghost_pipeline.documents import conflict_document
 from ghost_pipeline.errors import FolderError, NotConfigured, UsageError
 from ghost_pipeline.fetching.configuration import DEFAULT_NAME, read_reference_endpoints
 from ghost_pipeline.lifecycle.claims.resolution import (
@@ -221,7 +222,7 @@ def conflicts_command(fact: str | None, providers: Sequence[str], is_json: bool)
     with ModelCatalog.open() as catalog:
         conflicts = catalog.references.list_conflicts(fact, providers)
     if is_json:
-        print_json(conflicts)
+        print_json([conflict_document(one) for one in conflicts])
         return
     columns = ("provider", "model", "fact", "value", "of", "others", "factor", "since", "why")
     print_table(columns, map(_conflict_row, conflicts), ("value", "factor"), optional=("why", "since"))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ghost_pipeline.lifecycle.records import ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.refusals.evidence import begin_of_bucket
 from ghost_pipeline.lifecycle.transitions import latest_known
-from ghost_pipeline.lifecycle.vocabulary import RefusalClass
+from ghost_pipeline.lifecycle.vocabulary import RefusalClass, Source
 from ghost_pipeline.settings import Thresholds
 
 
@@ -62,6 +62,11 @@ def state_of(model: ModelRecord) -> RefusedState | None:
     if model.refused_since is None or model.last_refused_at is None:
         return None
     return RefusedState(model.refused_since, model.last_refused_at, model.refusal_reason or "")
+
+
+def is_kept_from_gateways(model: ModelRecord) -> bool:
+    """Return True if the model is refused, so that no gateway should route to it; not if an operator added it."""
+    return model.refused_since is not None and model.source is not Source.MANUAL
 
 
 RETIRED_PREFIX = f"{RefusalClass.RETIRED.value}: "

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -13,11 +12,10 @@ from ghost_pipeline.catalog.browsing.attempt_pages import Attempt
 from ghost_pipeline.errors import ArchiveError, UnknownListing
 from ghost_pipeline.lifecycle.records import ModelEvent
 from ghost_pipeline.lifecycle.vocabulary import EventKind
+from ghost_pipeline.web.api.providers import ListingId
 from ghost_pipeline.web.context import CatalogOfRequest, render_page
 
 router = APIRouter(include_in_schema=False)
-
-ListingId = Annotated[int, Path(ge=0, lt=2**63)]
 
 MOST_EVENTS = 100
 """Events of a listing that the page shows; its counts have all of them."""

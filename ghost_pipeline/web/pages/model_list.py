@@ -15,7 +15,7 @@ from ghost_pipeline.errors import UnknownProvider, UsageError
 from ghost_pipeline.exports import FORMATS, write_models
 from ghost_pipeline.lifecycle.absence import purge_due_at
 from ghost_pipeline.lifecycle.claims.resolution import REFERENCE_PREFIX
-from ghost_pipeline.lifecycle.records import ModelRecord
+from ghost_pipeline.lifecycle.refusals.state import is_kept_from_gateways
 from ghost_pipeline.lifecycle.vocabulary import CAPABILITIES, Source
 from ghost_pipeline.web.api.responses import iterate_file
 from ghost_pipeline.web.context import CatalogOfRequest, render_page
@@ -228,7 +228,7 @@ def download_models(request: Request, catalog: CatalogOfRequest) -> StreamingRes
         models = (
             one
             for one in catalog.iterate_models(selected)
-            if not FORMATS[to].is_left_out(one) and not (is_without_refused and _is_refused(one))
+            if not FORMATS[to].is_left_out(one) and not (is_without_refused and is_kept_from_gateways(one))
         )
         write_models(models, to, file, catalog.find_shared_ids(selected))  # type: ignore[arg-type]
         file.seek(0)
@@ -237,8 +237,3 @@ def download_models(request: Request, catalog: CatalogOfRequest) -> StreamingRes
         raise
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     return StreamingResponse(iterate_file(file), media_type=media_type, headers=headers)
-
-
-def _is_refused(model: ModelRecord) -> bool:
-    """Return True if the provider refuses the model and no operator added it nevertheless."""
-    return model.refused_since is not None and model.source is not Source.MANUAL

@@ -45,6 +45,8 @@ def test_an_imported_reference_is_listed_shown_and_compared(stocked: Shell, tmp_
         "listing",
     )
     assert [(one["value"], one["source"]) for one in conflict["others"]] == [(4.0, "reference:models-dev")]
+    claim = {"value", "source", "first_stated_at", "last_stated_at", "sha256"}
+    assert [one.keys() for one in (conflict["winner"], *conflict["others"])] == [claim, claim]
     assert (conflict["factor"], conflict["reason"]) == (4.0, "the provider's own listing counts before references")
     shown = stocked.json("show", "openrouter", "acme/paid")
     assert shown["context_window"] is None
