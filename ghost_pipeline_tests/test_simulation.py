@@ -1,6 +1,7 @@
 """The simulation holds on both databases, gives the same bytes for the same seed, and can fail."""
 
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 from simulation import actors
 from simulation.mutants import MUTANTS
-from simulation.runner import Scenario, as_test, run, shrink
+from simulation.runner import BEGIN, Scenario, as_test, run, shrink
 from simulation.statements import DirectConnection, executed_directly
 
 SEEDS = range(1, 21)
@@ -39,6 +40,20 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     first, second = (run(Scenario(7, days=6, providers=3)) for _ in range(2))
     assert first.digest == second.digest
     assert run(Scenario(8, days=6, providers=3)).digest != first.digest
+
+
+def test_a_provider_changes_nothing_within_a_period() -> None:
+    for provider in Scenario(3001, days=365, providers=4).world():
+        models = provider.models.values()
+        for hours in range(0, 24 * 365, 5):
+            at = BEGIN + timedelta(hours=hours)
+            period = provider.period(at)
+            assert {*period.listed} == {one for one in models if one.is_listed and one.is_served(at)}
+            assert [*period.used] == [one for one in models if one.is_used and one.is_served(at)]
+            assert [*period.requested_in_vain] == [one for one in models if one.is_requested_in_vain(at)]
+            for model in period.listed:
+                assert model.price(period.at) == model.price(at)
+                assert model.announced_end(period.at) == model.announced_end(at)
 
 
 def test_the_short_way_of_statements_has_the_result_of_the_whole_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,19 +2,18 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from operator import attrgetter
+from functools import cache, lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from ghost_pipeline import ModelCatalog
-from simulation.world import TrueModel, TrueProvider
+from simulation.world import Period, TrueModel, TrueProvider
 
 LISTING_FAULTS = (
     "empty",
@@ -52,49 +51,55 @@ class Delivered:
 
 def deliver(provider: TrueProvider, at: datetime, fault: str | None, seed: int) -> Delivered:
     """Return the provider's answer at ``at``, as ``fault`` leaves it."""
-    models = sorted(provider.listed(at), key=attrgetter("model_id"))
+    period = provider.period(at)
+    if fault in (None, "late", "replaced"):
+        return _answer(period)
+    models = period.listed
     if fault in ("cut_off", "error_page", "error_envelope"):
-        return Delivered(_unreadable(provider, models, at, fault, Random(seed)), frozenset(), is_true=False)
-    shown = models
+        return Delivered(_unreadable(period, fault, Random(seed)), frozenset(), is_true=False)
+    shown: Sequence[TrueModel] = models
     if fault == "empty":
-        shown = []
+        shown = ()
     elif fault == "partial":
         shown = models[: len(models) // 2]
     elif fault == "shrunken":
         random = Random(seed)
         shown = random.sample(models, len(models) * random.randint(10, 60) // 100)
         if len(models) - len(shown) <= max(5, len(models) // 5):
-            shown = []  # too few to be noticed as shrunken: an empty answer instead
+            shown = ()  # too few to be noticed as shrunken: an empty answer instead
     elif fault == "reordered":
         shown = Random(seed).sample(models, len(models))
     rows = [*shown, *shown[:3]] if fault == "duplicated" else shown
-    is_true = fault in HARMLESS or fault in (None, "late", "replaced") or len(shown) == len(models)
-    content = _encode(provider, rows, at, has_more=fault == "partial")
-    priced = shown if provider.provider_id == "openrouter" else []  # the unit of other providers' prices is not known
-    prices = {model.model_id: _per_million(model.price(at)) for model in priced}
-    ids = frozenset(model.model_id for model in shown)
-    return Delivered(content, ids, is_true and fault != "partial", prices)
+    is_true = fault in HARMLESS or (len(shown) == len(models) and fault != "partial")
+    return _delivered(period, shown, _encode(period, rows, has_more=fault == "partial"), is_true=is_true)
 
 
-def _unreadable(provider: TrueProvider, models: list[TrueModel], at: datetime, fault: str, random: Random) -> bytes:
+@lru_cache(maxsize=1_000)
+def _answer(period: Period) -> Delivered:
+    """Return a flawless answer of the period."""
+    return _delivered(period, period.listed, _encode(period, period.listed), is_true=True)
+
+
+def _delivered(period: Period, shown: Sequence[TrueModel], content: bytes, *, is_true: bool) -> Delivered:
+    priced = shown if period.provider_id == "openrouter" else ()  # the unit of other providers' prices is not known
+    prices = {model.model_id: _per_million(model.price(period.at)) for model in priced}
+    return Delivered(content, frozenset(model.model_id for model in shown), is_true, prices)
+
+
+def _unreadable(period: Period, fault: str, random: Random) -> bytes:
     if fault == "error_page":
         return b"<!doctype html><title>502 Bad Gateway</title>"
     if fault == "error_envelope":
         return b'{"error": {"message": "The server had an error", "type": "server_error"}}'
-    content = _encode(provider, models, at, has_more=False)
+    content = _answer(period).content
     return content[: random.randint(1, len(content) - 1)]
 
 
-def _encode(provider: TrueProvider, models: list[TrueModel], at: datetime, *, has_more: bool) -> bytes:
-    if provider.is_local:
+def _encode(period: Period, models: Sequence[TrueModel], *, has_more: bool = False) -> bytes:
+    if period.is_local:
         return f'{{"models": [{", ".join(_local_row(model.model_id) for model in models)}]}}'.encode()
-    rows = [_row(model.model_id, model.price(at), _announced(model, at)) for model in models]
+    rows = [_row(model.model_id, model.price(period.at), model.announced_end(period.at)) for model in models]
     return f'{{"data": [{", ".join(rows)}], "has_more": {json.dumps(has_more)}}}'.encode()
-
-
-def _announced(model: TrueModel, at: datetime) -> datetime | None:
-    is_announced = model.announced_at is not None and model.announced_at <= at < model.retired_at
-    return model.retired_at if is_announced else None
 
 
 @cache

@@ -1,9 +1,11 @@
 """Turn a seed into the list of steps of one simulation, before anything runs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
+from typing import NamedTuple
+
+import msgspec
 
 from simulation import faults, numbers
 from simulation.faults import DATABASE_FAULTS
@@ -14,8 +16,7 @@ LARGEST_SWEEP_CLOCK_ERROR = timedelta(hours=20)
 """A sweep that runs days ahead can only do what its clock asks for, so larger errors are kept to recording."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One action at a true instant. Everything random about it is decided here."""
 
     at: datetime
@@ -38,8 +39,7 @@ class Step:
         return self.at + self.clock_error
 
 
-@dataclass(frozen=True, slots=True)
-class _Spell:
+class _Spell(NamedTuple):
     begin: datetime
     end: datetime
     size: float = 0.0

@@ -161,20 +161,28 @@ def as_test(scenario: Scenario, steps: Sequence[Step]) -> str:
 
 
 def _line(step: Step, happened: Happened) -> str:
-    at = step.at.isoformat(" ", "minutes")[:16]
-    parts = [at, step.action, happened.provider_id or "", happened.model_id or ""]
-    parts += [f"{name}={value}" for name in ("fault", "crash", "database_fault") if (value := getattr(step, name))]
+    """Return the step as the story and the digest contain it."""
+    parts = [str(step.at)[: len("2026-01-01 00:00")], step.action]
+    if happened.provider_id:
+        parts.append(happened.provider_id)
+    if happened.model_id:
+        parts.append(happened.model_id)
+    parts += [f"{name}={value}" for name, value in _faults(step)]
     if step.clock_error:
         parts.append(f"clock={step.clock_error.total_seconds() / 3600:+.1f}h")
     parts.append("done" if happened.is_acknowledged else f"not done ({happened.error})")
-    return " ".join(part for part in parts if part)
+    return " ".join(parts)
+
+
+def _faults(step: Step) -> list[tuple[str, str]]:
+    found = (("fault", step.fault), ("crash", step.crash), ("database_fault", step.database_fault))
+    return [(name, value) for name, value in found if value]
 
 
 def _count(counts: Counter[str], step: Step, happened: Happened) -> None:
     counts[step.action] += 1
-    for name in ("fault", "crash", "database_fault"):
-        if value := getattr(step, name):
-            counts[f"{step.action if name == 'fault' else name}: {value}"] += 1
+    for name, value in _faults(step):
+        counts[f"{step.action if name == 'fault' else name}: {value}"] += 1
     if step.clock_error:
         counts["host clock wrong"] += 1
     if step.process:

@@ -1,8 +1,10 @@
 """The truth: which models each provider serves, lists and changes, and when."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from random import Random
 
 from simulation import numbers
@@ -10,7 +12,7 @@ from simulation import numbers
 FOREVER = timedelta(days=100_000)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class TrueModel:
     """One model as the provider serves it."""
 
@@ -41,6 +43,40 @@ class TrueModel:
             return self.prices[0][1]
         return next((price for since, price in reversed(self.prices) if since <= at), self.prices[0][1])
 
+    def announced_end(self, at: datetime) -> datetime | None:
+        """Return the retirement that the listing states at ``at``; None if it states none."""
+        is_announced = self.announced_at is not None and self.announced_at <= at < self.retired_at
+        return self.retired_at if is_announced else None
+
+    def is_requested_in_vain(self, at: datetime) -> bool:
+        """Return True if it is requested at ``at`` although it is not served any more."""
+        return self.is_used and self.retired_at <= at < self._requested_until() and not self.is_served(at)
+
+    def turns(self) -> Iterator[datetime]:
+        """Yield the instants at which an answer of the methods above may change."""
+        yield from (self.born_at, self.retired_at, self._requested_until())
+        yield from (since for since, _ in self.prices)
+        yield from (at for at in (self.returns_at, self.announced_at) if at is not None)
+
+    def _requested_until(self) -> datetime:
+        return self.retired_at + numbers.REQUESTED_FOR
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Period:
+    """A time in which nothing changes at a provider."""
+
+    provider_id: str
+    is_local: bool
+    at: datetime
+    """Some instant of it."""
+    listed: tuple[TrueModel, ...]
+    """What a flawless listing holds, sorted by id."""
+    used: tuple[TrueModel, ...]
+    """What gateways use."""
+    requested_in_vain: tuple[TrueModel, ...]
+    """What is requested although the provider does not serve it any more."""
+
 
 @dataclass(slots=True)
 class TrueProvider:
@@ -49,23 +85,48 @@ class TrueProvider:
     provider_id: str
     is_local: bool
     models: dict[str, TrueModel]
+    _turns: list[datetime] = field(default_factory=list)
+    """The instants at which anything changes, sorted."""
+    _periods: dict[int, Period] = field(default_factory=dict)
+    """By the number of turns before them. Many steps fall into the same period."""
 
-    def listed(self, at: datetime) -> list[TrueModel]:
-        """Return what a flawless listing holds at ``at``."""
-        return [model for model in self.models.values() if model.is_listed and model.is_served(at)]
+    def complete(self) -> None:
+        """Find the periods, when all that ever happens to the models is decided."""
+        for model in self.models.values():
+            model.prices.sort()
+        self._turns = sorted({at for model in self.models.values() for at in model.turns()})
 
-    def used(self, at: datetime) -> list[TrueModel]:
+    def period(self, at: datetime) -> Period:
+        """Return the period that ``at`` lies in."""
+        number = bisect_right(self._turns, at)
+        period = self._periods.get(number)
+        if period is None:
+            models = self.models.values()
+            period = self._periods[number] = Period(
+                self.provider_id,
+                self.is_local,
+                at,
+                listed=tuple(sorted(_listed(self, at), key=attrgetter("model_id"))),
+                used=tuple(model for model in models if model.is_used and model.is_served(at)),
+                requested_in_vain=tuple(model for model in models if model.is_requested_in_vain(at)),
+            )
+        return period
+
+    def listed(self, at: datetime) -> tuple[TrueModel, ...]:
+        """Return what a flawless listing holds at ``at``, sorted by id."""
+        return self.period(at).listed
+
+    def used(self, at: datetime) -> tuple[TrueModel, ...]:
         """Return what gateways use at ``at``."""
-        return [model for model in self.models.values() if model.is_used and model.is_served(at)]
+        return self.period(at).used
 
-    def requested_in_vain(self, at: datetime) -> list[TrueModel]:
-        """Return what is requested although the provider does not serve it any more."""
-        return [
-            model
-            for model in self.models.values()
-            if model.is_used and model.retired_at <= at < model.retired_at + numbers.REQUESTED_FOR
-            if not model.is_served(at)
-        ]
+    def requested_in_vain(self, at: datetime) -> tuple[TrueModel, ...]:
+        """Return what is requested at ``at`` although the provider does not serve it any more."""
+        return self.period(at).requested_in_vain
+
+
+def _listed(provider: TrueProvider, at: datetime) -> list[TrueModel]:
+    return [model for model in provider.models.values() if model.is_listed and model.is_served(at)]
 
 
 def make_world(random: Random, begin: datetime, days: int, providers: int) -> list[TrueProvider]:
@@ -87,9 +148,8 @@ def _provider(random: Random, number: int, begin: datetime, days: int) -> TruePr
         _clear_and_refill(random, provider, begin, end, serial)
     else:
         for at in _instants(random, begin, end, numbers.MASS_RETIREMENTS_PER_YEAR):
-            _retire(random, provider, at, int(len(provider.listed(at)) * numbers.MASS_RETIREMENT_SHARE))
-    for model in provider.models.values():
-        model.prices.sort()
+            _retire(random, provider, at, int(len(_listed(provider, at)) * numbers.MASS_RETIREMENT_SHARE))
+    provider.complete()
     return provider
 
 
@@ -113,7 +173,7 @@ def _clear_and_refill(
     random: Random, provider: TrueProvider, begin: datetime, end: datetime, serial: Iterator[int]
 ) -> None:
     for at in _instants(random, begin, end, numbers.CLEARED_PER_YEAR):
-        _retire(random, provider, at, len(provider.listed(at)))
+        _retire(random, provider, at, len(_listed(provider, at)))
         _launch(random, provider, f"model-{next(serial)}", at + timedelta(days=random.randint(1, 9)), begin)
 
 
