@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from click.testing import CliRunner
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from ghost_pipeline.catalog.storage import schema
 from ghost_pipeline.cli import main
+from ghost_pipeline_tests import sqlite_template
 from ghost_pipeline_tests.command_line import Ran, Run
 from ghost_pipeline_tests.postgres import stop_server
 from ghost_pipeline_tests.ui.browser import INSTALL_COMMAND
@@ -35,6 +38,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and any(INSTALL_COMMAND in str(one.longrepr) for one in reporter.stats.get("skipped", [])):
         reporter.write_line(f"Tests in a browser were skipped. This installs one: {INSTALL_COMMAND}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _copied_catalogs() -> Iterator[None]:
+    """Create SQLite catalogs in this process as copies of one that was migrated. Tests of ``storage`` migrate each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "upgrade", sqlite_template.upgrade)
+        yield
 
 
 @pytest.fixture

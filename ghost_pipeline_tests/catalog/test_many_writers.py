@@ -1,16 +1,14 @@
 """Many processes that list, track, sweep and correct one catalog at once: no deadlock, nothing lost, true sums."""
 
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from ghost_pipeline.catalog import sweeps
+from ghost_pipeline.catalog import ModelCatalog, sweeps
 from ghost_pipeline.catalog.results import ModelFilter, SweepResult
 from ghost_pipeline.catalog.sweeps import Sweep
 from ghost_pipeline.lifecycle.records import Inference, ModelEvent
@@ -18,36 +16,25 @@ from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Thresholds
 from ghost_pipeline_tests.catalog.backends import Place
 from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
+from ghost_pipeline_tests.catalog.processes import Wait, run_together
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PROVIDERS = ("anthropic", "google", "openai")
 MODELS = 40
 ROUNDS = 15
 
-WORKER = """
-import sys
-from pathlib import Path
-from ghost_pipeline_tests.catalog import test_many_writers as story
-from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
-home, url, what, number = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-with Place(home, url).opened() as catalog:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    for turn in range(story.ROUNDS):
-        getattr(story, what)(catalog, number, turn)
-"""
-"""Each worker waits for a line on its standard input, so that all begin together."""
+Turn = Callable[[ModelCatalog, int, int], None]
+"""What a writer, who has a number, does to the catalog in one turn."""
 
 
-def list_models(catalog, number, turn):  # type: ignore[no-untyped-def]
+def list_models(catalog: ModelCatalog, number: int, turn: int) -> None:
     """One listing of one provider; every writer lists other models besides those that all list."""
     ids = [f"model-{row}" for row in range(MODELS)] + [f"of-{number}-{row}" for row in range(5)]
     at = NOON + timedelta(minutes=turn)
     ingest(catalog, listing(*ids, version=turn), at, PROVIDERS[(number + turn) % 3])
 
 
-def track(catalog, number, turn):  # type: ignore[no-untyped-def]
+def track(catalog: ModelCatalog, number: int, turn: int) -> None:
     """Sightings of every provider in one transaction, in an order of the writer's own."""
     at = NOON + timedelta(minutes=turn, seconds=number)
     inferences = [
@@ -58,14 +45,14 @@ def track(catalog, number, turn):  # type: ignore[no-untyped-def]
     catalog.record_inferences(inferences)
 
 
-def sweep(catalog, number, turn):  # type: ignore[no-untyped-def]
+def sweep(catalog: ModelCatalog, number: int, turn: int) -> None:
     """Everything that was not seen within half a minute of ``turn`` goes, and comes back when it is seen again."""
     now = NOON + timedelta(minutes=turn, seconds=40)
     catalog.mark_stale_models_inactive(stale_after_hours=1 / 120, now=now)
     catalog.delete_old_inactive_models(older_than_days=1 / 2880, now=now + timedelta(minutes=2))
 
 
-def say(catalog, number, turn):  # type: ignore[no-untyped-def]
+def say(catalog: ModelCatalog, number: int, turn: int) -> None:
     """Add, remove and release, as an operator does."""
     catalog.add_manual_model("openai", f"mine-{turn}")
     catalog.add_manual_model("google", "model-1", name=f"turn {turn}")
@@ -75,14 +62,14 @@ def say(catalog, number, turn):  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("with_sweeps", [False, True], ids=["without sweeps", "with sweeps between"])
 def test_many_writers_lose_nothing_and_never_deadlock(place: Place, with_sweeps: bool) -> None:
-    workers = [("list_models", 0), ("list_models", 1), ("track", 0), ("track", 1), ("say", 0)]
+    writers = [(list_models, 0), (list_models, 1), (track, 0), (track, 1), (say, 0)]
     if with_sweeps:
-        workers += [("sweep", 0), ("sweep", 1)]
+        writers += [(sweep, 0), (sweep, 1)]
     with place.opened() as catalog:
         for provider_id in PROVIDERS:
             for model_id in ("model-0", "model-1"):
                 catalog.track_successful_inference(provider_id, model_id, observed_at=NOON)
-    run_together(place, workers)
+    write_together(place, writers)
     with place.opened() as catalog:
         for provider_id in PROVIDERS:  # what was swept last comes back with all that its tombstone keeps
             catalog.record_inferences([Inference(provider_id, f"model-{row}", NOON, NOON) for row in range(MODELS)])
@@ -104,30 +91,17 @@ def test_many_writers_lose_nothing_and_never_deadlock(place: Place, with_sweeps:
     assert_counts_add_up(place, Counter((event.provider_id, event.model_id, event.kind) for event in history))
 
 
-def run_together(place: Place, workers: list[tuple[str, int]]) -> None:
-    """Start all, let them begin at the same moment, and see each end well."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(place.home), place.url, what, str(number)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for what, number in workers
-    ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    ended = [
-        (worker, *process.communicate(timeout=120), process.returncode)
-        for worker, process in zip(workers, started, strict=True)
-    ]
-    assert [(worker, error) for worker, _, error, code in ended if code] == []
+def take_turns(wait: Wait, place: Place, what: Turn, number: int) -> None:
+    """Do what one writer does in all its turns."""
+    with place.opened() as catalog:
+        wait()
+        for turn in range(ROUNDS):
+            what(catalog, number, turn)
+
+
+def write_together(place: Place, writers: Sequence[tuple[Turn, int]]) -> None:
+    """Let a process for each writer begin at the same moment, and see each end well."""
+    assert run_together([(take_turns, (place, what, number)) for what, number in writers]) == []
 
 
 def assert_history_explains(present: set[tuple[str, str]], history: Sequence[ModelEvent]) -> None:

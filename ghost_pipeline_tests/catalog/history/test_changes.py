@@ -19,7 +19,7 @@ from ghost_pipeline.settings import Thresholds
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, SQLITE, Place, new_place
 from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
 from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
-from ghost_pipeline_tests.catalog.test_many_writers import run_together
+from ghost_pipeline_tests.catalog.test_many_writers import list_models, say, sweep, track, write_together
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -158,13 +158,13 @@ def test_a_reader_that_follows_eight_writers_sees_every_event_once(place: Place)
     follower = threading.Thread(target=follow)
     follower.start()
     try:
-        run_together(
+        write_together(
             place,
             [
-                *(("list_models", number) for number in range(2)),
-                *(("track", number) for number in range(3)),
-                ("say", 0),
-                *(("sweep", number) for number in range(2)),
+                *((list_models, number) for number in range(2)),
+                *((track, number) for number in range(3)),
+                (say, 0),
+                *((sweep, number) for number in range(2)),
             ],
         )
     finally:

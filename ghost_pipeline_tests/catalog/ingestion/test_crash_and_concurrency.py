@@ -2,9 +2,6 @@
 
 import json
 import random
-import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,29 +13,10 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter, SubmittedListing
 from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline_tests.catalog.backends import Place
+from ghost_pipeline_tests.catalog.processes import Wait, Worker, run_together
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 REAL = Path(__file__).parents[4] / "shared" / "real_listings"
-
-WRITER = """
-import sys
-from datetime import datetime, timedelta
-from pathlib import Path
-from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
-home, url, what, first, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
-noon = datetime.fromisoformat("2026-05-01T12:00:00+00:00")
-with Place(home, url).opened() as catalog:
-    print("ready", flush=True)
-    sys.stdout = None  # the reader is gone
-    for number in range(first, first + count):
-        at = noon + timedelta(minutes=number)
-        if what == "track":
-            catalog.track_successful_inference("openai", f"used-{number % 7}", metadata={"n": number}, observed_at=at)
-            catalog.track_successful_inference("openai", f"listed-{number % 50}", observed_at=at)
-        else:
-            ingest(catalog, listing(*(f"listed-{row}" for row in range(50 + number % 10_000)), version=number), at)
-"""
 
 
 def listing(*model_ids: str, version: int = 0) -> bytes:
@@ -51,17 +29,18 @@ def ingest(catalog: ModelCatalog, content: bytes, at: datetime, provider: str = 
     return catalog.reconcile(admitted.listing_id)
 
 
-def started(place: Place, what: str, count: int, first: int = 0) -> subprocess.Popen[str]:
-    """Start a process that writes ``count`` times, at minute ``first`` and each minute after it."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(place.home), place.url, what, str(first), str(count)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == "ready\n"
-    return process
+def write(wait: Wait, place: Place, what: str, count: int, first: int) -> None:
+    """Write ``count`` times, at minute ``first`` and each minute after it."""
+    with place.opened() as catalog:
+        wait()
+        for number in range(first, first + count):
+            at = NOON + timedelta(minutes=number)
+            if what == "track":
+                used, listed = f"used-{number % 7}", f"listed-{number % 50}"
+                catalog.track_successful_inference("openai", used, metadata={"n": number}, observed_at=at)
+                catalog.track_successful_inference("openai", listed, observed_at=at)
+            else:
+                ingest(catalog, listing(*(f"listed-{row}" for row in range(50 + number % 10_000)), version=number), at)
 
 
 def assert_whole(place: Place) -> None:
@@ -93,8 +72,7 @@ def unfinished(place: Place) -> list[int]:
 
 
 def test_two_processes_that_ingest_and_track_at_once_lose_no_sighting(place: Place) -> None:
-    writers = [started(place, "track", 120), started(place, "ingest", 40)]
-    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+    assert run_together([(write, (place, "track", 120, 0)), (write, (place, "ingest", 40, 0))]) == []
     assert_whole(place)
     with place.opened() as catalog:
         models = {model.model_id: model for model in catalog.find_models(ModelFilter(("openai",)))}
@@ -111,10 +89,11 @@ def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_catalog_that_the_
 ) -> None:
     chance = random.Random(20260501)
     for life in range(10):
-        writer = started(place, "ingest", 10_000, first=10_000 * life)
+        writer = Worker(write, place, "ingest", 10_000, 10_000 * life)
+        writer.wait_until_ready()
+        writer.begin()
         time.sleep(chance.uniform(0.0, 0.4))
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
+        writer.kill()
         assert_whole(place)
     with place.opened() as catalog:
         for listing_id in unfinished(place):

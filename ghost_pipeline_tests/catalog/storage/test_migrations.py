@@ -1,7 +1,5 @@
 """The schema: from nothing to head, and nothing else."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from ghost_pipeline.errors import CatalogError, CatalogSchemaError, CatalogUnava
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.catalog.backends import BACKENDS, POSTGRESQL, Place, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
+from ghost_pipeline_tests.catalog.processes import Wait, run_together
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -181,36 +180,24 @@ def test_a_newer_catalog_is_refused_and_left_alone(database: Database) -> None:
 
 
 PROGRAMS = 6
-"""That run at the same time. Each imports the package first, which is most of what it takes."""
-
-TRACKING = """
-import sys
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from ghost_pipeline import ModelCatalog, ModelFilter
-from ghost_pipeline.settings import Settings
-settings = Settings(home=Path(sys.argv[1]), database_url=sys.argv[2])
-ModelCatalog.open(settings).track_successful_inference('openai', sys.argv[3])
-"""
-UPGRADING = """
-import sys
-from ghost_pipeline.catalog.storage import schema
-from ghost_pipeline.catalog.storage.database import Database
-schema.upgrade(Database(sys.argv[2]))
-"""
+"""That run at the same time."""
 
 
-def run_at_once(place: Place, code: str) -> None:
-    started = [
-        subprocess.Popen([sys.executable, "-c", code, str(place.home), place.url, f"m{number}"], stderr=subprocess.PIPE)
-        for number in range(PROGRAMS)
-    ]
-    ended = [(process.communicate()[1], process.returncode) for process in started]
-    assert [(error, code) for error, code in ended if code] == []
+def open_and_track(wait: Wait, place: Place, model_id: str) -> None:
+    wait()
+    with place.opened() as catalog:
+        catalog.track_successful_inference("openai", model_id)
+
+
+def migrate_once(wait: Wait, place: Place) -> None:
+    wait()
+    database = place.database()
+    schema.upgrade(database)
+    database.close()
 
 
 def test_programs_that_start_at_once_all_find_a_catalog(place: Place) -> None:
-    run_at_once(place, TRACKING)
+    assert run_together([(open_and_track, (place, f"m{number}")) for number in range(PROGRAMS)]) == []
     with place.opened() as catalog:
         assert len(catalog.find_models(ModelFilter(("openai",)))) == PROGRAMS
 
@@ -218,7 +205,7 @@ def test_programs_that_start_at_once_all_find_a_catalog(place: Place) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_programs_that_upgrade_at_once_migrate_once(backend: str, tmp_path: Path) -> None:
     place = new_place(backend, tmp_path, is_migrated=False)
-    run_at_once(place, UPGRADING)
+    assert run_together([(migrate_once, (place,))] * PROGRAMS) == []
     database = place.database()
     assert_is_head(database)
     database.close()
