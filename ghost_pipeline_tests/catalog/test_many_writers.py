@@ -16,7 +16,7 @@ from ghost_pipeline.lifecycle.vocabulary import EventKind
 from ghost_pipeline.settings import Thresholds
 from ghost_pipeline_tests.catalog.backends import Place
 from ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency import ingest, listing
-from ghost_pipeline_tests.catalog.processes import Wait, run_together
+from ghost_pipeline_tests.processes import Wait, run_together
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PROVIDERS = ("anthropic", "google", "openai")

@@ -5,9 +5,9 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
+
+from ghost_pipeline_tests.processes import Program
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -18,19 +18,23 @@ def raw_output(width: int, *arguments: str, **variables: str) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     ignored = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
     environment = {key: value for key, value in os.environ.items() if key not in ignored} | {"TERM": "xterm"}
-    process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=theirs, stdin=theirs, stderr=theirs, env={**environment, **variables}
-    )
+    program = Program(arguments, environment={**environment, **variables}, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    output = b""
+    output = read_all(ours)
+    assert program.wait() == 0, output
+    return output.replace("\r\n", "\n")
+
+
+def read_all(terminal: int) -> str:
+    """Return what is written to the other end of a pseudo-terminal until that is closed, and close this end."""
+    written = b""
     try:
-        while chunk := os.read(ours, 4096):
-            output += chunk
-    except OSError:  # the other end is closed
+        while chunk := os.read(terminal, 65536):
+            written += chunk
+    except OSError:  # Linux reports the end of a terminal so
         pass
-    assert process.wait() == 0, output
-    os.close(ours)
-    return output.decode().replace("\r\n", "\n")
+    os.close(terminal)
+    return written.decode()
 
 
 def shown_output(width: int, *arguments: str) -> str:

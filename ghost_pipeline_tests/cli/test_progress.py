@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import sqlite3
-import subprocess
 import sys
 import termios
 import time
@@ -18,7 +17,11 @@ import pytest
 
 from ghost_pipeline.cli import progress
 from ghost_pipeline.cli.progress import show_progress
+from ghost_pipeline_tests.cli.pseudo_terminal import read_all
 from ghost_pipeline_tests.fetching.server import Server, json_reply
+from ghost_pipeline_tests.processes import Program
+
+ENVIRONMENT = {"PATH": "", "TERM": "xterm"}
 
 SLOW = """
 import sys, time
@@ -39,28 +42,16 @@ def on_terminal(*arguments: str, terminal_of: str = "stderr") -> tuple[str, str]
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, b"\x28\x00\x78\x00\x00\x00\x00\x00")  # 40 lines of 120 columns
     other = "stdout" if terminal_of == "stderr" else "stderr"
-    streams = {terminal_of: terminal, other: subprocess.PIPE}
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOW, *arguments],
-        **streams,  # type: ignore[call-overload]
-        env={"PATH": "", "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[2])},
-    ) as process:
-        os.close(terminal)
-        written = _read_all(controller)
-        piped = (process.stdout or process.stderr).read().decode()
-    assert process.returncode == 0
+    reader, writer = os.pipe()
+    streams = {terminal_of: terminal, other: writer}
+    program = Program(("-c", SLOW, *arguments), environment=ENVIRONMENT, **streams)  # type: ignore[arg-type]
+    os.close(terminal)
+    os.close(writer)
+    written = read_all(controller)
+    with open(reader) as pipe:
+        piped = pipe.read()
+    assert program.wait() == 0
     return written, piped
-
-
-def _read_all(controller: int) -> str:
-    written = b""
-    try:
-        while chunk := os.read(controller, 4096):
-            written += chunk
-    except OSError:  # Linux reports the end of a terminal so
-        pass
-    os.close(controller)
-    return written.decode()
 
 
 def test_a_terminal_shows_what_is_done_and_how_far_without_obeying_names() -> None:
@@ -141,20 +132,13 @@ def run_at_once(folder: Path, command: tuple[str, ...]) -> str:
     code = "from ghost_pipeline.cli import main, progress; progress.SHOWN_AFTER_SECONDS = 0; main()"
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, b"\x28\x00\x78\x00\x00\x00\x00\x00")
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *command],
-        stderr=terminal,
-        stdout=subprocess.DEVNULL,
-        cwd=folder,
-        env={
-            "PATH": "",
-            "TERM": "xterm",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "GHOST_HOME": str(folder / "home"),
-            "GHOST_MODELS_DIR": str(folder / "models"),
-        },
-    ) as process:
-        os.close(terminal)
-        written = _read_all(controller)
-    assert process.returncode == 0, written
+    own = {"GHOST_HOME": str(folder / "home"), "GHOST_MODELS_DIR": str(folder / "models")}
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    program = Program(
+        ("-c", code, *command), environment={**ENVIRONMENT, **own}, folder=folder, stdout=nowhere, stderr=terminal
+    )
+    os.close(nowhere)
+    os.close(terminal)
+    written = read_all(controller)
+    assert program.wait() == 0, written
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written)

@@ -4,8 +4,6 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,8 @@ import pytest
 from ghost_pipeline import ModelCatalog
 from ghost_pipeline.redaction import printable
 from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.cli.pseudo_terminal import read_all
+from ghost_pipeline_tests.processes import Program
 from ghost_pipeline_tests.web.ui_process import environment
 
 HOSTILE = "x\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp\x7f"
@@ -65,23 +65,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def on_terminal(folder: Path, *arguments: str) -> str:
     """Return what a command writes to a pseudo-terminal."""
     controller, terminal = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "ghost_pipeline", *arguments],
-        cwd=folder,
-        env=environment(folder),
+    Program(
+        ("-m", "ghost_pipeline", *arguments),
+        environment=environment(folder),
+        folder=folder,
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
-    ):
-        os.close(terminal)
-        written = b""
-        while True:
-            try:
-                written += os.read(controller, 65536)
-            except OSError:  # the command has ended
-                break
-    os.close(controller)
-    return written.decode()
+    )
+    os.close(terminal)
+    return read_all(controller)
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: printable(" ".join(arguments)))

@@ -13,7 +13,7 @@ from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.catalog.results import ListingOutcome, ModelFilter, SubmittedListing
 from ghost_pipeline.listings.parsing import parse_listing
 from ghost_pipeline_tests.catalog.backends import Place
-from ghost_pipeline_tests.catalog.processes import Wait, Worker, run_together
+from ghost_pipeline_tests.processes import Wait, Worker, run_together
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 REAL = Path(__file__).parents[4] / "shared" / "real_listings"

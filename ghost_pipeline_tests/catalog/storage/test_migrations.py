@@ -20,7 +20,7 @@ from ghost_pipeline.errors import CatalogError, CatalogSchemaError, CatalogUnava
 from ghost_pipeline.lifecycle.vocabulary import Verdict
 from ghost_pipeline_tests.catalog.backends import BACKENDS, POSTGRESQL, Place, new_place
 from ghost_pipeline_tests.catalog.oracle_driver import READER, listing_bytes
-from ghost_pipeline_tests.catalog.processes import Wait, run_together
+from ghost_pipeline_tests.processes import Wait, run_together
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -1,12 +1,19 @@
-"""Processes that use one catalog at once, forked from one that has imported the program.
+"""Processes for the tests that are forked from one that has imported the program.
 
-To start Python and import the program takes longer than what most tests let it do.
+To start Python and import the program takes longer than what most tests let a process do. Where the start itself, an
+option of Python or what happens at its end matters, a test starts Python.
 """
 
+import io
 import multiprocessing
+import os
+import runpy
+import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 SECONDS_TO_START = 60
@@ -16,6 +23,7 @@ PRELOADED = [
     "alembic.command",  # what an upgrade imports when it is needed
     "alembic.config",
     "psycopg2",
+    "ghost_pipeline.cli.progress",  # what each command of the command line imports
     "ghost_pipeline_tests.catalog.history.test_changes",
     "ghost_pipeline_tests.catalog.ingestion.test_crash_and_concurrency",
     "ghost_pipeline_tests.catalog.storage.test_migrations",
@@ -84,3 +92,62 @@ def _call(channel: Connection, work: Callable[..., object], arguments: tuple[Any
         channel.send(traceback.format_exc())
         raise
     channel.send("")
+
+
+class Program:
+    """``python`` with arguments that begin with -m or -c, as a process with these files and variables."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: Path | None = None,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+    ) -> None:
+        files = [None if one is None else _File(one) for one in (stdin, stdout, stderr)]
+        place = str(folder or Path.cwd())
+        self.process = _context.Process(target=_run, args=(tuple(arguments), dict(environment), place, files))
+        self.process.start()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        self.process.join(SECONDS_TO_END)
+        assert self.process.exitcode is not None, "it does not end"
+        return self.process.exitcode
+
+
+class _File:
+    """An open file that is passed to a process, which gets the number that it has there."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (reduction.DupFd(self.number),)
+
+
+def _received(copy: Any) -> int:
+    number: int = copy.detach()
+    return number
+
+
+def _run(arguments: Sequence[str], environment: Mapping[str, str], folder: str, files: Sequence[int | None]) -> None:
+    """Do what Python does with its arguments. Ends with SystemExit if the program does."""
+    for number, given in enumerate(files):
+        if given is not None:
+            os.dup2(given, number)
+            os.close(given)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    kind, what, *others = arguments
+    sys.argv = [kind, *others]
+    if kind == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
