@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ghost_pipeline_tests.command_line import Run
 from ghost_pipeline_tests.defs.builders import listing
 from ghost_pipeline_tests.web.ui_process import environment
 
@@ -31,19 +32,21 @@ def test_three_ingestions_at_once_on_a_new_home_all_succeed(folder: Path) -> Non
 
 
 @pytest.mark.parametrize("database", ["history/runs.db", "history/runs/index.db", "schedules/schedules.db"])
-def test_a_home_that_was_broken_at_its_first_use_is_named_with_the_way_out(folder: Path, database: str) -> None:
-    subprocess.run(INGEST, env=environment(folder), check=True, capture_output=True, timeout=300)
+def test_a_home_that_was_broken_at_its_first_use_is_named_with_the_way_out(
+    folder: Path, database: str, run: Run
+) -> None:
+    assert run("ingest").code == 0
     home = folder / "home" / "dagster"
     with sqlite3.connect(home / database) as connection:
         connection.execute("INSERT INTO alembic_version VALUES ('d3a4c9e87af3')")
     connection.close()
-    ended = subprocess.run(INGEST, env=environment(folder), capture_output=True, text=True, timeout=300)
-    assert (ended.returncode, ended.stdout) == (3, "")
-    assert ended.stderr == (
+    ended = run("ingest")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == (
         f"Error: Dagster's storage in {home} is damaged: two programs created it at the same time; stop all of them, "
         f"delete {home / 'history'} and {home / 'schedules'}, and run the command again; "
         "only the history of runs is lost\n"
     )
     shutil.rmtree(home / "history")
     shutil.rmtree(home / "schedules")
-    subprocess.run(INGEST, env=environment(folder), check=True, capture_output=True, timeout=300)
+    assert run("ingest").code == 0

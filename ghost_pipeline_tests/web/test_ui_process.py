@@ -3,9 +3,10 @@
 import importlib
 import json
 import re
-import subprocess
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -14,8 +15,9 @@ import pytest
 import ghost_pipeline
 from ghost_pipeline.catalog import ModelCatalog
 from ghost_pipeline.settings import Settings
+from ghost_pipeline_tests.command_line import Run
 from ghost_pipeline_tests.defs.builders import listing
-from ghost_pipeline_tests.web.ui_process import UiProcess, environment, running_ui, ui_command
+from ghost_pipeline_tests.web.ui_process import UiProcess, environment, running_ui
 
 EVIL = {"Origin": "https://evil.example"}
 MUTATION = "mutation { setNuxSeen }"
@@ -119,11 +121,13 @@ def test_a_listing_that_arrives_is_ingested_without_filling_the_log(ui: UiProces
     assert len(lines) == 1, lines
 
 
-def test_a_port_in_use_is_one_line_and_exit_code_3_and_nothing_is_started(ui: UiProcess, tmp_path: Path) -> None:
-    ended = subprocess.run(ui_command(ui.port), env=environment(tmp_path), capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stdout) == (3, "")
-    assert ended.stderr == (
-        f"Error: port {ui.port} of 127.0.0.1 can't be used: Address already in use; "
+def test_a_port_in_use_is_one_line_and_exit_code_3_and_nothing_is_started(run: Run, tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+        ended = run("ui", "--port", str(port))
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == (
+        f"Error: port {port} of 127.0.0.1 can't be used: Address already in use; "
         "stop the program that uses it or choose --port\n"
     )
     assert not (tmp_path / "home" / "dagster").exists()
