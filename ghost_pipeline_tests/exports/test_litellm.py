@@ -7,7 +7,6 @@ import hypothesis.strategies as st
 import pytest
 import yaml
 from hypothesis import given, settings
-from litellm.proxy.common_utils.model_deprecation import _resolve_deployment_deprecation
 from msgspec.structs import replace
 
 from ghost_pipeline.exports import export_models
@@ -63,6 +62,9 @@ def test_a_model_has_a_name_a_route_a_key_from_the_environment_and_what_is_known
     ],
 )
 def test_litellm_reads_the_date_of_retirement(expires_at: datetime, date: str) -> None:
+    # To import it takes seconds, which a worker that gets other tests spares.
+    from litellm.proxy.common_utils.model_deprecation import _resolve_deployment_deprecation  # noqa: PLC0415
+
     (entry,) = entries(model(expires_at=expires_at))
     assert entry["model_info"] == {"deprecation_date": date}
     assert type(entry["model_info"]["deprecation_date"]) is str

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import anthropic
-import openai
 import pytest
 
 from ghost_pipeline import DiscoveryTracker
@@ -34,6 +32,8 @@ def check(tracker: DiscoveryTracker, settings: Settings, seen: list[Seen]) -> No
 def test_what_openais_client_raises_is_evidence_of_what_was_answered(
     tracker: DiscoveryTracker, providers: AnsweringProviders, settings: Settings
 ) -> None:
+    import openai  # noqa: PLC0415 - takes a second, which a worker that gets other tests spares
+
     know(settings, [(one.provider_id, one.model_id) for one in WITH_OPENAI])
     with openai.OpenAI(api_key="k", max_retries=0) as client:
         for seen in WITH_OPENAI:
@@ -52,6 +52,8 @@ def test_what_openais_client_raises_is_evidence_of_what_was_answered(
 def test_what_anthropics_client_raises_is_evidence_of_what_was_answered(
     tracker: DiscoveryTracker, providers: AnsweringProviders, settings: Settings
 ) -> None:
+    import anthropic  # noqa: PLC0415 - as above
+
     know(settings, [(one.provider_id, one.model_id) for one in WITH_ANTHROPIC])
     with anthropic.Anthropic(api_key="k", base_url=BASES["anthropic"], max_retries=0) as client:
         for seen in WITH_ANTHROPIC:
