@@ -18,12 +18,12 @@ ui: .venv/ran  ## the Dagster UI and daemon on 127.0.0.1:$(PORT), sensor and sch
 	@$(BIN)/ghost-pipeline ui --port $(PORT)
 
 test: .venv/browser  ## every test
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-all: $(PYTHONS:%=test-with-%)  ## every test on each of PYTHONS="python3.11 python3.12 python3.13"
 
 test-with-%: .venvs/%/dev
-	.venvs/$*/bin/python -m pytest -n $(JOBS) $(ARGS)
+	.venvs/$*/bin/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: .venv/dev  ## ruff, mypy (strict), the import contracts and the definitions
 	$(BIN)/ruff check .

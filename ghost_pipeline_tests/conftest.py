@@ -23,6 +23,12 @@ from ghost_pipeline_tests.ui.browser import INSTALL_COMMAND
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
+FIRST = ("ui", "deploy")
+"""The folders of tests that take minutes: of stories, with all services of a deployment and a browser."""
+
+LAST = ("lifecycle", "listings", "providers", "references", "reported_sightings")
+"""The folders of tests that take milliseconds, because they call pure functions."""
+
 
 def pytest_sessionfinish() -> None:
     """Leave no server behind."""
@@ -42,8 +48,13 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests in a browser, the longest ones, so that they do not run alone at the end."""
-    items.sort(key=lambda item: "/ui/" not in item.nodeid)
+    """Begin with the longest tests and end with the shortest, so that no worker ends long before the others."""
+    items.sort(key=lambda item: _turn(item.nodeid.split("/")[1]))
+
+
+def _turn(folder: str) -> int:
+    """Return -1 for what begins, 1 for what ends, and 0 for what keeps its order between them."""
+    return (folder not in FIRST) - (folder not in LAST)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -35,6 +35,7 @@ class Stack:
             (folder / target).parent.mkdir(exist_ok=True)
             shutil.copy(DEPLOY / name, folder / target)
         code_server, webserver = free_port(), free_port()
+        self._ports = {"code-server": code_server, "webserver": webserver}
         self.webserver_url = f"http://127.0.0.1:{webserver}"
         self._here = {
             "PGPASSWORD": "",
@@ -81,8 +82,10 @@ class Stack:
             )
 
     def is_healthy(self, service: str) -> bool:
-        """Return True if the service's health check passes now."""
+        """Return True if the service's health check passes now. It is run, which takes seconds, if its port is open."""
         assert self._running[service].poll() is None, f"{service} ended\n{self.logs()}"
+        if service in self._ports and not _is_open(self._ports[service]):
+            return False
         checked = subprocess.run(
             health_check(service), cwd=self.folder, env=self.environment(service), capture_output=True
         )
@@ -129,6 +132,11 @@ class Stack:
 def _obey_signals() -> None:
     """Restore SIGINT: a shell's background job ignores it, and Dagster then ignores SIGTERM as well."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:
