@@ -12,7 +12,7 @@ from ghost_pipeline import CatalogError, ModelCatalog
 from ghost_pipeline.catalog.storage.tables import models, providers
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
-from simulation import actors
+from simulation import actors, invariants
 from simulation.mutants import MUTANTS
 from simulation.runner import BEGIN, Scenario, as_test, run, shrink
 from simulation.statements import DirectConnection, executed_directly
@@ -54,6 +54,23 @@ def test_a_provider_changes_nothing_within_a_period() -> None:
             for model in period.listed:
                 assert model.price(period.at) == model.price(at)
                 assert model.announced_end(period.at) == model.announced_end(at)
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"), [("at-least-once of the inbox", 1), ("confirmation: never", 3), ("the expiry of refusals", 1)]
+)
+def test_comparisons_that_are_left_out_would_find_nothing_sooner(
+    name: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mutant,) = [one for one in MUTANTS if one.name == name]
+    scenario = Scenario(seed, days=60, providers=3)
+    with mutant.applied():
+        found = run(scenario)
+        monkeypatch.setattr(invariants, "THOROUGH_EVERY", 1)
+        compared_always = run(scenario)
+    assert found.failure is not None
+    assert (found.failure, found.steps) == (compared_always.failure, compared_always.steps)
+    assert found.checks < compared_always.checks
 
 
 def test_the_short_way_of_statements_has_the_result_of_the_whole_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from ghost_pipeline import ModelCatalog
 from ghost_pipeline.lifecycle.records import ModelEvent
 from simulation import numbers
 from simulation.plan import LARGEST_SWEEP_CLOCK_ERROR, Step
-from simulation.states import REFUSAL_COLUMNS, Row, State, StateReader
-from simulation.witness import AFTER_ALL, BEFORE_ALL, REFUSALS_EXPIRE, Feed, Known, Witness
-from simulation.world import TrueModel, TrueProvider
+from simulation.states import IS_ACTIVE, REFUSAL_COLUMNS, STATE_COLUMNS, Row, State, StateReader
+from simulation.witness import BEFORE_ALL, REFUSALS_EXPIRE, Feed, Known, Witness
+from simulation.world import AFTER_ALL, TrueModel, TrueProvider
 
 FRESH = timedelta(hours=24)
 """A model that was listed or used within this time is active. Documentation."""
@@ -59,101 +59,132 @@ class Checks:
     count: int = 0
     """Comparisons of a model with the truth, without those whose result was known."""
     _steps: int = 0
+    _is_thorough: bool = False
+    """Compare also what is known to be right."""
     _clock_was_wrong: bool = False
     """For a while after this host's clock was wrong: a sweep may have gone by it."""
     _last_rows: dict[str, dict[str, Row]] = field(default_factory=dict)
     """What the catalog held of each provider at the last check."""
+    _settled_until: dict[str, datetime] = field(default_factory=dict)
+    """Until when every model of a provider stays right, if neither its row nor what is known of it changes."""
 
     def check(self, catalog: ModelCatalog, step: Step) -> None:
         """Compare every provider that the step can have touched with the truth. Raises InvariantBroken."""
-        touches_all = step.action in ("sweep", "purge", "read_inbox")
-        world = self.witness.world
         self._steps += 1
+        self._is_thorough = self._steps % THOROUGH_EVERY == 0
         wrong_at = self.witness.wrong_clock_at
         self._clock_was_wrong = wrong_at is not None and step.at - wrong_at < SETTLED
-        is_thorough = self._steps % THOROUGH_EVERY == 0
-        touched = None if touches_all else world[step.provider].provider_id
-        rows = self.reader.read_rows(touched, is_anew=is_thorough)
-        for provider in world if touches_all else [world[step.provider]]:
+        self._check_providers(
+            catalog, step, is_all=self._is_thorough or step.action in ("sweep", "purge", "read_inbox")
+        )
+
+    def check_end(self, catalog: ModelCatalog, step: Step) -> None:
+        """Compare every model after the last step, and check that events explain its state. Raises InvariantBroken."""
+        self._is_thorough = True
+        self._check_providers(catalog, step, is_all=True)
+        for provider in self.witness.world:
+            rows = self._last_rows.get(provider.provider_id, {})
+            self._check_events(provider.provider_id, rows, is_anew=True)
+
+    def _check_providers(self, catalog: ModelCatalog, step: Step, *, is_all: bool) -> None:
+        world = self.witness.world
+        touched = None if is_all else world[step.provider].provider_id
+        rows = self.reader.read_rows(touched, is_anew=self._is_thorough)
+        for provider in world if is_all else (world[step.provider],):
             if provider.provider_id in self.witness.known:
                 self._check_provider(catalog, provider, rows.get(provider.provider_id, {}), step)
 
     def _check_provider(self, catalog: ModelCatalog, provider: TrueProvider, rows: dict[str, Row], step: Step) -> None:
-        all_known = self.witness.known[provider.provider_id]
+        provider_id = provider.provider_id
         if step.action == "refuse":
-            self._check_unchanged(provider.provider_id, rows)
-        is_unchanged = rows is self._last_rows.get(provider.provider_id)
-        self._last_rows[provider.provider_id] = rows
-        is_thorough, at = self._steps % THOROUGH_EVERY == 0, step.at
+            self._check_unchanged(provider_id, rows)
+        is_changed = rows is not self._last_rows.get(provider_id)
+        self._last_rows[provider_id] = rows
+        if is_changed or provider_id in self.witness.changed or self._is_due(provider_id, step):
+            self._compare(catalog, provider, rows, step)
+        if step.crash is not None or step.database_fault is not None:
+            self._check_events(provider_id, rows)
+
+    def _is_due(self, provider_id: str, step: Step) -> bool:
+        return self._is_thorough or step.at >= self._settled_until[provider_id]
+
+    def _compare(self, catalog: ModelCatalog, provider: TrueProvider, rows: dict[str, Row], step: Step) -> None:
+        """Compare each model of the provider with the truth, unless it is known to be right still."""
+        all_known, all_until = self.witness.known[provider.provider_id], AFTER_ALL
         for model_id, known in all_known.items():
             row = rows.get(model_id)
-            is_settled = at < known.settled_until and row is not None and row == known.settled_row
-            if known.is_uncertain or (is_settled and not is_thorough):
+            if known.is_uncertain:
                 continue
-            self.count += 1
-            if row != known.row:  # most rows are those of the step before
-                known.row, known.record = row, None if row is None else self.reader.state(row)
-            self._check_model(catalog, provider, model_id, known, known.record, step)
-            known.settled_row, known.settled_until = (
-                row,
-                self._right_until(provider, model_id, known, known.record, step),
-            )
-        for model_id in () if is_unchanged else rows.keys() - all_known.keys():
-            if model_id not in provider.models:
+            if step.at >= known.settled_until or row != known.row or self._is_thorough:
+                self.count += 1
+                self._read(known, row)
+                truth = provider.models.get(model_id)
+                self._check_model(catalog, provider, truth, known, step)
+                known.settled_until = self._right_until(truth, known, step.at)
+            all_until = min(all_until, known.settled_until)
+        self.witness.changed.discard(provider.provider_id)
+        self._settled_until[provider.provider_id] = all_until
+        if not rows.keys() <= all_known.keys():
+            for model_id in sorted(rows.keys() - all_known.keys() - provider.models.keys()):
                 raise InvariantBroken("no model is invented", f"{provider.provider_id} {model_id} exists nowhere")
-        if step.crash is not None or step.database_fault is not None:
-            self._check_events(provider.provider_id, rows)
 
-    def _right_until(
-        self, provider: TrueProvider, model_id: str, known: Known, record: State | None, step: Step
-    ) -> datetime:
-        """Return until when the state stays right if neither it nor what is known changes: that of an active model.
+    def _read(self, known: Known, row: Row | None) -> None:
+        before, known.row = known.row, row
+        if row is None:
+            known.record = None
+        elif before is None or row[STATE_COLUMNS] != before[STATE_COLUMNS]:  # most listings only show models again
+            known.record = self.reader.state(row)
 
-        It may be active while it is served, for as long as it likes; a ghost is compared at every step.
+    def _right_until(self, truth: TrueModel | None, known: Known, at: datetime) -> datetime:
+        """Return until when the state stays right if neither it nor what is known changes; ``at`` if that is open.
+
+        Time only makes old evidence and refusals count less, but it ends refusals, unless the provider stated the end
+        of the model. An active model is right while it is served, a ghost while it is not: whether it may be a ghost
+        while it is served depends on the listings of other models, too.
         """
-        truth = provider.models.get(model_id)
-        if record is None or not record.is_active or self._clock_was_wrong:
-            return step.at
-        if record.refused_since is not None or known.refusals:
-            return step.at
+        record = known.record
+        if self._clock_was_wrong:
+            return at
+        if record is None:
+            return AFTER_ALL
+        if record.refused_since is not None and not _is_stated(record):
+            return at
         if known.is_manual:
             return AFTER_ALL
-        return step.at if truth is None or not truth.is_served(step.at) else truth.served_until(step.at)
+        if truth is None or truth.is_served(at) != record.is_active:
+            return at
+        return truth.served_alike_until(at)
 
     def _check_model(
-        self,
-        catalog: ModelCatalog,
-        provider: TrueProvider,
-        model_id: str,
-        known: Known,
-        record: State | None,
-        step: Step,
+        self, catalog: ModelCatalog, provider: TrueProvider, truth: TrueModel | None, known: Known, step: Step
     ) -> None:
+        record = known.record
         if known.is_removed:
             if record is not None:
-                raise InvariantBroken("a removed model stays away", f"{provider.provider_id} {model_id} is back")
+                raise InvariantBroken("a removed model stays away", f"{known.name} is back")
             return
         if record is None:
-            self._check_absent(catalog, provider, model_id, known, step)
+            self._check_absent(catalog, provider, truth, known, step)
             return
         if known.absent is not None:
             known.absent, known.returned_at = None, step.at
-        name = f"{provider.provider_id} {model_id}"
-        self._check_evidence(name, known, record)
-        self._check_refusals(name, known, record, step)
+        self._check_evidence(known, record)
+        self._check_refusals(known, record, step)
         if record.is_active:
             known.ghost_since = None
         elif known.ghost_since is None:
             since = min(step.at, step.host_time)  # documentation: by the clock of the host
             known.ghost_since, known.is_doubtful_ghost = since, self._clock_was_wrong
-        self._check_activity(provider, model_id, known, record, step)
+        self._check_activity(provider, truth, known, record, step)
 
-    def _check_evidence(self, name: str, known: Known, record: State) -> None:
+    def _check_evidence(self, known: Known, record: State) -> None:
         if known.first_at is not None and record.first_seen_at > known.first_at:
-            raise InvariantBroken("first evidence is kept", f"{name} of {known.first_at}, now {record.first_seen_at}")
+            raise InvariantBroken(
+                "first evidence is kept", f"{known.name} of {known.first_at}, now {record.first_seen_at}"
+            )
         if known.last_used_at is not None and (record.last_used_at is None or record.last_used_at < known.last_used_at):
             raise InvariantBroken(
-                "an acknowledged use is kept", f"{name} at {known.last_used_at}, now {record.last_used_at}"
+                "an acknowledged use is kept", f"{known.name} at {known.last_used_at}, now {record.last_used_at}"
             )
         if known.is_statement_uncertain:
             return
@@ -161,34 +192,37 @@ class Checks:
             if record.input_price != known.stated_price:
                 raise InvariantBroken(
                     "what an operator stated stands until it is withdrawn",
-                    f"{name} was stated to cost {known.stated_price}, stored {record.input_price}",
+                    f"{known.name} was stated to cost {known.stated_price}, stored {record.input_price}",
                 )
         elif known.price is not None and record.input_price != known.price and not self._clock_was_wrong:
             raise InvariantBroken(
-                "facts are those of the latest listing", f"{name} costs {known.price}, stored {record.input_price}"
+                "facts are those of the latest listing",
+                f"{known.name} costs {known.price}, stored {record.input_price}",
             )
 
-    def _check_refusals(self, name: str, known: Known, record: State, step: Step) -> None:
+    def _check_refusals(self, known: Known, record: State, step: Step) -> None:
         if record.refused_since is None:
-            if self._is_refused(known, step):
-                raise InvariantBroken("acknowledged refusals count", f"{name} is not refused, {known.refusals[-1]}")
+            if known.refusals and self._is_refused(known, step):
+                raise InvariantBroken(
+                    "acknowledged refusals count", f"{known.name} is not refused, {known.refusals[-1]}"
+                )
             return
         if known.refused_until <= (known.last_used_at or BEFORE_ALL):
             raise InvariantBroken(
                 "a model that answers is not refused",
-                f"{name}, refused until {known.refused_until}, used {known.last_used_at}",
+                f"{known.name}, refused until {known.refused_until}, used {known.last_used_at}",
             )
         swept_at = self.witness.last_sweep_at
-        if swept_at is None or self._clock_was_wrong or str(record.refusal_reason).startswith("retired"):
+        if swept_at is None or self._clock_was_wrong or _is_stated(record):
             return
         # Documentation: the sweep ends what has expired, also of a model that comes back with its refusals.
         is_back = swept_at - known.returned_at <= SETTLED
         if not is_back and swept_at - max(known.refused_until, record.refused_since) > REFUSALS_EXPIRE + SETTLED:
-            raise InvariantBroken("refusals expire", f"{name}, last refused {known.refused_until}")
+            raise InvariantBroken("refusals expire", f"{known.name}, last refused {known.refused_until}")
 
     def _is_refused(self, known: Known, step: Step) -> bool:
         """Return True if the refusals that the catalog acknowledged count by themselves. Documentation."""
-        if not known.refusals or known.first_at is None or self._clock_was_wrong:
+        if known.first_at is None or self._clock_was_wrong:
             return False
         counted = sorted(one for one in known.refusals if one.at > known.used_until)
         if not counted:
@@ -201,16 +235,12 @@ class Checks:
     def _check_unchanged(self, provider_id: str, rows: dict[str, Row]) -> None:
         """Check that refusals have changed nothing but whether models are refused."""
         before = self._last_rows.get(provider_id, {})
+        if before is rows:
+            return
         for model_id in sorted(before.keys() | rows.keys()):
             old, new = (some.get(model_id, ())[:-REFUSAL_COLUMNS] for some in (before, rows))
             if old != new:
                 raise InvariantBroken("refusals change no lifecycle", f"{provider_id} {model_id} was {old}, is {new}")
-
-    def check_history(self) -> None:
-        """Check that events explain the state of every model. Raises InvariantBroken."""
-        for provider in self.witness.world:
-            rows = self.reader.read_rows(provider.provider_id, is_anew=True)
-            self._check_events(provider.provider_id, rows.get(provider.provider_id, {}), is_anew=True)
 
     def _check_events(self, provider_id: str, rows: dict[str, Row], *, is_anew: bool = False) -> None:
         kinds = self.reader.read_latest_kinds(provider_id, is_anew=is_anew)
@@ -218,28 +248,27 @@ class Checks:
             self.count += 1
             row, kind = rows.get(model_id), kinds.get(model_id)
             expected = STATES.get(kind or "", "gone" if kind in ("purged", "removed") else "unexplained")
-            state = "gone" if row is None else "active" if self.reader.state(row).is_active else "ghost"
+            state = "gone" if row is None else "active" if row[IS_ACTIVE] else "ghost"
             if state != expected and not (expected == "either" and row is not None):
                 raise InvariantBroken(
                     "events explain every state", f"{provider_id} {model_id}, {state} after event {kind}"
                 )
 
     def _check_absent(
-        self, catalog: ModelCatalog, provider: TrueProvider, model_id: str, known: Known, step: Step
+        self, catalog: ModelCatalog, provider: TrueProvider, truth: TrueModel | None, known: Known, step: Step
     ) -> None:
         if known.first_at is None or known.absent == (known.first_at, known.last_at):
             return
-        name = f"{provider.provider_id} {model_id}"
+        name = known.name
         if known.is_manual:
             raise InvariantBroken("a manual model is never gone", f"{name} is")
-        events = catalog.list_events(provider.provider_id, model_id)
+        events = catalog.list_events(known.provider_id, known.model_id)
         if not events or events[-1].kind.value != "purged":
             raise InvariantBroken(
                 "acknowledged evidence is kept", f"{name} of {known.first_at}, events {_kinds(events)}"
             )
         if known.ghost_since is None or step.at - known.ghost_since < KEPT - TOLERANCE:
             raise InvariantBroken("a ghost is kept for 30 days", f"{name}, a ghost since {known.ghost_since}")
-        truth = provider.models.get(model_id)
         if truth is not None and truth.is_served(step.at) and self._is_behind_bad_listings(provider, truth, known):
             raise InvariantBroken("bad listings delete no model", f"{name} exists and was purged")
         if known.last_at is not None and step.at - known.last_at < KEPT - TOLERANCE:
@@ -251,29 +280,30 @@ class Checks:
         # Documentation: a purged model comes back without its facts, and as one that is not listed.
         known.price, known.was_listed, known.may_have_price = None, False, False
 
-    def _check_activity(self, provider: TrueProvider, model_id: str, known: Known, record: State, step: Step) -> None:
-        if known.last_at is None:
+    def _check_activity(
+        self, provider: TrueProvider, truth: TrueModel | None, known: Known, record: State, step: Step
+    ) -> None:
+        if known.last_at is None or self._clock_was_wrong:
             return
-        truth = provider.models.get(model_id)
         is_served = truth is not None and truth.is_served(step.at)
-        if (record.is_active and (is_served or known.is_manual)) or self._clock_was_wrong:
+        if record.is_active and (is_served or known.is_manual):
             return
-        name, age = f"{provider.provider_id} {model_id}", step.at - known.last_at
         if not record.is_active:
+            name, age = known.name, step.at - known.last_at
             if known.is_manual:
                 raise InvariantBroken("a manual model stays active", f"{name} is inactive")
             if age <= FRESH:
                 raise InvariantBroken("fresh evidence means active", f"{name}, {age} ago")
-            if is_served and self._is_protected(provider, model_id, known, step):
+            if truth is not None and is_served and self._is_protected(provider, truth, known, step):
                 raise InvariantBroken("bad listings cost no model", f"{name} is inactive")
         elif truth is not None and not known.was_manual:
-            self._check_retired(provider, name, truth.retired_at, known, step)
+            self._check_retired(provider, truth.retired_at, known, step)
 
     def _feed(self, provider: TrueProvider) -> Feed:
         return self.witness.feed(provider.provider_id)
 
-    def _check_retired(self, provider: TrueProvider, name: str, retired_at: datetime, known: Known, step: Step) -> None:
-        feed, swept_at = self._feed(provider), self.witness.last_sweep_at
+    def _check_retired(self, provider: TrueProvider, retired_at: datetime, known: Known, step: Step) -> None:
+        feed, swept_at, name = self._feed(provider), self.witness.last_sweep_at, known.name
         if swept_at is None or known.last_at is None:
             return
         seen_at = max(known.last_at, known.arrived_at or known.last_at)
@@ -295,13 +325,13 @@ class Checks:
                 "a retired model becomes a ghost", f"{name}, retired {retired_at}, listings good since {good_since}"
             )
 
-    def _is_protected(self, provider: TrueProvider, model_id: str, known: Known, step: Step) -> bool:
+    def _is_protected(self, provider: TrueProvider, truth: TrueModel, known: Known, step: Step) -> bool:
         held_since = self._feed(provider).may_hold_since  # a hold protects for so long from when it began
         return (
             held_since is not None
             and not known.is_doubtful_ghost
             and step.at - held_since <= PROTECTED - numbers.FETCH_JITTER
-            and self._is_behind_bad_listings(provider, provider.models[model_id], known)
+            and self._is_behind_bad_listings(provider, truth, known)
         )
 
     def _is_behind_bad_listings(self, provider: TrueProvider, truth: TrueModel, known: Known) -> bool:
@@ -317,6 +347,11 @@ class Checks:
         ):
             return False
         return truth.is_listed and feed.bad_since - known.last_at <= FRESH - numbers.FETCH_JITTER
+
+
+def _is_stated(record: State) -> bool:
+    """Return True if the provider stated the end of a refused model. Documentation: then the refusal does not end."""
+    return str(record.refusal_reason).startswith("retired")
 
 
 def _kinds(events: Sequence[ModelEvent]) -> list[str]:

@@ -80,8 +80,9 @@ def run(
             (settings.home / CATALOG_FILE).write_bytes(_empty_catalog())
         actors = Actors(world, settings)
         checks = Checks(witness, StateReader(actors.catalog()))
+        steps = scenario.steps() if steps is None else steps
         try:
-            for step in scenario.steps() if steps is None else steps:
+            for step in steps:
                 happened = actors.carry_out(step)
                 line = _line(step, happened)
                 digest.update(line.encode())
@@ -91,7 +92,8 @@ def run(
                 report.steps += 1
                 witness.note(step, happened)
                 checks.check(actors.catalog(), step)
-            checks.check_history()
+            if steps:
+                checks.check_end(actors.catalog(), steps[-1])
             for model in actors.catalog().find_models(ModelFilter(is_active=None)):
                 digest.update(repr((model.provider_id, model.model_id, model.is_active, model.last_seen_at)).encode())
         except InvariantBroken as broken:

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
@@ -15,14 +15,12 @@ from ghost_pipeline import ModelCatalog
 from ghost_pipeline.catalog.storage.tables import model_events, models, stored_instant
 
 
-class State(NamedTuple):
+class State(msgspec.Struct, frozen=True):
     """What the catalog holds of one model, as far as the invariants ask."""
 
-    model_id: str
     is_active: bool
     first_seen_at: datetime
     last_used_at: datetime | None
-    last_seen_at: datetime
     input_price: float | None
     refused_since: datetime | None
     refusal_reason: str | None
@@ -33,8 +31,11 @@ REFUSAL_COLUMNS = 2
 
 
 Row = tuple[Any, ...]
-"""A provider and the columns of State, as the driver returns them."""
-_ALL = sa.select(models.c.provider_id, *(models.c[name] for name in State._fields))
+"""The provider, the model, its last sighting and the columns of State, as the driver returns them."""
+_BEFORE_STATE = ("provider_id", "model_id", "last_seen_at")
+STATE_COLUMNS = slice(len(_BEFORE_STATE), None)
+IS_ACTIVE = len(_BEFORE_STATE) + State.__struct_fields__.index("is_active")
+_ALL = sa.select(*(models.c[name] for name in (*_BEFORE_STATE, *State.__struct_fields__)))
 _OF_ONE = _ALL.where(models.c.provider_id == sa.bindparam("provider"))
 _WITHOUT_A_STATE = ("changed", "refused", "answers_again", "refusal_ended", "doubted")
 """Events that leave a model where it is."""
@@ -61,7 +62,7 @@ class StateReader:
         self._driver = sqlite3.connect(str(database.url.database)) if database.is_sqlite else None
         self._kinds: dict[str, dict[str, str]] = defaultdict(dict)
         self._last_event_ids: dict[str, int] = defaultdict(int)
-        self._rows: dict[str, dict[str, Row]] = defaultdict(dict)
+        self._rows: dict[str, dict[str, Row]] = {}
         """What was read last of each provider."""
         self._version: object = None
 
@@ -71,7 +72,7 @@ class StateReader:
             self._driver.close()
 
     def read_rows(self, provider_id: str | None, *, is_anew: bool = False) -> dict[str, dict[str, Row]]:
-        """Return provider -> model id -> row, of one provider or of all.
+        """Return provider -> model id -> row, of one provider or of all. Equal rows of a provider are the same object.
 
         Nothing is read if nothing was committed since the last call, unless ``is_anew``.
         """
@@ -85,12 +86,19 @@ class StateReader:
             with self._catalog._database.reading() as connection:
                 found = [tuple(row) for row in connection.execute(query, {"provider": provider_id})]
         if provider_id is not None:
-            self._rows[provider_id] = dict(zip(map(itemgetter(1), found), found, strict=True))
+            self._keep(provider_id, {row[1]: row for row in found})
             return self._rows
-        self._rows = defaultdict(dict)
+        by_provider: dict[str, dict[str, Row]] = defaultdict(dict)
         for row in found:
-            self._rows[row[0]][row[1]] = row
+            by_provider[row[0]][row[1]] = row
+        for one in self._rows.keys() | by_provider.keys():
+            self._keep(one, by_provider.get(one, {}))
         return self._rows
+
+    def _keep(self, provider_id: str, rows: dict[str, Row]) -> None:
+        """Keep the rows, unless they are equal: so what has not changed can be seen without a comparison."""
+        if rows != self._rows.get(provider_id):
+            self._rows[provider_id] = rows
 
     def _is_unchanged(self) -> bool:
         """Return True if no connection has committed anything since the last call. SQLite counts the commits."""
@@ -101,7 +109,7 @@ class StateReader:
 
     def state(self, row: Row) -> State:
         """Return what a row contains."""
-        return _state(row) if self._driver is not None else State(*row[1:])
+        return _state(row) if self._driver is not None else State(*row[STATE_COLUMNS])
 
     def read_latest_kinds(self, provider_id: str, *, is_anew: bool = False) -> dict[str, str]:
         """Return model id -> kind of its latest event that changed its state.
@@ -127,8 +135,6 @@ _instant = cache(stored_instant)
 
 
 def _state(row: Row) -> State:
-    _, model_id, is_active, first_seen_at, last_used_at, last_seen_at, input_price, refused_since, reason = row
+    is_active, first_seen_at, last_used_at, input_price, refused_since, reason = row[STATE_COLUMNS]
     first_at: Any = _instant(first_seen_at)
-    last_at: Any = _instant(last_seen_at)
-    used_at, refused_at = _instant(last_used_at), _instant(refused_since)
-    return State(model_id, is_active == 1, first_at, used_at, last_at, input_price, refused_at, reason)
+    return State(is_active == 1, first_at, _instant(last_used_at), input_price, _instant(refused_since), reason)

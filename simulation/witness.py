@@ -12,11 +12,10 @@ from simulation.actors import Happened, Refused
 from simulation.faults import Delivered
 from simulation.plan import Step
 from simulation.states import Row, State
-from simulation.world import TrueProvider
+from simulation.world import AFTER_ALL, TrueProvider
 
 SILENCE = timedelta(hours=24)
 """A clock that goes back to a time after which nothing was fetched for so long looks like a correct one."""
-AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 SKEW = timedelta(seconds=5)
 REFUSALS_EXPIRE = timedelta(days=7)
@@ -37,6 +36,8 @@ def _is_plausible(old: float, new: float) -> bool:
 class Known:
     """Evidence of one model that the catalog has acknowledged, and what operators did to it."""
 
+    provider_id: str
+    model_id: str
     first_at: datetime | None = None
     last_at: datetime | None = None
     """By evidence that was not late."""
@@ -78,10 +79,13 @@ class Known:
     """What the catalog held at the last check."""
     record: State | None = None
     """The same, read."""
-    settled_row: Row | None = None
-    """What the catalog held when it was found to be right; None if something is known since that may contradict it."""
     settled_until: datetime = BEFORE_ALL
-    """Until when the same row stays right, whatever the time is."""
+    """Until when this stays right; the past if something is known since that may contradict it."""
+
+    @property
+    def name(self) -> str:
+        """Return how messages name the model."""
+        return f"{self.provider_id} {self.model_id}"
 
     def list_price(self, price: float | None, at: datetime) -> None:
         """Record the price in a listing of ``at``; None if it is not certain."""
@@ -99,11 +103,12 @@ class Known:
     ) -> None:
         """Record evidence of ``at``. This host can't date it earlier than ``stamped_at``: its clock was ahead."""
         first_at = stamped_at or at
-        self.first_at = first_at if self.first_at is None else min(self.first_at, first_at)
-        if not is_late:
-            self.last_at = at if self.last_at is None else max(self.last_at, at)
-        if is_use:
-            self.last_used_at = at if self.last_used_at is None else max(self.last_used_at, at)
+        if self.first_at is None or first_at < self.first_at:
+            self.first_at = first_at
+        if not is_late and (self.last_at is None or at > self.last_at):
+            self.last_at = at
+        if is_use and (self.last_used_at is None or at > self.last_used_at):
+            self.last_used_at = at
 
 
 @dataclass(slots=True)
@@ -157,6 +162,8 @@ class Witness:
     world: list[TrueProvider]
     known: dict[str, dict[str, Known]] = field(default_factory=dict)
     """Provider -> model -> evidence."""
+    changed: set[str] = field(default_factory=set)
+    """Providers of whose models something else is known since the last check."""
     feeds: dict[str, Feed] = field(default_factory=dict)
     last_sweep_at: datetime | None = None
     wrong_clock_at: datetime | None = None
@@ -168,9 +175,9 @@ class Witness:
         """Remember what a step did."""
         if step.clock_error:
             self.wrong_clock_at = step.at
-        if step.clock_error < timedelta() and self._is_silent_after(step.host_time):
-            evidence_at = min(step.host_time, happened.listed_at or step.host_time)
-            self._note_slow_clock(happened.provider_id, evidence_at - timedelta(microseconds=1))
+            if step.host_time < step.at and self._is_silent_after(step.host_time):
+                evidence_at = min(step.host_time, happened.listed_at or step.host_time)
+                self._note_slow_clock(happened.provider_id, evidence_at - timedelta(microseconds=1))
         if step.action == "sweep" and happened.is_acknowledged:
             self.last_sweep_at = step.at
         if step.action == "fetch":
@@ -191,10 +198,12 @@ class Witness:
 
     def of(self, provider_id: str, model_id: str) -> Known:
         """Return what is known of a model, so that it may change: the next check compares it anew."""
-        known = self.known.setdefault(provider_id, {}).get(model_id)
+        models = self.known.setdefault(provider_id, {})
+        known = models.get(model_id)
         if known is None:
-            known = self.known[provider_id][model_id] = Known()
-        known.settled_row = None
+            known = models[model_id] = Known(provider_id, model_id)
+        known.settled_until = BEFORE_ALL
+        self.changed.add(provider_id)
         return known
 
     def feed(self, provider_id: str) -> Feed:
@@ -249,15 +258,16 @@ class Witness:
         is_late = feed.last_listed_at is not None and listed_at < feed.last_listed_at
         if happened.is_admitted:
             self.fetched_at.insert(bisect_right(self.fetched_at, listed_at), listed_at)
+        shown = [self.of(happened.provider_id, model_id) for model_id in sorted(delivered.model_ids)]
         if happened.is_acknowledged:
-            for model_id in sorted(delivered.model_ids):
-                known = self.of(happened.provider_id, model_id)
+            evidence_at = min(listed_at, step.at)
+            for known in shown:
                 # Documentation: a late listing protects nothing. What it shows first may have been a ghost before.
                 known.was_listed |= not is_late
                 if not (known.is_removed or known.is_uncertain):
-                    known.add(min(listed_at, step.at), listed_at, is_late=is_late)
+                    known.add(evidence_at, listed_at, is_late=is_late)
                     known.arrived_at = step.at
-        self._note_prices(feed, happened, delivered, min(listed_at, step.at))
+        _note_prices(feed, shown, delivered, min(listed_at, step.at), is_done=happened.is_acknowledged)
         if is_late and (feed.admitted_at is None or listed_at >= feed.admitted_at):
             feed.is_released = True  # whether it is late depends on an attempt that may not be recorded
         if not is_late:
@@ -314,21 +324,6 @@ class Witness:
             feed.bad_since = feed.bad_since or step.at
         feed.listed |= delivered.model_ids
 
-    def _note_prices(self, feed: Feed, happened: Happened, delivered: Delivered, at: datetime) -> None:
-        """Remember the prices of a listing of ``at``, unless it is late; forget those of which it is not certain."""
-        provider_id, is_done = str(happened.provider_id), happened.is_acknowledged
-        is_late = feed.acknowledged_at is not None and at < feed.acknowledged_at
-        is_newest = feed.last_listed_at is None or at >= feed.last_listed_at
-        for model_id in delivered.model_ids:
-            known = self.of(provider_id, model_id)
-            # Documentation: a listing that brings a model back speaks against its refusals.
-            known.refusals.clear()
-            if not is_late:
-                is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
-                known.list_price(delivered.prices.get(model_id) if is_certain else None, at)
-        if is_done and not is_late:
-            feed.acknowledged_at = at
-
     def _note_override(self, step: Step, happened: Happened, known: Known) -> None:
         known.price = None
         known.refusals.clear()
@@ -348,3 +343,17 @@ class Witness:
             known.is_removed, known.is_uncertain = False, False
             if step.action == "reactivate":
                 known.add(step.at)
+
+
+def _note_prices(feed: Feed, shown: list[Known], delivered: Delivered, at: datetime, *, is_done: bool) -> None:
+    """Remember the prices of a listing of ``at``, unless it is late; forget those of which it is not certain."""
+    is_late = feed.acknowledged_at is not None and at < feed.acknowledged_at
+    is_newest = feed.last_listed_at is None or at >= feed.last_listed_at
+    for known in shown:
+        # Documentation: a listing that brings a model back speaks against its refusals.
+        known.refusals.clear()
+        if not is_late and delivered.prices:
+            is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
+            known.list_price(delivered.prices.get(known.model_id) if is_certain else None, at)
+    if is_done and not is_late:
+        feed.acknowledged_at = at

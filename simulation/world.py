@@ -10,6 +10,7 @@ from random import Random
 from simulation import numbers
 
 FOREVER = timedelta(days=100_000)
+AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True, eq=False)
@@ -33,9 +34,11 @@ class TrueModel:
         is_back = self.returns_at is not None and at >= self.returns_at
         return self.born_at <= at < self.retired_at or is_back
 
-    def served_until(self, at: datetime) -> datetime:
-        """Return until when the model, which is served at ``at``, is served without a break."""
-        return self.retired_at if at < self.retired_at else datetime.max.replace(tzinfo=UTC)
+    def served_alike_until(self, at: datetime) -> datetime:
+        """Return until when ``is_served`` returns what it returns at ``at``."""
+        if at < self.retired_at:
+            return self.born_at if at < self.born_at else self.retired_at
+        return self.returns_at if self.returns_at is not None and at < self.returns_at else AFTER_ALL
 
     def price(self, at: datetime) -> str:
         """Return what the listing states at ``at``, in USD per token."""
