@@ -112,12 +112,15 @@ class Checks:
         """Compare each model of the provider with the truth, unless it is known to be right still."""
         all_known, all_until = self.witness.known[provider.provider_id], AFTER_ALL
         for model_id, known in all_known.items():
-            row = rows.get(model_id)
             if known.is_uncertain:
                 continue
-            if step.at >= known.settled_until or row != known.row or self._is_thorough:
+            row = rows.get(model_id)
+            columns = None if row is None else row[STATE_COLUMNS]
+            if columns != known.columns:
+                known.columns, known.record = columns, None if columns is None else self.reader.state(columns)
+                known.settled_until = BEFORE_ALL
+            if step.at >= known.settled_until or self._is_thorough:
                 self.count += 1
-                self._read(known, row)
                 truth = provider.models.get(model_id)
                 self._check_model(catalog, provider, truth, known, step)
                 known.settled_until = self._right_until(truth, known, step.at)
@@ -127,13 +130,6 @@ class Checks:
         if not rows.keys() <= all_known.keys():
             for model_id in sorted(rows.keys() - all_known.keys() - provider.models.keys()):
                 raise InvariantBroken("no model is invented", f"{provider.provider_id} {model_id} exists nowhere")
-
-    def _read(self, known: Known, row: Row | None) -> None:
-        before, known.row = known.row, row
-        if row is None:
-            known.record = None
-        elif before is None or row[STATE_COLUMNS] != before[STATE_COLUMNS]:  # most listings only show models again
-            known.record = self.reader.state(row)
 
     def _right_until(self, truth: TrueModel | None, known: Known, at: datetime) -> datetime:
         """Return until when the state stays right if neither it nor what is known changes; ``at`` if that is open.

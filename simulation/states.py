@@ -32,6 +32,8 @@ REFUSAL_COLUMNS = 2
 
 Row = tuple[Any, ...]
 """The provider, the model, its last sighting and the columns of State, as the driver returns them."""
+Columns = tuple[Any, ...]
+"""Those of State."""
 _BEFORE_STATE = ("provider_id", "model_id", "last_seen_at")
 STATE_COLUMNS = slice(len(_BEFORE_STATE), None)
 IS_ACTIVE = len(_BEFORE_STATE) + State.__struct_fields__.index("is_active")
@@ -107,9 +109,9 @@ class StateReader:
         before, self._version = self._version, self._driver.execute("PRAGMA data_version").fetchone()
         return before == self._version
 
-    def state(self, row: Row) -> State:
-        """Return what a row contains."""
-        return _state(row) if self._driver is not None else State(*row[STATE_COLUMNS])
+    def state(self, columns: Columns) -> State:
+        """Return what the columns of State contain."""
+        return _state(columns) if self._driver is not None else State(*columns)
 
     def read_latest_kinds(self, provider_id: str, *, is_anew: bool = False) -> dict[str, str]:
         """Return model id -> kind of its latest event that changed its state.
@@ -134,7 +136,7 @@ _instant = cache(stored_instant)
 """The instants of a listing's models are mostly equal."""
 
 
-def _state(row: Row) -> State:
-    is_active, first_seen_at, last_used_at, input_price, refused_since, reason = row[STATE_COLUMNS]
+def _state(columns: Columns) -> State:
+    is_active, first_seen_at, last_used_at, input_price, refused_since, reason = columns
     first_at: Any = _instant(first_seen_at)
     return State(is_active == 1, first_at, _instant(last_used_at), input_price, _instant(refused_since), reason)

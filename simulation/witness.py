@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from simulation.actors import Happened, Refused
 from simulation.faults import Delivered
 from simulation.plan import Step
-from simulation.states import Row, State
+from simulation.states import Columns, State
 from simulation.world import AFTER_ALL, TrueProvider
 
 SILENCE = timedelta(hours=24)
@@ -75,12 +75,12 @@ class Known:
     """The latest instant that any refusal which may count has there."""
     refusals: list[Refused] = field(default_factory=list)
     """Refusals that certainly count unless the model was used since."""
-    row: Row | None = None
-    """What the catalog held at the last check."""
+    columns: Columns | None = None
+    """Those of State that the catalog held at the last check."""
     record: State | None = None
     """The same, read."""
     settled_until: datetime = BEFORE_ALL
-    """Until when this stays right; the past if something is known since that may contradict it."""
+    """Until when they stay right; the past if something is known since that may contradict them."""
 
     @property
     def name(self) -> str:
@@ -95,8 +95,11 @@ class Known:
         # Documentation: an implausible price stands when a listing an hour later states it again.
         is_repeated = self.listed_price is not None and at - self.listed_price[1] >= CONFIRMED_AFTER
         is_plausible = self.price is not None and price is not None and _is_plausible(self.price, price)
+        old = self.price
         self.price = price if is_repeated or is_plausible or not self.may_have_price else None
         self.may_have_price = True
+        if self.price != old:
+            self.settled_until = BEFORE_ALL
 
     def add(
         self, at: datetime, stamped_at: datetime | None = None, *, is_use: bool = False, is_late: bool = False
@@ -104,7 +107,9 @@ class Known:
         """Record evidence of ``at``. This host can't date it earlier than ``stamped_at``: its clock was ahead."""
         first_at = stamped_at or at
         if self.first_at is None or first_at < self.first_at:
-            self.first_at = first_at
+            self.first_at, self.settled_until = first_at, BEFORE_ALL
+        if is_use or self.record is None or not self.record.is_active:  # later evidence confirms what is active
+            self.settled_until = BEFORE_ALL
         if not is_late and (self.last_at is None or at > self.last_at):
             self.last_at = at
         if is_use and (self.last_used_at is None or at > self.last_used_at):
@@ -198,12 +203,17 @@ class Witness:
 
     def of(self, provider_id: str, model_id: str) -> Known:
         """Return what is known of a model, so that it may change: the next check compares it anew."""
+        known = self._listed(provider_id, model_id)
+        known.settled_until = BEFORE_ALL
+        return known
+
+    def _listed(self, provider_id: str, model_id: str) -> Known:
+        """Return what is known of a model that a listing shows: the next check compares what the listing changes."""
+        self.changed.add(provider_id)
         models = self.known.setdefault(provider_id, {})
         known = models.get(model_id)
         if known is None:
             known = models[model_id] = Known(provider_id, model_id)
-        known.settled_until = BEFORE_ALL
-        self.changed.add(provider_id)
         return known
 
     def feed(self, provider_id: str) -> Feed:
@@ -258,7 +268,7 @@ class Witness:
         is_late = feed.last_listed_at is not None and listed_at < feed.last_listed_at
         if happened.is_admitted:
             self.fetched_at.insert(bisect_right(self.fetched_at, listed_at), listed_at)
-        shown = [self.of(happened.provider_id, model_id) for model_id in sorted(delivered.model_ids)]
+        shown = [self._listed(happened.provider_id, model_id) for model_id in sorted(delivered.model_ids)]
         if happened.is_acknowledged:
             evidence_at = min(listed_at, step.at)
             for known in shown:
