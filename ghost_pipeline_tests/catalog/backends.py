@@ -1,7 +1,7 @@
 """The databases that every test of the catalog runs on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -19,10 +19,15 @@ BACKENDS = (SQLITE, POSTGRESQL)
 
 @dataclass(frozen=True)
 class Place:
-    """Where one catalog is: a folder, and a database that is dropped with it."""
+    """Where one catalog is: a folder, and a database that is dropped with it. What it opened is closed then."""
 
     home: Path
     url: str
+    _opened: list[ModelCatalog | Database] = field(default_factory=list, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[type["Place"], tuple[Path, str]]:
+        """Pass another process the place without the connections of this one."""
+        return Place, (self.home, self.url)
 
     @property
     def settings(self) -> Settings:
@@ -31,14 +36,20 @@ class Place:
 
     def opened(self, clock: Callable[[], datetime] = utc_now, reader: ListingReader = BUILTIN_READER) -> ModelCatalog:
         """Open the catalog."""
-        return ModelCatalog.open(self.settings, clock=clock, reader=reader)
+        catalog = ModelCatalog.open(self.settings, clock=clock, reader=reader)
+        self._opened.append(catalog)
+        return catalog
 
     def database(self) -> Database:
         """Return its database, to read past the catalog."""
-        return Database(self.url)
+        database = Database(self.url)
+        self._opened.append(database)
+        return database
 
     def remove(self) -> None:
-        """Drop the database; a file goes with its folder."""
+        """Close what is still open and drop the database; a file goes with its folder."""
+        for one in self._opened:
+            one.close()
         if self.url.startswith(POSTGRESQL):
             server().drop(self.url)
 

@@ -1,6 +1,6 @@
 """Bytes of old listings leave the archive once nothing needs them, on both databases and both kinds of archive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -51,12 +51,14 @@ class Kept:
 
 
 @pytest.fixture(params=["folder", "remote"])
-def kept(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Kept:
+def kept(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Iterator[Kept]:
     """Provide an archive in a folder and one behind a URL, for a catalog on each database."""
     settings = place.settings
     if request.param == "remote":
         settings = Settings(home_url=f"memory://{tmp_path.name}/ghost", database_url=place.url)
-    return Kept(settings)
+    kept = Kept(settings)
+    yield kept
+    kept.catalog.close()
 
 
 def versions(*extra: str) -> list[bytes]:
@@ -221,3 +223,4 @@ def test_links_in_the_archive_are_left_alone(tmp_path: Path) -> None:
     assert kept.catalog.prune_listings(30).deleted == 0
     assert (outside / name).read_bytes() == b"precious"
     assert (folder / "cd" / "notes.txt").exists()
+    kept.catalog.close()
