@@ -14,8 +14,8 @@ from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 from simulation import actors, invariants
 from simulation.mutants import MUTANTS
+from simulation.connections import DirectConnection, executed_directly
 from simulation.runner import BEGIN, Scenario, as_test, run, shrink
-from simulation.statements import DirectConnection, executed_directly
 
 SEEDS = range(1, 21)
 

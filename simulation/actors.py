@@ -23,9 +23,9 @@ from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.reported_sightings import InboxCursor, Sighting, read_inbox
 from ghost_pipeline.settings import Settings
 from simulation import numbers
+from simulation.connections import close_kept, compiled_before, executed_directly
 from simulation.faults import Crash, Delivered, crash_at, deliver, failing_database, replace_archived
 from simulation.plan import Step
-from simulation.statements import compiled_before, executed_directly
 from simulation.world import TrueProvider
 
 logging.getLogger("ghost_pipeline.client").addHandler(logging.NullHandler())
@@ -145,6 +145,7 @@ class Actors:
     def close(self) -> None:
         """Close both catalogs."""
         for catalog in self._catalogs.values():
+            close_kept(catalog)
             catalog.close()
         self._catalogs.clear()
 
@@ -155,6 +156,7 @@ class Actors:
         """
         self._restarts += 1
         self._gateways.clear()
+        close_kept(self._catalogs[process])
         self._catalogs[process].close()
         if self._restarts % OPENS_EVERY == 0:
             del self._catalogs[process]

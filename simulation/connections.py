@@ -1,0 +1,180 @@
+"""Connections to SQLite that leave out work which SQLAlchemy does again at each statement and each transaction.
+
+SQLAlchemy's work around each statement would be two fifths of the simulation's time. What the catalog executes stays
+what it is. Steps with a crash or a fault of the database go the whole way, because errors, roll-backs and lost
+connections are what SQLAlchemy handles there; only what was compiled for an engine before the process died is not
+compiled again for the next. Everything on PostgreSQL goes the whole way, too. A statement that fails here is executed
+again the whole way. ``test_simulation.py`` compares both ways.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import CacheStats
+
+from ghost_pipeline import ModelCatalog
+from simulation.statements import PREPARED, Rows, Written, key_of, prepare_what_repeats
+
+_OF_TEMPORARY_TABLES = ("CREATE TEMPORARY TABLE", "INSERT INTO staged_models", "DELETE FROM")
+
+
+class DirectConnection(sa.Connection):
+    """A connection that executes statements that it knows on the driver.
+
+    It stays open from one transaction to the next: to take a connection from the pool and to return it takes longer
+    than most transactions. SQLAlchemy sees one long transaction until one is rolled back.
+    """
+
+    is_lent = False
+    """Whether the catalog uses it."""
+
+    def begin(self) -> Any:
+        """Begin a transaction of the database."""
+        if self._transaction is None:
+            return _DirectTransaction(self, super().begin())
+        try:
+            self.dialect.do_begin(self.connection)
+        except sqlite3.Error:
+            self._transaction.rollback()
+            return super().begin()  # with SQLAlchemy's error
+        return _DirectTransaction(self, self._transaction)
+
+    def execution_options(self, **options: Any) -> sa.Connection:
+        """Set options of the catalog, which SQLAlchemy's SQLite does not know."""
+        self._execution_options = self._execution_options.union(options)
+        return self
+
+    def close(self) -> None:
+        """Keep the connection for the next transaction, unless it was rolled back."""
+        if self.is_lent and self._transaction is not None and self._transaction.is_active:
+            self.is_lent, self._execution_options = False, self.engine._execution_options
+        else:
+            super().close()
+
+    def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
+        """Execute the statement, directly if it was prepared."""
+        key, first = key_of(statement, parameters)
+        is_many, prepared = key[1], PREPARED.get(key)
+        fairy: Any = self._dbapi_connection
+        if prepared is None or execution_options or self._transaction is None or fairy is None:
+            if key not in PREPARED:
+                prepare_what_repeats(key, statement, self.dialect)
+            return super().execute(statement, parameters, execution_options=execution_options)
+        driver = fairy.dbapi_connection
+        try:
+            if is_many:
+                cursor = driver.executemany(prepared.sql, list(map(prepared.values, parameters)))
+            else:
+                cursor = driver.execute(prepared.sql, prepared.values(first))
+            if prepared.metadata is None:
+                return Written(cursor.rowcount, (cursor.lastrowid,))
+            return Rows(prepared.metadata, cursor.fetchall())
+        except (sqlite3.Error, KeyError):
+            return super().execute(statement, parameters)
+
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
+        """Execute a statement of the driver; those that fill temporary tables go to it directly."""
+        if statement.lstrip().startswith(_OF_TEMPORARY_TABLES) and self._transaction is not None:
+            driver: Any = self.connection.dbapi_connection
+            try:
+                return driver.executemany(statement, parameters) if parameters else driver.execute(statement)
+            except sqlite3.Error:
+                pass  # below with SQLAlchemy's error
+        return super().exec_driver_sql(statement, parameters, execution_options)
+
+
+class _DirectTransaction:
+    """A transaction of the database within the one that SQLAlchemy sees."""
+
+    def __init__(self, connection: DirectConnection, seen: sa.RootTransaction) -> None:
+        self._connection, self._seen = connection, seen
+
+    def commit(self) -> None:
+        """Commit, and leave SQLAlchemy's transaction as it is."""
+        if not self._seen.is_active or self._connection.invalidated:
+            self._seen.commit()  # with SQLAlchemy's error
+            return
+        try:
+            self._connection.dialect.do_commit(self._connection.connection)
+        except sqlite3.Error:
+            self._seen.commit()  # with SQLAlchemy's error
+
+    def rollback(self) -> None:
+        """Roll back, and end SQLAlchemy's transaction."""
+        self._seen.rollback()
+
+    def __enter__(self) -> "_DirectTransaction":
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        if error is None:
+            self.commit()
+        else:
+            self.rollback()
+
+
+class CompiledConnection(sa.Connection):
+    """A connection that does all that SQLAlchemy does, but does not compile again the statements that it knows."""
+
+    def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:
+        """Execute the statement, as it was compiled for another engine of the same kind if it was."""
+        key, _ = key_of(statement, parameters)
+        prepared = PREPARED.get(key)
+        if prepared is None or execution_options:
+            return super().execute(statement, parameters, execution_options=execution_options)
+        sets = parameters if key[1] else [parameters] if parameters else []
+        context, compiled = self.dialect.execution_ctx_cls._init_compiled, prepared.compiled
+        return self._execute_context(
+            *(self.dialect, context, compiled, sets, self._execution_options, compiled, sets, statement, None),
+            cache_hit=CacheStats.CACHE_HIT,
+        )
+
+
+_kept: WeakKeyDictionary[sa.Engine, DirectConnection] = WeakKeyDictionary()
+"""The connection of each engine that stays open."""
+
+
+def _lend(engine: sa.Engine) -> DirectConnection:
+    """Return the connection that stays open, or another one while it is lent."""
+    kept = _kept.get(engine)
+    if kept is None or kept.closed:
+        kept = _kept[engine] = DirectConnection(engine)
+    elif kept.is_lent:
+        return DirectConnection(engine)
+    kept.is_lent = True
+    return kept
+
+
+def close_kept(catalog: ModelCatalog) -> None:
+    """Close the connection that stays open, as a process that ends does."""
+    kept = _kept.pop(catalog._database.engine, None)
+    if kept is not None:
+        sa.Connection.close(kept)
+
+
+def executed_directly(catalog: ModelCatalog) -> AbstractContextManager[None]:
+    """Execute what the catalog executes in the block directly, if it is on SQLite."""
+    return _connecting(catalog, _lend)
+
+
+def compiled_before(catalog: ModelCatalog) -> AbstractContextManager[None]:
+    """Execute what the catalog executes in the block the whole way, but for compiling, if it is on SQLite."""
+    close_kept(catalog)
+    return _connecting(catalog, CompiledConnection)
+
+
+@contextmanager
+def _connecting(catalog: ModelCatalog, connection_class: Any) -> Iterator[None]:
+    engine = catalog._database.engine
+    if not catalog._database.is_sqlite:
+        yield
+        return
+    engine._connection_cls = connection_class
+    try:
+        yield
+    finally:
+        engine._connection_cls = sa.Connection
