@@ -13,6 +13,7 @@ from ghost_pipeline.catalog.storage.tables import models, providers
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 from simulation import actors, invariants
+from simulation.connections import DirectConnection, execute_directly
 from simulation.mutants import MUTANTS
 from simulation.connections import DirectConnection, executed_directly
 from simulation.runner import BEGIN, Scenario, as_test, run, shrink
@@ -76,15 +77,16 @@ def test_comparisons_that_are_left_out_would_find_nothing_sooner(
 def test_the_short_way_of_statements_has_the_result_of_the_whole_way(monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = Scenario(7, days=4, providers=3)
     shortened = run(scenario)
-    for way in ("executed_directly", "compiled_before"):
-        monkeypatch.setattr(actors, way, lambda _catalog: nullcontext())
+    monkeypatch.setattr(actors, "execute_directly", lambda _catalog: None)
+    monkeypatch.setattr(actors, "executed_compiled", lambda _catalog: nullcontext())
     assert run(scenario).digest == shortened.digest
 
 
 def test_a_statement_that_fails_on_the_short_way_raises_what_the_whole_way_raises(tmp_path: Path) -> None:
     unknown = sa.insert(models).values(model_id="one")
     select, other = sa.select(providers.c.id), sa.select(models)
-    with ModelCatalog.open(Settings(home=tmp_path)) as catalog, executed_directly(catalog):
+    with ModelCatalog.open(Settings(home=tmp_path)) as catalog:
+        execute_directly(catalog)
         for _ in range(3):
             with catalog._database.reading() as connection:
                 assert type(connection) is DirectConnection

@@ -3,12 +3,11 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
-from unittest import mock
 
 from ghost_pipeline import CatalogError, ModelCatalog, UsageError
 from ghost_pipeline.catalog.results import ModelFilter, SubmittedListing
@@ -23,7 +22,7 @@ from ghost_pipeline.lifecycle.vocabulary import RefusalClass
 from ghost_pipeline.reported_sightings import InboxCursor, Sighting, read_inbox
 from ghost_pipeline.settings import Settings
 from simulation import numbers
-from simulation.connections import close_kept, compiled_before, executed_directly
+from simulation.connections import close_kept, execute_directly, executed_compiled
 from simulation.faults import Crash, Delivered, crash_at, deliver, failing_database, replace_archived
 from simulation.plan import Step
 from simulation.world import TrueProvider
@@ -34,6 +33,7 @@ PAGE = 100
 PENDING = 10_000
 """Models that a tracker keeps in memory."""
 OPENS_EVERY = 40
+_NO_FAULT = nullcontext()
 
 
 class Used(NamedTuple):
@@ -114,7 +114,11 @@ class Gateway:
     def deliver(self, catalog: ModelCatalog) -> bool:
         """Write what waits. Return True if the catalog has it; otherwise it waits on."""
         self._writer._delivery._catalog = catalog
-        return self._writer._write_all()
+        client_writer.datetime = VirtualTime  # type: ignore[attr-defined]
+        try:
+            return self._writer._write_all()
+        finally:
+            client_writer.datetime = datetime  # type: ignore[attr-defined]
 
 
 class Actors:
@@ -140,6 +144,7 @@ class Actors:
         """Return the catalog of a process. After a crash it has forgotten everything and connects anew."""
         if process not in self._catalogs:
             self._catalogs[process] = ModelCatalog.open(self._settings, clock=lambda: self._now)
+            execute_directly(self._catalogs[process])
         return self._catalogs[process]
 
     def close(self) -> None:
@@ -177,17 +182,12 @@ class Actors:
             happened.is_acknowledged, happened.error = False, type(error).__name__
         return happened
 
-    @contextmanager
-    def _faults(self, catalog: ModelCatalog, step: Step) -> Iterator[None]:
+    def _faults(self, catalog: ModelCatalog, step: Step) -> AbstractContextManager[None]:
         if step.crash is not None:
-            with compiled_before(catalog), crash_at(catalog, step.crash, step.seed):
-                yield
-        elif step.database_fault is not None:
-            with compiled_before(catalog), failing_database(catalog, step.database_fault, step.seed):
-                yield
-        else:
-            with executed_directly(catalog):
-                yield
+            return _failing(catalog, crash_at(catalog, step.crash, step.seed))
+        if step.database_fault is not None:
+            return _failing(catalog, failing_database(catalog, step.database_fault, step.seed))
+        return _NO_FAULT
 
     def _fetch(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         provider = self.world[step.provider]
@@ -210,12 +210,13 @@ class Actors:
     def _infer(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         provider = self.world[step.provider]
         happened.provider_id = provider.provider_id
-        gateway = self._gateways.setdefault(step.provider, Gateway(self._settings))
+        if step.provider not in self._gateways:
+            self._gateways[step.provider] = Gateway(self._settings)
+        gateway = self._gateways[step.provider]
         used, at = provider.used(step.at), _client_time(step)
         for model in Random(step.seed).sample(used, round(len(used) * numbers.USED_AT_A_TIME)):
             gateway.use(provider.provider_id, model.model_id, at)
-        with mock.patch.object(client_writer, "datetime", VirtualTime):
-            happened.is_acknowledged = gateway.deliver(catalog)
+        happened.is_acknowledged = gateway.deliver(catalog)
         if happened.is_acknowledged:
             happened.used = [_used(*one, step) for one in gateway.used]
             gateway.used.clear()
@@ -321,6 +322,12 @@ class Actors:
         provider = self.world[step.provider]
         happened.provider_id = provider.provider_id
         happened.model_id = Random(step.seed).choice(sorted(provider.models) or ["nothing"])
+
+
+@contextmanager
+def _failing(catalog: ModelCatalog, fault: AbstractContextManager[None]) -> Iterator[None]:
+    with executed_compiled(catalog), fault:
+        yield
 
 
 def _classify(provider_id: str, model_id: str, *, is_mistaken: bool) -> Classification:

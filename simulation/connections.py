@@ -9,7 +9,7 @@ again the whole way. ``test_simulation.py`` compares both ways.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -149,6 +149,12 @@ def _lend(engine: sa.Engine) -> DirectConnection:
     return kept
 
 
+def execute_directly(catalog: ModelCatalog) -> None:
+    """Execute from now on directly what the catalog executes, if it is on SQLite."""
+    if catalog._database.is_sqlite:
+        catalog._database.engine._connection_cls = _lend  # type: ignore[assignment]
+
+
 def close_kept(catalog: ModelCatalog) -> None:
     """Close the connection that stays open, as a process that ends does."""
     kept = _kept.pop(catalog._database.engine, None)
@@ -156,25 +162,15 @@ def close_kept(catalog: ModelCatalog) -> None:
         sa.Connection.close(kept)
 
 
-def executed_directly(catalog: ModelCatalog) -> AbstractContextManager[None]:
-    """Execute what the catalog executes in the block directly, if it is on SQLite."""
-    return _connecting(catalog, _lend)
-
-
-def compiled_before(catalog: ModelCatalog) -> AbstractContextManager[None]:
-    """Execute what the catalog executes in the block the whole way, but for compiling, if it is on SQLite."""
-    close_kept(catalog)
-    return _connecting(catalog, CompiledConnection)
-
-
 @contextmanager
-def _connecting(catalog: ModelCatalog, connection_class: Any) -> Iterator[None]:
+def executed_compiled(catalog: ModelCatalog) -> Iterator[None]:
+    """Execute in the block what the catalog executes the whole way, but for compiling, if it is on SQLite."""
     engine = catalog._database.engine
-    if not catalog._database.is_sqlite:
-        yield
-        return
-    engine._connection_cls = connection_class
+    before = engine._connection_cls
+    if catalog._database.is_sqlite:
+        close_kept(catalog)
+        engine._connection_cls = CompiledConnection
     try:
         yield
     finally:
-        engine._connection_cls = sa.Connection
+        engine._connection_cls = before

@@ -119,7 +119,7 @@ def _prepare(key: Key, statement: Any, dialect: sa.Dialect) -> Prepared | None:
         or compiled.positiontup is None
     ):
         return None
-    convert: dict[str, _Convert] = dict(compiled._bind_processors)
+    convert: dict[str, Any] = dict(compiled._bind_processors)
     convert |= {name: _instant_text for name in convert if isinstance(binds[name].type, Instant)}
     names_in_order = compiled.positiontup
     return Prepared(
