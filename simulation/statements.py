@@ -6,6 +6,7 @@ each execution.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 from weakref import ReferenceType, ref
 
@@ -18,7 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from ghost_pipeline.catalog.storage.tables import Instant
 
 _Convert = Callable[[Any], Any]
-_Take = Callable[[Mapping[str, Any]], list[Any]]
+_Take = Callable[[Mapping[str, Any]], Sequence[Any]]
 
 
 class Prepared(NamedTuple):
@@ -57,6 +58,13 @@ class Rows:
     def one(self) -> Row[Any]:
         """Return the only row."""
         return self.all()[0] if len(self._rows) == 1 else self._others().one()
+
+    def scalars(self) -> list[Any]:
+        """Return the first value of every row."""
+        processors = self._metadata._processors
+        convert = None if processors is None else processors[0]
+        values = [row[0] for row in self._rows]
+        return values if convert is None else list(map(convert, values))
 
     def _others(self) -> IteratorResult[Any]:
         return IteratorResult(self._metadata, iter(self._rows))
@@ -135,6 +143,9 @@ def _taking(
     binds: Sequence[sa.BindParameter[Any]], converts: Sequence[_Convert | None], passed: Collection[str]
 ) -> _Take:
     """Return the function that takes the values of parameters; values of the statement itself are converted once."""
+    if not any(converts) and all(bind.key in passed for bind in binds):
+        keys = [bind.key for bind in binds]
+        return itemgetter(*keys) if len(keys) > 1 else lambda parameters: [parameters[key] for key in keys]
     own = [
         None if bind.key in passed else bind.value if convert is None else convert(bind.value)
         for bind, convert in zip(binds, converts, strict=True)

@@ -5,9 +5,9 @@ locks of the providers.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.storage.operator_statements import StatedChange, find_statements, write_statements
@@ -29,9 +29,11 @@ Rule = Callable[[ModelRecord | None, Tombstone | None], ModelRecord | None]
 """(current model, tombstone of a model that is outside the catalog) -> the model afterwards; None leaves it outside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One piece of evidence about one model."""
+class Step(msgspec.Struct, frozen=True):
+    """One piece of evidence about one model.
+
+    A struct and not a dataclass, as what follows, because there is one of each for every sighting.
+    """
 
     provider_id: str
     model_id: str
@@ -46,8 +48,7 @@ class Step:
         return self.provider_id, self.model_id
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What one step did. None is a model outside the catalog; ``tombstone`` is how it left, if it ever was inside."""
 
     before: ModelRecord | None

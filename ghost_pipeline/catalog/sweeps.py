@@ -286,7 +286,9 @@ def _change(
             event
             for before, after in changed
             for event in events_between(
-                before, after, replace(cause, details=selection_details(before, provider, reason, listing_id))
+                before,
+                after,
+                msgspec.structs.replace(cause, details=selection_details(before, provider, reason, listing_id)),
             )
         ),
     )

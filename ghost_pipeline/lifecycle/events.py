@@ -5,7 +5,6 @@ events in SQL; a test compares both. Events keep old and new values, from which 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +16,7 @@ from ghost_pipeline.lifecycle.validation import parse_instant
 from ghost_pipeline.lifecycle.vocabulary import EventKind, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """Why a model changed, as its events record it."""
 
     at: datetime
@@ -26,7 +24,7 @@ class Cause:
     """The channel of the evidence: MANUAL for an operator, None for a sweep."""
     listing_id: int | None = None
     run_id: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """What every event of the change keeps besides its own details."""
     is_addition: bool = False
     """True if an operator added the model: this is recorded even if the model was MANUAL before."""

@@ -6,6 +6,7 @@ Each function takes the current model (or its tombstone, or None) and returns th
 """
 
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -36,12 +37,13 @@ def apply_listing(
     """
     if current is None:
         return _create(incoming, Source.INDEX, at, tombstone)
-    seen = _advance(current, at, is_reactivating=not is_late)
-    seen = replace(seen, last_listed_at=latest_known(current.last_listed_at, at))
+    seen = _seen(current, at, is_reactivating=not is_late)
+    seen["last_listed_at"] = latest_known(current.last_listed_at, at)
     if is_late:
-        return seen
+        return replace(current, **seen)
     listed = replace(
-        seen,
+        current,
+        **seen,
         name=current.name if incoming.name is None else incoming.name,
         **{fact: getattr(incoming, fact) for fact in FACT_NAMES if fact != "name"},
         provider_data=incoming.provider_data,
@@ -62,11 +64,12 @@ def apply_inference(
     Metadata merges by key and the newer value wins. The name is used only if the model has none.
     """
     if current is None:
-        created = _create(incoming, Source.INFERENCE, first_at, tombstone)
-        return _record_use(_advance(created, last_at), incoming, last_at)
-    seen = _advance(_advance(current, first_at), last_at)
-    return _record_use(
-        replace(seen, name=current.name if current.name is not None else incoming.name), incoming, last_at
+        current = _create(incoming, Source.INFERENCE, first_at, tombstone)
+    return replace(
+        current,
+        **_seen(current, first_at, last_at),
+        **_used(current, incoming, last_at),
+        name=current.name if current.name is not None else incoming.name,
     )
 
 
@@ -78,13 +81,13 @@ def apply_addition(
     Facts that were not given are kept, and what an operator stated before the model was removed counts again.
     """
     stated = {fact: value for fact in OPERATOR_FACTS if (value := getattr(incoming, fact)) is not None}
-    seen = _create(incoming, Source.MANUAL, at, tombstone) if current is None else _advance(current, at)
+    seen = _create(incoming, Source.MANUAL, at, tombstone) if current is None else reactivate(current, at)
     return state_facts(replace(seen, source=Source.MANUAL), stated)
 
 
 def reactivate(current: ModelRecord, now: datetime) -> ModelRecord:
     """Return the model as active and seen ``now``, after an operator confirmed that it works."""
-    return _advance(current, now)
+    return replace(current, **_seen(current, now))
 
 
 def deactivate(current: ModelRecord, now: datetime) -> ModelRecord:
@@ -127,22 +130,22 @@ def _create(incoming: ModelRecord, source: Source, at: datetime, tombstone: Tomb
     return keep_operator_facts(tombstone.record, returned)
 
 
-def _record_use(current: ModelRecord, incoming: ModelRecord, last_at: datetime) -> ModelRecord:
+def _used(current: ModelRecord, incoming: ModelRecord, last_at: datetime) -> dict[str, Any]:
+    """Return what changes in a model that was used."""
     older, newer = current.inference_metadata, incoming.inference_metadata
     if current.last_used_at is not None and last_at < current.last_used_at:
         older, newer = newer, older
-    return replace(
-        current,
-        last_used_at=latest_known(current.last_used_at, last_at),
-        inference_metadata=merge_metadata(older, newer),
-    )
+    return {
+        "last_used_at": latest_known(current.last_used_at, last_at),
+        "inference_metadata": merge_metadata(older, newer),
+    }
 
 
-def _advance(current: ModelRecord, at: datetime, *, is_reactivating: bool = True) -> ModelRecord:
-    return replace(
-        current,
-        first_seen_at=min(current.first_seen_at, at),
-        last_seen_at=max(current.last_seen_at, at),
-        is_active=current.is_active or is_reactivating,
-        deactivated_at=None if is_reactivating else current.deactivated_at,
-    )
+def _seen(current: ModelRecord, *instants: datetime, is_reactivating: bool = True) -> dict[str, Any]:
+    """Return what changes in a model that was seen at the instants."""
+    return {
+        "first_seen_at": min(current.first_seen_at, *instants),
+        "last_seen_at": max(current.last_seen_at, *instants),
+        "is_active": current.is_active or is_reactivating,
+        "deactivated_at": None if is_reactivating else current.deactivated_at,
+    }

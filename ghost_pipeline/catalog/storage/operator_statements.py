@@ -5,7 +5,7 @@ so that what an operator stated counts again when the model comes back.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -40,8 +40,7 @@ def find_statements(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key,
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class StatedChange:
+class StatedChange(msgspec.Struct, frozen=True):
     """A model before and after a write that may have changed what operators state of it."""
 
     before: ModelRecord | None
