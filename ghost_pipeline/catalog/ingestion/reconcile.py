@@ -145,7 +145,7 @@ def _apply(
     if listed is not None:
         keep_stated(connection, attempt.provider_id)
     found = _match(connection, attempt)
-    created_ids = _preview_of_new(connection)
+    created_ids = _preview_of_new(connection) if found.new else ()
     updated = reactivated = 0
     if found.new:
         _create(connection, attempt)
@@ -187,8 +187,10 @@ def _match(connection: sa.Connection, attempt: ListingAttempt) -> _MatchCounts:
     """Find the row or the tombstone of every staged model, without those that an operator removed."""
     connection.execute(_MATCH, {"provider_id": attempt.provider_id})
     analyze(connection, matched, "known_id")
-    connection.execute(_SUPPRESS)
     total, existing, tombstoned = connection.execute(_COUNT_MATCHED).one()
+    if tombstoned:
+        connection.execute(_SUPPRESS)
+        total, existing, tombstoned = connection.execute(_COUNT_MATCHED).one()
     return _MatchCounts(existing=existing, new=total - existing, tombstoned=tombstoned)
 
 
