@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError
 
 from ghost_pipeline.catalog.apply import Change, Rule, Step, apply_batch
-from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants
+from ghost_pipeline.catalog.ingestion.future_instants import lock_providers
 from ghost_pipeline.catalog.refusals.recording import record_uses
 from ghost_pipeline.catalog.results import Effect, SightingResult
 from ghost_pipeline.catalog.storage.repository import get_or_create_providers
@@ -30,8 +30,7 @@ def record_inferences(
 ) -> list[SightingResult]:
     """Apply the sightings in one batch and return what each did, in their order. Correct instants after ``now``."""
     steps = [_inference_step(inference) for inference in inferences]
-    for provider in get_or_create_providers(connection, {step.provider_id for step in steps}):
-        correct_future_instants(connection, provider, now, now)
+    lock_providers(connection, {step.provider_id for step in steps}, now, now)
     results = _results(steps, apply_batch(connection, steps))
     record_uses(connection, inferences, now, thresholds)
     return results
@@ -50,8 +49,7 @@ def add_models(
         Step(record.provider_id, record.model_id, _addition_rule(record, at), cause, _given_facts(record))
         for record in ordered
     ]
-    for provider in get_or_create_providers(connection, {step.provider_id for step in steps}):
-        correct_future_instants(connection, provider, now, now)
+    lock_providers(connection, {step.provider_id for step in steps}, now, now)
     return _results(steps, apply_batch(connection, steps))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.ingestion import attempts
-from ghost_pipeline.catalog.ingestion.future_instants import correct_future_instants
+from ghost_pipeline.catalog.ingestion.future_instants import lock_providers
 from ghost_pipeline.catalog.ingestion.unchanged import find_unchanged
 from ghost_pipeline.catalog.results import FailedAttempt, ListingOutcome, SubmittedListing
 from ghost_pipeline.catalog.storage import repository
@@ -42,8 +42,7 @@ def admit(
 
     def assess_and_record(connection: sa.Connection) -> ListingOutcome | None:
         nonlocal listing
-        provider = repository.get_or_create_provider(connection, submission.provider_id)
-        provider = correct_future_instants(connection, provider, submission.observed_at, now)
+        [provider] = lock_providers(connection, [submission.provider_id], submission.observed_at, now)
         if listing is None:
             unchanged = _admit_unchanged(connection, provider, submission, version)
             if unchanged is not None or len(submission.content) > SMALL_LISTING:
@@ -67,8 +66,7 @@ def record_failure(database: Database, failed: FailedAttempt, now: datetime) -> 
 
 
 def _record_failure(connection: sa.Connection, failed: FailedAttempt, now: datetime) -> ListingOutcome:
-    provider = repository.get_or_create_provider(connection, failed.provider_id)
-    provider = correct_future_instants(connection, provider, failed.attempted_at, now)
+    [provider] = lock_providers(connection, [failed.provider_id], failed.attempted_at, now)
     assessment = assess_failed_attempt(failed.reason, failed.attempted_at, provider.last_listing_at)
     _update_provider(connection, provider, failed.attempted_at, assessment)
     return attempts.insert_failed_attempt(connection, failed, assessment)

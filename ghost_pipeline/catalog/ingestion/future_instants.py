@@ -14,16 +14,22 @@ It may also be this clock that is wrong, namely behind, and then the stored inst
   the sweeps ask about ``read_corrected_instants``.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.storage import event_log, repository
-from ghost_pipeline.catalog.storage.repository import MODEL_COLUMNS, model_record, update_models, write_events
+from ghost_pipeline.catalog.storage.repository import (
+    MODEL_COLUMNS,
+    PROVIDER_COLUMNS,
+    model_record,
+    update_models,
+    write_events,
+)
 from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.validation import MAX_SKEW, parse_instant
@@ -46,8 +52,53 @@ _MODELS_AHEAD = sa.select(*MODEL_COLUMNS).where(
     models.c.id.in_(sa.union_all(*(_OF_PROVIDER.where(condition) for condition in _IS_AHEAD)))
 )
 
+_IS_AHEAD_OF_PROVIDER = sa.or_(
+    *(sa.exists().where(models.c.provider_id == providers.c.id, condition) for condition in _IS_AHEAD)
+)
+
 RECORDED_WITHIN = timedelta(hours=24)
 """How soon after any instant a catalog in use records more evidence."""
+
+
+def lock_providers(
+    connection: sa.Connection, provider_ids: Iterable[str], at: datetime, now: datetime
+) -> list[ProviderRecord]:
+    """Return the providers by slug, created if they are new, locked until the transaction ends, and corrected.
+
+    See ``repository.get_or_create_providers`` and :func:`correct_future_instants`.
+    """
+    slugs = sorted(set(provider_ids))
+    known = _read_all(connection, slugs, now + MAX_SKEW) if connection.dialect.name == "sqlite" else None
+    if known is None:
+        created = repository.get_or_create_providers(connection, slugs)
+        return [correct_future_instants(connection, provider, at, now) for provider in created]
+    return [
+        correct_future_instants(connection, provider, at, now) if is_ahead else provider for provider, is_ahead in known
+    ]
+
+
+def _read_all(
+    connection: sa.Connection, slugs: Sequence[str], limit: datetime
+) -> list[tuple[ProviderRecord, bool]] | None:
+    """Return the providers, and of each whether an instant is later than ``limit``; None unless all exist.
+
+    One statement, because on SQLite the transaction has the lock already.
+    """
+    rows = connection.execute(_with_flag(len(slugs)), {**event_log.slug_parameters(slugs), "limit": limit}).all()
+    if len(rows) < len(slugs):
+        return None
+    found = ((ProviderRecord(*row[:-1]), row[-1]) for row in rows)
+    return [(provider, has_models_ahead or bool(_future(provider, limit))) for provider, has_models_ahead in found]
+
+
+@lru_cache(maxsize=100)
+def _with_flag(count: int) -> sa.Select[Any]:
+    query = sa.select(*PROVIDER_COLUMNS, _IS_AHEAD_OF_PROVIDER.label("has_models_ahead"))
+    return query.where(providers.c.id.in_(event_log.slugs_of(count))).order_by(providers.c.id)
+
+
+def _future(provider: ProviderRecord, limit: datetime) -> list[str]:
+    return [name for name in _OF_PROVIDERS if _is_after(getattr(provider, name), limit)]
 
 
 def correct_future_instants(
@@ -72,7 +123,7 @@ def correct_future_instants(
     """
     limit, corrected = now + MAX_SKEW, min(at, now) - timedelta(microseconds=1)
     models_ahead = _find_models_ahead(connection, provider.id, limit)
-    future = [name for name in _OF_PROVIDERS if _is_after(getattr(provider, name), limit)]
+    future = _future(provider, limit)
     if not models_ahead and not future:
         return provider
     if _may_be_behind(connection, limit):

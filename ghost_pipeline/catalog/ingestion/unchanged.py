@@ -4,6 +4,7 @@ Such a listing is new evidence: every model in it was seen again. Only parsing a
 taken only where its result is that of the full one, which a property test proves.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,11 +18,11 @@ from ghost_pipeline.catalog.ingestion.bulk import (
     select_ghosts,
     write_reactivations,
 )
-from ghost_pipeline.catalog.refusals.settling import settle_provider
+from ghost_pipeline.catalog.refusals.settling import has_concerned, settle_provider
 from ghost_pipeline.catalog.results import ListingAttempt, ListingCounts, ListingOutcome
 from ghost_pipeline.catalog.storage import repository
 from ghost_pipeline.catalog.storage.repository import IS_CURRENT
-from ghost_pipeline.catalog.storage.tables import announcements, models, withheld_facts
+from ghost_pipeline.catalog.storage.tables import announcements, listings, models, withheld_facts
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import ProviderRecord
 from ghost_pipeline.lifecycle.verdicts import Assessment, is_late
@@ -90,6 +91,15 @@ def _is_announced_anew(is_confirmed: sa.ColumnElement[bool]) -> sa.ColumnElement
 
 
 _REPEATED = _repeated()
+_OF_ATTEMPT = listings.alias()
+_REPEATED_BY_ATTEMPT = _REPEATED.add_columns(
+    sa.select(_OF_ATTEMPT.c.observed_at)
+    .where(_OF_ATTEMPT.c.id == sa.bindparam("attempt_id"))
+    .scalar_subquery()
+    .label("attempt_observed_at"),
+    has_concerned().label("has_concerned"),
+)
+"""The same, with what else the reconciliation of an attempt asks."""
 _IS_CONFIRMED = _is_confirmed_by(
     sa.bindparam("confirmed_at", type_=models.c.last_listed_at.type), sa.bindparam("confirmed_by")
 )
@@ -119,11 +129,21 @@ def find_unchanged(
     retirement may have been announced that it contradicts, nothing else may be expected of the provider, and the
     repetition must not be late.
     """
-    row = connection.execute(
-        _REPEATED, {**complete_of(provider), "of_provider": provider.id, "digest": digest}
-    ).one_or_none()
-    if row is None:
-        return None
+    row = connection.execute(_REPEATED, _parameters_of(provider, digest)).one_or_none()
+    return None if row is None else _repeated_by(row, provider, digest, format_version, observed_at)
+
+
+def _parameters_of(provider: ProviderRecord, digest: str | None) -> dict[str, object]:
+    return {**complete_of(provider), "of_provider": provider.id, "digest": digest}
+
+
+def _repeated_by(
+    row: sa.Row[Any],
+    provider: ProviderRecord,
+    digest: str | None,
+    format_version: str | None,
+    observed_at: datetime,
+) -> Repeated | None:
     earlier = attempts.listing_outcome(row)
     if (
         (earlier.attempt.sha256, earlier.attempt.format_version) != (digest, format_version)
@@ -141,8 +161,12 @@ def reconcile_unchanged(
 ) -> ListingOutcome | None:
     """Confirm the models of the listing that this attempt repeats; return None if it has to be parsed."""
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
-    attempt = attempts.read_outcome(connection, attempt.id).attempt  # as it is now: its instant may have been corrected
-    found = find_unchanged(connection, provider, attempt.sha256, attempt.format_version, attempt.observed_at)
+    parameters = {**_parameters_of(provider, attempt.sha256), "attempt_id": attempt.id}
+    row = connection.execute(_REPEATED_BY_ATTEMPT, parameters).one_or_none()
+    if row is None or row.attempt_observed_at is None:
+        return None
+    attempt = replace(attempt, observed_at=row.attempt_observed_at)  # its instant may have been corrected
+    found = _repeated_by(row, provider, attempt.sha256, attempt.format_version, attempt.observed_at)
     if found is None:
         return None
     earlier = found.earlier
@@ -154,8 +178,9 @@ def reconcile_unchanged(
     assessment = Assessment(Verdict.COMPLETE)
     attempts.complete_attempt(connection, attempt, assessment, counts)
     repository.lift_hold(connection, provider, attempt.observed_at)
-    cause = Cause(attempt.observed_at, Source.INDEX, attempt.id, attempt.run_id)
-    settle_provider(connection, provider.id, cause, now, thresholds)
+    if row.has_concerned:
+        cause = Cause(attempt.observed_at, Source.INDEX, attempt.id, attempt.run_id)
+        settle_provider(connection, provider.id, cause, now, thresholds)
     return ListingOutcome(attempt, assessment, counts)
 
 

@@ -7,13 +7,14 @@ and a sweep, because refusals expire. It costs one query where no model is conce
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from ghost_pipeline.catalog.refusals.refusal_rows import delete_spans, read_evidence
+from ghost_pipeline.catalog.storage import event_log
 from ghost_pipeline.catalog.storage.repository import (
     MODEL_COLUMNS,
     Key,
@@ -67,7 +68,7 @@ def settle_provider(
     connection: sa.Connection, provider_id: str, cause: Cause, now: datetime, thresholds: Thresholds
 ) -> dict[Key, Settled]:
     """Settle every model of a provider that has refusals or is refused. The caller holds the provider's lock."""
-    rows = connection.execute(_CONCERNED_OF_PROVIDER, {"provider_id": provider_id}).all()
+    rows = connection.execute(_CONCERNED_OF_PROVIDER, {"of_provider": provider_id}).all()
     if not rows:
         return {}
     return _settle([model_record(row) for row in rows], connection, lambda _: cause, now, thresholds)
@@ -108,19 +109,38 @@ def _concerned(dialect_name: str) -> sa.Select[Any]:
     return sa.select(*MODEL_COLUMNS).where(has_key_in(dialect_name, models), _IS_CONCERNED)
 
 
-def _concerned_of_provider() -> sa.Select[Any]:
-    """Return the query by two indexes of few rows; a condition with OR would read every model of the provider."""
-    of_provider: sa.BindParameter[str] = sa.bindparam("provider_id")
-    refused = sa.select(models.c.model_id).where(
-        models.c.provider_id == of_provider, models.c.refused_since.is_not(None)
-    )
-    with_refusals = sa.select(refusals.c.model_id).where(refusals.c.provider_id == of_provider)
-    return sa.select(*MODEL_COLUMNS).where(
-        models.c.provider_id == of_provider, models.c.model_id.in_(sa.union(refused, with_refusals))
+_OF_PROVIDER: sa.BindParameter[str] = sa.bindparam("of_provider")
+_REFUSED = sa.select(models.c.model_id).where(models.c.provider_id == _OF_PROVIDER, models.c.refused_since.is_not(None))
+_WITH_REFUSALS = sa.select(refusals.c.model_id).where(refusals.c.provider_id == _OF_PROVIDER)
+# By two indexes of few rows; a condition with OR would read every model of the provider.
+_CONCERNED_OF_PROVIDER = sa.select(*MODEL_COLUMNS).where(
+    models.c.provider_id == _OF_PROVIDER, models.c.model_id.in_(sa.union(_REFUSED, _WITH_REFUSALS))
+)
+
+
+def keep_concerned(connection: sa.Connection, keys: Iterable[Key]) -> list[Key]:
+    """Return the models whose provider has any refusals or refused models: mostly none."""
+    keys = list(keys)
+    slugs = sorted({slug for slug, _ in keys})
+    if not slugs:
+        return []
+    rows = connection.execute(_concerned_providers(len(slugs)), event_log.slug_parameters(slugs))
+    concerned = {row[0] for row in rows}
+    return [key for key in keys if key[0] in concerned]
+
+
+@lru_cache(maxsize=100)
+def _concerned_providers(count: int) -> sa.Select[tuple[str]]:
+    refused = sa.exists().where(models.c.provider_id == providers.c.id, models.c.refused_since.is_not(None))
+    with_refusals = sa.exists().where(refusals.c.provider_id == providers.c.id)
+    return sa.select(providers.c.id).where(
+        providers.c.id.in_(event_log.slugs_of(count)), sa.or_(refused, with_refusals)
     )
 
 
-_CONCERNED_OF_PROVIDER = _concerned_of_provider()
+def has_concerned() -> sa.ColumnElement[bool]:
+    """Return the condition that :func:`settle_provider` may have something to settle for ``of_provider``."""
+    return sa.or_(_REFUSED.exists(), _WITH_REFUSALS.exists())
 
 
 def _settle(
