@@ -15,7 +15,6 @@ from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 from simulation import actors, invariants
 from simulation.connections import DirectConnection, execute_directly
 from simulation.mutants import MUTANTS
-from simulation.connections import DirectConnection, executed_directly
 from simulation.runner import BEGIN, Scenario, as_test, run, shrink
 
 SEEDS = range(1, 21)
