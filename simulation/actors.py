@@ -32,7 +32,8 @@ logging.getLogger("ghost_pipeline.client").addHandler(logging.NullHandler())
 PAGE = 100
 PENDING = 10_000
 """Models that a tracker keeps in memory."""
-OPENS_EVERY = 40
+CONNECTS_EVERY, OPENS_EVERY = 8, 40
+"""Restarts."""
 _NO_FAULT = nullcontext()
 
 
@@ -155,14 +156,18 @@ class Actors:
         self._catalogs.clear()
 
     def restart(self, process: int) -> None:
-        """Forget what a process that died had in memory, and its connections.
+        """Forget what a process that died had in memory.
 
-        Some restarts open the catalog anew, which checks the schema again.
+        Its transaction was rolled back. Some restarts connect anew, for which every statement is prepared again, and
+        some of these open the catalog anew, which checks the schema.
         """
         self._restarts += 1
         self._gateways.clear()
-        close_kept(self._catalogs[process])
-        self._catalogs[process].close()
+        catalog = self._catalogs[process]
+        catalog._admitted = None
+        if self._restarts % CONNECTS_EVERY == 0:
+            close_kept(catalog)
+            catalog.close()
         if self._restarts % OPENS_EVERY == 0:
             del self._catalogs[process]
 

@@ -98,8 +98,9 @@ class _DirectTransaction:
         if not self._seen.is_active or self._connection.invalidated:
             self._seen.commit()  # with SQLAlchemy's error
             return
+        driver: Any = self._connection.connection.dbapi_connection
         try:
-            self._connection.dialect.do_commit(self._connection.connection)
+            driver.execute("COMMIT")  # the driver's own method would have it parsed each time
         except sqlite3.Error:
             self._seen.commit()  # with SQLAlchemy's error
 

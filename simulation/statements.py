@@ -59,6 +59,10 @@ class Rows:
         """Return the only row."""
         return self.all()[0] if len(self._rows) == 1 else self._others().one()
 
+    def first(self) -> Row[Any] | None:
+        """Return the first row, or None."""
+        return next(iter(self.all()), None)
+
     def scalars(self) -> list[Any]:
         """Return the first value of every row."""
         processors = self._metadata._processors

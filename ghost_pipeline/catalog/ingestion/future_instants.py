@@ -30,7 +30,7 @@ from ghost_pipeline.catalog.storage.repository import (
     update_models,
     write_events,
 )
-from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers
+from ghost_pipeline.catalog.storage.tables import constant, listings, model_events, models, providers
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.validation import MAX_SKEW, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -152,7 +152,7 @@ def correct_restored_model(connection: sa.Connection, record: ModelRecord, now: 
     return record
 
 
-MAY_BE_CORRECTION = sa.and_(model_events.c.kind == EventKind.CHANGED.value, model_events.c.source.is_(None))
+MAY_BE_CORRECTION = sa.and_(model_events.c.kind == constant(EventKind.CHANGED), model_events.c.source.is_(None))
 """Every event of a correction meets this condition: no evidence of the model caused it."""
 
 

@@ -24,7 +24,7 @@ from ghost_pipeline.catalog.storage.repository import (
     model_record,
     write_events,
 )
-from ghost_pipeline.catalog.storage.tables import models, providers, refusals
+from ghost_pipeline.catalog.storage.tables import constant, models, providers, refusals
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.refusals.state import (
@@ -90,7 +90,7 @@ def _expired(*, is_of_one: bool) -> sa.Select[tuple[str, str]]:
     is_expired = sa.and_(
         models.c.refused_since.is_not(None),
         models.c.last_refused_at < sa.bindparam("before", type_=models.c.last_refused_at.type),
-        models.c.refusal_reason.not_like(f"{RETIRED_PREFIX}%"),
+        models.c.refusal_reason.not_like(constant(f"{RETIRED_PREFIX}%")),
     )
     # From the providers, so that each range is one of an index.
     of_providers = providers.join(models, models.c.provider_id == providers.c.id)
