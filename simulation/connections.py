@@ -31,6 +31,8 @@ class DirectConnection(sa.Connection):
 
     is_lent = False
     """Whether the catalog uses it."""
+    _cursor: sqlite3.Cursor | None = None
+    """The driver's cursor for everything that is executed directly."""
 
     def begin(self) -> Any:
         """Begin a transaction of the database."""
@@ -64,17 +66,22 @@ class DirectConnection(sa.Connection):
             if key not in PREPARED:
                 prepare_what_repeats(key, statement, self.dialect)
             return super().execute(statement, parameters, execution_options=execution_options)
-        driver = fairy.dbapi_connection
+        cursor = self._direct_cursor(fairy.dbapi_connection)
         try:
             if is_many:
-                cursor = driver.executemany(prepared.sql, list(map(prepared.values, parameters)))
+                cursor.executemany(prepared.sql, list(map(prepared.values, parameters)))
             else:
-                cursor = driver.execute(prepared.sql, prepared.values(first))
+                cursor.execute(prepared.sql, prepared.values(first))
             if prepared.metadata is None:
                 return Written(cursor.rowcount, (cursor.lastrowid,))
             return Rows(prepared.metadata, cursor.fetchall())
         except (sqlite3.Error, KeyError):
             return super().execute(statement, parameters)
+
+    def _direct_cursor(self, driver: sqlite3.Connection) -> sqlite3.Cursor:
+        if self._cursor is None or self._cursor.connection is not driver:
+            self._cursor = driver.cursor()
+        return self._cursor
 
     def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
         """Execute a statement of the driver; those that fill temporary tables go to it directly."""

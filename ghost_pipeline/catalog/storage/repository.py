@@ -100,7 +100,7 @@ def read_models(connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, Mod
     if not keys:
         return {}
     rows = connection.execute(_lock_models(connection.dialect.name), key_parameters(connection, keys))
-    return {(row.provider_id, row.model_id): model_record(row) for row in rows}
+    return {(record.provider_id, record.model_id): record for record in map(model_record, rows)}
 
 
 @cache
