@@ -275,8 +275,9 @@ class Actors:
             if sightings:
                 catalog.record_reported([sighting.inference for sighting in sightings])
             # At least once: the cursor moves on after the catalog has answered, so a crash in between repeats a page.
-            is_done = page.is_empty and page.cursor.to_json() == self._cursor
-            self._cursor = page.cursor.to_json()
+            cursor = page.cursor.to_json()
+            is_done = page.is_empty and cursor == self._cursor
+            self._cursor = cursor
             if is_done:
                 break
         happened.used = [_used(*one, step) for one in taken]

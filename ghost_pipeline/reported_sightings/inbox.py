@@ -157,7 +157,7 @@ def read_inbox(folder: Path, cursor: InboxCursor, limit: int, now: datetime) -> 
     reading = _Reading(cursor, limit, now)
     found = find_files(folder)
     known = [file for file in found if file.inode in cursor.files]
-    new = [file for file in found if file.inode not in cursor.files and is_inbox_name(file.path.name)]
+    new = [file for file in found if file.inode not in cursor.files and is_inbox_name(file.name)]
     # The known ones first: whether a new file is a copy of one depends on which of them were truncated.
     unread = [file for file in (*known, *new) if _locate(file, reading)]
     _read_shares(_rotate(unread, cursor.resume_after), reading)
@@ -199,7 +199,7 @@ def _locate(file: InboxFile, reading: _Reading) -> bool:
         with file.opened() as (state, content):
             position, mark = _find_position(file, state, content, reading)
     except OSError as error:
-        reading.unreadable.append(f"{_printable(file.path.name)}: {error.strerror or error}")
+        reading.unreadable.append(f"{_printable(file.name)}: {error.strerror or error}")
         return False
     reading.files[file.inode] = FilePosition(position, mark, state.st_size, state.st_mtime_ns)
     return state.st_size > position.offset
@@ -213,7 +213,7 @@ def _find_position(file: InboxFile, state: stat_result, content: BinaryIO, readi
             return known.position, known.mark
         reading.truncated[file.inode] = known
         reading.vanished[file.inode] = known.unread_bytes
-    elif is_rotated_name(file.path.name):
+    elif is_rotated_name(file.name):
         for inode, original in reading.truncated.items():
             is_within = original.position.offset > 0 and original.size <= state.st_size
             if is_within and fingerprint(content, original.position.offset) == original.mark:
@@ -244,7 +244,7 @@ def _read_file(file: InboxFile, reading: _Reading, limit: int, size: int) -> Non
             lines, after = split_lines(chunk, position, limit)
             mark = fingerprint(content, after.offset)
     except OSError as error:
-        reading.unreadable.append(f"{_printable(file.path.name)}: {error.strerror or error}")
+        reading.unreadable.append(f"{_printable(file.name)}: {error.strerror or error}")
         return
     end = position.offset + len(chunk)
     reading.files[file.inode] = FilePosition(after, mark, max(state.st_size, end), state.st_mtime_ns)
@@ -252,7 +252,7 @@ def _read_file(file: InboxFile, reading: _Reading, limit: int, size: int) -> Non
     if len(chunk) == size or len(lines) >= limit:
         reading.has_more |= after.offset < state.st_size
     elif after.offset < end:
-        reading.unfinished.append(_printable(file.path.name))
+        reading.unfinished.append(_printable(file.name))
     default_at = datetime.fromtimestamp(min(max(state.st_mtime, 0.0), reading.now.timestamp()), UTC)
     for line in lines:
         text = line.content.removeprefix(_BOM) if line.number == 1 else line.content
@@ -263,7 +263,7 @@ def _read_file(file: InboxFile, reading: _Reading, limit: int, size: int) -> Non
 def _read_line(
     line: Line, content: bytes, file: InboxFile, default_at: datetime, now: datetime
 ) -> Sighting | RefusedSighting | DeadLetter:
-    location: Location = {"file": _printable(file.path.name), "line": line.number}
+    location: Location = {"file": _printable(file.name), "line": line.number}
     raw = content.decode(errors="backslashreplace")
     if line.is_too_long:
         reason = f"has more than {MAX_LINE_BYTES:,} bytes; only its beginning is kept"

@@ -6,7 +6,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -86,7 +86,10 @@ class InboxCursor:
     def to_json(self) -> str:
         """Return the cursor as text."""
         document: dict[str, object] = {
-            str(inode): [*astuple(file.position), file.mark, file.size, file.mtime_ns]
+            str(inode): [
+                *(file.position.offset, file.position.lines, file.position.is_in_long_line),
+                *(file.mark, file.size, file.mtime_ns),
+            ]
             for inode, file in sorted(self.files.items())
         }
         if self.resume_after is not None:
@@ -132,7 +135,8 @@ def fingerprint(content: BinaryIO, offset: int) -> str:
 class InboxFile:
     """A regular file as the folder shows it."""
 
-    path: Path
+    folder: Path
+    name: str
     inode: int
     mtime_ns: int
     size: int
@@ -150,10 +154,10 @@ class InboxFile:
     @contextmanager
     def opened(self) -> Iterator[tuple[os.stat_result, BinaryIO]]:
         """Open it for reading. Raises OSError, also if its name belongs to another file or to a link by now."""
-        with open(self.path, "rb", opener=_open_no_link) as content:
+        with open(f"{self.folder}/{self.name}", "rb", opener=_open_no_link) as content:
             state = os.fstat(content.fileno())
             if state.st_ino != self.inode:
-                raise FileNotFoundError(f"{self.path.name} was replaced just now")
+                raise FileNotFoundError(f"{self.name} was replaced just now")
             yield state, content
 
 
@@ -176,7 +180,7 @@ def find_files(folder: Path) -> list[InboxFile]:
                 except OSError:  # removed meanwhile
                     continue
                 if stat.S_ISREG(state.st_mode):
-                    found.append(InboxFile(Path(entry.path), state.st_ino, state.st_mtime_ns, state.st_size))
+                    found.append(InboxFile(folder, entry.name, state.st_ino, state.st_mtime_ns, state.st_size))
     except FileNotFoundError:
         raise NoInbox(
             f"there is no folder {folder}", f"create it and append to any {folder / '*'}{SUFFIX} in it"

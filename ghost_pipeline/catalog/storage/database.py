@@ -17,7 +17,11 @@ import sqlalchemy as sa
 import tenacity
 
 from ghost_pipeline.catalog.storage import event_log
-from ghost_pipeline.catalog.storage.database_errors import shown_url, translate_commit_errors, translate_driver_errors
+from ghost_pipeline.catalog.storage.database_errors import (
+    CommitErrorTranslation,
+    DriverErrorTranslation,
+    shown_url,
+)
 from ghost_pipeline.catalog.storage.tables import canonical_json
 from ghost_pipeline.errors import CatalogConflict, CatalogError, SettingsError
 
@@ -90,7 +94,7 @@ class Database:
     def reading(self) -> Iterator[sa.Connection]:
         """Open a transaction that only reads, from one snapshot. Raises CatalogError."""
         self._reopen_replaced_file()
-        with translate_driver_errors(self.url), self.engine.connect() as connection:
+        with DriverErrorTranslation(self.url), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(**_POSTGRESQL_READING)
             with connection.begin():
@@ -106,7 +110,7 @@ class Database:
         """
         self._reopen_replaced_file()
         with (
-            translate_driver_errors(self.url),
+            DriverErrorTranslation(self.url),
             self.engine.connect() as connection,
             _AS_USUAL if has_foreign_keys else _without_foreign_keys(connection),
         ):
@@ -122,7 +126,7 @@ class Database:
             except BaseException:
                 transaction.rollback()
                 raise
-            with translate_commit_errors(self.url):
+            with CommitErrorTranslation(self.url):
                 transaction.commit()
 
     def write(self, work: Callable[[sa.Connection], _Result]) -> _Result:

@@ -1,7 +1,6 @@
 """Translate driver errors into CatalogError and its subclasses, each with advice."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import sqlalchemy as sa
 
@@ -74,33 +73,39 @@ _POSTGRESQL_WORDS: tuple[tuple[str, _Translation], ...] = (
 """Messages of failed connections, which have no code. Others are treated as temporary."""
 
 
-@contextmanager
-def translate_driver_errors(url: sa.URL) -> Iterator[None]:
-    """Raise SQLAlchemy's errors as CatalogError and its subclasses."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        kind, advice = _classify(error, url)
-        raise kind(f"catalog {shown_url(url)}: {_driver_message(error)}", advice) from error
-    except sa.exc.TimeoutError as error:
-        raise CatalogUnavailable(f"catalog {shown_url(url)}: no free connection", "try again") from error
+class DriverErrorTranslation:
+    """Raise SQLAlchemy's errors in the block as CatalogError and its subclasses."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Raise the error's translation, if it is one of SQLAlchemy."""
+        if isinstance(error, sa.exc.DBAPIError):
+            raise self._translated(error) from error
+        if isinstance(error, sa.exc.TimeoutError):
+            raise CatalogUnavailable(f"catalog {shown_url(self._url)}: no free connection", "try again") from error
+
+    def _translated(self, error: sa.exc.DBAPIError) -> CatalogError:
+        kind, advice = _classify(error, self._url)
+        return kind(f"catalog {shown_url(self._url)}: {_driver_message(error)}", advice)
 
 
-@contextmanager
-def translate_commit_errors(url: sa.URL) -> Iterator[None]:
-    """Translate errors of a commit. If the connection breaks there, it is unknown whether the commit succeeded."""
-    try:
-        with translate_driver_errors(url):
-            yield
-    except CatalogConflict as error:
-        cause = error.__cause__
-        if isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated:
-            raise CatalogUnavailable(
-                f"catalog {shown_url(url)}: the connection broke at the commit, so it is not known whether the "
+class CommitErrorTranslation(DriverErrorTranslation):
+    """The same for a commit. If the connection breaks there, it is unknown whether the commit succeeded."""
+
+    def _translated(self, error: sa.exc.DBAPIError) -> CatalogError:
+        translated = super()._translated(error)
+        if isinstance(translated, CatalogConflict) and error.connection_invalidated:
+            return CatalogUnavailable(
+                f"catalog {shown_url(self._url)}: the connection broke at the commit, so it is not known whether the "
                 "change was made",
                 "check, and repeat it if it was not",
-            ) from error
-        raise
+            )
+        return translated
 
 
 def shown_url(url: sa.URL) -> str:
