@@ -6,6 +6,7 @@ import io
 import re
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -103,7 +104,7 @@ def rows(page: str, heading: str = "<tbody>") -> list[list[str]]:
 
 def query(site: Site, sql: str, *parameters: object) -> list[Any]:
     """Return the rows of a query on the file itself, with nothing of the package between."""
-    with sqlite3.connect(f"file:{site.home / 'catalog.db'}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{site.home / 'catalog.db'}?mode=ro", uri=True)) as connection:
         return connection.execute(sql, parameters).fetchall()
 
 
