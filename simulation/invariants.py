@@ -110,7 +110,7 @@ class Checks:
 
     def _compare(self, catalog: ModelCatalog, provider: TrueProvider, rows: dict[str, Row], step: Step) -> None:
         """Compare each model of the provider with the truth, unless it is known to be right still."""
-        all_known, all_until = self.witness.known[provider.provider_id], AFTER_ALL
+        all_known = self.witness.known[provider.provider_id]
         for model_id, known in all_known.items():
             if known.is_uncertain:
                 continue
@@ -124,9 +124,9 @@ class Checks:
                 truth = provider.models.get(model_id)
                 self._check_model(catalog, provider, truth, known, step)
                 known.settled_until = self._right_until(truth, known, step.at)
-            all_until = min(all_until, known.settled_until)
         self.witness.changed.discard(provider.provider_id)
-        self._settled_until[provider.provider_id] = all_until
+        untils = [known.settled_until for known in all_known.values() if not known.is_uncertain]
+        self._settled_until[provider.provider_id] = min(untils, default=AFTER_ALL)
         if not rows.keys() <= all_known.keys():
             for model_id in sorted(rows.keys() - all_known.keys() - provider.models.keys()):
                 raise InvariantBroken("no model is invented", f"{provider.provider_id} {model_id} exists nowhere")
