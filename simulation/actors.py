@@ -189,7 +189,8 @@ class Actors:
 
     def _faults(self, catalog: ModelCatalog, step: Step) -> AbstractContextManager[None]:
         if step.crash is not None:
-            return _failing(catalog, crash_at(catalog, step.crash, step.seed))
+            crash = crash_at(catalog, step.crash, step.seed)
+            return _failing(catalog, crash) if step.crash == "statement" else crash
         if step.database_fault is not None:
             return _failing(catalog, failing_database(catalog, step.database_fault, step.seed))
         return _NO_FAULT

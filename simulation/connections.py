@@ -1,7 +1,7 @@
 """Connections to SQLite that leave out work which SQLAlchemy does again at each statement and each transaction.
 
 SQLAlchemy's work around each statement would be two fifths of the simulation's time. What the catalog executes stays
-what it is. Steps with a crash or a fault of the database go the whole way, because errors, roll-backs and lost
+what it is. Steps with a fault of the database or a crash at a statement go the whole way, because errors and lost
 connections are what SQLAlchemy handles there; only what was compiled for an engine before the process died is not
 compiled again for the next. Everything on PostgreSQL goes the whole way, too. A statement that fails here is executed
 again the whole way. ``test_simulation.py`` compares both ways.
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import CacheStats
 
 from ghost_pipeline import ModelCatalog
+from ghost_pipeline.catalog.ingestion import bulk
 from simulation.statements import PREPARED, Rows, Written, key_of, prepare_what_repeats
 
 _OF_TEMPORARY_TABLES = ("CREATE TEMPORARY TABLE", "INSERT INTO staged_models", "DELETE FROM")
@@ -51,8 +52,10 @@ class DirectConnection(sa.Connection):
         return self
 
     def close(self) -> None:
-        """Keep the connection for the next transaction, unless it was rolled back."""
-        if self.is_lent and self._transaction is not None and self._transaction.is_active:
+        """Keep the connection for the next transaction, unless the last one was rolled back or has not ended."""
+        driver: Any = None if self._dbapi_connection is None else self._dbapi_connection.dbapi_connection
+        is_ended = driver is not None and not driver.in_transaction
+        if self.is_lent and is_ended and self._transaction is not None and self._transaction.is_active:
             self.is_lent, self._execution_options = False, self.engine._execution_options
         else:
             super().close()
@@ -105,9 +108,8 @@ class _DirectTransaction:
         if not self._seen.is_active or self._connection.invalidated:
             self._seen.commit()  # with SQLAlchemy's error
             return
-        driver: Any = self._connection.connection.dbapi_connection
         try:
-            driver.execute("COMMIT")  # the driver's own method would have it parsed each time
+            self._connection.dialect.do_commit(self._connection.connection)
         except sqlite3.Error:
             self._seen.commit()  # with SQLAlchemy's error
 
@@ -151,6 +153,9 @@ def _lend(engine: sa.Engine) -> DirectConnection:
     kept = _kept.get(engine)
     if kept is None or kept.closed:
         kept = _kept[engine] = DirectConnection(engine)
+        driver: Any = kept.connection.dbapi_connection
+        for statement in bulk._definitions("sqlite")[0]:
+            driver.execute(statement)  # later it would have every statement prepared again
     elif kept.is_lent:
         return DirectConnection(engine)
     kept.is_lent = True
