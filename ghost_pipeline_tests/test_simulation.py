@@ -74,7 +74,7 @@ def test_comparisons_that_are_left_out_would_find_nothing_sooner(
 
 
 def test_the_short_way_of_statements_has_the_result_of_the_whole_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    scenario = Scenario(7, days=4, providers=3)
+    scenario = Scenario(7, days=12, providers=3)
     shortened = run(scenario)
     monkeypatch.setattr(actors, "execute_directly", lambda _catalog: None)
     monkeypatch.setattr(actors, "executed_compiled", lambda _catalog: nullcontext())
@@ -94,6 +94,17 @@ def test_a_statement_that_fails_on_the_short_way_raises_what_the_whole_way_raise
                     connection.execute(other).one()
             with pytest.raises(CatalogError), catalog._database.writing() as connection:
                 connection.execute(unknown)
+
+
+def test_a_state_that_only_time_makes_wrong_is_found_when_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invariants, "THOROUGH_EVERY", 1_000_000)
+    monkeypatch.setattr(ModelCatalog, "mark_stale_models_inactive", lambda _catalog: None)
+    scenario = Scenario(1, days=60, providers=3)
+    steps = [step for step in scenario.steps() if step.action == "sweep" or step.at < BEGIN + timedelta(days=3)]
+    report = run(scenario, steps)
+    assert report.invariant is not None
+    assert report.invariant.startswith("no hold lasts longer than 7 days")
+    assert report.steps < len(steps)  # at the end everything is compared
 
 
 def test_a_failure_is_found_and_shrunk_to_a_test_that_shows_it() -> None:
