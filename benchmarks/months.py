@@ -124,8 +124,12 @@ class Deployment:
         return result, float(longest), int(count)
 
     def measure(self) -> tuple[float, int]:
-        """Return the size of Dagster's folder in MB, and the number of its files."""
-        sizes = [path.stat().st_size for path in self.home.rglob("*") if path.is_file()]
+        """Return the size of Dagster's folder in MB, and the number of its files.
+
+        Without SQLite's logs: whether there is one depends on who closed the database last, its size not on the runs.
+        """
+        files = (path for path in self.home.rglob("*") if not path.name.endswith(("-wal", "-shm")))
+        sizes = [path.stat().st_size for path in files if path.is_file()]
         return sum(sizes) / 1e6, len(sizes)
 
     def ingest(self) -> None:

@@ -1,19 +1,23 @@
 """The simulation holds on both databases, gives the same bytes for the same seed, and can fail."""
 
+import sqlite3
+from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import NoResultFound
+from sqlalchemy.exc import InvalidRequestError, NoResultFound
 
 from ghost_pipeline import CatalogError, ModelCatalog
-from ghost_pipeline.catalog.storage.tables import models, providers
+from ghost_pipeline.catalog.storage import database
+from ghost_pipeline.catalog.storage.tables import models, providers, refusal_clearances
+from ghost_pipeline.errors import CatalogUnavailable
 from ghost_pipeline.settings import Settings
 from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 from simulation import actors, invariants
-from simulation.connections import DirectConnection, execute_directly
+from simulation.connections import DirectConnection, close_kept, execute_directly
 from simulation.mutants import MUTANTS
 from simulation.runner import BEGIN, Scenario, as_test, run, shrink
 
@@ -94,6 +98,74 @@ def test_a_statement_that_fails_on_the_short_way_raises_what_the_whole_way_raise
                     connection.execute(other).one()
             with pytest.raises(CatalogError), catalog._database.writing() as connection:
                 connection.execute(unknown)
+
+
+@pytest.fixture
+def direct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelCatalog]:
+    """Open a catalog on the short way, with a connection that stays open and the statement of these tests prepared."""
+    monkeypatch.setattr(database, "SQLITE_BUSY_SECONDS", 0.01)
+    with ModelCatalog.open(Settings(home=tmp_path)) as catalog:
+        execute_directly(catalog)
+        for slug in ("one", "two", "three"):
+            with catalog._database.writing() as connection:
+                connection.execute(INSERT, {"id": slug, "label": slug})
+        yield catalog
+        close_kept(catalog)
+
+
+INSERT = sa.insert(providers).prefix_with("OR ROLLBACK")
+"""If it fails, SQLite rolls the transaction back by itself."""
+
+
+def _slugs(catalog: ModelCatalog) -> list[str]:
+    with catalog._database.reading() as connection:
+        return sorted(connection.execute(sa.select(providers.c.id)).scalars())
+
+
+def test_a_transaction_that_cannot_begin_on_the_short_way_raises(direct: ModelCatalog) -> None:
+    other = sqlite3.connect(str(direct._database.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(CatalogUnavailable, match="locked"), direct._database.writing():
+        pass
+    other.close()
+    assert _slugs(direct) == ["one", "three", "two"]
+
+
+def test_a_commit_that_fails_on_the_short_way_stores_nothing(direct: ModelCatalog) -> None:
+    def insert_for_unknown_provider(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        connection.execute(INSERT, {"id": "four", "label": "four"})
+        connection.execute(
+            sa.insert(refusal_clearances).values(provider_id="nobody", model_id="m", kind="use", account="", at=BEGIN)
+        )
+
+    with pytest.raises(CatalogError, match="FOREIGN KEY"):
+        direct._database.write(insert_for_unknown_provider)
+    assert _slugs(direct) == ["one", "three", "two"]
+
+
+def test_nothing_is_stored_if_the_database_rolls_back_at_a_statement_of_the_short_way(direct: ModelCatalog) -> None:
+    def insert_known(connection: sa.Connection) -> None:
+        connection.execute(INSERT, {"id": "four", "label": "four"})
+        connection.execute(INSERT, {"id": "one", "label": "one"})
+
+    with pytest.raises(CatalogError, match="UNIQUE"):
+        direct._database.write(insert_known)
+    assert _slugs(direct) == ["one", "three", "two"]
+
+
+def test_a_write_outside_a_transaction_is_rolled_back_on_the_short_way_too(direct: ModelCatalog) -> None:
+    with direct._database.engine.connect() as connection:
+        connection.execute(INSERT, {"id": "four", "label": "four"})
+    assert _slugs(direct) == ["one", "three", "two"]
+
+
+def test_a_second_transaction_within_one_raises_on_the_short_way_too(direct: ModelCatalog) -> None:
+    with direct._database.writing() as connection:
+        connection.execute(INSERT, {"id": "four", "label": "four"})
+        with pytest.raises(InvalidRequestError):
+            connection.begin()
+    assert _slugs(direct) == ["four", "one", "three", "two"]
 
 
 def test_a_state_that_only_time_makes_wrong_is_found_when_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ PAGE = 100
 PENDING = 10_000
 """Models that a tracker keeps in memory."""
 CONNECTS_EVERY, OPENS_EVERY = 8, 40
-"""Restarts."""
+"""After so many restarts a process connects anew, and opens the catalog anew."""
 _NO_FAULT = nullcontext()
 
 

@@ -10,7 +10,7 @@ again the whole way. ``test_simulation.py`` compares both ways.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -32,19 +32,33 @@ class DirectConnection(sa.Connection):
 
     is_lent = False
     """Whether the catalog uses it."""
+    has_begun = False
+    """Whether a transaction of the database is open, for all that SQLAlchemy sees."""
     _cursor: sqlite3.Cursor | None = None
     """The driver's cursor for everything that is executed directly."""
 
     def begin(self) -> Any:
         """Begin a transaction of the database."""
-        if self._transaction is None:
-            return _DirectTransaction(self, super().begin())
-        try:
-            self.dialect.do_begin(self.connection)
-        except sqlite3.Error:
+        if self._transaction is None or self.has_begun:
+            seen = super().begin()  # raises if one has begun
+        else:
+            seen = self._transaction
+            try:
+                self.dialect.do_begin(self.connection)
+            except sqlite3.Error as error:
+                self.fail(error)
+        self.has_begun = True
+        return _DirectTransaction(self, seen)
+
+    def fail(self, error: sqlite3.Error, statement: str | None = None) -> NoReturn:
+        """Roll back and raise the driver's error as SQLAlchemy's."""
+        self._end()
+        self._handle_dbapi_exception(error, statement, None, None, None)
+
+    def _end(self) -> None:
+        self.has_begun = False
+        if self._transaction is not None:
             self._transaction.rollback()
-            return super().begin()  # with SQLAlchemy's error
-        return _DirectTransaction(self, self._transaction)
 
     def execution_options(self, **options: Any) -> sa.Connection:
         """Set options of the catalog, which SQLAlchemy's SQLite does not know."""
@@ -55,6 +69,7 @@ class DirectConnection(sa.Connection):
         """Keep the connection for the next transaction, unless the last one was rolled back or has not ended."""
         driver: Any = None if self._dbapi_connection is None else self._dbapi_connection.dbapi_connection
         is_ended = driver is not None and not driver.in_transaction
+        self.has_begun = False
         if self.is_lent and is_ended and self._transaction is not None and self._transaction.is_active:
             self.is_lent, self._execution_options = False, self.engine._execution_options
         else:
@@ -65,11 +80,14 @@ class DirectConnection(sa.Connection):
         key, first = key_of(statement, parameters)
         is_many, prepared = key[1], PREPARED.get(key)
         fairy: Any = self._dbapi_connection
-        if prepared is None or execution_options or self._transaction is None or fairy is None:
+        if prepared is None or execution_options or not self.has_begun or fairy is None:
             if key not in PREPARED:
                 prepare_what_repeats(key, statement, self.dialect)
+            if not self.has_begun:
+                self._end()  # so that SQLAlchemy begins a transaction
             return super().execute(statement, parameters, execution_options=execution_options)
-        cursor = self._direct_cursor(fairy.dbapi_connection)
+        driver = fairy.dbapi_connection
+        cursor = self._direct_cursor(driver)
         try:
             if is_many:
                 cursor.executemany(prepared.sql, list(map(prepared.values, parameters)))
@@ -78,8 +96,12 @@ class DirectConnection(sa.Connection):
             if prepared.metadata is None:
                 return Written(cursor.rowcount, (cursor.lastrowid,))
             return Rows(prepared.metadata, cursor.fetchall())
-        except (sqlite3.Error, KeyError):
-            return super().execute(statement, parameters)
+        except KeyError:
+            return super().execute(statement, parameters)  # with SQLAlchemy's error
+        except sqlite3.Error as error:
+            if not driver.in_transaction:  # the database has rolled back
+                self.fail(error, prepared.sql)
+            return super().execute(statement, parameters)  # with SQLAlchemy's error
 
     def _direct_cursor(self, driver: sqlite3.Connection) -> sqlite3.Cursor:
         if self._cursor is None or self._cursor.connection is not driver:
@@ -88,12 +110,15 @@ class DirectConnection(sa.Connection):
 
     def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:
         """Execute a statement of the driver; those that fill temporary tables go to it directly."""
-        if statement.lstrip().startswith(_OF_TEMPORARY_TABLES) and self._transaction is not None:
+        if not self.has_begun:
+            self._end()
+        elif statement.lstrip().startswith(_OF_TEMPORARY_TABLES):
             driver: Any = self.connection.dbapi_connection
             try:
                 return driver.executemany(statement, parameters) if parameters else driver.execute(statement)
-            except sqlite3.Error:
-                pass  # below with SQLAlchemy's error
+            except sqlite3.Error as error:
+                if not driver.in_transaction:
+                    self.fail(error, statement)
         return super().exec_driver_sql(statement, parameters, execution_options)
 
 
@@ -105,17 +130,20 @@ class _DirectTransaction:
 
     def commit(self) -> None:
         """Commit, and leave SQLAlchemy's transaction as it is."""
-        if not self._seen.is_active or self._connection.invalidated:
+        connection = self._connection
+        if not self._seen.is_active or connection.invalidated:
             self._seen.commit()  # with SQLAlchemy's error
-            return
         try:
-            self._connection.dialect.do_commit(self._connection.connection)
-        except sqlite3.Error:
-            self._seen.commit()  # with SQLAlchemy's error
+            connection.dialect.do_commit(connection.connection)
+        except sqlite3.Error as error:
+            connection.fail(error)
+        connection.has_begun = False
 
     def rollback(self) -> None:
         """Roll back, and end SQLAlchemy's transaction."""
-        self._seen.rollback()
+        self._connection.has_begun = False
+        if self._seen.is_active:  # otherwise the error has ended it
+            self._seen.rollback()
 
     def __enter__(self) -> "_DirectTransaction":
         return self

@@ -32,7 +32,7 @@ Rule = Callable[[ModelRecord | None, Tombstone | None], ModelRecord | None]
 class Step(msgspec.Struct, frozen=True):
     """One piece of evidence about one model.
 
-    A struct and not a dataclass, as what follows, because there is one of each for every sighting.
+    A struct and not a dataclass, like Change, because there is one of each for every sighting.
     """
 
     provider_id: str

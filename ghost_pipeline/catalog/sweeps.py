@@ -30,7 +30,7 @@ from ghost_pipeline.catalog.storage.repository import (
     provider_record,
     write_events,
 )
-from ghost_pipeline.catalog.storage.tables import constant, listings, model_events, models, providers
+from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers, text_literal
 from ghost_pipeline.lifecycle.absence import (
     is_listed,
     is_protected_from_staleness,
@@ -321,7 +321,7 @@ _COMPLETE = (
     .where(
         listings.c.provider_id == sa.bindparam("provider_id"),
         listings.c.observed_at == sa.bindparam("last_complete_at", type_=listings.c.observed_at.type),
-        listings.c.verdict.not_in([constant(one) for one in Verdict if not one.is_readable]),
+        listings.c.verdict.not_in([text_literal(one) for one in Verdict if not one.is_readable]),
     )
     .order_by(listings.c.id.desc())
     .limit(1)
@@ -339,14 +339,14 @@ def selection_details(
 
 
 _BEFORE = sa.bindparam("before", type_=models.c.last_seen_at.type)
-_SEEN_BEFORE = sa.and_(models.c.source != constant(Source.MANUAL), models.c.last_seen_at < _BEFORE)
+_SEEN_BEFORE = sa.and_(models.c.source != text_literal(Source.MANUAL), models.c.last_seen_at < _BEFORE)
 
 STALE = Sweep(
     rule=is_stale,
     holds_listed=is_protected_from_staleness,
     candidates=sa.and_(models.c.is_active == sa.true(), _SEEN_BEFORE),
     not_held=sa.and_(
-        models.c.refusal_reason.like(constant(f"{RETIRED_PREFIX}%")),
+        models.c.refusal_reason.like(text_literal(f"{RETIRED_PREFIX}%")),
         models.c.last_listed_at < sa.bindparam("missing_before", type_=models.c.last_listed_at.type),
     ),
     due_at=stale_due_at,

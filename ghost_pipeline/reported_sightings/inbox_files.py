@@ -87,8 +87,12 @@ class InboxCursor:
         """Return the cursor as text."""
         document: dict[str, object] = {
             str(inode): [
-                *(file.position.offset, file.position.lines, file.position.is_in_long_line),
-                *(file.mark, file.size, file.mtime_ns),
+                file.position.offset,
+                file.position.lines,
+                file.position.is_in_long_line,
+                file.mark,
+                file.size,
+                file.mtime_ns,
             ]
             for inode, file in sorted(self.files.items())
         }

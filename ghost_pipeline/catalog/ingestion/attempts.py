@@ -15,7 +15,7 @@ from ghost_pipeline.catalog.results import (
     SubmittedListing,
 )
 from ghost_pipeline.catalog.storage import repository
-from ghost_pipeline.catalog.storage.tables import constant, listings, models
+from ghost_pipeline.catalog.storage.tables import listings, models, text_literal
 from ghost_pipeline.errors import CatalogError, UnknownProvider
 from ghost_pipeline.lifecycle.records import ProviderRecord, ResponseSummary
 from ghost_pipeline.lifecycle.verdicts import Assessment, Expectation, ShrunkenListing, accepts_empty_listing
@@ -42,7 +42,7 @@ NEWEST_FIRST = (listings.c.observed_at.desc(), listings.c.id.desc())
 
 def lists_models_sql() -> sa.ColumnElement[bool]:
     """Return the SQL equivalent of ``Verdict.lists_models`` over rows of ``listings``."""
-    return listings.c.verdict.in_([constant(one) for one in Verdict if one.lists_models])
+    return listings.c.verdict.in_([text_literal(one) for one in Verdict if one.lists_models])
 
 
 _OUTCOME_OF = _OUTCOME.where(listings.c.id == sa.bindparam("listing_id"))
@@ -207,7 +207,7 @@ _EXPECTATION_FLAGS = sa.select(
     sa.exists().where(
         listings.c.provider_id == _PROVIDER_ID,
         listings.c.observed_at == _LAST_COMPLETE_AT,
-        listings.c.verdict == constant(Verdict.EMPTY),
+        listings.c.verdict == text_literal(Verdict.EMPTY),
         listings.c.is_late.is_(False),
     ),
     sa.exists().where(_IS_CONFIRMABLE),

@@ -30,7 +30,7 @@ from ghost_pipeline.catalog.storage.repository import (
     update_models,
     write_events,
 )
-from ghost_pipeline.catalog.storage.tables import constant, listings, model_events, models, providers
+from ghost_pipeline.catalog.storage.tables import listings, model_events, models, providers, text_literal
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.validation import MAX_SKEW, parse_instant
 from ghost_pipeline.lifecycle.vocabulary import EventKind
@@ -52,7 +52,7 @@ _MODELS_AHEAD = sa.select(*MODEL_COLUMNS).where(
     models.c.id.in_(sa.union_all(*(_OF_PROVIDER.where(condition) for condition in _IS_AHEAD)))
 )
 
-_IS_AHEAD_OF_PROVIDER = sa.or_(
+_HAS_MODELS_AHEAD = sa.or_(
     *(sa.exists().where(models.c.provider_id == providers.c.id, condition) for condition in _IS_AHEAD)
 )
 
@@ -68,23 +68,25 @@ def lock_providers(
     See ``repository.get_or_create_providers`` and :func:`correct_future_instants`.
     """
     slugs = sorted(set(provider_ids))
-    known = _read_all(connection, slugs, now + MAX_SKEW) if connection.dialect.name == "sqlite" else None
+    known = _read_if_all_exist(connection, slugs, now + MAX_SKEW) if connection.dialect.name == "sqlite" else None
     if known is None:
-        created = repository.get_or_create_providers(connection, slugs)
-        return [correct_future_instants(connection, provider, at, now) for provider in created]
+        found = repository.get_or_create_providers(connection, slugs)
+        return [correct_future_instants(connection, provider, at, now) for provider in found]
     return [
         correct_future_instants(connection, provider, at, now) if is_ahead else provider for provider, is_ahead in known
     ]
 
 
-def _read_all(
+def _read_if_all_exist(
     connection: sa.Connection, slugs: Sequence[str], limit: datetime
 ) -> list[tuple[ProviderRecord, bool]] | None:
     """Return the providers, and of each whether an instant is later than ``limit``; None unless all exist.
 
     One statement, because on SQLite the transaction has the lock already.
     """
-    rows = connection.execute(_with_flag(len(slugs)), {**event_log.slug_parameters(slugs), "limit": limit}).all()
+    rows = connection.execute(
+        _providers_and_models_ahead(len(slugs)), {**event_log.slug_parameters(slugs), "limit": limit}
+    ).all()
     if len(rows) < len(slugs):
         return None
     found = ((ProviderRecord(*row[:-1]), row[-1]) for row in rows)
@@ -92,8 +94,8 @@ def _read_all(
 
 
 @lru_cache(maxsize=100)
-def _with_flag(count: int) -> sa.Select[Any]:
-    query = sa.select(*PROVIDER_COLUMNS, _IS_AHEAD_OF_PROVIDER.label("has_models_ahead"))
+def _providers_and_models_ahead(count: int) -> sa.Select[Any]:
+    query = sa.select(*PROVIDER_COLUMNS, _HAS_MODELS_AHEAD.label("has_models_ahead"))
     return query.where(providers.c.id.in_(event_log.slugs_of(count))).order_by(providers.c.id)
 
 
@@ -152,7 +154,7 @@ def correct_restored_model(connection: sa.Connection, record: ModelRecord, now: 
     return record
 
 
-MAY_BE_CORRECTION = sa.and_(model_events.c.kind == constant(EventKind.CHANGED), model_events.c.source.is_(None))
+MAY_BE_CORRECTION = sa.and_(model_events.c.kind == text_literal(EventKind.CHANGED), model_events.c.source.is_(None))
 """Every event of a correction meets this condition: no evidence of the model caused it."""
 
 

@@ -48,7 +48,7 @@ from ghost_pipeline.catalog.storage.repository import (
     tombstone_of,
     write_events,
 )
-from ghost_pipeline.catalog.storage.tables import constant, model_events, models
+from ghost_pipeline.catalog.storage.tables import model_events, models, text_literal
 from ghost_pipeline.lifecycle.claims.withheld_facts import FactChange, FactKey
 from ghost_pipeline.lifecycle.events import Cause, changed_facts
 from ghost_pipeline.lifecycle.facts import LISTED_COLUMNS
@@ -202,7 +202,7 @@ def _statement_that_matches() -> sa.Insert:
     tombstone = sa.select(sa.func.max(model_events.c.id)).where(
         model_events.c.provider_id == provider_id,
         model_events.c.model_id == looked_up.c.model_id,
-        sa.or_(*(model_events.c.kind == constant(kind) for kind in TOMBSTONE_KINDS)),
+        sa.or_(*(model_events.c.kind == text_literal(kind) for kind in TOMBSTONE_KINDS)),
     )
     found = sa.select(
         looked_up.c.model_id,
@@ -216,7 +216,7 @@ _MATCH = _statement_that_matches()
 _SUPPRESS = sa.delete(matched).where(
     matched.c.tombstone_id.is_not(None),
     sa.select(model_events.c.id)
-    .where(model_events.c.id == matched.c.tombstone_id, model_events.c.kind == constant(EventKind.REMOVED))
+    .where(model_events.c.id == matched.c.tombstone_id, model_events.c.kind == text_literal(EventKind.REMOVED))
     .exists(),
 )
 _COUNT_MATCHED = sa.select(
@@ -244,7 +244,7 @@ def _statement_that_creates() -> sa.Insert:
         models.c.provider_id: _OF_PROVIDER,
         models.c.model_id: staged.c.model_id,
         models.c.is_name_manual: sa.false(),
-        models.c.source: constant(Source.INDEX),
+        models.c.source: text_literal(Source.INDEX),
         models.c.is_active: sa.true(),
         models.c.first_seen_at: at,
         models.c.last_seen_at: at,

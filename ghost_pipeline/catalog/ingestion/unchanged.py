@@ -94,7 +94,11 @@ _REPEATED = _repeated()
 _OF_ATTEMPT = listings.alias()
 _REPEATED_BY_ATTEMPT = _REPEATED.add_columns(
     sa.select(_OF_ATTEMPT.c.observed_at)
-    .where(_OF_ATTEMPT.c.id == sa.bindparam("attempt_id"))
+    .where(
+        _OF_ATTEMPT.c.id == sa.bindparam("attempt_id"),
+        _OF_ATTEMPT.c.provider_id == sa.bindparam("of_provider"),
+        _OF_ATTEMPT.c.sha256 == sa.bindparam("digest"),
+    )
     .scalar_subquery()
     .label("attempt_observed_at"),
     has_concerned().label("has_concerned"),
@@ -159,7 +163,10 @@ def _repeated_by(
 def reconcile_unchanged(
     connection: sa.Connection, attempt: ListingAttempt, now: datetime, thresholds: Thresholds
 ) -> ListingOutcome | None:
-    """Confirm the models of the listing that this attempt repeats; return None if it has to be parsed."""
+    """Confirm the models of the listing that this attempt repeats.
+
+    Return None if it has to be parsed, or if the catalog has no such attempt any more.
+    """
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
     parameters = {**_parameters_of(provider, attempt.sha256), "attempt_id": attempt.id}
     row = connection.execute(_REPEATED_BY_ATTEMPT, parameters).one_or_none()

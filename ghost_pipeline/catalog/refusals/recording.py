@@ -15,7 +15,7 @@ from ghost_pipeline.catalog.refusals.refusal_rows import (
     merge_unknown,
     record_clearances,
 )
-from ghost_pipeline.catalog.refusals.settling import Settled, find_expired, keep_concerned, settle
+from ghost_pipeline.catalog.refusals.settling import Settled, find_expired, of_concerned_providers, settle
 from ghost_pipeline.catalog.results import RefusalEffect, RefusalResult
 from ghost_pipeline.catalog.storage.database import Database
 from ghost_pipeline.catalog.storage.repository import (
@@ -88,7 +88,7 @@ def record_uses(
             labelled = (*key, one.account)
             of_accounts[labelled] = max(one.last_at, of_accounts.get(labelled, one.last_at))
     record_clearances(connection, Clearance.USE, of_accounts)
-    concerned = keep_concerned(connection, latest)
+    concerned = of_concerned_providers(connection, latest)
     settle(connection, concerned, lambda key: Cause(latest[key], Source.INFERENCE), now, thresholds)
 
 

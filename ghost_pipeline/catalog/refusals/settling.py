@@ -1,7 +1,7 @@
 """Bring the columns of refused models in line with the evidence, and write the events.
 
 Whatever changes the evidence calls :func:`settle` in its transaction: a refusal, a success, a reactivation, a listing,
-and a sweep, because refusals expire. It costs one query where no model is concerned.
+and a sweep, because refusals expire. It costs one query where no model of the provider is concerned.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from ghost_pipeline.catalog.storage.repository import (
     model_record,
     write_events,
 )
-from ghost_pipeline.catalog.storage.tables import constant, models, providers, refusals
+from ghost_pipeline.catalog.storage.tables import models, providers, refusals, text_literal
 from ghost_pipeline.lifecycle.events import Cause
 from ghost_pipeline.lifecycle.records import ModelEvent, ModelRecord, ProviderRecord
 from ghost_pipeline.lifecycle.refusals.state import (
@@ -90,7 +90,7 @@ def _expired(*, is_of_one: bool) -> sa.Select[tuple[str, str]]:
     is_expired = sa.and_(
         models.c.refused_since.is_not(None),
         models.c.last_refused_at < sa.bindparam("before", type_=models.c.last_refused_at.type),
-        models.c.refusal_reason.not_like(constant(f"{RETIRED_PREFIX}%")),
+        models.c.refusal_reason.not_like(text_literal(f"{RETIRED_PREFIX}%")),
     )
     # From the providers, so that each range is one of an index.
     of_providers = providers.join(models, models.c.provider_id == providers.c.id)
@@ -118,7 +118,7 @@ _CONCERNED_OF_PROVIDER = sa.select(*MODEL_COLUMNS).where(
 )
 
 
-def keep_concerned(connection: sa.Connection, keys: Iterable[Key]) -> list[Key]:
+def of_concerned_providers(connection: sa.Connection, keys: Iterable[Key]) -> list[Key]:
     """Return the models whose provider has any refusals or refused models: mostly none."""
     keys = list(keys)
     slugs = sorted({slug for slug, _ in keys})

@@ -80,7 +80,7 @@ class DriverErrorTranslation:
         self._url = url
 
     def __enter__(self) -> None:
-        """Begin the block."""
+        """Do nothing: only errors of the block matter."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Raise the error's translation, if it is one of SQLAlchemy."""
@@ -95,7 +95,7 @@ class DriverErrorTranslation:
 
 
 class CommitErrorTranslation(DriverErrorTranslation):
-    """The same for a commit. If the connection breaks there, it is unknown whether the commit succeeded."""
+    """Translate the errors of a commit. If the connection breaks there, it is unknown whether the commit succeeded."""
 
     def _translated(self, error: sa.exc.DBAPIError) -> CatalogError:
         translated = super()._translated(error)

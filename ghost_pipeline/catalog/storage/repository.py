@@ -14,10 +14,10 @@ from ghost_pipeline.catalog.storage import event_log
 from ghost_pipeline.catalog.storage.tables import (
     announcements,
     canonical_json,
-    constant,
     model_events,
     models,
     providers,
+    text_literal,
     withheld_facts,
 )
 from ghost_pipeline.catalog.storage.unknown_names import unknown_provider_error
@@ -359,7 +359,7 @@ def newest_tombstones(connection: sa.Connection, keys: Sequence[Key]) -> dict[Ke
 
 @cache
 def _tombstones(dialect_name: str) -> sa.Select[Any]:
-    is_tombstone = model_events.c.kind.in_([constant(kind) for kind in TOMBSTONE_KINDS])
+    is_tombstone = model_events.c.kind.in_([text_literal(kind) for kind in TOMBSTONE_KINDS])
     query = sa.select(*EVENT_COLUMNS).where(has_key_in(dialect_name, model_events), is_tombstone)
     return query.order_by(model_events.c.id)
 

@@ -72,13 +72,14 @@ def stored_instant(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value + _UTC_OFFSET)  # noqa: TID251 - of our own
 
 
-def constant(text: str) -> sa.ColumnElement[str]:
+def text_literal(text: str) -> sa.ColumnElement[str]:
     """Return a text of this program as a literal of SQL, for conditions that are the same at each execution.
 
     Not a parameter: SQLite would plan the statement anew at each execution if it compares the parameter with the
     condition of an index or uses it as a pattern, and SQLAlchemy would expand a list of parameters each time.
     """
-    return sa.literal_column(f"'{text}'", sa.Text)
+    quoted = text.replace("'", "''")
+    return sa.literal_column(f"'{quoted}'", sa.Text)
 
 
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
