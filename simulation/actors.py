@@ -142,7 +142,7 @@ class Actors:
         """Lines that were written and are not known to be recorded."""
 
     def catalog(self, process: int = 0) -> ModelCatalog:
-        """Return the catalog of a process. After a crash it has forgotten everything and connects anew."""
+        """Return the catalog of a process. After a crash it has forgotten what it had in memory."""
         if process not in self._catalogs:
             self._catalogs[process] = ModelCatalog.open(self._settings, clock=lambda: self._now)
             execute_directly(self._catalogs[process])
