@@ -114,8 +114,9 @@ class DirectConnection(sa.Connection):
             self._end()
         elif statement.lstrip().startswith(_OF_TEMPORARY_TABLES):
             driver: Any = self.connection.dbapi_connection
+            cursor = self._direct_cursor(driver)
             try:
-                return driver.executemany(statement, parameters) if parameters else driver.execute(statement)
+                return cursor.executemany(statement, parameters) if parameters else cursor.execute(statement)
             except sqlite3.Error as error:
                 if not driver.in_transaction:
                     self.fail(error, statement)
@@ -193,7 +194,15 @@ def _lend(engine: sa.Engine) -> DirectConnection:
 def execute_directly(catalog: ModelCatalog) -> None:
     """Execute from now on directly what the catalog executes, if it is on SQLite."""
     if catalog._database.is_sqlite:
-        catalog._database.engine._connection_cls = _lend  # type: ignore[assignment]
+        engine = catalog._database.engine
+        engine._connection_cls = _lend  # type: ignore[assignment]
+        engine.dialect.do_commit = _commit  # type: ignore[method-assign, assignment]
+
+
+def _commit(connection: sa.PoolProxiedConnection) -> None:
+    """Commit by a statement that the driver keeps prepared; its own method has it parsed each time."""
+    driver: Any = connection.dbapi_connection
+    driver.execute("COMMIT")
 
 
 def close_kept(catalog: ModelCatalog) -> None:
