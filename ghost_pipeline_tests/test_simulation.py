@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from ghost_pipeline_tests.catalog.backends import POSTGRESQL, new_place
 from simulation import actors, invariants
 from simulation.connections import DirectConnection, close_kept, execute_directly
 from simulation.mutants import MUTANTS
+from simulation.plan import Step
 from simulation.runner import BEGIN, Scenario, as_test, run, shrink
 
 SEEDS = range(1, 21)
@@ -166,6 +167,16 @@ def test_a_second_transaction_within_one_raises_on_the_short_way_too(direct: Mod
         with pytest.raises(InvalidRequestError):
             connection.begin()
     assert _slugs(direct) == ["four", "one", "three", "two"]
+
+
+def test_a_refusal_from_before_a_reactivation_is_not_expected_to_count() -> None:
+    steps = [
+        Step(datetime(2026, 2, 25, 6, 34, 48, 512745, UTC), "fetch", 4, seed=2426826275),
+        Step(datetime(2026, 3, 12, 8, 41, 1, 654264, UTC), "reactivate", 4, seed=2101411477),
+        Step(datetime(2026, 3, 13, 4, 9, 56, 526007, UTC), "refuse", 4, "behind", seed=1986041059),
+    ]
+    report = run(Scenario(3047, days=365, providers=8), steps)
+    assert (report.failure, report.steps) == (None, len(steps))
 
 
 def test_a_state_that_only_time_makes_wrong_is_found_when_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:

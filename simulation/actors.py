@@ -74,7 +74,7 @@ class Happened:
     listed_at: datetime | None = None
     """When a fetched listing was observed, by the clock of this host."""
     used: list["Used"] = field(default_factory=list)
-    """Every inference."""
+    """Every inference, also if the catalog did not acknowledge it."""
     refused: list["Refused"] = field(default_factory=list)
     """Every refusal, also if the catalog did not acknowledge it."""
     model_id: str | None = None
@@ -222,9 +222,9 @@ class Actors:
         used, at = provider.used(step.at), _client_time(step)
         for model in Random(step.seed).sample(used, round(len(used) * numbers.USED_AT_A_TIME)):
             gateway.use(provider.provider_id, model.model_id, at)
+        happened.used = [_used(*one, step) for one in gateway.used]
         happened.is_acknowledged = gateway.deliver(catalog)
         if happened.is_acknowledged:
-            happened.used = [_used(*one, step) for one in gateway.used]
             gateway.used.clear()
         else:
             happened.error = "waits in the tracker"
@@ -268,6 +268,7 @@ class Actors:
 
     def _read_inbox(self, catalog: ModelCatalog, step: Step, happened: Happened) -> None:
         taken, rotated = list(self._written), list(self._inbox.glob("gateway-*-*"))
+        happened.used = [_used(*one, step) for one in taken]
         while True:
             page = read_inbox(self._inbox, InboxCursor.from_json(self._cursor), PAGE, step.host_time)
             if self.moves_cursor_first:
@@ -281,7 +282,6 @@ class Actors:
             self._cursor = cursor
             if is_done:
                 break
-        happened.used = [_used(*one, step) for one in taken]
         self._written = self._written[len(taken) :]
         for path in rotated:
             path.unlink()

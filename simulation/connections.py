@@ -202,7 +202,8 @@ def execute_directly(catalog: ModelCatalog) -> None:
 def _commit(connection: sa.PoolProxiedConnection) -> None:
     """Commit by a statement that the driver keeps prepared; its own method has it parsed each time."""
     driver: Any = connection.dbapi_connection
-    driver.execute("COMMIT")
+    if driver.in_transaction:
+        driver.execute("COMMIT")
 
 
 def close_kept(catalog: ModelCatalog) -> None:

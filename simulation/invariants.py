@@ -220,7 +220,7 @@ class Checks:
         """Return True if the refusals that the catalog acknowledged count by themselves. Documentation."""
         if known.first_at is None or self._clock_was_wrong:
             return False
-        counted = sorted(one for one in known.refusals if one.at > known.used_until)
+        counted = sorted(one for one in known.refusals if one.at > known.cleared_until)
         if not counted:
             return False
         times = [one.at for one in counted if one.at - known.first_at >= NOT_REFUSED_BEFORE]

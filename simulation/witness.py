@@ -69,8 +69,9 @@ class Known:
     """First and last evidence when its absence was found to be right."""
     returned_at: datetime = BEFORE_ALL
     """When it was seen to be back in the catalog."""
-    used_until: datetime = BEFORE_ALL
-    """The latest instant that any use may have in the catalog."""
+    cleared_until: datetime = BEFORE_ALL
+    """Refusals up to then may not count: the latest instant of any use that the catalog may have, of a reactivation,
+    and of a listing that may have brought the model back."""
     refused_until: datetime = BEFORE_ALL
     """The latest instant that any refusal which may count has there."""
     refusals: list[Refused] = field(default_factory=list)
@@ -187,11 +188,12 @@ class Witness:
             self.last_sweep_at = step.at
         if step.action == "fetch":
             self._note_fetch(step, happened)
-        elif happened.is_acknowledged:
+        else:
             for use in happened.used:
                 known = self.of(use.provider_id, use.model_id)
-                known.used_until = max(known.used_until, use.stamped_at)
-                if not (known.is_removed or known.is_uncertain):  # a removed model stays away whatever is reported
+                known.cleared_until = max(known.cleared_until, use.stamped_at)
+                # A removed model stays away whatever is reported.
+                if happened.is_acknowledged and not (known.is_removed or known.is_uncertain):
                     known.add(use.at, use.stamped_at, is_use=True)
                     known.arrived_at = step.at
         self._note_refusals(step, happened)
@@ -252,7 +254,10 @@ class Witness:
                 known.refused_until = max(known.refused_until, one.at)
             # Documentation: a refusal that arrives too late does not count.
             is_in_time = step.at - one.at <= REFUSALS_EXPIRE - SILENCE
-            if is_done and is_in_time and not one.is_mistaken and not (known.is_removed or known.is_uncertain):
+            # Documentation: nor does that of a model that the catalog does not know.
+            is_known = known.first_at is not None and known.absent is None
+            is_known &= not (known.is_removed or known.is_uncertain)
+            if is_done and is_in_time and is_known and not one.is_mistaken:
                 known.refusals.append(one)
         is_ahead = step.fault == "ahead" and step.action == "infer"
         if step.clock_error or (is_ahead and not is_done):  # an unknown use may have any time
@@ -337,6 +342,8 @@ class Witness:
     def _note_override(self, step: Step, happened: Happened, known: Known) -> None:
         known.price = None
         known.refusals.clear()
+        if step.action == "reactivate":
+            known.cleared_until = max(known.cleared_until, step.at, step.host_time)
         if step.action == "add":
             known.is_statement_uncertain |= not happened.is_acknowledged
             if happened.is_acknowledged and (happened.is_withdrawn or happened.stated_price is not None):
@@ -362,6 +369,7 @@ def _note_prices(feed: Feed, shown: list[Known], delivered: Delivered, at: datet
     for known in shown:
         # Documentation: a listing that brings a model back speaks against its refusals.
         known.refusals.clear()
+        known.cleared_until = max(known.cleared_until, at)
         if not is_late and delivered.prices:
             is_certain = is_done and is_newest and not (known.is_removed or known.is_uncertain)
             known.list_price(delivered.prices.get(known.model_id) if is_certain else None, at)
