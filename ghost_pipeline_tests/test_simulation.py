@@ -146,12 +146,12 @@ def test_a_commit_that_fails_on_the_short_way_stores_nothing(direct: ModelCatalo
 
 
 def test_nothing_is_stored_if_the_database_rolls_back_at_a_statement_of_the_short_way(direct: ModelCatalog) -> None:
-    def insert_known(connection: sa.Connection) -> None:
+    def insert_twice(connection: sa.Connection) -> None:
         connection.execute(INSERT, {"id": "four", "label": "four"})
-        connection.execute(INSERT, {"id": "one", "label": "one"})
+        connection.execute(INSERT, {"id": "four", "label": "four"})  # executed again, it would succeed
 
     with pytest.raises(CatalogError, match="UNIQUE"):
-        direct._database.write(insert_known)
+        direct._database.write(insert_twice)
     assert _slugs(direct) == ["one", "three", "two"]
 
 
