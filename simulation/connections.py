@@ -3,8 +3,8 @@
 SQLAlchemy's work around each statement would be two fifths of the simulation's time. What the catalog executes stays
 what it is. Steps with a fault of the database or a crash at a statement go the whole way, because errors and lost
 connections are what SQLAlchemy handles there; only what was compiled for an engine before the process died is not
-compiled again for the next. Everything on PostgreSQL goes the whole way, too. A statement that fails here is executed
-again the whole way. ``test_simulation.py`` compares both ways.
+compiled again for the next. Everything on PostgreSQL goes the whole way, too. Errors are SQLAlchemy's: a statement that
+fails here is executed again the whole way, unless SQLite has rolled back. ``test_simulation.py`` compares both ways.
 """
 
 import sqlite3

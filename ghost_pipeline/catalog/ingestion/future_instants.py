@@ -89,7 +89,7 @@ def _read_if_all_exist(
     ).all()
     if len(rows) < len(slugs):
         return None
-    found = ((ProviderRecord(*row[:-1]), row[-1]) for row in rows)
+    found = ((repository.provider_record(row[:-1]), row[-1]) for row in rows)
     return [(provider, has_models_ahead or bool(_future(provider, limit))) for provider, has_models_ahead in found]
 
 

@@ -101,7 +101,7 @@ _REPEATED_BY_ATTEMPT = _REPEATED.add_columns(
     )
     .scalar_subquery()
     .label("attempt_observed_at"),
-    has_concerned().label("has_concerned"),
+    has_concerned(sa.bindparam("of_provider")).label("has_concerned"),
 )
 """The same, with what else the reconciliation of an attempt asks."""
 _IS_CONFIRMED = _is_confirmed_by(
@@ -133,11 +133,11 @@ def find_unchanged(
     retirement may have been announced that it contradicts, nothing else may be expected of the provider, and the
     repetition must not be late.
     """
-    row = connection.execute(_REPEATED, _parameters_of(provider, digest)).one_or_none()
+    row = connection.execute(_REPEATED, _repeated_parameters(provider, digest)).one_or_none()
     return None if row is None else _repeated_by(row, provider, digest, format_version, observed_at)
 
 
-def _parameters_of(provider: ProviderRecord, digest: str | None) -> dict[str, object]:
+def _repeated_parameters(provider: ProviderRecord, digest: str | None) -> dict[str, object]:
     return {**complete_of(provider), "of_provider": provider.id, "digest": digest}
 
 
@@ -168,7 +168,7 @@ def reconcile_unchanged(
     Return None if it has to be parsed, or if the catalog has no such attempt any more.
     """
     provider = repository.get_or_create_provider(connection, attempt.provider_id)
-    parameters = {**_parameters_of(provider, attempt.sha256), "attempt_id": attempt.id}
+    parameters = {**_repeated_parameters(provider, attempt.sha256), "attempt_id": attempt.id}
     row = connection.execute(_REPEATED_BY_ATTEMPT, parameters).one_or_none()
     if row is None or row.attempt_observed_at is None:
         return None
@@ -177,7 +177,7 @@ def reconcile_unchanged(
     if found is None:
         return None
     earlier = found.earlier
-    parameters = _parameters(earlier.attempt)
+    parameters = _confirmed_parameters(earlier.attempt)
     reactivated = write_reactivations(connection, _CONFIRMED_GHOSTS, attempt, parameters) if found.has_ghosts else 0
     mark_listed(connection, _MARK_CONFIRMED, attempt, parameters)
     count = _model_count(earlier)
@@ -195,7 +195,7 @@ def _model_count(outcome: ListingOutcome) -> int:
     return 0 if outcome.counts is None else outcome.counts.models
 
 
-def _parameters(earlier: ListingAttempt) -> dict[str, object]:
+def _confirmed_parameters(earlier: ListingAttempt) -> dict[str, object]:
     return {
         "of_provider": earlier.provider_id,
         "confirmed_at": earlier.observed_at,

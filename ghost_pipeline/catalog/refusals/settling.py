@@ -131,16 +131,13 @@ def of_concerned_providers(connection: sa.Connection, keys: Iterable[Key]) -> li
 
 @lru_cache(maxsize=100)
 def _concerned_providers(count: int) -> sa.Select[tuple[str]]:
-    refused = sa.exists().where(models.c.provider_id == providers.c.id, models.c.refused_since.is_not(None))
-    with_refusals = sa.exists().where(refusals.c.provider_id == providers.c.id)
-    return sa.select(providers.c.id).where(
-        providers.c.id.in_(event_log.slugs_of(count)), sa.or_(refused, with_refusals)
-    )
+    return sa.select(providers.c.id).where(providers.c.id.in_(event_log.slugs_of(count)), has_concerned(providers.c.id))
 
 
-def has_concerned() -> sa.ColumnElement[bool]:
-    """Return the condition that :func:`settle_provider` may have something to settle for ``of_provider``."""
-    return sa.or_(_REFUSED.exists(), _WITH_REFUSALS.exists())
+def has_concerned(provider_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that :func:`settle_provider` may have something to settle for the provider."""
+    refused = sa.exists().where(models.c.provider_id == provider_id, models.c.refused_since.is_not(None))
+    return sa.or_(refused, sa.exists().where(refusals.c.provider_id == provider_id))
 
 
 def _settle(

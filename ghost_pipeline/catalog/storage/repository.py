@@ -69,7 +69,7 @@ def model_values(record: ModelRecord) -> dict[str, Any]:
     return {name: getattr(record, name) for name in MODEL_FIELDS} | {"source": record.source.value}
 
 
-def provider_record(row: sa.Row[Any]) -> ProviderRecord:
+def provider_record(row: Sequence[Any]) -> ProviderRecord:
     """Return the provider in a row of PROVIDER_COLUMNS."""
     return ProviderRecord(*row)
 

@@ -28,6 +28,8 @@ BEGIN = NOW - 45 * DAY
 
 STORY_PROVIDER = "together"
 """Its models change, vanish and come back."""
+MODEL = f"/model?provider={STORY_PROVIDER}&id=lab/model-00"
+"""The page of a model with a history."""
 
 REFUSED_MODEL = "lab/model-10"
 ADOPTED_MODEL = "lab/model-12"

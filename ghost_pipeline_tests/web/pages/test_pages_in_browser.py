@@ -15,7 +15,7 @@ from ghost_pipeline.catalog.results import ModelFilter
 from ghost_pipeline.redaction import printable
 from ghost_pipeline_tests.ui.browser import INSTALL_COMMAND, find_browser, opened_browser
 from ghost_pipeline_tests.web.pages.site import DAGSTER_URL, HOSTILE_IDS, HOSTILE_PROVIDER, STORY_PROVIDER, Site, served
-from ghost_pipeline_tests.web.pages.test_pages import PAGES
+from ghost_pipeline_tests.web.pages.test_every_page import PAGES
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason=f"no browser; install one with {INSTALL_COMMAND}")
 
